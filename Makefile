@@ -1,0 +1,58 @@
+# Everything a fresh machine needs is made here: Python >= 3.11 and make are enough.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+KILLS ?= 200
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run test check format crash bench lock clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Nightdesk needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 run")'
+	@echo "setting up $(VENV) (once)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/runtime.stamp
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/runtime.stamp ## create .venv from the hashed lock file
+
+setup-dev: $(VENV)/dev.stamp ## the same, with what checks and tests need
+
+run: setup ## start the practice desk (Ctrl-C stops it)
+	@$(BIN)/nightdesk up
+
+test: setup-dev ## run the whole test suite
+	@$(BIN)/python -X dev -m pytest
+
+check: setup-dev ## format, ruff, mypy, import-linter, house rules, suppressions
+	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache | tail -n 8
+	@$(BIN)/python -m pytest -q tests/test_tidy.py
+	@$(BIN)/python tests/suppressions.py
+
+format: setup-dev ## let ruff rewrite what it can
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --fix --quiet .
+
+crash: setup-dev ## kill -9 a real desk KILLS times and audit what is left
+	@$(BIN)/python -m tests.crash.harness --kills $(KILLS)
+
+bench: setup-dev ## measure; prints a table and writes var/bench.json
+	@$(BIN)/python -m bench.run
+
+lock: ## remake requirements/*.txt (needs uv)
+	@cd requirements && for n in runtime dev; do \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q $$n.in -o $$n.txt -c runtime.txt; done
+
+clean: ## remove what was made here
+	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis

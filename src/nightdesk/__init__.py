@@ -1,0 +1,1 @@
+"""Nightdesk: a trading desk that does not sleep."""

@@ -1,0 +1,268 @@
+"""The journal in SQLite through apsw: WAL, synchronous=FULL, one statement per call, no thread in here.
+
+apsw bundles its own SQLite: the one Python links is often inside the range of the WAL-reset corruption bug
+(fixed in 3.51.3). Every write checks epoch and head inside its own BEGIN IMMEDIATE, which is the fence. No
+callback and no await ever runs inside a transaction.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from nightdesk.journal.chain import Row
+from nightdesk.journal.frame import digest_of
+from nightdesk.journal.snapshot import KEPT, Snapshot
+from nightdesk.model.errors import AppendRefused, AppendUnknown, BadInput, Fenced
+from nightdesk.model.ids import Epoch, Seq
+from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Stored
+
+SQLITE_MIN = (3, 51, 3)
+BUSY_TIMEOUT_MS = 2_000
+BALLAST_BYTES = 16 << 20  # room to write down that the disk is full, and every exit after it
+LAYOUT = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY, frame BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS lease (
+  id INTEGER PRIMARY KEY CHECK (id = 1), epoch INTEGER NOT NULL, renewals INTEGER NOT NULL,
+  ttl_ns INTEGER NOT NULL, holder BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS snapshot (
+  seq INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, chain BLOB NOT NULL, format INTEGER NOT NULL,
+  checksum BLOB NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS torn (seq INTEGER, frame BLOB, cut_by INTEGER) STRICT;
+INSERT OR IGNORE INTO lease VALUES (1, 0, 0, 0, NULL);
+"""
+
+
+def check_library() -> None:
+    """Refuse a SQLite that may corrupt a WAL shared by two processes."""
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if version < SQLITE_MIN:
+        raise BadInput(
+            f"SQLite {apsw.sqlite_lib_version()} may corrupt the journal; install apsw >= 3.51.3"
+        )
+
+
+class SqliteJournal:
+    """Synchronous; whoever calls it decides on which thread, always the same one."""
+
+    def __init__(self, path: str, *, vfs: str | None = None, readonly: bool = False) -> None:
+        check_library()
+        self.path = path
+        self._ballast = Path(f"{path}.ballast")
+        flags = (
+            apsw.SQLITE_OPEN_READONLY
+            if readonly
+            else (apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+        )
+        try:
+            self._db = apsw.Connection(path, flags=flags, vfs=vfs)
+            self._db.set_busy_timeout(BUSY_TIMEOUT_MS)
+            if not readonly:
+                self._prepare()
+            self._identity = _identity(path) if vfs is None else None
+        except apsw.Error as error:
+            raise BadInput(f"journal {path}: {error}; is it a Nightdesk journal?") from error
+
+    def close(self) -> None:
+        """Close; the WAL is checkpointed by SQLite when nobody else has it open."""
+        self._db.close()
+
+    def append(self, epoch: Epoch, after: Seq, frames: Sequence[bytes]) -> None:
+        """Durable in the slots after `after`, if `epoch` leads and `after` is the head."""
+        rows = [(after + index, frame) for index, frame in enumerate(frames, 1)]
+        with _Transaction(self):
+            self._fence(epoch)
+            head = self._head()
+            if head != after:
+                raise Fenced(f"the journal's head is {head}, not {after}: another writer was here")
+            self._db.executemany("INSERT INTO journal VALUES (?, ?)", rows)
+
+    def lease(self) -> LeaseView:
+        """The lease as it stands."""
+        row = self._one("SELECT epoch, renewals, ttl_ns, holder FROM lease")
+        epoch, renewals, ttl_ns, holder = row
+        return LeaseView(
+            epoch=Epoch(epoch),
+            renewals=renewals,
+            ttl_ns=ttl_ns,
+            holder=None if holder is None else msgspec.json.decode(holder, type=Holder),
+        )
+
+    def acquire(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView:
+        """Take the lease if nobody touched it since it was seen."""
+        with _Transaction(self):
+            now = self.lease()
+            if (now.epoch, now.renewals) != (seen.epoch, seen.renewals):
+                raise Fenced(f"epoch {now.epoch} took the lease first")
+            self._db.execute(
+                "UPDATE lease SET epoch = epoch + 1, renewals = 0, ttl_ns = ?, holder = ?",
+                (ttl_ns, msgspec.json.encode(holder)),
+            )
+        return self.lease()
+
+    def renew(self, epoch: Epoch, renewals: int) -> None:
+        """Count one renewal: the same path and lock as an append, so that one cannot work alone."""
+        with _Transaction(self):
+            self._fence(epoch)
+            self._db.execute("UPDATE lease SET renewals = ?", (renewals,))
+
+    def release(self, epoch: Epoch) -> None:
+        """Give the lease back."""
+        with _Transaction(self):
+            self._fence(epoch)
+            self._db.execute("UPDATE lease SET holder = NULL, renewals = renewals + 1")
+
+    def stored(self) -> Stored:
+        """Snapshots, newest first, and the head."""
+        snapshots = []
+        query = (
+            "SELECT s.seq, s.epoch, s.chain, s.format, s.checksum, s.body, j.frame "
+            "FROM snapshot s LEFT JOIN journal j ON j.seq = s.seq ORDER BY s.seq DESC"
+        )
+        for seq, epoch, chain, schema, checksum, body, frame in self._db.execute(query):
+            snapshot = Snapshot(
+                seq=Seq(seq),
+                epoch=Epoch(epoch),
+                chain=chain,
+                schema=schema,
+                checksum=checksum,
+                body=body,
+            )
+            snapshots.append((snapshot, None if frame is None else digest_of(frame)))
+        return Stored(snapshots=snapshots, head=self._head())
+
+    def rows(self, after: Seq, limit: int) -> list[Row]:
+        """The slots behind `after`, in order."""
+        query = "SELECT seq, frame FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
+        return [Row(seq=Seq(s), data=f) for s, f in self._db.execute(query, (after, limit))]
+
+    def cut(self, epoch: Epoch, first: Seq) -> None:
+        """Take a torn tail out of the journal; its bytes are kept aside."""
+        with _Transaction(self):
+            self._fence(epoch)
+            self._db.execute(
+                "INSERT INTO torn SELECT seq, frame, ? FROM journal WHERE seq >= ?", (epoch, first)
+            )
+            self._db.execute("DELETE FROM journal WHERE seq >= ?", (first,))
+
+    def save_snapshot(self, epoch: Epoch, snapshot: Snapshot) -> None:
+        """Keep a snapshot, and the two before it."""
+        s = snapshot
+        with _Transaction(self):
+            self._fence(epoch)
+            self._db.execute(
+                "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?)",
+                (s.seq, s.epoch, s.chain, s.schema, s.checksum, s.body),
+            )
+            self._db.execute(
+                "DELETE FROM snapshot WHERE seq NOT IN "
+                "(SELECT seq FROM snapshot ORDER BY seq DESC LIMIT ?)",
+                (KEPT,),
+            )
+
+    def health(self) -> EngineHealth:
+        """File size, room left, and whether the file is still the one that was opened."""
+        if self._identity is None:
+            return EngineHealth(file_bytes=0, free_bytes=1 << 60, file_is_ours=True, ballast=True)
+        disk = os.statvfs(self.path if Path(self.path).exists() else ".")
+        size = sum(
+            Path(f"{self.path}{suffix}").stat().st_size
+            for suffix in ("", "-wal")
+            if Path(f"{self.path}{suffix}").exists()
+        )
+        return EngineHealth(
+            file_bytes=size,
+            free_bytes=disk.f_bavail * disk.f_frsize,
+            file_is_ours=_identity(self.path) == self._identity,
+            ballast=self._ballast.exists(),
+        )
+
+    def restore_ballast(self) -> bool:
+        """Set the reserve aside (again); False when there is no room for it."""
+        if self._identity is None or self._ballast.exists():
+            return True
+        try:
+            with self._ballast.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
+        except OSError:
+            self._ballast.unlink(missing_ok=True)
+            return False
+        return True
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        (layout,) = self._one("PRAGMA user_version")
+        if layout not in (0, LAYOUT):
+            raise BadInput(f"journal {self.path}: layout {layout}; this release reads {LAYOUT}")
+        if layout == 0:
+            self._db.execute(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {LAYOUT}; COMMIT")
+
+    def _one(self, query: str) -> tuple[Any, ...]:
+        row: tuple[Any, ...] | None = self._db.execute(query).fetchone()
+        assert row is not None, f"{query} always has a row"
+        return row
+
+    def _fence(self, epoch: Epoch) -> None:
+        (leads,) = self._one("SELECT epoch FROM lease")
+        if leads != epoch:
+            raise Fenced(f"epoch {leads} leads; epoch {epoch} stands down")
+
+    def _head(self) -> Seq:
+        (head,) = self._one("SELECT coalesce(max(seq), 0) FROM journal")
+        return Seq(head)
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE to COMMIT, with SQLite's errors told by what they leave us believing."""
+
+    def __init__(self, journal: SqliteJournal) -> None:
+        self._journal = journal
+        self._db = journal._db  # noqa: SLF001 the other half of the same module
+
+    def __enter__(self) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except apsw.Error as error:
+            raise self._meaning(error, began=False) from error
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            try:
+                self._db.execute("COMMIT")
+            except apsw.Error as failed:
+                self._roll_back()
+                raise self._meaning(failed, began=True) from failed
+            return
+        self._roll_back()
+        if isinstance(error, apsw.Error):
+            raise self._meaning(error, began=True) from error
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def _meaning(self, error: apsw.Error, *, began: bool) -> Exception:
+        path = self._journal.path
+        if isinstance(error, apsw.FullError):
+            Path(f"{path}.ballast").unlink(missing_ok=True)
+            return AppendRefused(f"journal {path}: the disk is full; free space, then resume")
+        if isinstance(error, (apsw.BusyError, apsw.LockedError)):
+            return AppendRefused(f"journal {path}: another process holds its lock ({error})")
+        if isinstance(error, apsw.ConstraintError) or not began:
+            return AppendRefused(f"journal {path}: {error}")
+        return AppendUnknown(f"journal {path}: {error}; nothing is retried after a failed write")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Device and inode, or None when the file is gone."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found.st_nlink else None

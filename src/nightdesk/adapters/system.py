@@ -1,0 +1,128 @@
+"""Clocks, chance, processes and threads-for-logs of this machine."""
+
+import os
+import queue
+import secrets
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from random import Random
+
+import structlog
+
+from nightdesk.model.time import Mono, Wall
+from nightdesk.ports.journal import Holder
+from nightdesk.strategy.api import Draw
+
+LOG_QUEUE_MAX = (
+    10_000  # lines a blocked terminal may fall behind; then info and below are dropped, counted
+)
+
+
+class SystemClock:
+    """CLOCK_BOOTTIME counts a suspended machine; the monotonic clock would not."""
+
+    def mono(self) -> Mono:
+        """CLOCK_BOOTTIME in ns."""
+        return Mono(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+
+    def wall(self) -> Wall:
+        """UTC in ns."""
+        return Wall(time.clock_gettime_ns(time.CLOCK_REALTIME))
+
+
+class SystemEntropy:
+    """Streams seeded by name, so that a strategy's draws repeat; nonces from the kernel."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def stream(self, name: str) -> Draw:
+        """The stream called `name`."""
+        return Random(f"{self._seed}/{name}")
+
+    def nonce(self, below: int) -> int:
+        """A number nobody drew before, as far as chance goes."""
+        return secrets.randbelow(below)
+
+
+class SystemProcesses:
+    """Reads /proc."""
+
+    def me(self, name: str) -> Holder:
+        """This process, as a lease holder."""
+        pid = os.getpid()
+        return Holder(
+            name=f"{name} on {socket.gethostname()}",
+            machine=_read("/etc/machine-id") or socket.gethostname(),
+            boot=_read("/proc/sys/kernel/random/boot_id"),
+            pid=pid,
+            started=_started(pid),
+        )
+
+    def gone(self, holder: Holder) -> bool:
+        """True when the holder ran here and its process, or its boot, has ended."""
+        me = self.me("")
+        if holder.machine != me.machine:
+            return False
+        return holder.boot != me.boot or _started(holder.pid) != holder.started
+
+
+class StructLog:
+    """structlog, native, in front of one writer thread: the loop never waits for a terminal."""
+
+    def __init__(self, *, as_json: bool, level: str = "info") -> None:
+        renderer = (
+            structlog.processors.JSONRenderer()
+            if as_json
+            else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        )
+        self._levels = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+        self._least = self._levels[level]
+        self._processors = (
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        )
+        self._queue: queue.Queue[str | None] = queue.Queue(LOG_QUEUE_MAX)
+        self.dropped = 0
+        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+        self._thread.start()
+
+    def log(self, level: str, event: str, fields: dict[str, object]) -> None:
+        """One line; a full queue drops it unless it is a warning or worse."""
+        if self._levels[level] < self._least:
+            return
+        line: object = {**fields, "event": event}
+        for processor in self._processors:
+            line = processor(None, level, line)  # type: ignore[arg-type]  # structlog's protocol
+        try:
+            self._queue.put_nowait(str(line))
+        except queue.Full:
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Write what waits, for at most a second."""
+        self._queue.put(None)
+        self._thread.join(1.0)
+
+    def _write(self) -> None:
+        while (line := self._queue.get()) is not None:
+            print(line, file=sys.stderr, flush=True)  # noqa: T201 this is the log's one way out
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> int:
+    """Field 22 of /proc/PID/stat: start time in ticks since boot; 0 when there is no such process."""
+    text = _read(f"/proc/{pid}/stat")
+    if not text or text.rpartition(")")[2].split()[0] in ("Z", "X"):
+        return 0
+    return int(text.rpartition(")")[2].split()[19])

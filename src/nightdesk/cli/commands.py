@@ -1,0 +1,115 @@
+"""Commands to a running desk, over its control socket."""
+
+import getpass
+import time
+from pathlib import Path
+
+import msgspec
+
+from nightdesk.adapters.control_socket import ControlClient
+from nightdesk.cli.places import socket_file
+from nightdesk.cli.screen import render
+from nightdesk.cli.tables import OUT, duration, print_json, say, table
+from nightdesk.control.messages import ExitCode, OrderRow, PositionRow, Reply, Request, sample_of
+
+
+def _ask(config: Path | None, folder: Path | None, request: Request) -> Reply:
+    client = ControlClient(socket_file(config, folder))
+    try:
+        return client.ask(request)
+    finally:
+        client.close()
+
+
+def show_status(config: Path | None, folder: Path | None, *, as_json: bool) -> int:
+    """One sample; exit 10 when the desk is halted."""
+    reply = _ask(config, folder, Request(verb="status"))
+    sample = sample_of(reply)
+    if as_json:
+        print_json(sample)
+    else:
+        OUT.print(render(sample))
+    return ExitCode.HALTED if sample.mode == "HALTED" else ExitCode.OK
+
+
+def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: bool) -> int:
+    """Orders or positions."""
+    reply = _ask(config, folder, Request(verb=verb))
+    if as_json:
+        print_json(reply.data)
+        return reply.code
+    if verb == "orders":
+        orders = msgspec.convert(reply.data, list[OrderRow])
+        rows = [{**msgspec.structs.asdict(o), "age": duration(o.age_ns)} for o in orders]
+        columns: tuple[str, ...] = (
+            "id",
+            "strategy",
+            "instrument",
+            "side",
+            "type",
+            "qty",
+            "price",
+            "filled",
+            "state",
+            "age",
+        )
+    else:
+        held = msgspec.convert(reply.data, list[PositionRow])
+        rows = [msgspec.structs.asdict(p) for p in held]
+        columns = (
+            "strategy",
+            "instrument",
+            "qty",
+            "average_price",
+            "realised",
+            "unrealised",
+            "fees",
+            "target",
+            "suspended",
+        )
+    OUT.print(table(verb, rows, columns))
+    return reply.code
+
+
+def command(
+    verb: str,
+    config: Path | None,
+    folder: Path | None,
+    *,
+    reason: str = "",
+    keep: bool = False,
+    as_json: bool,
+) -> int:
+    """One command; answered once it is journaled."""
+    request = Request(verb=verb, by=getpass.getuser(), reason=reason, keep=keep)
+    reply = _ask(config, folder, request)
+    if as_json:
+        print_json(reply)
+    else:
+        say(reply.text)
+    return reply.code
+
+
+def flatten_and_wait(
+    config: Path | None, folder: Path | None, *, reason: str, wait_s: float, as_json: bool
+) -> int:
+    """Flatten, and say where it stands until it is done; exit 6 when it is not done in time."""
+    code = command("flatten", config, folder, reason=reason, as_json=as_json)
+    if code != ExitCode.OK or wait_s <= 0:
+        return code
+    client = ControlClient(socket_file(config, folder))
+    told = ""
+    deadline = time.monotonic() + wait_s  # noqa: TID251 a person waits; nothing is traded by it
+    try:
+        client.watch()
+        while time.monotonic() < deadline:  # noqa: TID251 as above
+            sample = sample_of(client.next())
+            if sample.flatten != told:
+                told = sample.flatten
+                say(told)
+            if not any(c.cause == "flatten" and c.mode == "FLATTENING" for c in sample.causes):
+                return ExitCode.OK
+    finally:
+        client.close()
+    say(f"not flat after {wait_s:.0f} s; the desk goes on: nightdesk status")
+    return ExitCode.UNKNOWN

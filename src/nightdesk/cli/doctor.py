@@ -1,0 +1,108 @@
+"""`nightdesk doctor`: what a desk needs, checked; each thing not well says how to mend it."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+
+from nightdesk.adapters.control_socket import ControlClient, NoNode
+from nightdesk.adapters.journal_file import JournalFile
+from nightdesk.adapters.sqlite_journal import check_library
+from nightdesk.cli.places import config_file, journal_file, load_config, socket_file
+from nightdesk.cli.tables import OUT, print_json, table
+from nightdesk.control.messages import ExitCode, Request, sample_of
+from nightdesk.model.errors import NightdeskError
+from nightdesk.node.compose import codec_of, plan_of
+
+FREE_MIN_BYTES = 1 << 30
+SKEW_MAX_NS = 500_000_000
+
+
+class _Skipped(NightdeskError):
+    """The check does not apply."""
+
+
+def examine(config: Path | None, folder: Path | None, *, as_json: bool) -> int:
+    """Run every check; exit 1 when one failed."""
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("python", _python),
+        ("sqlite", _sqlite),
+        ("config", lambda: _config(config, folder)),
+        ("secrets and strategies", lambda: _composed(config, folder)),
+        ("disk", lambda: _disk(config, folder)),
+        ("journal", lambda: _journal(config, folder)),
+        ("desk", lambda: _desk(config, folder)),
+    )
+    rows = [_run(name, check) for name, check in checks]
+    if as_json:
+        print_json(rows)
+    else:
+        OUT.print(table("doctor", rows, ("check", "result", "what")))
+    return ExitCode.FAILED if any(row["result"] == "failed" for row in rows) else ExitCode.OK
+
+
+def _run(name: str, check: Callable[[], str]) -> dict[str, object]:
+    try:
+        return {"check": name, "result": "ok", "what": check()}
+    except _Skipped as skipped:
+        return {"check": name, "result": "skipped", "what": str(skipped)}
+    except NightdeskError as error:
+        return {"check": name, "result": "failed", "what": str(error)}
+
+
+def _python() -> str:
+    if not __debug__:
+        raise NightdeskError("python runs with -O; a desk does not: its assertions are part of it")
+    return sys.version.split()[0]
+
+
+def _sqlite() -> str:
+    check_library()
+    return f"{apsw.sqlite_lib_version()} through apsw"
+
+
+def _config(config: Path | None, folder: Path | None) -> str:
+    path = config_file(config, folder)
+    load_config(path)
+    return str(path)
+
+
+def _composed(config: Path | None, folder: Path | None) -> str:
+    path = config_file(config, folder)
+    loaded = load_config(path)
+    codec_of(loaded, path.parent)
+    plan = plan_of(loaded, path.parent)
+    return f"{len(plan.strategies)} strategies load; the account's secrets are readable"
+
+
+def _disk(config: Path | None, folder: Path | None) -> str:
+    place = journal_file(config, folder).parent
+    free = shutil.disk_usage(place).free
+    if free < FREE_MIN_BYTES:
+        raise NightdeskError(f"{free >> 20} MiB free in {place}; free at least 1 GiB")
+    return f"{free >> 30} GiB free in {place}"
+
+
+def _journal(config: Path | None, folder: Path | None) -> str:
+    path = journal_file(config, folder)
+    if not path.exists():
+        raise _Skipped(f"{path} does not exist yet; the first start makes it")
+    journal = JournalFile(path)
+    found = journal.verify()
+    journal.close()
+    return f"{found.frames} records whole; led by {found.lease}"
+
+
+def _desk(config: Path | None, folder: Path | None) -> str:
+    try:
+        client = ControlClient(socket_file(config, folder))
+    except NoNode as error:
+        raise _Skipped(str(error)) from error
+    sample = sample_of(client.ask(Request(verb="status")))
+    client.close()
+    if abs(sample.clock_offset_ns) > SKEW_MAX_NS:
+        skew_ms = sample.clock_offset_ns / 1e6
+        raise NightdeskError(f"this machine's clock is {skew_ms:+.0f} ms off the venue's; fix NTP")
+    return f"{sample.mode}, epoch {sample.epoch}, {sample.orders_unknown} orders unknown"

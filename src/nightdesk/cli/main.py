@@ -1,0 +1,255 @@
+"""`nightdesk`: the commands of a desk."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help="A trading desk that does not sleep. Start with: nightdesk up",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+lab_app = typer.Typer(no_args_is_help=True, help="The practice exchange.")
+journal_app = typer.Typer(no_args_is_help=True, help="Read a journal: also while its desk runs.")
+app.add_typer(lab_app, name="lab")
+app.add_typer(journal_app, name="journal")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="desk.toml; without it: the practice desk.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
+FolderOption = Annotated[Path | None, typer.Option(help="Where the practice desk keeps its files.")]
+ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; it is journaled.")]
+
+
+@app.command()
+def up(
+    config: ConfigOption = None,
+    replay: Annotated[
+        list[str] | None,
+        typer.Option(help="Recorded market data for the lab (raw Binance captures)."),
+    ] = None,
+    speed: Annotated[str, typer.Option(help="1, 10 or max: how fast the lab's market runs.")] = "1",
+    seed: Annotated[int, typer.Option(help="Draws of the lab's market and of the strategies.")] = 1,
+    duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    headless: Annotated[bool, typer.Option(help="Draw nothing.")] = False,
+    json: JsonOption = False,
+    json_logs: Annotated[bool, typer.Option(help="The node's log as JSON.")] = False,
+    folder: FolderOption = None,
+) -> None:
+    """Start a desk: the practice desk, or the one a config file describes."""
+    from nightdesk.cli.up import run_up
+
+    raise typer.Exit(
+        run_up(
+            config=config,
+            replay=replay or [],
+            speed=speed,
+            seed=seed,
+            duration_s=duration,
+            headless=headless or json,
+            as_json=json,
+            json_logs=json_logs,
+            folder=folder,
+        )
+    )
+
+
+@app.command(hidden=True)
+def node(
+    config: Annotated[Path, typer.Option("--config", "-c")],
+    seed: int = 1,
+    with_parent: bool = False,
+    result: bool = False,
+    json_logs: bool = False,
+    log_level: str = "info",
+) -> None:
+    """One desk node in this process, as `up` and service managers start it."""
+    from nightdesk.cli.up import load_config
+    from nightdesk.wiring.node_main import NodeOptions, run_node
+
+    options = NodeOptions(
+        base=config.resolve().parent,
+        seed=seed,
+        json_logs=json_logs,
+        log_level=log_level,
+        with_parent=with_parent,
+        tell_result=result,
+    )
+    raise typer.Exit(run_node(load_config(config), options))
+
+
+@app.command()
+def status(
+    config: ConfigOption = None, folder: FolderOption = None, json: JsonOption = False
+) -> None:
+    """Mode and why, markets, exposure, orders, money, journal."""
+    from nightdesk.cli.commands import show_status
+
+    raise typer.Exit(show_status(config, folder, as_json=json))
+
+
+@app.command()
+def orders(
+    config: ConfigOption = None, folder: FolderOption = None, json: JsonOption = False
+) -> None:
+    """The live orders."""
+    from nightdesk.cli.commands import show_rows
+
+    raise typer.Exit(show_rows("orders", config, folder, as_json=json))
+
+
+@app.command()
+def positions(
+    config: ConfigOption = None, folder: FolderOption = None, json: JsonOption = False
+) -> None:
+    """What every strategy holds and earned."""
+    from nightdesk.cli.commands import show_rows
+
+    raise typer.Exit(show_rows("positions", config, folder, as_json=json))
+
+
+@app.command()
+def pause(
+    reason: ReasonOption = "",
+    keep: Annotated[bool, typer.Option(help="Keep resting entries.")] = False,
+    config: ConfigOption = None,
+    folder: FolderOption = None,
+    json: JsonOption = False,
+) -> None:
+    """No new risk from now on; resting entries are cancelled. Survives a crash."""
+    from nightdesk.cli.commands import command
+
+    raise typer.Exit(command("pause", config, folder, reason=reason, keep=keep, as_json=json))
+
+
+@app.command()
+def resume(
+    reason: ReasonOption,
+    config: ConfigOption = None,
+    folder: FolderOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Lift what needs a person: a pause, a flatten, a crash, a difference you have looked at."""
+    from nightdesk.cli.commands import command
+
+    raise typer.Exit(command("resume", config, folder, reason=reason, as_json=json))
+
+
+@app.command(name="cancel-all")
+def cancel_all(
+    config: ConfigOption = None, folder: FolderOption = None, json: JsonOption = False
+) -> None:
+    """Cancel every open order of the desk."""
+    from nightdesk.cli.commands import command
+
+    raise typer.Exit(command("cancel-all", config, folder, as_json=json))
+
+
+@app.command()
+def flatten(
+    reason: ReasonOption = "",
+    wait: Annotated[
+        float, typer.Option(help="Watch for so many seconds; 0 returns at once.")
+    ] = 60.0,
+    config: ConfigOption = None,
+    folder: FolderOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Cancel all, close what lies above the baseline, verify at the venue. Latches no new risk."""
+    from nightdesk.cli.commands import flatten_and_wait
+
+    raise typer.Exit(flatten_and_wait(config, folder, reason=reason, wait_s=wait, as_json=json))
+
+
+@app.command()
+def explain(
+    id: Annotated[str, typer.Argument(help="A client order id, a trade id, or epoch.slot.")],
+    config: ConfigOption = None,
+    folder: FolderOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The chain of one order, from the market it was decided on to its last fill."""
+    from nightdesk.cli.journal import explain_id
+
+    raise typer.Exit(explain_id(id, config, folder, as_json=json))
+
+
+@app.command()
+def doctor(
+    config: ConfigOption = None, folder: FolderOption = None, json: JsonOption = False
+) -> None:
+    """Check everything a desk needs; says how to mend what is not well."""
+    from nightdesk.cli.doctor import examine
+
+    raise typer.Exit(examine(config, folder, as_json=json))
+
+
+@lab_app.command(name="serve")
+def lab_serve(
+    port: Annotated[int, typer.Option(help="0 takes a free one; it is printed.")] = 8085,
+    replay: Annotated[list[str] | None, typer.Option(help="Recorded market data.")] = None,
+    speed: Annotated[float, typer.Option(help="How fast a recording plays.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Draws of the generated market.")] = 1,
+    accounts: Annotated[Path | None, typer.Option(help="TOML with [[account]] tables.")] = None,
+) -> None:
+    """Serve the practice exchange: Binance spot's REST, streams and ws-api on this machine."""
+    from nightdesk.lab.__main__ import main as lab_main
+
+    arguments = ["--port", str(port), "--speed", str(speed), "--seed", str(seed)]
+    for path in replay or []:
+        arguments += ["--replay", path]
+    if accounts is not None:
+        arguments += ["--accounts", str(accounts)]
+    raise typer.Exit(lab_main(arguments))
+
+
+@journal_app.command()
+def verify(path: Path, json: JsonOption = False) -> None:
+    """Check every checksum, every link and every snapshot."""
+    from nightdesk.cli.journal import verify_journal
+
+    raise typer.Exit(verify_journal(path, as_json=json))
+
+
+@journal_app.command()
+def show(
+    path: Path,
+    last: Annotated[int, typer.Option(help="How many records from the end.")] = 20,
+    json: JsonOption = False,
+) -> None:
+    """The last records, one a line."""
+    from nightdesk.cli.journal import show_journal
+
+    raise typer.Exit(show_journal(path, last=last, as_json=json))
+
+
+@journal_app.command()
+def export(path: Path) -> None:
+    """Every record as a line of JSON on stdout."""
+    from nightdesk.cli.journal import export_journal
+
+    raise typer.Exit(export_journal(path))
+
+
+@journal_app.command()
+def size(path: Path, json: JsonOption = False) -> None:
+    """Bytes on disk: journal, WAL, reserve."""
+    from nightdesk.cli.journal import journal_size
+
+    raise typer.Exit(journal_size(path, as_json=json))
+
+
+def main() -> None:
+    """The entry point; every error a person can mend is one sentence, not a traceback."""
+    from nightdesk.cli.errors import told
+
+    sys.exit(told(app))
+
+
+if __name__ == "__main__":
+    main()

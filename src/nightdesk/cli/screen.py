@@ -1,0 +1,187 @@
+"""The live view of a desk: one sample a second, drawn in the terminal of whoever started it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from nightdesk.cli.tables import OUT, cell, duration, table
+from nightdesk.control.messages import InstrumentRow, Sample
+
+_MODE_STYLE = {"NORMAL": "green", "CAUTIOUS": "yellow"}
+_LEVEL_STYLE = {"info": "dim", "warning": "yellow", "error": "bold red"}
+BAR = 12
+
+
+class Screen:
+    """Draws samples; use as a context manager."""
+
+    def __init__(self) -> None:
+        self._live = Live(Text("starting…"), console=OUT, refresh_per_second=4, screen=False)
+        self._frames = 0
+
+    def __enter__(self) -> "Screen":
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._live.__exit__(None, None, None)
+
+    def show(self, sample: Sample | None, state: str) -> None:
+        """Draw one sample, or what is being waited for."""
+        if sample is None:
+            self._live.update(Text(f"waiting for the desk: {state}", style="dim"))
+        else:
+            self._live.update(render(sample))
+
+
+def render(sample: Sample) -> RenderableType:
+    """The whole view."""
+    middle = Table.grid(padding=(0, 4))
+    middle.add_row(_funnel(sample), _money(sample), _machine(sample))
+    return Group(_head(sample), _markets(sample), _positions(sample), middle, _events(sample))
+
+
+def _head(sample: Sample) -> RenderableType:
+    style = _MODE_STYLE.get(sample.mode, "bold red")
+    line = Text.assemble(
+        (f" {sample.mode} ", f"reverse {style}"),
+        f"  {sample.desk}  epoch {sample.epoch}  up {duration(sample.uptime_ns)}",
+        f"  lease {duration(sample.lease_left_ns)}",
+        "" if sample.trading else "  strategies wait for recovery",
+    )
+    rows = [line]
+    for cause in sample.causes:
+        rows.append(
+            Text(f"  {cause.mode} {cause.scope}: {cause.cause} ({cause.why})", style="yellow")
+        )
+    if sample.flatten:
+        rows.append(Text(f"  flatten: {sample.flatten}", style="bold yellow"))
+    return Group(*rows)
+
+
+def _bar(used: Decimal, maximum: Decimal) -> str:
+    filled = min(BAR, round(BAR * used / maximum)) if maximum else 0
+    return "█" * filled + "░" * (BAR - filled)
+
+
+def _markets(sample: Sample) -> RenderableType:
+    def row(market: InstrumentRow) -> dict[str, object]:
+        return {
+            "instrument": market.instrument,
+            "mode": market.mode,
+            "bid": market.bid,
+            "ask": market.ask,
+            "feed_age": duration(market.feed_age_ns),
+            "position": market.position,
+            "worst_case": market.worst,
+            "limit": market.position_max,
+            "used": _bar(market.worst, market.position_max),
+        }
+
+    columns = (
+        "instrument",
+        "mode",
+        "bid",
+        "ask",
+        "feed_age",
+        "position",
+        "worst_case",
+        "limit",
+        "used",
+    )
+    return table("markets and exposure", [row(m) for m in sample.instruments], columns)
+
+
+def _positions(sample: Sample) -> RenderableType:
+    rows = [
+        {
+            "strategy": p.strategy,
+            "instrument": p.instrument,
+            "position": p.qty,
+            "target": p.target,
+            "average": None if p.average_price is None else round(p.average_price, 2),
+            "realised": round(p.realised, 2),
+            "unrealised": round(p.unrealised, 2),
+            "fees": round(p.fees, 2),
+            "trades": p.trades,
+        }
+        for p in sample.positions
+    ]
+    columns = (
+        "strategy",
+        "instrument",
+        "position",
+        "target",
+        "average",
+        "realised",
+        "unrealised",
+        "fees",
+        "trades",
+    )
+    return table("positions", rows, columns)
+
+
+def _pairs(title: str, pairs: Sequence[tuple[str, object]]) -> Table:
+    made = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None)
+    made.add_column()
+    made.add_column(justify="right")
+    for name, value in pairs:
+        made.add_row(name.replace("_", " "), cell(value))
+    return made
+
+
+def _funnel(sample: Sample) -> Table:
+    rows: list[tuple[str, object]] = list(sample.funnel.items())
+    rows.append(("open now", sample.orders_live))
+    rows.append(("unknown now", sample.orders_unknown))
+    rows.append(("refused by the gate", sum(sample.refusals.values())))
+    return _pairs("orders", rows)
+
+
+def _money(sample: Sample) -> Table:
+    net = sample.realised + sample.unrealised - sample.fees_quote
+    rows: list[tuple[str, object]] = [
+        ("realised", round(sample.realised, 2)),
+        ("unrealised", round(sample.unrealised, 2)),
+        ("fees", round(sample.fees_quote, 2)),
+        ("net", round(net, 2)),
+        ("volume", round(sample.volume, 2)),
+        ("fills", sample.fills),
+    ]
+    rows += [(row.limit, f"{row.worst:,f} / {row.maximum:,f}") for row in sample.limits]
+    return _pairs("profit, and the worst ever against limits", rows)
+
+
+def _machine(sample: Sample) -> Table:
+    commit = sample.latency.get("commit", {})
+    wire = sample.latency.get("tick_to_wire", {})
+    answer = sample.latency.get("wire_to_answer", {})
+    lag = sample.latency.get("loop_lag", {})
+    uptime_s = max(sample.uptime_ns / 1e9, 1.0)
+    rows: list[tuple[str, object]] = [
+        ("records", sample.journal["durable"]),
+        ("a second", sample.journal["durable"] / uptime_s),
+        ("commit p50", duration(commit.get("p50_ns"))),
+        ("commit p99", duration(commit.get("p99_ns"))),
+        ("tick to wire p50", duration(wire.get("p50_ns"))),
+        ("venue answers p50", duration(answer.get("p50_ns"))),
+        ("loop lag p99", duration(lag.get("p99_ns"))),
+    ]
+    return _pairs("journal and latency", rows)
+
+
+def _events(sample: Sample) -> RenderableType:
+    lines = Text()
+    for event in sample.events[-8:]:
+        at = datetime.fromtimestamp(event.at_ns / 1e9, UTC).strftime("%H:%M:%S")
+        fields = " ".join(f"{name}={value}" for name, value in event.fields.items() if value)
+        style = _LEVEL_STYLE.get(event.level, "")
+        lines.append(f"{at} {event.event} {fields}\n", style=style)
+    lines.rstrip()
+    return Panel(lines, title="last events", title_align="left", border_style="dim")

@@ -1,0 +1,62 @@
+"""What people see: tables of what programs get as JSON. Stdout is data, stderr is talk."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+OUT = Console()
+ERR = Console(stderr=True)
+
+
+def print_json(data: object) -> None:
+    """One line of JSON on stdout."""
+    encoder = msgspec.json.Encoder(decimal_format="string")
+    sys.stdout.write(encoder.encode(data).decode() + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """Talk, on stderr."""
+    ERR.print(text, markup=False, highlight=False)
+
+
+def table(title: str, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Table:
+    """Rows under named columns; numbers to the right."""
+    made = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)
+    rows = list(rows)
+    for column in columns:
+        number = any(isinstance(row.get(column), (int, float, Decimal)) for row in rows)
+        made.add_column(column.replace("_", " "), justify="right" if number else "left")
+    for row in rows:
+        made.add_row(*(cell(row.get(column)) for column in columns))
+    return made
+
+
+def cell(value: object) -> str:
+    """A value the way a person reads it."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case Decimal():
+            return f"{value:,f}"
+        case float():
+            return f"{value:,.2f}"
+        case _:
+            return str(value)
+
+
+def duration(value_ns: int | None) -> str:
+    """Nanoseconds in the unit a person would choose."""
+    if value_ns is None:
+        return "-"
+    for limit, unit, size in ((1_000_000, "us", 1_000), (1_000_000_000, "ms", 1_000_000)):
+        if value_ns < limit:
+            return f"{value_ns / size:.0f} {unit}"
+    seconds = value_ns / 1_000_000_000
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,100 @@
+"""`nightdesk up`: sockets and processes at speed 1 and 10, one process in virtual time at max."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+from nightdesk.cli.places import load_config, practice_folder
+from nightdesk.cli.screen import Screen
+from nightdesk.cli.tables import OUT, print_json, say, table
+from nightdesk.control.messages import ExitCode, Sample
+from nightdesk.model.errors import BadInput
+from nightdesk.node.result import Result
+
+SPEEDS = ("1", "10", "max")
+
+__all__ = ["load_config", "run_up"]
+
+
+def run_up(
+    *,
+    config: Path | None,
+    replay: list[str],
+    speed: str,
+    seed: int,
+    duration_s: float | None,
+    headless: bool,
+    as_json: bool,
+    json_logs: bool,
+    folder: Path | None,
+) -> int:
+    """Start, watch, stop; returns the exit code."""
+    if speed not in SPEEDS:
+        raise BadInput(f"--speed {speed}: it is 1, 10 or max")
+    for path in replay:
+        if not Path(path).exists():
+            raise BadInput(f"--replay {path}: no such file")
+    if config is not None:
+        load_config(config)  # every error of the file before anything is started
+    place = practice_folder(folder)
+    if speed == "max":
+        from nightdesk.simulation.replay import ReplayOptions, run_replay
+
+        replayed = run_replay(
+            ReplayOptions(replay=replay, seed=seed, duration_s=duration_s, config=config)
+        )
+        return _end(ExitCode.OK, replayed, as_json=as_json)
+    from nightdesk.wiring.up import Up, UpOptions
+
+    options = UpOptions(
+        config=config,
+        replay=replay,
+        speed=speed,
+        seed=seed,
+        duration_s=duration_s,
+        folder=place,
+        json_logs=json_logs,
+    )
+    with nullcontext() if headless else Screen() as screen:
+
+        def show(sample: Sample | None, state: str) -> None:
+            if screen is not None:
+                screen.show(sample, state)
+
+        code, result = Up(options, show, say).run()
+    return _end(code, result, as_json=as_json)
+
+
+def _end(code: int, result: Result | None, *, as_json: bool) -> int:
+    if result is None:
+        return code
+    if as_json:
+        print_json(result)
+    else:
+        _table(result)
+    return code if result.clean else ExitCode.FAILED
+
+
+def _table(result: Result) -> None:
+    rows = [
+        {"what": "orders", "value": ", ".join(f"{n} {k}" for k, n in result.orders.items() if n)},
+        {"what": "fills", "value": f"{result.fills} ({result.partial_fills} partial)"},
+        {"what": "volume", "value": f"{result.volume:,.2f}"},
+        {
+            "what": "fees",
+            "value": ", ".join(f"{v:f} {a}" for a, v in result.fees.items()) or "none",
+        },
+        {"what": "profit realised", "value": f"{result.pnl_realised:,.2f}"},
+        {"what": "profit unrealised", "value": f"{result.pnl_unrealised:,.2f}"},
+        {
+            "what": "positions",
+            "value": ", ".join(f"{v:f} {i}" for i, v in result.positions.items()),
+        },
+        {"what": "doubled", "value": str(result.duplicates)},
+        {"what": "unknown", "value": str(result.unknown)},
+        {
+            "what": "desk minus venue",
+            "value": ", ".join(f"{v:f} {i}" for i, v in result.position_diff.items()),
+        },
+        {"what": "against a law", "value": str(len(result.findings))},
+    ]
+    OUT.print(table("this run", rows, ("what", "value")))

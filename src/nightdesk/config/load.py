@@ -1,0 +1,150 @@
+"""Reading the file: TOML, shape, and what the shape cannot say; all problems together, each with its line."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from nightdesk.config.schema import Config
+from nightdesk.model.errors import BadInput
+
+_TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_\-\"']+)\s*=")
+
+
+class ConfigError(BadInput):
+    """Every problem of one file, a line each."""
+
+    def __init__(self, name: str, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        count = len(self.problems)
+        head = f"{name}: {count} problem{'s' if count != 1 else ''}"
+        super().__init__("\n".join((head, *(f"  {problem}" for problem in self.problems))))
+
+
+def load(text: str, name: str) -> Config:
+    """The config in `text`; raises `ConfigError` with everything that is wrong with it."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(name, [f"not TOML: {error}"]) from error
+    places = Places(text)
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(name, [_problem(e, places, tree) for e in error.errors()]) from error
+    problems = list(_between(config, places))
+    if problems:
+        raise ConfigError(name, problems)
+    return config
+
+
+class Places:
+    """Lines of tables and keys, so that an error can be found without searching."""
+
+    def __init__(self, text: str) -> None:
+        self._lines: dict[tuple[str | int, ...], int] = {}
+        counts: dict[str, int] = {}
+        at: tuple[str | int, ...] = ()
+        for number, line in enumerate(text.splitlines(), 1):
+            table = _TABLE.match(line)
+            if table:
+                path = tuple(part.strip().strip("\"'") for part in table.group(1).split("."))
+                if line.lstrip().startswith("[["):
+                    index = counts[path[0]] = counts.get(path[0], -1) + 1
+                    at = (*path, index)
+                elif path[0] in counts:
+                    at = (path[0], counts[path[0]], *path[1:])
+                else:
+                    at = path
+                self._lines.setdefault(at, number)
+                continue
+            key = _KEY.match(line)
+            if key:
+                self._lines.setdefault((*at, key.group(1).strip("\"'")), number)
+
+    def told(self, path: tuple[str | int, ...]) -> str:
+        """ "line 7: venue.binance.rest", or without a line where the key is missing."""
+        dotted = ""
+        for part in path:
+            dotted += f"[{part}]" if isinstance(part, int) else f".{part}" if dotted else part
+        for length in range(len(path), 0, -1):
+            line = self._lines.get(path[:length])
+            if line is not None:
+                return f"line {line}: {dotted}"
+        return dotted
+
+
+def _problem(error: Any, places: Places, tree: dict[str, Any]) -> str:
+    path = tuple(part for part in error["loc"] if part != "kind" or "class" not in error["loc"])
+    where = places.told(path)
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return f"{where}: unknown key{_did_you_mean(path)}"
+    if kind == "missing":
+        return f"{where}: missing"
+    message = error["msg"].removeprefix("Value error, ")
+    got = error.get("input")
+    said = (
+        f", got {got!r}" if isinstance(got, (str, int, float)) and "write it" not in message else ""
+    )
+    return f"{where}: {message}{said}"
+
+
+def _did_you_mean(path: Sequence[str | int]) -> str:
+    known = _fields_at(path[:-1])
+    close = get_close_matches(str(path[-1]), known, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known here: {', '.join(sorted(known))}" if known else ""
+
+
+def _fields_at(path: Sequence[str | int]) -> list[str]:
+    """The keys that the table at `path` may have."""
+    model: Any = Config
+    for part in path:
+        if isinstance(part, int):
+            continue
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            field = model.model_fields.get(part)
+            model = None if field is None else field.annotation
+        model = next((m for m in _models_in(model)), model)
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return [field.alias or name for name, field in model.model_fields.items()]
+    return []
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    """The pydantic models a type names, through list[], dict[] and unions."""
+    todo = [annotation]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, type) and issubclass(item, BaseModel):
+            yield item
+        todo.extend(get_args(item))
+
+
+def _between(config: Config, places: Places) -> Iterable[str]:
+    """What only the parts together can get wrong."""
+    venues = set(config.venue)
+    known = [instrument.id for instrument in config.instrument]
+    for index, instrument in enumerate(config.instrument):
+        where = places.told(("instrument", index, "id"))
+        venue = instrument.id.partition(":")[0]
+        if venue not in venues:
+            yield f"{where}: no venue {venue!r}; there is {', '.join(sorted(venues))}"
+        if instrument.id in known[:index]:
+            yield f"{where}: {instrument.id} is listed twice"
+    names = [strategy.name for strategy in config.strategy]
+    for index, strategy in enumerate(config.strategy):
+        if strategy.name in names[:index] or strategy.name == "operator":
+            yield f"{places.told(('strategy', index, 'name'))}: {strategy.name!r} is taken"
+        for wanted in strategy.instruments:
+            if wanted not in known:
+                close = get_close_matches(wanted, known, n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                where = places.told(("strategy", index, "instruments"))
+                yield f"{where}: {wanted!r} is no [[instrument]]{hint}"

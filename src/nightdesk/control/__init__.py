@@ -1,0 +1,1 @@
+"""Messages between a node and the processes that watch or command it."""

@@ -1,0 +1,173 @@
+"""Requests, replies and the sample that a node publishes once a second. One JSON object per line."""
+
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+
+class ExitCode(IntEnum):
+    """What every command of the product ends with."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    CONFIG = 3
+    REFUSED = 4  # by state: not the leader, a lease held by another
+    AUTH = 5
+    UNKNOWN = 6  # timed out; what was asked may have happened
+    HALTED = 10
+    INTERRUPTED = 130
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One command; `by` is who asked."""
+
+    verb: str
+    by: str = "operator"
+    reason: str = ""
+    keep: bool = False
+    what: str = ""
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command came to; `data` is the table's rows or the object a program wants."""
+
+    ok: bool
+    code: int = ExitCode.OK
+    text: str = ""
+    data: Any = None
+
+
+class CauseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a scope is not NORMAL."""
+
+    scope: str
+    cause: str
+    mode: str
+    by: str
+    why: str
+    since_ns: int
+
+
+class PositionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One strategy's position in one instrument; money in quote."""
+
+    strategy: str
+    instrument: str
+    qty: Decimal
+    average_price: Decimal | None
+    realised: Decimal
+    unrealised: Decimal
+    fees: Decimal
+    volume: Decimal
+    trades: int
+    unpriced: Decimal
+    target: Decimal | None
+    suspended: str
+
+
+class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One live order."""
+
+    id: str
+    strategy: str
+    instrument: str
+    side: str
+    type: str
+    qty: Decimal
+    price: Decimal
+    filled: Decimal
+    state: str
+    cancelling: bool
+    age_ns: int
+
+
+class InstrumentRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One instrument: its market and its exposure against its limits."""
+
+    instrument: str
+    mode: str
+    bid: Decimal | None
+    ask: Decimal | None
+    feed_age_ns: int | None
+    position: Decimal
+    worst: Decimal
+    position_max: Decimal
+
+
+class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The worst that was ever allowed against a limit."""
+
+    limit: str
+    worst: Decimal
+    maximum: Decimal
+
+
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the ring."""
+
+    at_ns: int
+    level: str
+    event: str
+    fields: dict[str, str]
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """The node in numbers, once a second. Times are ns; `at_ns` is UTC on the venue's clock."""
+
+    at_ns: int
+    desk: str
+    mode: str
+    trading: bool
+    epoch: int
+    uptime_ns: int
+    lease_left_ns: int
+    causes: list[CauseRow]
+    instruments: list[InstrumentRow]
+    positions: list[PositionRow]
+    orders_live: int
+    orders_unknown: int
+    funnel: dict[str, int]
+    refusals: dict[str, int]
+    limits: list[LimitRow]
+    fills: int
+    volume: Decimal
+    realised: Decimal
+    unrealised: Decimal
+    fees: dict[str, Decimal]
+    fees_quote: Decimal
+    balances: dict[str, Decimal]
+    journal: dict[str, int]
+    latency: dict[str, dict[str, int]]
+    counters: dict[str, int]
+    events: list[EventRow]
+    flatten: str
+    clock_offset_ns: int
+    log_dropped: int = 0
+
+
+_REQUEST = msgspec.json.Decoder(Request)
+_REPLY = msgspec.json.Decoder(Reply)
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
+
+
+def encode(message: object) -> bytes:
+    """One line."""
+    return _ENCODER.encode(message) + b"\n"
+
+
+def decode_request(line: bytes) -> Request:
+    """Raises `msgspec.DecodeError` or `ValidationError` naming what does not fit."""
+    return _REQUEST.decode(line)
+
+
+def decode_reply(line: bytes) -> Reply:
+    """The reply in `line`."""
+    return _REPLY.decode(line)
+
+
+def sample_of(reply: Reply) -> Sample:
+    """The sample a `watch` or `status` reply carries."""
+    return msgspec.convert(reply.data, Sample)

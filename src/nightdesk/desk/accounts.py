@@ -1,0 +1,187 @@
+"""Learning what the venue says: of single orders, and of the whole account."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from nightdesk.desk import targets, tell
+from nightdesk.desk.events import (
+    AccountTold,
+    AskOrder,
+    CancelEnded,
+    OrderFound,
+    OrderTold,
+    SendEnded,
+    TradesTold,
+)
+from nightdesk.desk.work import Work
+from nightdesk.model import money
+from nightdesk.model.ids import InstrumentId
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import Execution, OrderReport
+from nightdesk.model.outcome import Outcome, Reason, Verdict
+from nightdesk.model.records import Answered, Executed, Reconciled, Reported
+from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.orders.lifecycle import State
+from nightdesk.reconcile.account import Owner, differences, owner_of
+from nightdesk.reconcile.resolve import Asked
+
+THROTTLE_NS = 5 * SECOND_NS  # where the venue throttles and does not say for how long
+
+
+def learn(work: Work, event: SendEnded | CancelEnded | OrderTold | OrderFound | TradesTold) -> None:
+    """Fold what one message says about one order."""
+    match event:
+        case SendEnded():
+            _send_ended(work, event)
+        case CancelEnded():
+            _cancel_ended(work, event)
+        case OrderTold(report=report, execution=execution):
+            if execution is not None:
+                trade(work, execution)
+            if report is not None:
+                told(work, report)
+        case OrderFound(report=report):
+            told(work, report)
+        case TradesTold(executions=executions):
+            for execution in executions:
+                trade(work, execution)
+
+
+def told(work: Work, report: OrderReport) -> None:
+    """One order's state; journaled only when it teaches something."""
+    order = work.state.orders.get(report.client_id)
+    if order is None:
+        _stranger(work, report)
+        return
+    if work.state.orders.teaches(report):
+        work.record(Reported(report=report))
+
+
+def trade(work: Work, execution: Execution) -> None:
+    """One trade, folded once."""
+    order = work.state.orders.get(execution.client_id)
+    if order is None or execution.trade_id in order.trade_ids:
+        return
+    ref = work.views.ref(execution.client_id)
+    work.record(Executed(execution=execution))
+    work.decision.at_once += tell.executed(work.state, work.settings, execution, ref, work.now)
+
+
+def compare(work: Work, event: AccountTold) -> None:
+    """The whole account against the fold; says nothing while either side is moving."""
+    for report in event.open_orders:
+        told(work, report)
+    _missing(work, event)
+    if not event.quiet or any(work.state.orders.unknown()) or work.state.untraded:
+        return
+    venue = {asset: event.balances.get(asset, ZERO) for asset in work.settings.assets()}
+    if not work.state.opened:
+        surplus = _surplus(work, venue)
+        work.record(Reconciled(balances=venue, unexplained={}, surplus=surplus))
+        return
+    found = differences(work.state.funds.balances, venue, work.settings.assets())
+    seen_before = work.views.last_difference
+    work.views.last_difference = found
+    if not found:
+        work.set_mode(DESK, "reconcile", Mode.NORMAL, by="desk", why="desk and venue agree")
+    elif found == seen_before:  # twice the same, both times quiet: not a report under way
+        why = ", ".join(f"venue has {amount:+} {asset}" for asset, amount in found.items())
+        work.set_mode(DESK, "reconcile", Mode.REDUCE_ONLY, by="desk", why=why)
+
+
+def adopt(work: Work) -> None:
+    """An operator has looked at the difference: the venue's numbers become ours, nobody's target moves."""
+    found = work.views.last_difference
+    if not found:
+        return
+    balances = dict(work.state.funds.balances)
+    for asset, amount in found.items():
+        balances[asset] = money.canonical(money.add(balances.get(asset, ZERO), amount))
+    by_base = {i.base: i.id for i in work.settings.instruments.values()}
+    moved = {by_base[a]: amount for a, amount in found.items() if a in by_base}
+    work.record(Reconciled(balances=balances, unexplained=found, surplus=moved))
+    for instrument in moved:
+        targets.suspend(work, instrument, "the position was changed from outside")
+    work.views.last_difference = {}
+
+
+def _send_ended(work: Work, event: SendEnded) -> None:
+    outcome = event.outcome
+    work.record(
+        Answered(
+            client_id=event.client_id,
+            verdict=outcome.verdict,
+            reason=outcome.reason,
+            code=outcome.code,
+            text=outcome.text,
+            sent_at=event.sent_at,
+            answered_at=work.now,
+        )
+    )
+    for execution in outcome.executions:
+        trade(work, execution)
+    if outcome.report is not None:
+        told(work, outcome.report)
+    if outcome.verdict is Verdict.UNKNOWN:
+        work.note("warning", "order.outcome_unknown", id=event.client_id, why=outcome.text)
+    elif outcome.verdict is not Verdict.ACKED:
+        work.note("info", "order.not_placed", id=event.client_id, why=outcome.text)
+    _heed(work, outcome)
+
+
+def _cancel_ended(work: Work, event: CancelEnded) -> None:
+    if event.outcome.report is not None:
+        told(work, event.outcome.report)
+    order = work.state.orders.live.get(event.client_id)
+    if order is not None and event.outcome.verdict is Verdict.REJECTED:
+        # "Unknown order": it ended before the cancel, or is not visible yet. Only asking tells.
+        work.views.asked[event.client_id] = Asked(times=1, last=work.now)
+        work.decision.at_once.append(AskOrder(intent=order.intent))
+    _heed(work, event.outcome)
+
+
+def _heed(work: Work, outcome: Outcome) -> None:
+    """What one answer says about the venue as a whole."""
+    if outcome.reason in (Reason.THROTTLED, Reason.BANNED):
+        wait = outcome.wait_ns or THROTTLE_NS
+        work.views.throttled_until = Wall(max(work.views.throttled_until, work.now + wait))
+        work.set_mode(DESK, "throttled", Mode.REDUCE_ONLY, by="desk", why=outcome.text)
+    elif outcome.reason is Reason.AUTH:
+        work.set_mode(DESK, "auth", Mode.REDUCE_ONLY, by="desk", why=outcome.text)
+
+
+def _stranger(work: Work, report: OrderReport) -> None:
+    """An order at the venue that this journal does not hold."""
+    match owner_of(report.client_id, work.settings.code, work.state.nonces):
+        case Owner.LOST:
+            why = (
+                f"order {report.client_id} carries this desk's name and a nonce this journal never drew: "
+                "the journal was lost, restored or copied"
+            )
+            work.set_mode(DESK, "lost_journal", Mode.HALTED, by="desk", why=why)
+        case Owner.FOREIGN:
+            if report.client_id not in work.views.strangers:
+                work.views.strangers.append(report.client_id)
+                work.note("warning", "order.foreign", id=report.client_id, status=report.status)
+        case Owner.OURS:
+            pass  # ended so long ago that its order is forgotten
+
+
+def _missing(work: Work, event: AccountTold) -> None:
+    """Orders we hold for open that the venue did not list: ask for each."""
+    listed = {report.client_id for report in event.open_orders}
+    for client_id, order in work.state.orders.live.items():
+        old_enough = order.intended_at < event.asked_at - work.settings.read_lag_ns
+        if order.state is State.OPEN and client_id not in listed and old_enough:
+            work.decision.at_once.append(AskOrder(intent=order.intent))
+
+
+def _surplus(work: Work, venue: Mapping[str, Decimal]) -> dict[InstrumentId, Decimal]:
+    """What the account holds beyond the configured baseline: the operator's position, to be flattened."""
+    found = {}
+    for instrument in work.settings.instruments.values():
+        baseline = work.settings.baseline.get(instrument.base)
+        if baseline is not None and venue[instrument.base] != baseline:
+            found[instrument.id] = money.subtract(venue[instrument.base], baseline)
+    return found

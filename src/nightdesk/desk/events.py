@@ -1,0 +1,205 @@
+"""What enters the core and what leaves it, as values.
+
+Everything the world does is an event; everything the desk does is an effect. `Decision.after` must wait until
+`Decision.records` are durable; `Decision.at_once` must not.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId
+from nightdesk.model.market import Quote
+from nightdesk.model.order import Execution, Intent, OrderReport
+from nightdesk.model.outcome import Outcome
+from nightdesk.model.records import Record
+from nightdesk.model.time import Wall
+from nightdesk.modes.ladder import Mode
+from nightdesk.risk.gate import Approved
+from nightdesk.strategy.messages import Proposal, ToStrategy
+
+
+class QuoteSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The market moved."""
+
+    quote: Quote
+
+
+class Proposed(msgspec.Struct, frozen=True, kw_only=True):
+    """A strategy's handler came to wishes."""
+
+    strategy: StrategyId
+    proposal: Proposal
+
+
+class SendEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """The gateway knows what it can about a send; times on the venue's clock, `sent_at` 0 if nothing left."""
+
+    client_id: ClientOrderId
+    outcome: Outcome
+    sent_at: Wall
+
+
+class CancelEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """The same for a cancel."""
+
+    client_id: ClientOrderId
+    outcome: Outcome
+
+
+class OrderTold(msgspec.Struct, frozen=True, kw_only=True):
+    """The private stream told something of an order."""
+
+    report: OrderReport | None = None
+    execution: Execution | None = None
+
+
+class OrderFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A query was answered with the order's state."""
+
+    report: OrderReport
+
+
+class OrderNotFound(msgspec.Struct, frozen=True, kw_only=True):
+    """A query that left at `asked_at` was answered with "does not exist"."""
+
+    client_id: ClientOrderId
+    asked_at: Wall
+
+
+class TradesTold(msgspec.Struct, frozen=True, kw_only=True):
+    """All trades of one order, asked for because some were missing."""
+
+    client_id: ClientOrderId
+    executions: Sequence[Execution]
+
+
+class AccountTold(msgspec.Struct, frozen=True, kw_only=True):
+    """Balances (free and locked together) and open orders, asked for at `asked_at` with no order in between."""
+
+    balances: Mapping[str, Decimal]
+    open_orders: Sequence[OrderReport]
+    asked_at: Wall
+    quiet: bool  # whether nothing was sent or filled while the two questions were under way
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Something outside the core works or does not; NORMAL lifts what was raised before under `cause`."""
+
+    scope: str
+    cause: str
+    mode: Mode
+    why: str
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
+    """Time passed."""
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator wants no new risk; resting entries are cancelled unless `keep`."""
+
+    reason: str
+    by: str
+    keep: bool = False
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator has looked, and lifts what needs a person."""
+
+    reason: str
+    by: str
+
+
+class CancelAll(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator wants every open order gone."""
+
+    by: str
+
+
+class Flatten(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator wants out."""
+
+    by: str
+    reason: str = ""
+
+
+Event = (
+    QuoteSeen
+    | Proposed
+    | SendEnded
+    | CancelEnded
+    | OrderTold
+    | OrderFound
+    | OrderNotFound
+    | TradesTold
+    | AccountTold
+    | Health
+    | Tick
+    | Pause
+    | Resume
+    | CancelAll
+    | Flatten
+)
+
+
+class SendOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Send an approved order, once."""
+
+    approved: Approved
+
+
+class SendCancel(msgspec.Struct, frozen=True, kw_only=True):
+    """Cancel by id; may be repeated."""
+
+    intent: Intent
+
+
+class AskOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask the venue what an order is."""
+
+    intent: Intent
+
+
+class AskTrades(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for the trades of an order."""
+
+    intent: Intent
+    venue_order_id: str
+
+
+class AskAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for balances and open orders."""
+
+
+class AskPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for a quote, where the feed has none that can be used."""
+
+    instrument: InstrumentId
+
+
+class Tell(msgspec.Struct, frozen=True, kw_only=True):
+    """Deliver a message to a strategy."""
+
+    strategy: StrategyId
+    message: ToStrategy
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Something worth a line in the log and in the ring of recent events."""
+
+    level: str
+    event: str
+    fields: dict[str, str]
+
+
+Effect = SendOrder | SendCancel | AskOrder | AskTrades | AskAccount | AskPrice | Tell | Note
+
+
+class Decision(msgspec.Struct, kw_only=True):
+    """What one event came to. Mutable while the core fills it."""
+
+    records: list[Record] = msgspec.field(default_factory=list)
+    after: list[Effect] = msgspec.field(default_factory=list)
+    at_once: list[Effect] = msgspec.field(default_factory=list)

@@ -1,0 +1,144 @@
+"""The way out: cancel all, close what lies above the baseline, verify at the venue, say where it stands.
+
+Needs no strategy, no feed (a price is asked for when there is none) and no budget. It survives a crash: the
+wish is a journaled cause, and every tick takes the next step from where things are.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from nightdesk.desk.events import AccountTold, AskAccount, AskPrice, Flatten
+from nightdesk.desk.placing import Wish, cancel, submit
+from nightdesk.desk.settings import OPERATOR
+from nightdesk.desk.targets import crossing, suspend
+from nightdesk.desk.work import Work
+from nightdesk.model import money
+from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import OrderType, Origin, Side
+from nightdesk.model.time import MS_NS, SECOND_NS
+from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.risk.gate import Refused
+
+CAUSE = "flatten"
+QUOTE_AGE_MAX_NS = 5 * SECOND_NS
+AGAIN_NS = 500 * MS_NS
+SLIPPAGE_BPS = Decimal(20)  # the way out pays more than an entry would, and still not any price
+
+
+def start(work: Work, event: Flatten) -> None:
+    """Latch no new risk and take the first step."""
+    why = event.reason or "flatten"
+    work.set_mode(DESK, CAUSE, Mode.FLATTENING, by=event.by, why=why)
+    work.views.flatten_said = ""
+    for instrument in work.settings.instruments:
+        suspend(work, instrument, "flattened by an operator")
+    step(work)
+
+
+def step(work: Work) -> None:
+    """The next thing to do, if a flatten is under way."""
+    if work.state.ladder.demands(DESK, CAUSE) is not Mode.FLATTENING:
+        return
+    waiting: list[str] = []
+    for order in list(work.state.orders.live.values()):
+        if order.intent.origin is not Origin.FLATTEN and not order.cancel_asked:
+            cancel(work, order, why="flatten")
+    for instrument in work.settings.instruments:
+        waiting += _close(work, instrument)
+    if waiting:
+        _say(work, "; ".join(waiting))
+    elif work.now - work.views.flatten_asked >= AGAIN_NS:
+        work.views.flatten_asked = work.now
+        _say(work, "nothing left to sell; asking the venue")
+        work.decision.at_once.append(AskAccount())
+
+
+def verify(work: Work, event: AccountTold) -> None:
+    """The venue's own balances say whether it is done."""
+    if work.state.ladder.demands(DESK, CAUSE) is not Mode.FLATTENING or not event.quiet:
+        return
+    ours = [o for o in event.open_orders if work.state.orders.get(o.client_id) is not None]
+    if ours or work.state.orders.live:
+        return
+    left = excess(work, event.balances)
+    if any(not _dust(work, instrument, qty) for instrument, qty in left.items()):
+        return
+    dust = ", ".join(f"{qty} {work.settings.instruments[i].base}" for i, qty in left.items() if qty)
+    done = f"flat at the venue; unsellable dust: {dust or 'none'}"
+    _say(work, done)
+    work.set_mode(DESK, CAUSE, Mode.REDUCE_ONLY, by="desk", why=done)
+
+
+def excess(work: Work, balances: Mapping[str, Decimal]) -> dict[InstrumentId, Decimal]:
+    """What the venue holds above (or below) the baseline, per instrument."""
+    found = {}
+    for instrument in work.settings.instruments.values():
+        opened = work.state.opened.get(instrument.base, ZERO)
+        baseline = work.settings.baseline.get(instrument.base, opened)
+        found[instrument.id] = money.canonical(
+            money.subtract(balances.get(instrument.base, ZERO), baseline)
+        )
+    return found
+
+
+def _close(work: Work, instrument: InstrumentId) -> list[str]:
+    """One slice towards flat; returns what is being waited for."""
+    live = [o for o in work.state.orders.live.values() if o.intent.instrument == instrument]
+    settling = [
+        order
+        for client_id in work.state.settling
+        if (order := work.state.orders.get(client_id)) and order.intent.instrument == instrument
+    ]
+    if live or settling:
+        unknown = sum(1 for order in live if order.state == "unknown")
+        return [
+            f"{instrument}: {len(live)} orders open ({unknown} unknown), {len(settling)} settling"
+        ]
+    net = work.state.net(instrument)
+    if _dust(work, instrument, net):
+        return []
+    seen = work.quote(instrument)
+    if seen is None or seen[1] > QUOTE_AGE_MAX_NS:
+        if work.now - work.views.price_asked.get(instrument, 0) >= SECOND_NS:
+            work.views.price_asked[instrument] = work.now
+            work.decision.at_once.append(AskPrice(instrument=instrument))
+        return [f"{instrument}: {net} to close, asking for a price"]
+    rules, limits = work.settings.instruments[instrument], work.settings.limits[instrument]
+    side = Side.SELL if net > 0 else Side.BUY
+    owner, held = _owner(work, instrument, net)
+    qty = rules.qty_down(min(abs(net), abs(held), limits.order_qty_max))
+    if qty < rules.qty_min:
+        qty = rules.qty_down(min(abs(net), limits.order_qty_max))
+    price = crossing(rules, seen[0], side, SLIPPAGE_BPS)
+    wish = Wish(owner, instrument, side, OrderType.IOC, qty, price, Origin.FLATTEN)
+    result = submit(work, wish)
+    if isinstance(result, Refused):
+        return [f"{instrument}: {net} to close, refused: {result}"]
+    return [f"{instrument}: {net} to close, {side} {qty} at {price}"]
+
+
+def _owner(work: Work, instrument: InstrumentId, net: Decimal) -> tuple[StrategyId, Decimal]:
+    """Whose position the next slice closes: the largest on the side that is too much."""
+    best = (OPERATOR, ZERO)
+    for (strategy, of), position in work.state.positions.items():
+        same_side = (position.qty > 0) == (net > 0)
+        if of == instrument and same_side and abs(position.qty) > abs(best[1]):
+            best = (strategy, position.qty)
+    return best
+
+
+def _dust(work: Work, instrument: InstrumentId, qty: Decimal) -> bool:
+    """Whether the venue's filters would refuse to sell it."""
+    rules = work.settings.instruments[instrument]
+    sellable = rules.qty_down(abs(qty))
+    if sellable < rules.qty_min or sellable == 0:
+        return True
+    quote = work.views.quotes.get(instrument)
+    return quote is not None and money.notional(quote.bid, sellable) < rules.notional_min
+
+
+def _say(work: Work, text: str) -> None:
+    if text != work.views.flatten_said:
+        work.views.flatten_said = text
+        work.note("warning", "flatten.stands", where=text)

@@ -1,0 +1,83 @@
+"""The durable state as bytes: what a snapshot holds, and what the hashes of two nodes compare."""
+
+from decimal import Decimal
+from hashlib import blake2b
+
+import msgspec
+
+from nightdesk.desk.state import DeskState, TargetState
+from nightdesk.model.ids import Epoch, InstrumentId, Seq, StrategyId
+from nightdesk.model.instrument import Instrument
+from nightdesk.model.time import Wall
+from nightdesk.modes.ladder import Cause
+from nightdesk.orders.book import Order
+from nightdesk.portfolio.position import Position
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything `DeskState` folds; what follows from it (exposure, holds) is left out."""
+
+    seq: Seq
+    epoch: Epoch
+    nonce: int
+    nonces: dict[int, int]
+    config_hash: str
+    instruments: list[Instrument]
+    live: list[Order]
+    ended: list[Order]
+    positions: list[tuple[str, str, Position]]
+    balances: dict[str, Decimal]
+    opened: dict[str, Decimal]
+    causes: dict[str, dict[str, Cause]]
+    targets: list[tuple[str, str, TargetState]]
+    kept: dict[StrategyId, bytes]
+    counts: dict[str, int]
+
+
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+_DECODER = msgspec.msgpack.Decoder(Image)
+
+
+def encode_state(state: DeskState) -> bytes:
+    """The state's bytes; equal states have equal bytes."""
+    image = Image(
+        seq=state.seq,
+        epoch=state.epoch,
+        nonce=state.nonce,
+        nonces=state.nonces,
+        config_hash=state.config_hash,
+        instruments=list(state.instruments.values()),
+        live=list(state.orders.live.values()),
+        ended=list(state.orders.ended.values()),
+        positions=[(s, i, p) for (s, i), p in sorted(state.positions.items())],
+        balances=state.funds.balances,
+        opened=state.opened,
+        causes=state.ladder.causes,
+        targets=[(s, i, t) for (s, i), t in sorted(state.targets.items())],
+        kept=state.kept,
+        counts=state.counts,
+    )
+    return _ENCODER.encode(image)
+
+
+def decode_state(body: bytes, now: Wall) -> DeskState:
+    """The state in `body`; exposure and holds are counted anew. Raises `msgspec.ValidationError`."""
+    image = _DECODER.decode(body)
+    state = DeskState()
+    state.seq, state.epoch, state.nonce = image.seq, image.epoch, image.nonce
+    state.nonces, state.config_hash = image.nonces, image.config_hash
+    state.instruments = {i.id: i for i in image.instruments}
+    state.orders.live = {o.intent.client_id: o for o in image.live}
+    state.orders.ended = {o.intent.client_id: o for o in image.ended}
+    state.positions = {(StrategyId(s), InstrumentId(i)): p for s, i, p in image.positions}
+    state.funds.balances, state.opened = image.balances, image.opened
+    state.ladder.causes = image.causes
+    state.targets = {(StrategyId(s), InstrumentId(i)): t for s, i, t in image.targets}
+    state.kept, state.counts = image.kept, image.counts
+    state.recount(now)
+    return state
+
+
+def state_hash(state: DeskState) -> str:
+    """A short name of the state; two nodes that folded the same journal agree on it."""
+    return blake2b(encode_state(state), digest_size=16).hexdigest()

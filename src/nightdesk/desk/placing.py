@@ -1,0 +1,233 @@
+"""From wish to approved intent: numbers made exact, worst case counted, verdict asked, record written."""
+
+from decimal import Decimal
+
+from nightdesk.desk.events import SendCancel, SendOrder, Tell
+from nightdesk.desk.work import Work, scopes
+from nightdesk.model import money
+from nightdesk.model.ids import (
+    ClientOrderId,
+    InstrumentId,
+    OrderKey,
+    StrategyId,
+    encode_order_id,
+)
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import Inputs, Intent, OrderType, Origin, Side
+from nightdesk.model.records import CancelAsked, Intended, StrategyKept, TargetSet
+from nightdesk.model.time import Wall
+from nightdesk.modes.ladder import Action, Mode, strategy_scope
+from nightdesk.orders.book import Order
+from nightdesk.reconcile.resolve import Asked
+from nightdesk.risk.gate import Refused, check
+from nightdesk.risk.limits import View
+from nightdesk.strategy.messages import Cancel, Place, Proposal, Refusal, Target
+
+SAME_KEPT_MAX = 256  # orders remembered for the duplicate window; older ones are long past it
+
+
+class Wish:
+    """One order somebody wants, before it has an id."""
+
+    __slots__ = ("instrument", "origin", "price", "qty", "side", "strategy", "type")
+
+    def __init__(
+        self,
+        strategy: StrategyId,
+        instrument: InstrumentId,
+        side: Side,
+        type: OrderType,
+        qty: Decimal,
+        price: Decimal,
+        origin: Origin = Origin.STRATEGY,
+    ) -> None:
+        self.strategy = strategy
+        self.instrument = instrument
+        self.side = side
+        self.type = type
+        self.qty = money.canonical(qty)
+        self.price = money.canonical(price)
+        self.origin = origin
+
+
+def take(work: Work, strategy: StrategyId, proposal: Proposal) -> None:
+    """A strategy's wishes, in order; its new state goes into the same append."""
+    if proposal.crash:
+        scope = strategy_scope(strategy)
+        work.set_mode(scope, "crash", Mode.REDUCE_ONLY, by="desk", why=proposal.crash)
+        return
+    if proposal.state is not None:
+        work.record(StrategyKept(strategy=strategy, body=proposal.state))
+    for action in proposal.actions:
+        match action:
+            case Place():
+                _place(work, strategy, action)
+            case Cancel(ref=ref):
+                client_id = work.views.id_of.get((strategy, ref), ClientOrderId(ref))
+                order = work.state.orders.live.get(client_id)
+                if order is None or order.intent.strategy != strategy:
+                    continue
+                if not order.cancel_asked:  # what was asked once is repeated by the watch
+                    cancel(work, order, why="strategy")
+            case Target(instrument=instrument, qty=qty):
+                wanted = None if qty is None else money.canonical(qty)
+                work.record(TargetSet(strategy=strategy, instrument=instrument, qty=wanted))
+                work.views.not_before.pop((strategy, instrument), None)
+
+
+def cancel(work: Work, order: Order, why: str) -> None:
+    """Ask for an order's end. The cancel does not wait for the journal; its record follows."""
+    client_id = order.intent.client_id
+    if not order.cancel_asked:
+        work.record(CancelAsked(client_id=client_id, why=why))
+    sent = work.views.cancels_sent.get(client_id, Asked())
+    work.views.cancels_sent[client_id] = Asked(times=sent.times + 1, last=work.now)
+    work.decision.at_once.append(SendCancel(intent=order.intent))
+
+
+def submit(work: Work, wish: Wish) -> Intent | Refused:
+    """Judge a wish; when approved it is recorded, reserved, and leaves once durable."""
+    seen = work.quote(wish.instrument)
+    intent = Intent(
+        client_id=_next_id(work),
+        strategy=wish.strategy,
+        instrument=wish.instrument,
+        side=wish.side,
+        type=wish.type,
+        qty=wish.qty,
+        price=wish.price,
+        deadline=_deadline(work),
+        origin=wish.origin,
+        inputs=None
+        if seen is None
+        else Inputs(
+            bid=money.canonical(seen[0].bid),
+            ask=money.canonical(seen[0].ask),
+            age_ns=seen[1],
+            source="stream",
+        ),
+    )
+    verdict = check(intent, work.settings.limits[wish.instrument], view(work, wish))
+    if isinstance(verdict, Refused):
+        refusals = work.views.refusals
+        refusals[verdict.rule] = refusals.get(verdict.rule, 0) + 1
+        return verdict
+    _remember(work, wish)
+    work.record(Intended(intent=intent))
+    work.decision.after.append(SendOrder(approved=verdict))
+    _note_worst(work, wish.instrument)
+    return intent
+
+
+def view(work: Work, wish: Wish) -> View:
+    """What the gate needs to know to judge `wish`."""
+    state, instrument = work.state, work.settings.instruments[wish.instrument]
+    exposure = state.exposure(wish.instrument)
+    seen = work.quote(wish.instrument)
+    same = work.views.same.get(_same(wish))
+    covered = scopes(wish.strategy, wish.instrument)
+    reducing = Action.FLATTEN if wish.origin is Origin.FLATTEN else Action.REDUCE
+    return View(
+        instrument=instrument,
+        position=net_position(work, wish.instrument),
+        buying=exposure.buying,
+        selling=exposure.selling,
+        gross_elsewhere=gross(work, without=wish.instrument),
+        open_orders=len(state.orders.live),
+        orders_last_second=state.orders_last_second(work.now),
+        same_order_age_ns=None if same is None else work.now - same,
+        bid=seen[0].bid if seen else wish.price,
+        ask=seen[0].ask if seen else wish.price,
+        quote_age_ns=seen[1] if seen else None,
+        available_base=state.funds.available(instrument.base),
+        available_quote=state.funds.available(instrument.quote),
+        may_add_risk=state.ladder.allows(Action.NEW_RISK, *covered),
+        may_reduce=state.ladder.allows(reducing, *covered),
+        mode=state.ladder.mode(*covered).name,
+    )
+
+
+def net_position(work: Work, instrument: InstrumentId) -> Decimal:
+    """What the account holds above (or below) the baseline; fills without a known trade included."""
+    return work.state.net(instrument)
+
+
+def worst(work: Work, instrument: InstrumentId) -> Decimal:
+    """The largest distance from flat that open orders may still bring."""
+    exposure = work.state.exposure(instrument)
+    net = net_position(work, instrument)
+    return max(abs(exposure.worst_long(net)), abs(exposure.worst_short(net)))
+
+
+def gross(work: Work, without: InstrumentId | None = None) -> Decimal:
+    """The worst case of the other instruments in quote, at their last ask."""
+    value = ZERO
+    for instrument in work.settings.instruments:
+        quote = work.views.quotes.get(instrument)
+        if instrument != without and quote is not None:
+            value = money.add(value, money.notional(quote.ask, worst(work, instrument)))
+    return value
+
+
+def _place(work: Work, strategy: StrategyId, place: Place) -> None:
+    settings = work.settings.strategies[strategy]
+    if place.instrument not in settings.instruments:
+        refused = Refused(rule="instrument", limit="its own instruments", value=place.instrument)
+    elif place.qty <= 0 or place.price <= 0:
+        refused = Refused(rule="numbers", limit="above zero", value=f"{place.qty} at {place.price}")
+    else:
+        wish = Wish(strategy, place.instrument, place.side, place.type, place.qty, place.price)
+        # The ref is known before the id is told to anybody.
+        client_id = _next_id(work)
+        result = submit(work, wish)
+        if isinstance(result, Intent):
+            assert result.client_id == client_id
+            work.views.ref_of[client_id] = place.ref
+            work.views.id_of[strategy, place.ref] = client_id
+            return
+        refused = result
+    message = Refusal(at=work.now, ref=place.ref, rule=refused.rule, text=str(refused))
+    work.decision.at_once.append(Tell(strategy=strategy, message=message))
+    work.note("info", "order.refused", strategy=strategy, rule=refused.rule, why=refused)
+
+
+def _next_id(work: Work) -> ClientOrderId:
+    state = work.state
+    return encode_order_id(
+        OrderKey(
+            desk=work.settings.code,
+            nonce=state.nonce,
+            epoch=state.epoch,
+            seq=work.next_seq(),
+            attempt=0,
+        )
+    )
+
+
+def _deadline(work: Work) -> Wall:
+    """When the venue must refuse the order: soon, and never past the lease."""
+    moment = work.moment
+    lease_ends = moment.wall_at(moment.lease_until)
+    return min(Wall(moment.wall + work.settings.order_ttl_ns), lease_ends)
+
+
+def _same(wish: Wish) -> tuple[StrategyId, InstrumentId, Side, OrderType, Decimal, Decimal]:
+    return (wish.strategy, wish.instrument, wish.side, wish.type, wish.qty, wish.price)
+
+
+def _remember(work: Work, wish: Wish) -> None:
+    same = work.views.same
+    key = _same(wish)
+    same.pop(key, None)
+    same[key] = work.now
+    if len(same) > SAME_KEPT_MAX:
+        same.pop(next(iter(same)))
+
+
+def _note_worst(work: Work, instrument: InstrumentId) -> None:
+    """Keep the worst exposure that was ever allowed, for the limits' report."""
+    seen = work.views.worst
+    here = worst(work, instrument)
+    everywhere = gross(work)
+    seen[instrument] = max(seen.get(instrument, ZERO), here)
+    seen["gross"] = max(seen.get("gross", ZERO), everywhere)

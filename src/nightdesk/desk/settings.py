@@ -1,0 +1,60 @@
+"""What a desk is told to be: its limits, baselines and strategies."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from hashlib import blake2b
+
+import msgspec
+
+from nightdesk.model.ids import DESK_CODES, InstrumentId, StrategyId
+from nightdesk.model.instrument import Instrument
+from nightdesk.model.time import SECOND_NS
+from nightdesk.risk.limits import Limits
+
+OPERATOR = StrategyId(
+    "operator"
+)  # holds what no strategy ordered: opening surplus over the baseline
+
+
+class StrategySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One strategy: which instruments it sees and may trade."""
+
+    name: StrategyId
+    instruments: tuple[InstrumentId, ...]
+
+
+class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the core needs to know that is not a fact of the journal.
+
+    `baseline` is per asset: what the account holds that is not the desk's to sell. `order_ttl_ns` bounds how
+    late an order may reach the venue; `slippage_bps` how far beyond the touch a converging or flattening order
+    may go.
+    """
+
+    name: str
+    limits: Mapping[InstrumentId, Limits]
+    instruments: Mapping[InstrumentId, Instrument]
+    baseline: Mapping[str, Decimal]
+    strategies: Mapping[StrategyId, StrategySettings]
+    read_lag_ns: int
+    order_ttl_ns: int = 2 * SECOND_NS
+    slippage_bps: Decimal = Decimal(5)
+
+    @property
+    def code(self) -> int:
+        """The desk's place in every client order id, from its name."""
+        return (
+            int.from_bytes(blake2b(self.name.encode(), digest_size=4).digest(), "big") % DESK_CODES
+        )
+
+    def assets(self) -> list[str]:
+        """Every asset the traded instruments touch."""
+        return sorted({a for i in self.instruments.values() for a in (i.base, i.quote)})
+
+    def canonical(self) -> str:
+        """One spelling, for the journal and for the hash that nodes compare."""
+        return msgspec.json.encode(msgspec.to_builtins(self), order="sorted").decode()
+
+    def hash(self) -> str:
+        """Equal for equal settings."""
+        return blake2b(self.canonical().encode(), digest_size=16).hexdigest()

@@ -1,0 +1,237 @@
+"""The durable state: a fold of journal records, the same on every node and in every replay.
+
+`apply` is its only writer. What records cannot tell (quotes, health, what was asked) is not in here.
+"""
+
+from collections import deque
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.desk.settings import OPERATOR
+from nightdesk.model import money
+from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, Seq, StrategyId
+from nightdesk.model.instrument import Instrument
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import Execution
+from nightdesk.model.records import (
+    Answered,
+    CancelAsked,
+    Configured,
+    EpochOpened,
+    Executed,
+    Intended,
+    ModeSet,
+    Reconciled,
+    Record,
+    Reported,
+    Resolved,
+    StrategyKept,
+    TargetSet,
+)
+from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.modes.ladder import Cause, Ladder, Mode
+from nightdesk.orders.book import SETTLE_NS, Change, Order, OrderBook
+from nightdesk.orders.lifecycle import State
+from nightdesk.portfolio.exposure import Exposure, Leg
+from nightdesk.portfolio.funds import Funds, Hold
+from nightdesk.portfolio.position import Position
+
+Owner = tuple[StrategyId, InstrumentId]
+
+
+class TargetState(msgspec.Struct, frozen=True, kw_only=True):
+    """The position a strategy wants; `suspended` says why the desk does not go there."""
+
+    qty: Decimal
+    suspended: str = ""
+
+
+class DeskState:
+    """Everything a start gets back."""
+
+    def __init__(self) -> None:
+        self.seq = Seq(0)
+        self.epoch = Epoch(0)
+        self.nonce = 0
+        self.nonces: dict[int, int] = {}  # nonce -> epoch, of every life of this journal
+        self.config_hash = ""
+        self.instruments: dict[InstrumentId, Instrument] = {}
+        self.orders = OrderBook()
+        self.positions: dict[Owner, Position] = {}
+        self.exposures: dict[InstrumentId, Exposure] = {}
+        self.funds = Funds()
+        self.opened: dict[str, Decimal] = {}  # balances at the very first reconcile
+        self.ladder = Ladder()
+        self.targets: dict[Owner, TargetState] = {}
+        self.kept: dict[StrategyId, bytes] = {}
+        self.intents_at: deque[Wall] = deque()  # UTC of the intents of the last second
+        self.settling: dict[
+            ClientOrderId, Wall
+        ] = {}  # cancelled, but a fill may still come until then
+        self.untraded: dict[ClientOrderId, Wall] = {}  # filled beyond the known trades, since when
+        self.counts: dict[str, int] = {}
+
+    def position(self, strategy: StrategyId, instrument: InstrumentId) -> Position:
+        """The position of one strategy; made empty when first asked for."""
+        key = (strategy, instrument)
+        position = self.positions.get(key)
+        if position is None:
+            position = self.positions[key] = Position()
+        return position
+
+    def exposure(self, instrument: InstrumentId) -> Exposure:
+        """The open worst case of one instrument."""
+        exposure = self.exposures.get(instrument)
+        if exposure is None:
+            exposure = self.exposures[instrument] = Exposure()
+        return exposure
+
+    def net(self, instrument: InstrumentId) -> Decimal:
+        """What all strategies hold of one instrument together."""
+        return money.total(
+            position.qty for (_, of), position in self.positions.items() if of == instrument
+        )
+
+    def settle(self, now: Wall) -> None:
+        """Release what cancelled orders held once no fill can follow any more."""
+        while self.settling:
+            client_id = next(iter(self.settling))
+            if self.settling[client_id] > now:
+                return
+            del self.settling[client_id]
+            order = self.orders.get(client_id)
+            if order is not None:
+                self._count(order, now)
+
+    def orders_last_second(self, now: Wall) -> int:
+        """Intents of the last second, this epoch's and those before it."""
+        while self.intents_at and self.intents_at[0] <= now - SECOND_NS:
+            self.intents_at.popleft()
+        return len(self.intents_at)
+
+    def recount(self, now: Wall) -> None:
+        """Count exposure and holds anew from the orders, after they were loaded."""
+        for order in (*self.orders.live.values(), *self.orders.ended.values()):
+            if not order.settled(now):
+                if not order.live:
+                    self.settling[order.intent.client_id] = Wall(order.ended_at + SETTLE_NS)
+                self._count(order, now)
+            elif order.filled > order.traded:
+                self._count(order, now)
+
+    def apply(self, record: Record, seq: Seq, at: Wall) -> Change | None:
+        """Fold one record; returns what it changed about an order, if it did."""
+        assert seq == self.seq + 1, f"slot {seq} after slot {self.seq}"
+        self.seq = seq
+        match record:
+            case Intended():
+                self._intended(record, at)
+            case Answered():
+                return self._changed(
+                    self.orders.answered(record.client_id, record.verdict, record.text, at), at
+                )
+            case Reported():
+                return self._changed(self.orders.reported(record.report, at), at)
+            case Executed():
+                return self._executed(record.execution, at)
+            case CancelAsked():
+                order = self.orders.get(record.client_id)
+                if order is not None:
+                    order.cancel_asked = True
+            case Resolved():
+                return self._changed(self.orders.absent(record.client_id, at), at)
+            case _:
+                self._apply_rare(record, at)
+        return None
+
+    def _apply_rare(self, record: Record, at: Wall) -> None:
+        match record:
+            case EpochOpened():
+                self._open_epoch(record)
+            case Configured():
+                self.config_hash = record.hash
+                self.instruments = {i.id: i for i in record.instruments}
+            case ModeSet():
+                mode = Mode[record.mode]
+                cause = Cause(mode=mode, by=record.by, why=record.why, since=at)
+                self.ladder.set(record.scope, record.cause, cause)
+            case StrategyKept():
+                self.kept[record.strategy] = record.body
+            case TargetSet():
+                key = (record.strategy, record.instrument)
+                self.targets.pop(key, None)
+                if record.qty is not None:
+                    self.targets[key] = TargetState(qty=record.qty, suspended=record.suspended)
+            case Reconciled():
+                if not self.opened:
+                    self.opened = dict(record.balances)
+                self.funds.balances = dict(record.balances)
+                for instrument, qty in record.surplus.items():
+                    held = self.position(OPERATOR, instrument)
+                    held.qty = money.add(held.qty, qty)
+            case _:
+                raise AssertionError(f"no fold for {type(record).__name__}")
+
+    def _open_epoch(self, record: EpochOpened) -> None:
+        """Whatever an older epoch intended and never saw answered may be at the venue."""
+        self.epoch, self.nonce = record.epoch, record.nonce
+        self.nonces[record.nonce] = record.epoch
+        for order in self.orders.live.values():
+            if order.state is State.PENDING:
+                order.state = State.UNKNOWN
+
+    def _intended(self, record: Intended, at: Wall) -> None:
+        order = self.orders.intend(record.intent, self.epoch, at)
+        self.intents_at.append(at)
+        self._tally("intended")
+        self._count(order, at)
+
+    def _executed(self, execution: Execution, at: Wall) -> Change | None:
+        change = self.orders.executed(execution, at)
+        if change is None:
+            return None
+        instrument = self.instruments[execution.instrument]
+        strategy = change.order.intent.strategy
+        self.position(strategy, execution.instrument).trade(
+            execution, instrument.base, instrument.quote
+        )
+        self.funds.trade(execution, instrument.base, instrument.quote)
+        self._tally("fills")
+        return self._changed(change, at)
+
+    def _changed(self, change: Change | None, at: Wall) -> Change | None:
+        if change is None:
+            return None
+        order = change.order
+        intent = order.intent
+        if change.filled > 0:
+            self.position(intent.strategy, intent.instrument).fill(intent.side, change.filled)
+        if order.state is not change.before:
+            self._tally(order.state)
+        if order.state is State.CANCELLED and order.remaining > 0:
+            self.settling.setdefault(intent.client_id, Wall(order.ended_at + SETTLE_NS))
+        self._count(order, at)
+        return change
+
+    def _count(self, order: Order, now: Wall) -> None:
+        """Bring exposure and funds in line with what `order` may still trade."""
+        intent = order.intent
+        stake = order.at_stake(now)
+        leg = Leg(side=intent.side, qty=stake, price=intent.price)
+        self.exposure(intent.instrument).set_leg(intent.client_id, leg)
+        instrument = self.instruments[intent.instrument]
+        # A fill whose trade is not known yet has not moved the balance: it stays held.
+        owed = money.add(stake, max(money.subtract(order.filled, order.traded), ZERO))
+        if order.filled > order.traded:
+            self.untraded.setdefault(intent.client_id, now)
+        else:
+            self.untraded.pop(intent.client_id, None)
+        if intent.side.sign > 0:
+            hold = Hold(asset=instrument.quote, amount=money.notional(intent.price, owed))
+        else:
+            hold = Hold(asset=instrument.base, amount=owed)
+        self.funds.set_hold(intent.client_id, hold)
+
+    def _tally(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1

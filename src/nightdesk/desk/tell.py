@@ -1,0 +1,78 @@
+"""What strategies hear of their orders and positions."""
+
+from nightdesk.desk.events import Effect, Tell
+from nightdesk.desk.settings import DeskSettings
+from nightdesk.desk.state import DeskState
+from nightdesk.desk.views import Views
+from nightdesk.model.ids import StrategyId
+from nightdesk.model.order import Execution
+from nightdesk.model.time import Wall
+from nightdesk.orders.book import Change, Order
+from nightdesk.strategy.messages import Fill, Filled, OrderChanged, OrderView, Started
+
+
+def view_of(order: Order, views: Views) -> OrderView:
+    """An order the way its strategy sees it."""
+    intent = order.intent
+    return OrderView(
+        ref=views.ref(intent.client_id),
+        client_id=intent.client_id,
+        instrument=intent.instrument,
+        side=intent.side,
+        type=intent.type,
+        price=intent.price,
+        qty=intent.qty,
+        filled=order.filled,
+        state=order.state,
+        live=order.live,
+        reason=order.reason,
+    )
+
+
+def order_changed(
+    state: DeskState, views: Views, settings: DeskSettings, change: Change, now: Wall
+) -> list[Effect]:
+    """Tell the owner; an ended order's names are forgotten afterwards."""
+    intent = change.order.intent
+    position = state.position(intent.strategy, intent.instrument).qty
+    message = OrderChanged(at=now, order=view_of(change.order, views), position=position)
+    if not change.order.live:
+        views.forget(intent.strategy, intent.client_id)
+    if intent.strategy not in settings.strategies:
+        return []
+    return [Tell(strategy=intent.strategy, message=message)]
+
+
+def executed(
+    state: DeskState, settings: DeskSettings, execution: Execution, ref: str, now: Wall
+) -> list[Effect]:
+    """Tell the owner of one trade; `ref` as it was before the trade may have ended the order."""
+    order = state.orders.get(execution.client_id)
+    if order is None or order.intent.strategy not in settings.strategies:
+        return []
+    strategy = order.intent.strategy
+    fill = Fill(
+        ref=ref,
+        instrument=execution.instrument,
+        side=execution.side,
+        price=execution.price,
+        qty=execution.qty,
+        fee=execution.fee,
+        fee_asset=execution.fee_asset,
+        maker=execution.maker,
+    )
+    position = state.position(strategy, execution.instrument).qty
+    return [Tell(strategy=strategy, message=Filled(at=now, fill=fill, position=position))]
+
+
+def started(state: DeskState, views: Views, strategy: StrategyId, now: Wall) -> Started:
+    """What a strategy is told first."""
+    return Started(
+        at=now,
+        positions={i: p.qty for (s, i), p in state.positions.items() if s == strategy},
+        orders=tuple(
+            view_of(order, views)
+            for order in state.orders.live.values()
+            if order.intent.strategy == strategy
+        ),
+    )

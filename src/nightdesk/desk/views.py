@@ -1,0 +1,49 @@
+"""What the desk sees but does not keep: quotes, refs, questions under way. Empty after every start."""
+
+from collections import deque
+from decimal import Decimal
+
+from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId
+from nightdesk.model.market import Quote
+from nightdesk.model.order import OrderType, Side
+from nightdesk.model.time import Wall
+from nightdesk.reconcile.resolve import Asked
+
+STRANGERS_MAX = 100  # foreign orders already spoken of; beyond that they may be spoken of again
+SameOrder = tuple[StrategyId, InstrumentId, Side, OrderType, Decimal, Decimal]
+
+
+class Views:
+    """Mutable; one writer, the core."""
+
+    def __init__(self) -> None:
+        self.quotes: dict[InstrumentId, Quote] = {}
+        self.ref_of: dict[ClientOrderId, str] = {}
+        self.id_of: dict[tuple[StrategyId, str], ClientOrderId] = {}
+        self.asked: dict[ClientOrderId, Asked] = {}
+        self.trades_asked: dict[ClientOrderId, Asked] = {}
+        self.cancels_sent: dict[ClientOrderId, Asked] = {}
+        self.same: dict[SameOrder, Wall] = {}
+        self.not_before: dict[tuple[StrategyId, InstrumentId], Wall] = {}
+        self.flatten_said: str = ""
+        self.flatten_asked: Wall = Wall(0)
+        self.account_asked: Wall = Wall(0)
+        self.throttled_until: Wall = Wall(0)
+        self.fresh_since: dict[InstrumentId, Wall] = {}
+        self.strangers: deque[str] = deque(maxlen=STRANGERS_MAX)
+        self.price_asked: dict[InstrumentId, Wall] = {}
+        self.refusals: dict[str, int] = {}
+        self.worst: dict[str, Decimal] = {}
+        self.last_difference: dict[str, Decimal] = {}
+
+    def ref(self, client_id: ClientOrderId) -> str:
+        """What the strategy calls the order; its client id for one of before the start."""
+        return self.ref_of.get(client_id, client_id)
+
+    def forget(self, strategy: StrategyId, client_id: ClientOrderId) -> None:
+        """An order ended: nothing needs to be remembered about it here."""
+        ref = self.ref_of.pop(client_id, None)
+        if ref is not None:
+            self.id_of.pop((strategy, ref), None)
+        self.asked.pop(client_id, None)
+        self.cancels_sent.pop(client_id, None)

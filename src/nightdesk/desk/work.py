@@ -1,0 +1,85 @@
+"""One decision in the making: what its parts share, and the one way to decide a fact."""
+
+from nightdesk.desk import tell
+from nightdesk.desk.events import Decision, Note, Tell
+from nightdesk.desk.settings import DeskSettings
+from nightdesk.desk.state import DeskState
+from nightdesk.desk.views import Views
+from nightdesk.model.ids import InstrumentId, Seq, StrategyId
+from nightdesk.model.market import Quote
+from nightdesk.model.records import ModeSet, Record
+from nightdesk.model.time import Moment, Wall
+from nightdesk.modes.ladder import DESK, Mode, instrument_scope, strategy_scope
+from nightdesk.orders.book import Change
+from nightdesk.strategy.messages import TargetSuspended
+
+
+class Work:
+    """One decision being made: the state, the views, the time, and what has been decided so far."""
+
+    __slots__ = ("decision", "moment", "settings", "state", "views")
+
+    def __init__(
+        self, state: DeskState, views: Views, settings: DeskSettings, moment: Moment
+    ) -> None:
+        self.moment = moment
+        self.settings = settings
+        self.state = state
+        self.views = views
+        self.decision = Decision()
+
+    @property
+    def now(self) -> Wall:
+        """UTC on the venue's clock."""
+        return self.moment.wall
+
+    def next_seq(self) -> Seq:
+        """The slot the next record will have."""
+        return Seq(self.state.seq + 1)
+
+    def record(self, record: Record) -> Change | None:
+        """Decide a fact: it is folded now and durable before any effect in `after`."""
+        self.decision.records.append(record)
+        change = self.state.apply(record, self.next_seq(), self.now)
+        if change is not None:
+            self._follow(change)
+        return change
+
+    def set_mode(self, scope: str, cause: str, mode: Mode, *, by: str, why: str) -> None:
+        """Raise or lift a cause; nothing is journaled when nothing changes."""
+        if self.state.ladder.demands(scope, cause) is mode:
+            return
+        self.record(ModeSet(scope=scope, cause=cause, mode=mode.name, by=by, why=why))
+        level = "info" if mode is Mode.NORMAL else "warning"
+        self.note(level, "mode.set", scope=scope, cause=cause, mode=mode.name, by=by, why=why)
+
+    def note(self, level: str, event: str, **fields: object) -> None:
+        """Say it in the log."""
+        named = {name: str(value) for name, value in fields.items()}
+        self.decision.at_once.append(Note(level=level, event=event, fields=named))
+
+    def quote(self, instrument: InstrumentId) -> tuple[Quote, int] | None:
+        """The latest quote and its age in ns, unless there is none or it is broken."""
+        quote = self.views.quotes.get(instrument)
+        if quote is None or quote.crossed:
+            return None
+        return quote, self.moment.mono - quote.received
+
+    def suspended(self, strategy: StrategyId, instrument: InstrumentId, why: str) -> None:
+        """Tell a strategy that its target is not followed any more."""
+        message = TargetSuspended(at=self.now, instrument=instrument, why=why)
+        self.decision.at_once.append(Tell(strategy=strategy, message=message))
+
+    def _follow(self, change: Change) -> None:
+        if change.surprise:
+            scope = instrument_scope(change.order.intent.instrument)
+            self.set_mode(scope, "surprise", Mode.REDUCE_ONLY, by="desk", why=change.surprise)
+        if change.changed:
+            self.decision.at_once += tell.order_changed(
+                self.state, self.views, self.settings, change, self.now
+            )
+
+
+def scopes(strategy: StrategyId, instrument: InstrumentId) -> tuple[str, str, str]:
+    """Every scope that covers an order."""
+    return DESK, strategy_scope(strategy), instrument_scope(instrument)

@@ -1,0 +1,91 @@
+"""Clients of the venue: their orders, fills and locks, and what they may ask of the engine.
+
+Owns the records of one account. Refuses to change money or orders: `exchange` and
+`settlement` do.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.lab.orders import (
+    Fill,
+    OrderRecord,
+    OrderType,
+    RespType,
+    Side,
+    Status,
+    StpMode,
+    TimeInForce,
+)
+from nightdesk.lab.settings import AccountSettings
+from nightdesk.lab.wallet import Wallet
+
+
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as asked for, before the engine has looked at it. Price is zero at market."""
+
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    price: Decimal
+    quantity: Decimal | None
+    quote_quantity: Decimal | None
+    client_order_id: str | None
+    stp: StpMode
+    strategy_id: int | None
+    strategy_type: int | None
+    resp_type: RespType
+
+
+class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Which order to cancel; at least one of the two ids is given."""
+
+    symbol: str
+    order_id: int | None
+    client_order_id: str | None
+    cancel_id: str | None
+    only_status: Status | None
+
+
+@dataclass(slots=True)
+class Account:
+    """One client of the venue."""
+
+    settings: AccountSettings
+    uid: int
+    wallet: Wallet
+    orders: dict[int, OrderRecord] = field(default_factory=dict)
+    by_client_id: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    open_ids: dict[int, None] = field(default_factory=dict)
+    # What each open order still has locked, in the asset it pays with.
+    locks: dict[int, Decimal] = field(default_factory=dict)
+    fills: list[Fill] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The account's name in the lab."""
+        return self.settings.name
+
+    def find(self, symbol: str, order_id: int | None, client_id: str | None) -> OrderRecord | None:
+        """The newest order with these ids; with both given, both must fit the same order."""
+        if order_id is None:
+            ids = self.by_client_id.get((symbol, client_id or ""), [])
+            return self.orders[ids[-1]] if ids else None
+        record = self.orders.get(order_id)
+        if record is None or record.now.symbol != symbol:
+            return None
+        if client_id is not None and client_id != record.now.client_order_id:
+            return None
+        return record
+
+    def open_orders(self, symbol: str | None = None) -> list[OrderRecord]:
+        """Orders that can still trade, oldest first."""
+        records = [self.orders[order_id] for order_id in self.open_ids]
+        return [r for r in records if symbol is None or r.now.symbol == symbol]
+
+    def index(self, symbol: str, client_id: str, order_id: int) -> None:
+        """Make an order findable by one more client id."""
+        self.by_client_id.setdefault((symbol, client_id), []).append(order_id)

@@ -1,0 +1,133 @@
+"""The lab's own door, `/lab/...`: set faults, read the truth, look at the state.
+
+Owns what a venue would never offer. Refuses the venue's protocol, limits and keys: whoever
+reaches this door runs the lab.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+import msgspec
+
+from nightdesk.lab.exchange import Exchange
+from nightdesk.lab.faults import Fault, FaultBoard, FaultRefused, read_spec
+from nightdesk.lab.market import Market
+from nightdesk.lab.truth import Truth
+from nightdesk.lab.views import Json
+from nightdesk.lab.wire import Out, Respond, RestCall
+
+_LOG_LIMIT_DEFAULT = 1000
+_LOG_LIMIT_MAX = 100_000
+
+
+class _Wrong(Exception):
+    """The request cannot be answered; status and text say why."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(slots=True)
+class Control:
+    """The lab's own door."""
+
+    exchange: Exchange
+    faults: FaultBoard
+    truth: Truth
+    market: Market
+    emit: Callable[[Out], None]
+    start_market: Callable[[int], None]
+    strike: Callable[[Fault, int], None]
+    state: Callable[[int], Json]
+
+    def receive(self, call: RestCall, now_ns: int) -> None:
+        """Take a call to `/lab/...`."""
+        try:
+            status, body = 200, self._answer(call, now_ns)
+        except (_Wrong, FaultRefused) as e:
+            status = e.status if isinstance(e, _Wrong) else 400
+            body = {"error": str(e)}
+        self.emit(
+            Respond(
+                call=call.id,
+                at_ns=now_ns,
+                status=status,
+                headers={"Content-Type": "application/json"},
+                body=msgspec.json.encode(body),
+            )
+        )
+
+    def _answer(self, call: RestCall, now_ns: int) -> object:
+        asked = {name: values[-1] for name, values in parse_qs(call.query).items()}
+        place = call.path.removeprefix("/lab/")
+        if place.startswith("faults/"):
+            place, asked["id"] = "faults", place.removeprefix("faults/")
+        answers: dict[str, Callable[[], object]] = {
+            "GET log": lambda: self._log(asked),
+            "GET status": lambda: self.state(now_ns),
+            "GET account": lambda: self._account(asked.get("name", "")),
+            "GET faults": lambda: [_shown(f, now_ns) for f in self.faults.faults.values()],
+            "POST faults": lambda: self._add(call.body, now_ns),
+            "DELETE faults": lambda: self._delete(asked.get("id")),
+            "POST market/start": lambda: self._start(now_ns),
+        }
+        answer = answers.get(f"{call.method} {place}")
+        if answer is None:
+            raise _Wrong(404, f"no {call.method} {call.path}; known: {', '.join(answers)}")
+        return answer()
+
+    def _log(self, asked: dict[str, str]) -> object:
+        after = _number(asked, "after", 0)
+        limit = min(_number(asked, "limit", _LOG_LIMIT_DEFAULT), _LOG_LIMIT_MAX)
+        return {"entries": self.truth.after(after, limit), "last_seq": self.truth.last_seq}
+
+    def _account(self, name: str) -> object:
+        account = self.exchange.accounts.get(name)
+        if account is None:
+            known = ", ".join(self.exchange.accounts) or "none"
+            raise _Wrong(404, f"no account {name!r}; known: {known}")
+        return {
+            "name": name,
+            "open_orders": len(account.open_ids),
+            "balances": {
+                asset: {
+                    "free": str(purse.free),
+                    "locked": str(purse.locked),
+                    "initial": str(purse.initial),
+                }
+                for asset, purse in account.wallet.purses.items()
+            },
+        }
+
+    def _add(self, body: str, now_ns: int) -> object:
+        fault = self.faults.add(read_spec(body.encode()), now_ns)
+        self.strike(fault, now_ns)
+        return _shown(fault, now_ns)
+
+    def _delete(self, fault_id: str | None) -> object:
+        if fault_id is None:
+            gone = list(self.faults.faults)
+            self.faults.faults.clear()
+            return {"deleted": gone}
+        if not fault_id.isdigit() or int(fault_id) not in self.faults.faults:
+            raise _Wrong(404, f"no fault {fault_id}")
+        del self.faults.faults[int(fault_id)]
+        return {"deleted": [int(fault_id)]}
+
+    def _start(self, now_ns: int) -> object:
+        self.start_market(now_ns)
+        return self.state(now_ns)
+
+
+def _number(asked: dict[str, str], name: str, default: int) -> int:
+    text = asked.get(name, str(default))
+    if not text.isdigit():
+        raise _Wrong(400, f"{name} is a whole number, not {text!r}")
+    return int(text)
+
+
+def _shown(fault: Fault, now_ns: int) -> Json:
+    spec: Json = msgspec.to_builtins(fault.spec)
+    return {"id": fault.id, "active": fault.active(now_ns), "fired": fault.fired} | spec

@@ -1,0 +1,352 @@
+"""The lab's core: one venue, driven by requests and by the clock it is told.
+
+Owns the composition of all parts and the order in which things happen. Refuses sockets,
+clocks and chance of its own: time comes with each call, and randomness from the seed.
+"""
+
+from decimal import Decimal
+
+from nightdesk.lab.agenda import Agenda
+from nightdesk.lab.api import Ask, Route, Via
+from nightdesk.lab.auth import Keyring
+from nightdesk.lab.control import Control
+from nightdesk.lab.exchange import Exchange
+from nightdesk.lab.faults import Fault, FaultBoard, FaultKind, Target, Which
+from nightdesk.lab.gate import Answer, Gate
+from nightdesk.lab.limits import Limits
+from nightdesk.lab.market import DepthSnapshot, Market, MarketEvent, Trade
+from nightdesk.lab.orders import ZERO, OrderRecord
+from nightdesk.lab.private import Private
+from nightdesk.lab.public import Public
+from nightdesk.lab.rest import Rest
+from nightdesk.lab.session_api import SessionApi
+from nightdesk.lab.sessions import Sessions
+from nightdesk.lab.settings import MS_NS, LabSettings
+from nightdesk.lab.streams import TICK_NS, MarketStreams
+from nightdesk.lab.stubs import Stubs
+from nightdesk.lab.tape import Tape
+from nightdesk.lab.tickers import Tickers
+from nightdesk.lab.trading import Trading
+from nightdesk.lab.truth import Entry, Kind, Truth
+from nightdesk.lab.views import Json
+from nightdesk.lab.wire import CloseWs, Out, Push, Request, RestCall, WsClosed, WsOpen, WsText
+from nightdesk.lab.ws_api import WsApi
+
+_WS_API_PATH = "/ws-api/v3"
+_GOING_AWAY = 1001
+_POLICY_CLOSE = 1008
+
+
+class Lab:
+    """A practice venue. Feed it requests and time; deliver what it returns."""
+
+    def __init__(self, settings: LabSettings, market: Market) -> None:
+        self.settings = settings
+        self.market = market
+        self.truth = Truth()
+        self.exchange = Exchange(settings, self.truth)
+        self.faults = FaultBoard(self.truth, settings.seed)
+        self._tapes = {symbol: Tape(symbol) for symbol in self.exchange.rules}
+        self._agenda = Agenda()
+        self._limits = Limits(settings)
+        self._outs: list[Out] = []
+        self._now_ns = 0
+        self._started = self._ended = self._ticking = False
+        self._compose()
+        for event in market.opening():
+            self.exchange.on_market(event)
+
+    def _compose(self) -> None:
+        emit, keyring = self._outs.append, Keyring(self.settings.accounts)
+        self._streams = MarketStreams(
+            self.exchange,
+            self._tapes,
+            emit,
+            self.venue_ns,
+            lambda now_ns: self.faults.silent(Which.MARKET, now_ns),
+        )
+        self._sessions = Sessions(self.faults, self._agenda, emit, self.venue_ns)
+        self._gate = Gate(
+            self.settings,
+            self.exchange,
+            self._limits,
+            self.faults,
+            self.truth,
+            keyring,
+            self._agenda,
+            self.clock_offset_ns,
+            self._answer,
+            self._flush,
+        )
+        routes = self._routes()
+        self._rest = Rest(self._gate, self._limits, emit, routes)
+        self._ws_api = WsApi(
+            self.settings,
+            self._gate,
+            self._limits,
+            self._sessions,
+            SessionApi(self._sessions, keyring, self.venue_ns),
+            emit,
+            routes,
+        )
+        self._control = Control(
+            self.exchange,
+            self.faults,
+            self.truth,
+            self.market,
+            emit,
+            self.start_market,
+            self._strike,
+            self.state,
+        )
+
+    def _routes(self) -> list[Route]:
+        tickers = Tickers(self.exchange, self._tapes)
+        trading = Trading(self.exchange, self._limits, tickers.reference_price, self._cancel)
+        return [
+            *Public(self.exchange, self._tapes).routes(),
+            *tickers.routes(),
+            *trading.routes(),
+            *Private(self.exchange, self._limits).routes(),
+            *Stubs(self.exchange).routes(),
+        ]
+
+    @property
+    def log(self) -> list[Entry]:
+        """The venue's truth so far."""
+        return self.truth.entries
+
+    # --- time ------------------------------------------------------------------------------
+
+    def clock_offset_ns(self, now_ns: int) -> int:
+        """How far the venue's clock is ahead of the lab's, faults included."""
+        standing = self.faults.standing(FaultKind.CLOCK_OFFSET, now_ns)
+        return self.settings.clock_offset_ns + sum(f.spec.ms * MS_NS for f in standing)
+
+    def venue_ns(self, at_ns: int) -> int:
+        """A moment on the venue's clock."""
+        return at_ns + self.clock_offset_ns(at_ns)
+
+    def next_due_ns(self) -> int | None:
+        """When `advance` must be called next; None when nothing is scheduled."""
+        market_ns, act_ns = self.market.next_at_ns(), self._agenda.next_due_ns()
+        if market_ns is None or act_ns is None:
+            return market_ns if act_ns is None else act_ns
+        return min(market_ns, act_ns)
+
+    def advance(self, now_ns: int) -> list[Out]:
+        """Everything due up to `now_ns`, in order of its time."""
+        if not self._started and not self.settings.start_on_subscriber:
+            self.start_market(now_ns)
+        while True:
+            due_ns = self.next_due_ns()
+            if due_ns is None or due_ns > now_ns:
+                break
+            self._now_ns = max(self._now_ns, due_ns)
+            if due_ns == self.market.next_at_ns():
+                for event in self.market.take(due_ns):
+                    self._on_market(event)
+                self._note_end()
+            else:
+                _, act = self._agenda.take()
+                act(self._now_ns)
+                self._flush(self._now_ns)
+        self._now_ns = max(self._now_ns, now_ns)
+        outs, self._outs[:] = list(self._outs), []
+        return outs
+
+    # --- requests --------------------------------------------------------------------------
+
+    def handle(self, request: Request, now_ns: int) -> list[Out]:
+        """Take a request that arrives now; what was due before comes first."""
+        outs = self.advance(now_ns)
+        now_ns = self._now_ns  # never earlier than what has already happened
+        match request:
+            case RestCall():
+                door = self._control if request.path.startswith("/lab/") else self._rest
+                door.receive(request, now_ns)
+            case WsOpen():
+                self._open(request, now_ns)
+            case WsText():
+                self._text(request, now_ns)
+            case WsClosed():
+                self._streams.close(request.conn)
+                self._sessions.close(request.conn)
+        outs += self._outs
+        self._outs.clear()
+        return outs
+
+    def _open(self, opened: WsOpen, now_ns: int) -> None:
+        if not self._limits.connect(opened.source, now_ns):
+            self._shut(opened.conn, now_ns, _POLICY_CLOSE, "Too many connections")
+            return
+        if opened.path.partition("?")[0] == _WS_API_PATH:
+            self._sessions.open(opened.conn, opened.path, opened.source, now_ns)
+            self._drop_if(Which.USER, opened.conn, now_ns)
+            return
+        self._streams.open(opened.conn, opened.path)
+        self._drop_if(Which.MARKET, opened.conn, now_ns)
+        self._after_subscribing(now_ns)
+
+    def _text(self, frame: WsText, now_ns: int) -> None:
+        if frame.conn in self._sessions.by_conn:
+            self._ws_api.receive(frame.conn, frame.text, now_ns)
+        elif frame.conn in self._streams.listeners:
+            self._streams.command(frame.conn, frame.text, now_ns)
+            self._after_subscribing(now_ns)
+
+    def _after_subscribing(self, now_ns: int) -> None:
+        if self._streams.subscribed and not self._started:
+            self.start_market(now_ns)
+        if self._streams.ticking and not self._ticking:
+            self._ticking = True
+            self._agenda.at(now_ns - now_ns % TICK_NS + TICK_NS, self._tick)
+
+    def _tick(self, now_ns: int) -> None:
+        self._streams.tick(now_ns)
+        self._ticking = self._streams.ticking
+        if self._ticking:
+            self._agenda.at(now_ns + TICK_NS, self._tick)
+
+    def _answer(self, ask: Ask, answer: Answer, now_ns: int) -> None:
+        door = self._rest if ask.caller.via is Via.REST else self._ws_api
+        door.answer(ask, answer, now_ns)
+
+    def _shut(self, conn: int, now_ns: int, code: int, reason: str) -> None:
+        self._streams.close(conn)
+        self._sessions.close(conn)
+        self._outs.append(CloseWs(conn=conn, at_ns=now_ns, code=code, reason=reason))
+
+    # --- the market ------------------------------------------------------------------------
+
+    def start_market(self, now_ns: int) -> None:
+        """Start the market if it has not started."""
+        if not self._started:
+            self._started = True
+            self.market.start(now_ns)
+            self.truth.add(Kind.MARKET, now_ns, what="started", reason=self.market.report().source)
+
+    def _note_end(self) -> None:
+        if self.market.ended and not self._ended:
+            self._ended = True
+            self.truth.add(Kind.MARKET, self._now_ns, what="ended")
+
+    def _on_market(self, event: MarketEvent) -> None:
+        if event.symbol not in self._tapes:
+            known = ", ".join(self._tapes)
+            raise ValueError(f"the market brings {event.symbol}; this lab lists only {known}")
+        published = self.exchange.on_market(event)
+        if isinstance(published, Trade):
+            self._tapes[event.symbol].add(published)
+        if not isinstance(published, DepthSnapshot):
+            self._streams.on_event(published, event.at_ns)
+        self._flush(event.at_ns)
+
+    def _flush(self, now_ns: int) -> None:
+        """Tell what settlement left behind: reports, balances, prints."""
+        settlement = self.exchange.settlement
+        if not settlement.touched and not settlement.prints and not settlement.reports:
+            return
+        for report in settlement.reports:
+            order, fill = report.order, report.fill
+            if fill is not None and order.executed == fill.quantity:
+                self._limits.first_fill(order.account, maker=fill.maker, now_ns=now_ns)
+            self._sessions.tell_report(report, now_ns)
+        settlement.reports.clear()
+        for name, account in self.exchange.accounts.items():
+            assets = [asset for owner, asset in settlement.touched if owner == name]
+            if assets:
+                self._sessions.tell_balances(name, account.wallet, assets, now_ns)
+        settlement.touched.clear()
+        for trade in settlement.prints:
+            self._tapes[trade.symbol].add(trade)
+            self._streams.on_event(trade, now_ns)
+        settlement.prints.clear()
+
+    # --- faults beyond single requests -----------------------------------------------------
+
+    def _cancel(self, ask: Ask, record: OrderRecord, cancel_id: str | None) -> None:
+        """Cancel an order; a fault may let it fill an instant before."""
+        fault, withheld = None, ZERO
+        if self.faults.faults:
+            route = ask.route
+            target = Target(ask.params, route.method, route.path, route.ws)
+            fault = self.faults.pick((FaultKind.FILL_AFTER_CANCEL_ACK,), target, ask.now_ns)
+        if fault is not None:
+            step = self.exchange.rules[record.now.symbol].step
+            remaining = record.now.remaining
+            withheld = remaining * Decimal(str(fault.spec.fraction)) // step * step
+            withheld = min(max(withheld, step), remaining)
+        hidden = self.exchange.cancel(ask.client, record, cancel_id, ask.now_ns, withheld=withheld)
+        if hidden is not None and fault is not None:
+            reveal_ns = ask.now_ns + fault.spec.ms * MS_NS
+            settlement = self.exchange.settlement
+            self._agenda.at(reveal_ns, lambda at_ns: settlement.reveal(hidden, at_ns))
+
+    def _strike(self, fault: Fault, now_ns: int) -> None:
+        """A fault was just set: those that act by themselves act now."""
+        if fault.spec.kind is not FaultKind.STREAM_DROP:
+            return
+        self.faults.fire(fault, now_ns)
+        which = fault.spec.which
+        conns: list[int] = []
+        if which is not Which.MARKET:
+            conns += [c for c, s in self._sessions.by_conn.items() if s.subscriptions]
+        if which is not Which.USER:
+            conns += list(self._streams.listeners)
+        for conn in conns:
+            self._shut(conn, now_ns, fault.spec.code, "")
+
+    def _drop_if(self, which: Which, conn: int, now_ns: int) -> None:
+        """While a timed drop lasts, new connections are dropped too."""
+        for fault in self.faults.standing(FaultKind.STREAM_DROP, now_ns):
+            timed = fault.until_ns is not None
+            if timed and fault.spec.which in (which, Which.ALL):
+                self._shut(conn, now_ns, fault.spec.code, "")
+                return
+
+    # --- looking in ------------------------------------------------------------------------
+
+    def farewell(self, now_ns: int) -> list[Out]:
+        """The venue shuts down: every websocket is told and closed."""
+        outs: list[Out] = []
+        event = f'{{"e":"serverShutdown","E":{self.venue_ns(now_ns) // MS_NS}}}'
+        for conn, listener in list(self._streams.listeners.items()):
+            text = f'{{"stream":"!serverShutdown","data":{event}}}' if listener.combined else event
+            outs.append(Push(conn=conn, at_ns=now_ns, text=text))
+        for conn in list(self._sessions.by_conn):
+            outs.append(Push(conn=conn, at_ns=now_ns, text=f'{{"event":{event}}}'))
+        for conn in [*self._streams.listeners, *self._sessions.by_conn]:
+            outs.append(CloseWs(conn=conn, at_ns=now_ns, code=_GOING_AWAY, reason="shutdown"))
+        return outs
+
+    def state(self, now_ns: int) -> Json:
+        """Where everything stands, for people."""
+        report = self.market.report()
+        orders = sum(len(a.orders) for a in self.exchange.accounts.values())
+        return {
+            "now_ns": now_ns,
+            "clock_offset_ns": self.clock_offset_ns(now_ns),
+            "seed": self.settings.seed,
+            "symbols": list(self.exchange.rules),
+            "accounts": list(self.exchange.accounts),
+            "market": {
+                "source": report.source,
+                "started": self._started,
+                "ended": self.market.ended,
+                "events": report.given,
+                "position_ns": report.position_ns,
+                "good_lines": report.good_lines,
+                "bad_lines": report.bad_lines,
+                "first_bad": list(report.first_bad),
+            },
+            "counters": {
+                "orders": orders,
+                "open_orders": sum(len(a.open_ids) for a in self.exchange.accounts.values()),
+                "fills": sum(len(a.fills) for a in self.exchange.accounts.values()),
+                "log_entries": self.truth.last_seq,
+                "market_sockets": len(self._streams.listeners),
+                "api_sockets": len(self._sessions.by_conn),
+            },
+            "faults_active": sum(f.active(now_ns) for f in self.faults.faults.values()),
+        }

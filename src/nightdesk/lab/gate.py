@@ -1,0 +1,185 @@
+"""The gate: the way of every request through the venue, whichever door it came through.
+
+Owns the order of things: faults, limits, key, signature, time window, parameters, engine,
+answer. Refuses to read or write wire formats: `rest` and `ws_api` do.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from nightdesk.lab.agenda import Agenda
+from nightdesk.lab.api import Ask, Stage
+from nightdesk.lab.auth import Keyring, window
+from nightdesk.lab.exchange import Exchange
+from nightdesk.lab.faults import REQUEST_KINDS, FaultBoard, FaultKind, Target
+from nightdesk.lab.limits import Limits
+from nightdesk.lab.params import amount_or_none, check_names
+from nightdesk.lab.plans import GOOD_DAY, Plan, maintenance, plan
+from nightdesk.lab.refusals import Refused
+from nightdesk.lab.settings import MS_NS, AccountSettings, LabSettings
+from nightdesk.lab.truth import Kind, Truth
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request brings to prove who sent it."""
+
+    api_key: str | None
+    payload: str
+    signature: str | None
+    # A session that has logged on proves its requests without signatures.
+    trusted: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the venue says: a result or a refusal, and what its plan makes of the saying."""
+
+    result: object = None
+    refusal: Refused | None = None
+    plan: Plan = GOOD_DAY
+
+
+@dataclass(slots=True)
+class Gate:
+    """The way through one lab."""
+
+    settings: LabSettings
+    exchange: Exchange
+    limits: Limits
+    faults: FaultBoard
+    truth: Truth
+    keyring: Keyring
+    agenda: Agenda
+    clock_offset_ns: Callable[[int], int]
+    answer: Callable[[Ask, Answer, int], None]
+    flush: Callable[[int], None]
+
+    def receive(self, ask: Ask, proof: Proof) -> None:
+        """Take a request; its answer comes now, later or never."""
+        way = self._plan(ask)
+        if not way.arrives:
+            self.answer(ask, Answer(plan=way), ask.now_ns)
+            return
+        if ask.route.signed:
+            self._log_arrival(ask)
+        if not way.executes:
+            self._finish(ask, Answer(refusal=way.refusal, plan=way), ask.now_ns)
+            return
+        try:
+            self._admit(ask, proof)
+        except Refused as e:
+            self._refuse(ask, e, way, ask.now_ns)
+            return
+        engine_ns = self.settings.processing_ns if ask.route.stage is Stage.ENGINE else 0
+        work_ns = ask.now_ns + way.delay_ns + engine_ns
+        if work_ns == ask.now_ns:
+            self._work(ask, way, work_ns)
+        else:
+            self.agenda.at(work_ns, lambda at_ns: self._work(ask, way, at_ns))
+
+    def _plan(self, ask: Ask) -> Plan:
+        if not self.faults.faults:
+            return GOOD_DAY
+        fault = self.faults.pick(REQUEST_KINDS, self._target(ask), ask.now_ns)
+        return plan(fault, ask.now_ns, self.settings.weight_per_minute_max)
+
+    def _target(self, ask: Ask) -> Target:
+        route = ask.route
+        return Target(ask.params, route.method, route.path, route.ws)
+
+    def _admit(self, ask: Ask, proof: Proof) -> None:
+        """Everything that is checked on receipt."""
+        self.limits.spend(ask.caller.source, ask.route.weigh(ask.params), ask.now_ns)
+        if ask.route.signed:
+            self._check_open(ask)
+            account = self.keyring.owner(proof.api_key)
+            check_names(ask.params, ask.route.known, signed=True)
+            self._check_signed(ask, proof, account)
+            ask.account = self.exchange.accounts[account.name]
+            ask.read_lag_ns = self._read_lag_ns(ask)
+        else:
+            check_names(ask.params, ask.route.known, signed=False)
+        if ask.route.before is not None:
+            ask.route.before(ask)
+
+    def _check_signed(self, ask: Ask, proof: Proof, account: AccountSettings) -> None:
+        asked = window(ask.params)
+        if not proof.trusted:
+            self.keyring.verify(account, proof.payload, proof.signature)
+        asked.check_on_receipt(ask.now_ns + ask.clock_offset_ns)
+        ask.window = asked
+
+    def _check_open(self, ask: Ask) -> None:
+        for fault in self.faults.standing(FaultKind.MAINTENANCE, ask.now_ns):
+            self.faults.fire(fault, ask.now_ns)
+            raise maintenance()
+
+    def _read_lag_ns(self, ask: Ask) -> int:
+        if ask.route.stage is not Stage.READ or not self.faults.faults:
+            return self.settings.read_lag_ns
+        fault = self.faults.pick((FaultKind.READ_LAG,), self._target(ask), ask.now_ns)
+        lag_ns = 0 if fault is None else fault.spec.ms * MS_NS
+        return self.settings.read_lag_ns + lag_ns
+
+    def _work(self, ask: Ask, way: Plan, at_ns: int) -> None:
+        """Do what was asked. The engine looks at the time window once more."""
+        asked = replace(ask, now_ns=at_ns, clock_offset_ns=self.clock_offset_ns(at_ns))
+        try:
+            if asked.window is not None and asked.route.stage is Stage.ENGINE:
+                self._check_still_wanted(asked)
+            result = asked.route.run(asked)
+        except Refused as e:
+            self._refuse(asked, e, way, at_ns)
+        else:
+            self._finish(asked, Answer(result=result, plan=way), at_ns)
+        self.flush(at_ns)
+
+    def _check_still_wanted(self, ask: Ask) -> None:
+        assert ask.window is not None
+        try:
+            ask.window.check_before_matching(ask.now_ns + ask.clock_offset_ns)
+        except Refused:
+            if ask.route.orders:
+                self.limits.uncount_order(ask.client.name, ask.now_ns)
+            raise
+
+    def _refuse(self, ask: Ask, refusal: Refused, way: Plan, at_ns: int) -> None:
+        if ask.route.signed:
+            self.truth.add(
+                Kind.REFUSAL,
+                at_ns,
+                account=ask.account.name if ask.account is not None else None,
+                what=ask.what,
+                symbol=ask.params.get("symbol"),
+                client_order_id=ask.named_client_id,
+                code=refusal.code,
+                reason=refusal.msg,
+                sender=ask.sender,
+            )
+        self._finish(ask, Answer(refusal=refusal, plan=way), at_ns)
+
+    def _finish(self, ask: Ask, answer: Answer, at_ns: int) -> None:
+        if answer.plan.late_ns:
+            late_ns = at_ns + answer.plan.late_ns
+            self.agenda.at(late_ns, lambda then_ns: self.answer(ask, answer, then_ns))
+        else:
+            self.answer(ask, answer, at_ns)
+
+    def _log_arrival(self, ask: Ask) -> None:
+        sent = ask.params
+        self.truth.add(
+            Kind.ARRIVAL,
+            ask.now_ns,
+            what=ask.what,
+            symbol=sent.get("symbol"),
+            client_order_id=ask.named_client_id,
+            side=sent.get("side"),
+            order_type=sent.get("type"),
+            time_in_force=sent.get("timeInForce"),
+            quantity=amount_or_none(sent.get("quantity")),
+            price=amount_or_none(sent.get("price")),
+            timestamp=sent.get("timestamp"),
+            recv_window=sent.get("recvWindow"),
+            sender=ask.sender,
+        )

@@ -1,0 +1,268 @@
+"""A generated market: no recording needed, and a seed makes it the same every time.
+
+Owns a random walk with occasional trends, a book around it and trades against that book.
+Refuses realism beyond what practising needs: see `replay` for real markets.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from random import Random
+
+from nightdesk.lab.market import (
+    BookTicker,
+    DepthSnapshot,
+    DepthUpdate,
+    Levels,
+    MarketEvent,
+    MarketReport,
+    Trade,
+)
+from nightdesk.lab.orders import Side
+from nightdesk.lab.settings import SECOND_NS, SymbolSettings
+
+LEVELS = 20
+QUOTES_PER_S = 20.0
+TRADES_PER_S = 8.0
+_DEPTH_EVERY_NS = SECOND_NS // 10
+_BPS = 1e-4
+_WALK_BPS_PER_SQRT_S = 0.6
+_TREND_BPS_PER_S = (0.5, 2.0)
+_TREND_S = (15.0, 60.0)
+_QUIET_S = (20.0, 90.0)
+_START_PRICES = {"BTC": 60_000.0, "ETH": 3_000.0, "BNB": 600.0, "SOL": 150.0}
+_START_PRICE_OTHERS = 100.0
+_LEVEL_NOTIONAL = 20_000.0  # a typical level, in quote currency
+_TRADE_NOTIONAL = 1_500.0
+
+
+@dataclass(slots=True)
+class _Feed:
+    """One symbol's market. Prices are whole ticks and quantities whole steps in here."""
+
+    rules: SymbolSettings
+    rng: Random
+    mid: float = 0.0
+    drift_bps_per_s: float = 0.0
+    regime_until_ns: int = 0
+    at_ns: int = 0
+    quote_ns: int = 0
+    trade_ns: int = 0
+    depth_ns: int = 0
+    update_id: int = 1
+    told_id: int = 1
+    trade_id: int = 0
+    bids: dict[int, int] = field(default_factory=dict)
+    asks: dict[int, int] = field(default_factory=dict)
+    told: dict[Side, dict[int, int]] = field(default_factory=dict)
+
+    def open(self) -> DepthSnapshot:
+        """The book before anything happens."""
+        price = _START_PRICES.get(self.rules.base, _START_PRICE_OTHERS)
+        self.mid = price / float(self.rules.tick)
+        self._recentre()
+        self.told = {Side.BUY: dict(self.bids), Side.SELL: dict(self.asks)}
+        return DepthSnapshot(
+            at_ns=0,
+            symbol=self.rules.symbol,
+            last_id=self.update_id,
+            bids=self._levels(sorted(self.bids.items(), reverse=True)),
+            asks=self._levels(sorted(self.asks.items())),
+        )
+
+    def start(self, now_ns: int) -> None:
+        """Begin at `now_ns`."""
+        self.at_ns = self.regime_until_ns = now_ns
+        self.quote_ns = now_ns + self._wait_ns(QUOTES_PER_S)
+        self.trade_ns = now_ns + self._wait_ns(TRADES_PER_S)
+        self.depth_ns = now_ns + _DEPTH_EVERY_NS
+
+    def next_ns(self) -> int:
+        """When something happens next."""
+        return min(self.quote_ns, self.trade_ns, self.depth_ns)
+
+    def step(self) -> list[MarketEvent]:
+        """Let the next thing happen."""
+        now_ns = self.next_ns()
+        if now_ns == self.depth_ns:
+            self.depth_ns += _DEPTH_EVERY_NS
+            return self._depth(now_ns)
+        if now_ns == self.trade_ns:
+            self.trade_ns += self._wait_ns(TRADES_PER_S)
+            return [*self._trades(now_ns), self._quote(now_ns)]
+        self.quote_ns += self._wait_ns(QUOTES_PER_S)
+        self._walk(now_ns)
+        return [self._quote(now_ns)]
+
+    def _wait_ns(self, per_s: float) -> int:
+        return 1 + int(self.rng.expovariate(per_s) * SECOND_NS)
+
+    def _walk(self, now_ns: int) -> None:
+        if now_ns >= self.regime_until_ns:
+            self._next_regime(now_ns)
+        seconds = (now_ns - self.at_ns) / SECOND_NS
+        self.at_ns = now_ns
+        noise = self.rng.gauss(0.0, 1.0) * _WALK_BPS_PER_SQRT_S * seconds**0.5
+        self.mid *= 1 + (noise + self.drift_bps_per_s * seconds) * _BPS
+        self._recentre()
+
+    def _next_regime(self, now_ns: int) -> None:
+        """Quiet times and trends take turns."""
+        if self.drift_bps_per_s:
+            self.drift_bps_per_s = 0.0
+            span = _QUIET_S
+        else:
+            sign = self.rng.choice((-1, 1))
+            self.drift_bps_per_s = sign * self.rng.uniform(*_TREND_BPS_PER_S)
+            span = _TREND_S
+        self.regime_until_ns = now_ns + int(self.rng.uniform(*span) * SECOND_NS)
+
+    def _recentre(self) -> None:
+        """Put the book around the walk: crossed levels go, near ones appear, far ones leave."""
+        self.update_id += 1
+        bid = max(1, int(self.mid))
+        ask = bid + self.rng.choice((1, 1, 1, 2, 3))
+        self.bids = {p: q for p, q in self.bids.items() if p <= bid}
+        self.asks = {p: q for p, q in self.asks.items() if p >= ask}
+        self.bids[bid] = self._quantity()
+        self.asks[ask] = self._quantity()
+        gap = max(1, int(self.mid / 200_000))
+        self._fill(self.bids, bid, -gap)
+        self._fill(self.asks, ask, gap)
+
+    def _fill(self, side: dict[int, int], best: int, gap: int) -> None:
+        while len(side) < LEVELS:
+            far = max(side, key=lambda p: abs(p - best))
+            price = far + gap * self.rng.randint(1, 3)
+            if price < 1:
+                return
+            side[price] = self._quantity()
+        for price in sorted(side, key=lambda p: abs(p - best))[LEVELS:]:
+            del side[price]
+
+    def _quantity(self) -> int:
+        return self._steps(_LEVEL_NOTIONAL * self.rng.lognormvariate(0.0, 0.8))
+
+    def _steps(self, notional: float) -> int:
+        price = self.mid * float(self.rules.tick)
+        return max(1, int(notional / price / float(self.rules.step)))
+
+    def _trades(self, now_ns: int) -> list[MarketEvent]:
+        """One taker's trades: usually inside the best level, sometimes through several."""
+        self.update_id += 1
+        lean = 0.15 if self.drift_bps_per_s > 0 else -0.15 if self.drift_bps_per_s < 0 else 0.0
+        buys = self.rng.random() < 0.5 + lean
+        side = self.asks if buys else self.bids
+        left = self._steps(_TRADE_NOTIONAL * self.rng.lognormvariate(0.0, 1.5))
+        prints: list[MarketEvent] = []
+        while left and len(side) > 1:
+            price = min(side) if buys else max(side)
+            part = min(left, side[price])
+            left -= part
+            side[price] -= part
+            if not side[price]:
+                del side[price]
+            self.trade_id += 1
+            prints.append(
+                Trade(
+                    at_ns=now_ns,
+                    event_ns=now_ns,
+                    trade_ns=now_ns,
+                    symbol=self.rules.symbol,
+                    trade_id=self.trade_id,
+                    price=price * self.rules.tick,
+                    quantity=part * self.rules.step,
+                    buyer_is_maker=not buys,
+                )
+            )
+        return prints
+
+    def _quote(self, now_ns: int) -> BookTicker:
+        bid, ask = max(self.bids), min(self.asks)
+        return BookTicker(
+            at_ns=now_ns,
+            symbol=self.rules.symbol,
+            update_id=self.update_id,
+            bid=bid * self.rules.tick,
+            bid_quantity=self.bids[bid] * self.rules.step,
+            ask=ask * self.rules.tick,
+            ask_quantity=self.asks[ask] * self.rules.step,
+        )
+
+    def _depth(self, now_ns: int) -> list[MarketEvent]:
+        """What changed since the last depth update; nothing when nothing did."""
+        if self.told_id == self.update_id:
+            return []
+        first_id, self.told_id = self.told_id + 1, self.update_id
+        return [
+            DepthUpdate(
+                at_ns=now_ns,
+                event_ns=now_ns,
+                symbol=self.rules.symbol,
+                first_id=first_id,
+                last_id=self.update_id,
+                bids=self._changes(Side.BUY, self.bids),
+                asks=self._changes(Side.SELL, self.asks),
+            )
+        ]
+
+    def _changes(self, side: Side, now: dict[int, int]) -> Levels:
+        before = self.told[side]
+        gone = [(price, 0) for price in before if price not in now]
+        changed = [(price, q) for price, q in now.items() if before.get(price) != q]
+        self.told[side] = dict(now)
+        return self._levels(sorted(gone + changed, reverse=side is Side.BUY))
+
+    def _levels(self, rows: list[tuple[int, int]]) -> Levels:
+        tick, step = self.rules.tick, self.rules.step
+        return tuple((price * tick, Decimal(q) * step) for price, q in rows)
+
+
+class GeneratedMarket:
+    """Markets of several symbols, each from its own stream of chance."""
+
+    def __init__(self, symbols: tuple[SymbolSettings, ...], seed: int) -> None:
+        self._feeds = [_Feed(s, Random(f"{seed}/market/{s.symbol}")) for s in symbols]
+        self._source = f"generated, seed {seed}"
+        self._started = False
+        self._given = 0
+        self._started_ns = self._position_ns = 0
+
+    @property
+    def ended(self) -> bool:
+        """A generated market never ends."""
+        return False
+
+    def opening(self) -> list[MarketEvent]:
+        """Twenty levels a side of every symbol."""
+        return [feed.open() for feed in self._feeds]
+
+    def start(self, now_ns: int) -> None:
+        """Begin at `now_ns`."""
+        self._started = True
+        self._started_ns = self._position_ns = now_ns
+        for feed in self._feeds:
+            feed.start(now_ns)
+
+    def next_at_ns(self) -> int | None:
+        """When something happens next; None before the start."""
+        if not self._started:
+            return None
+        return min((feed.next_ns() for feed in self._feeds), default=None)
+
+    def take(self, now_ns: int) -> list[MarketEvent]:
+        """Everything up to `now_ns`."""
+        events: list[MarketEvent] = []
+        while (due_ns := self.next_at_ns()) is not None and due_ns <= now_ns:
+            feed = min(self._feeds, key=_Feed.next_ns)
+            events += feed.step()
+            self._position_ns = due_ns
+        self._given += len(events)
+        return events
+
+    def report(self) -> MarketReport:
+        """Where this market stands."""
+        return MarketReport(
+            source=self._source,
+            given=self._given,
+            position_ns=self._position_ns - self._started_ns,
+        )

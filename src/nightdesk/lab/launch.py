@@ -1,0 +1,172 @@
+"""Start a lab from options: files and command lines become settings and a market.
+
+Owns reading accounts files and opening recordings. Refuses half-right input: everything
+wrong with it is reported at once, each with its place.
+"""
+
+import tomllib
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.lab.auth import Keyring
+from nightdesk.lab.generated import GeneratedMarket
+from nightdesk.lab.market import Market
+from nightdesk.lab.replay import ReplayMarket
+from nightdesk.lab.server import serve
+from nightdesk.lab.settings import (
+    KNOWN_SYMBOLS,
+    AccountSettings,
+    LabSettings,
+    SymbolSettings,
+    default_symbol,
+)
+from nightdesk.recordings.binance_raw import open_lines
+
+# Without an accounts file there is one account, whose keys are no secret.
+PRACTICE_ACCOUNT = AccountSettings(
+    name="practice",
+    api_key="practice-key",
+    secret="practice-secret",
+    balances={"BTC": Decimal(1), "ETH": Decimal(10), "USDT": Decimal(100_000)},
+)
+
+
+class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person may choose when starting a lab."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    replay: list[str] = []
+    speed: float = 1.0
+    seed: int = 1
+    accounts_file: str | None = None
+    maker_fee: Decimal = Decimal("0.001")
+    taker_fee: Decimal = Decimal("0.001")
+    start_on_subscriber: bool | None = None
+
+
+class LaunchRefused(Exception):
+    """The lab cannot start; one line for each thing that is wrong."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class _AccountsFile(msgspec.Struct, forbid_unknown_fields=True):
+    account: list[dict[str, object]]
+
+
+class _AccountRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    name: str
+    api_key: str
+    secret: str | None = None
+    ed25519_public_key: str | None = None
+    balances: dict[str, Decimal] = {}
+
+
+def prepare(options: LaunchOptions) -> tuple[LabSettings, Market]:
+    """Settings and market of these options. Raises `LaunchRefused`."""
+    problems: list[str] = []
+    accounts = _accounts(options.accounts_file, problems)
+    replay = _replay(options, problems)
+    symbols = _symbols(replay, problems)
+    for name, fee in (("maker fee", options.maker_fee), ("taker fee", options.taker_fee)):
+        if not 0 <= fee < 1:
+            problems.append(f"{name}: a rate from 0 to below 1, not {fee}")
+    if problems:
+        raise LaunchRefused(problems)
+    waits = options.start_on_subscriber
+    settings = LabSettings(
+        seed=options.seed,
+        accounts=accounts,
+        symbols=symbols,
+        maker_fee=options.maker_fee,
+        taker_fee=options.taker_fee,
+        # A recording is short: it waits for its audience unless told otherwise.
+        start_on_subscriber=replay is not None if waits is None else waits,
+    )
+    market: Market = GeneratedMarket(symbols, options.seed) if replay is None else replay
+    return settings, market
+
+
+def _replay(options: LaunchOptions, problems: list[str]) -> ReplayMarket | None:
+    if not options.speed > 0:
+        problems.append(f"speed: above 0, not {options.speed}")
+    for path in options.replay:
+        try:
+            next(open_lines(path), None)
+        except OSError as e:
+            problems.append(f"replay {path}: {e.strerror or e}")
+    if not options.replay or problems:
+        return None
+    try:
+        return ReplayMarket([(path, open_lines(path)) for path in options.replay], options.speed)
+    except ValueError as e:
+        problems.append(f"replay: {e}")
+    return None
+
+
+def _symbols(replay: ReplayMarket | None, problems: list[str]) -> tuple[SymbolSettings, ...]:
+    if replay is None:
+        return tuple(KNOWN_SYMBOLS.values())
+    found = []
+    for symbol in replay.symbols:
+        try:
+            found.append(default_symbol(symbol))
+        except ValueError as e:
+            problems.append(f"replay: {e}")
+    return tuple(found)
+
+
+def _accounts(path: str | None, problems: list[str]) -> tuple[AccountSettings, ...]:
+    if path is None:
+        return (PRACTICE_ACCOUNT,)
+    try:
+        with open(path, "rb") as file:
+            rows = msgspec.convert(tomllib.load(file), _AccountsFile).account
+    except OSError as e:
+        problems.append(f"{path}: {e.strerror or e}")
+        return ()
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as e:
+        problems.append(f"{path}: {e}")
+        return ()
+    accounts: list[AccountSettings] = []
+    for number, row in enumerate(rows, start=1):
+        place = f"{path}: [[account]] {number}"
+        try:
+            account = _account(row)
+            _check_unlike(account, accounts)
+            accounts.append(account)
+        except (msgspec.ValidationError, ValueError) as e:
+            problems.append(f"{place}: {e}")
+    return tuple(accounts)
+
+
+def _account(row: dict[str, object]) -> AccountSettings:
+    fields = msgspec.convert(row, _AccountRow)
+    account = AccountSettings(
+        name=fields.name,
+        api_key=fields.api_key,
+        secret=fields.secret,
+        ed25519_public_key=fields.ed25519_public_key,
+        balances=fields.balances,
+    )
+    Keyring((account,))  # reads the public key, if there is one
+    return account
+
+
+def _check_unlike(account: AccountSettings, others: list[AccountSettings]) -> None:
+    for other in others:
+        if account.name == other.name:
+            raise ValueError(f"the name {account.name!r} is taken by an earlier account")
+        if account.api_key == other.api_key:
+            raise ValueError(f"its api_key is that of account {other.name!r}")
+
+
+async def serve_from_options(options: LaunchOptions, ready: Callable[[str], None]) -> None:
+    """Run a lab until cancelled. Raises `LaunchRefused` before anything is started."""
+    settings, market = prepare(options)
+    await serve(settings, market, host=options.host, port=options.port, ready=ready)

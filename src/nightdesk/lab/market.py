@@ -1,0 +1,102 @@
+"""The market outside: what happens on the venue without our clients.
+
+Owns the port through which a market reaches the lab and the events it speaks in. Refuses to
+say where a market comes from: `generated` and `replay` do, and tests bring their own.
+"""
+
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+Levels = tuple[tuple[Decimal, Decimal], ...]
+
+
+class BookTicker(msgspec.Struct, frozen=True, kw_only=True):
+    """The best bid and ask are now this."""
+
+    at_ns: int
+    symbol: str
+    update_id: int
+    bid: Decimal
+    bid_quantity: Decimal
+    ask: Decimal
+    ask_quantity: Decimal
+
+
+class DepthUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """These levels changed; a quantity of zero removes one."""
+
+    at_ns: int
+    event_ns: int
+    symbol: str
+    first_id: int
+    last_id: int
+    bids: Levels
+    asks: Levels
+
+
+class DepthSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The book is now exactly this."""
+
+    at_ns: int
+    symbol: str
+    last_id: int
+    bids: Levels
+    asks: Levels
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True):
+    """Others traded. `buyer_is_maker`: the seller took a resting bid."""
+
+    at_ns: int
+    event_ns: int
+    trade_ns: int
+    symbol: str
+    trade_id: int
+    price: Decimal
+    quantity: Decimal
+    buyer_is_maker: bool
+
+
+MarketEvent = BookTicker | DepthUpdate | DepthSnapshot | Trade
+
+
+class MarketReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a market stands, for people: its source, what it gave, what it could not read."""
+
+    source: str
+    given: int
+    position_ns: int = 0
+    good_lines: int = 0
+    bad_lines: int = 0
+    first_bad: tuple[str, ...] = ()
+
+
+class Market(Protocol):
+    """A source of market events, pulled by the lab's clock."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will ever come."""
+        ...
+
+    def opening(self) -> list[MarketEvent]:
+        """Events that warm the books before the market starts; their times mean nothing."""
+        ...
+
+    def start(self, now_ns: int) -> None:
+        """Begin: the first events come at or after `now_ns`."""
+        ...
+
+    def next_at_ns(self) -> int | None:
+        """When `take` next has something; None before the start and after the end."""
+        ...
+
+    def take(self, now_ns: int) -> list[MarketEvent]:
+        """Every event up to and including `now_ns` not taken yet, in order."""
+        ...
+
+    def report(self) -> MarketReport:
+        """Where this market stands."""
+        ...

@@ -1,0 +1,161 @@
+"""Orders as the venue knows them: immutable versions of one order, kept in a row.
+
+Owns the order's vocabulary and its history, so that the venue can also answer as of a moment
+ago. Refuses to change anything: matching and wallets live elsewhere.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from enum import StrEnum
+
+import msgspec
+
+ZERO = Decimal(0)
+_UNIT = Decimal("0.00000001")
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def opposite(self) -> "Side":
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(StrEnum):
+    LIMIT = "LIMIT"
+    MARKET = "MARKET"
+    LIMIT_MAKER = "LIMIT_MAKER"
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+class Status(StrEnum):
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
+
+    @property
+    def open(self) -> bool:
+        """Whether the order can still trade."""
+        return self in (Status.NEW, Status.PARTIALLY_FILLED)
+
+
+class StpMode(StrEnum):
+    NONE = "NONE"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+
+
+class RespType(StrEnum):
+    ACK = "ACK"
+    RESULT = "RESULT"
+    FULL = "FULL"
+
+
+class ExpiryReason(StrEnum):
+    IOC = "UNFILLED_IOC_QUANTITY_EXPIRED"
+    FOK = "UNFILLED_FOK_ORDER_EXPIRED"
+    LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
+
+
+class Prevented(msgspec.Struct, frozen=True, kw_only=True):
+    """A match with oneself that was prevented, seen from one of the two orders."""
+
+    match_id: int
+    quantity: Decimal
+    price: Decimal
+    counter_order_id: int
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of an order."""
+
+    order_id: int
+    account: str
+    symbol: str
+    client_order_id: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    price: Decimal
+    quantity: Decimal
+    quote_quantity: Decimal
+    stp: StpMode
+    strategy_id: int | None
+    strategy_type: int | None
+    created_ns: int
+    updated_ns: int
+    working: bool = False
+    status: Status = Status.NEW
+    executed: Decimal = ZERO
+    executed_quote: Decimal = ZERO
+    prevented: Prevented | None = None
+    expiry: ExpiryReason | None = None
+    cancel_id: str | None = None
+
+    @property
+    def remaining(self) -> Decimal:
+        """What could still trade if the order were open."""
+        return self.quantity - self.executed
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True):
+    """One trade of one client's order."""
+
+    trade_id: int
+    order_id: int
+    account: str
+    symbol: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    quote: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+    at_ns: int
+
+
+@dataclass(slots=True)
+class OrderRecord:
+    """Every version of one order, oldest first."""
+
+    versions: list[Order]
+
+    @property
+    def now(self) -> Order:
+        """The newest version."""
+        return self.versions[-1]
+
+    def as_of(self, at_ns: int) -> Order | None:
+        """The version that was newest at `at_ns`; None when the order did not exist yet."""
+        if self.versions[-1].updated_ns <= at_ns:
+            return self.versions[-1]
+        index = bisect_right(self.versions, at_ns, key=_updated_ns)
+        return self.versions[index - 1] if index else None
+
+
+def _updated_ns(order: Order) -> int:
+    return order.updated_ns
+
+
+def floor8(amount: Decimal) -> Decimal:
+    """Down to the venue's eight decimals."""
+    return amount.quantize(_UNIT, rounding=ROUND_DOWN)
+
+
+def text8(amount: Decimal) -> str:
+    """As the venue writes amounts: always eight decimals, never an exponent."""
+    return f"{amount:.8f}"

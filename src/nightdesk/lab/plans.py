@@ -1,0 +1,135 @@
+"""Plans: what a fault does to one request.
+
+Owns the translation of request faults into steps (lose, delay, answer something else).
+Refuses to take the steps: the core does.
+"""
+
+import msgspec
+
+from nightdesk.lab.faults import Fault, FaultKind, FaultSpec, How, Text503
+from nightdesk.lab.limits import ip_banned, too_much_weight
+from nightdesk.lab.refusals import Refused
+from nightdesk.lab.settings import MS_NS
+
+_RETRY_AFTER_S_429 = 10
+_RETRY_AFTER_S_418 = 120
+_TRUNCATED_TO_BYTES = 20
+
+
+class Mangle(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of a good answer: only so many bytes of it, or other text instead."""
+
+    cut: int | None = None
+    text: bytes | None = None
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The way of one request. The default is a good day."""
+
+    arrives: bool = True
+    executes: bool = True
+    delay_ns: int = 0
+    late_ns: int = 0
+    lose: How | None = None
+    refusal: Refused | None = None
+    page: bytes | None = None
+    mangle: Mangle | None = None
+
+
+GOOD_DAY = Plan()
+
+
+def plan(fault: Fault | None, now_ns: int, weight_max: int) -> Plan:
+    """What a fault makes of the request it strikes."""
+    if fault is None:
+        return GOOD_DAY
+    spec = fault.spec
+    match spec.kind:
+        case FaultKind.LOST_REQUEST:
+            return Plan(arrives=False, lose=spec.how)
+        case FaultKind.LOST_RESPONSE:
+            return Plan(lose=spec.how)
+        case FaultKind.DELAY:
+            return Plan(delay_ns=spec.ms * MS_NS)
+        case FaultKind.LATE_RESPONSE:
+            return Plan(late_ns=spec.ms * MS_NS)
+        case FaultKind.RATE_LIMIT_429:
+            seconds = spec.retry_after_s or _RETRY_AFTER_S_429
+            refusal = too_much_weight(weight_max, seconds, now_ns)
+            return Plan(executes=False, refusal=refusal)
+        case FaultKind.BAN_418:
+            seconds = spec.retry_after_s or _RETRY_AFTER_S_418
+            return Plan(executes=False, refusal=ip_banned(seconds, now_ns))
+        case _:
+            return _answer_plan(spec)
+
+
+def _answer_plan(spec: FaultSpec) -> Plan:
+    mangle = _mangle(spec)
+    if mangle is not None:
+        return Plan(executes=spec.takes_effect, mangle=mangle)
+    if spec.kind is FaultKind.BUSY_1008:
+        return Plan(executes=False, refusal=_refusal(spec))
+    return Plan(executes=spec.takes_effect, refusal=_refusal(spec), page=_page(spec))
+
+
+def _mangle(spec: FaultSpec) -> Mangle | None:
+    if spec.kind is FaultKind.TRUNCATED_BODY:
+        return Mangle(cut=_TRUNCATED_TO_BYTES if spec.bytes is None else spec.bytes)
+    if spec.kind is FaultKind.EMPTY_BODY:
+        return Mangle(text=b"")
+    if spec.kind is FaultKind.HTML_BODY:
+        return Mangle(text=_html("Welcome", "Please wait."))
+    return None
+
+
+def _refusal(spec: FaultSpec) -> Refused:
+    if spec.kind is FaultKind.BUSY_1008:
+        return Refused(
+            -1008,
+            "Server is currently overloaded with other requests. "
+            "Please try again in a few minutes.",
+            status=503,
+        )
+    if spec.kind is FaultKind.TIMEOUT_1007:
+        return Refused(
+            -1007,
+            "Timeout waiting for response from backend server. Send status unknown; "
+            "execution status unknown.",
+            status=504,
+        )
+    if spec.kind is FaultKind.ERROR_503:
+        text = (
+            "Service Unavailable."
+            if spec.text is Text503.UNAVAILABLE
+            else "Unknown error, please check your request or try again later."
+        )
+        return Refused(-1000, text, status=503)
+    if spec.kind is FaultKind.ERROR_500:
+        return Refused(
+            -1001, "Internal error; unable to process your request. Please try again.", status=500
+        )
+    status = 502 if spec.kind is FaultKind.ERROR_502 else 504
+    return Refused(-1000, "An unknown error occurred while processing the request.", status=status)
+
+
+def _page(spec: FaultSpec) -> bytes | None:
+    """Gateways in front of the venue answer in HTML; the venue itself does not."""
+    if spec.kind is FaultKind.ERROR_502:
+        return _html("502 Bad Gateway", "502 Bad Gateway")
+    if spec.kind is FaultKind.ERROR_504:
+        return _html("504 Gateway Time-out", "504 Gateway Time-out")
+    return None
+
+
+def _html(title: str, text: str) -> bytes:
+    return (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n"
+        f"<body>\r\n<center><h1>{text}</h1></center>\r\n</body>\r\n</html>\r\n"
+    ).encode()
+
+
+# What a private request gets during maintenance.
+def maintenance() -> Refused:
+    """The venue is closed for private requests."""
+    return Refused(-1016, "This service is no longer available.", status=503)

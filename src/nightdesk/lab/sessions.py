@@ -1,0 +1,176 @@
+"""Sessions of the WebSocket API: who is logged on, and who hears of which account.
+
+Owns session state and the delivery of account events, with the faults of delivery. Refuses
+requests that need the exchange: those go through the gate like REST calls.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+import msgspec
+
+from nightdesk.lab.agenda import Agenda
+from nightdesk.lab.faults import REPORT_KINDS, FaultBoard, FaultKind, Target, Which
+from nightdesk.lab.refusals import Refused
+from nightdesk.lab.settings import MS_NS, SECOND_NS
+from nightdesk.lab.settlement import Report
+from nightdesk.lab.views import Json, Stamp, execution_report
+from nightdesk.lab.wallet import Wallet
+from nightdesk.lab.wire import Out, Push
+
+_SUBSCRIPTIONS_MAX = 1000
+# A report held back for reordering is told after this long even if no other follows it.
+_HELD_NS_MAX = SECOND_NS
+
+
+@dataclass(slots=True)
+class Session:
+    """One websocket on the WebSocket API."""
+
+    conn: int
+    source: str
+    connected_ns: int
+    unit_ns: int
+    show_limits: bool
+    api_key: str | None = None
+    authorized_ns: int | None = None
+    subscriptions: dict[int, str] = field(default_factory=dict)
+    # The subscription made by `userDataStream.subscribe`; it ends with the log-on.
+    logon_subscription: int | None = None
+    next_subscription: int = 0
+
+    def subscribe(self, account: str) -> int:
+        """Listen to an account. Raises `Refused` when this session already does."""
+        if account in self.subscriptions.values():
+            raise Refused(-2035, "User Data Stream subscription already active.")
+        if len(self.subscriptions) >= _SUBSCRIPTIONS_MAX:
+            raise Refused(-2042, "Maximum subscription ID reached for this connection.")
+        number = self.next_subscription
+        self.next_subscription += 1
+        self.subscriptions[number] = account
+        return number
+
+
+@dataclass(slots=True)
+class Sessions:
+    """Every session of one lab, and the account events they hear."""
+
+    faults: FaultBoard
+    agenda: Agenda
+    emit: Callable[[Out], None]
+    venue_ns: Callable[[int], int]
+    by_conn: dict[int, Session] = field(default_factory=dict)
+    # The report each account's next report must overtake.
+    _held: dict[str, Callable[[int], None]] = field(default_factory=dict)
+
+    def open(self, conn: int, path: str, source: str, now_ns: int) -> Session:
+        """A websocket to `/ws-api/v3`."""
+        asked = parse_qs(path.partition("?")[2])
+        micro = asked.get("timeUnit", [""])[0].upper() == "MICROSECOND"
+        session = Session(
+            conn=conn,
+            source=source,
+            connected_ns=now_ns,
+            unit_ns=1_000 if micro else MS_NS,
+            show_limits=asked.get("returnRateLimits", ["true"])[0].lower() != "false",
+        )
+        self.by_conn[conn] = session
+        return session
+
+    def close(self, conn: int) -> None:
+        """A websocket is gone."""
+        self.by_conn.pop(conn, None)
+
+    # --- account events --------------------------------------------------------------------
+
+    def tell_report(self, report: Report, now_ns: int) -> None:
+        """Tell an account of one step of one order, faults permitting."""
+        account = report.order.account
+
+        def tell(at_ns: int) -> None:
+            self._tell(account, at_ns, lambda stamp: execution_report(report, stamp))
+
+        fault = None
+        if self.faults.faults:
+            target = Target(_fields(report))
+            fault = self.faults.pick(REPORT_KINDS, target, now_ns)
+        if fault is None:
+            tell(now_ns)
+            self._release(account, now_ns)
+            return
+        match fault.spec.kind:
+            case FaultKind.LATE_REPORT:
+                self.agenda.at(now_ns + fault.spec.ms * MS_NS, tell)
+            case FaultKind.REORDERED_REPORTS:
+                self._hold(account, tell, now_ns)
+                return
+            case _:
+                tell(now_ns)
+                tell(now_ns)
+        self._release(account, now_ns)
+
+    def _hold(self, account: str, tell: Callable[[int], None], now_ns: int) -> None:
+        self._release(account, now_ns)
+        self._held[account] = tell
+
+        def give_up(at_ns: int) -> None:
+            if self._held.get(account) is tell:
+                self._release(account, at_ns)
+
+        self.agenda.at(now_ns + _HELD_NS_MAX, give_up)
+
+    def _release(self, account: str, now_ns: int) -> None:
+        held = self._held.pop(account, None)
+        if held is not None:
+            held(now_ns)
+
+    def tell_balances(self, account: str, wallet: Wallet, assets: list[str], now_ns: int) -> None:
+        """Tell an account which balances may have changed."""
+        rows = [
+            {
+                "a": asset,
+                "f": f"{wallet.purses[asset].free:.8f}",
+                "l": f"{wallet.purses[asset].locked:.8f}",
+            }
+            for asset in assets
+        ]
+        self._tell(
+            account,
+            now_ns,
+            lambda stamp: {
+                "e": "outboundAccountPosition",
+                "E": stamp(now_ns),
+                "u": stamp(wallet.updated_ns),
+                "B": rows,
+            },
+        )
+
+    def _tell(self, account: str, now_ns: int, write: Callable[[Stamp], Json]) -> None:
+        if self.faults.silent(Which.USER, now_ns):
+            return
+        for session in self.by_conn.values():
+            for number, subscribed in session.subscriptions.items():
+                if subscribed == account:
+                    self.tell_session(session, number, now_ns, write)
+
+    def tell_session(
+        self, session: Session, number: int, now_ns: int, write: Callable[[Stamp], Json]
+    ) -> None:
+        """Send one event under one subscription."""
+        event = write(lambda at_ns: self.venue_ns(at_ns) // session.unit_ns)
+        text = msgspec.json.encode({"subscriptionId": number, "event": event}).decode()
+        self.emit(Push(conn=session.conn, at_ns=now_ns, text=text))
+
+
+def _fields(report: Report) -> dict[str, object]:
+    """What a fault's `param` can compare a report with."""
+    order = report.order
+    return {
+        "symbol": order.symbol,
+        "side": order.side,
+        "clientOrderId": order.client_order_id,
+        "orderId": order.order_id,
+        "x": report.execution,
+        "X": order.status,
+    }

@@ -1,0 +1,114 @@
+"""What a lab is made of: accounts, symbols, fees, limits, seed.
+
+Owns the settings and their validity: a lab that starts has settings that make sense. Refuses
+files and command lines; `launch` turns those into settings.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+MS_NS = 1_000_000
+SECOND_NS = 1_000_000_000
+
+
+class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One account and its one API key: an HMAC secret or an Ed25519 public key (PEM)."""
+
+    name: str
+    api_key: str
+    secret: str | None = None
+    ed25519_public_key: str | None = None
+    balances: dict[str, Decimal] = {}
+
+    def __post_init__(self) -> None:
+        if (self.secret is None) == (self.ed25519_public_key is None):
+            raise ValueError(
+                f"account {self.name!r} needs either `secret` or `ed25519_public_key`, not both"
+            )
+        for asset, amount in self.balances.items():
+            if not (amount.is_finite() and amount >= 0):
+                raise ValueError(f"account {self.name!r} cannot hold {amount} {asset}")
+
+
+class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One symbol and the rules its orders must keep."""
+
+    symbol: str
+    base: str
+    quote: str
+    tick: Decimal = Decimal("0.01")
+    step: Decimal = Decimal("0.00001")
+    price_max: Decimal = Decimal(1_000_000)
+    quantity_min: Decimal = Decimal("0.00001")
+    quantity_max: Decimal = Decimal(9000)
+    market_quantity_max: Decimal = Decimal(100)
+    notional_min: Decimal = Decimal(5)
+    notional_max: Decimal = Decimal(9_000_000)
+    open_orders_max: int = 200
+    # How far a price may stand from the recent average, up and down, per side.
+    bid_up: Decimal = Decimal(5)
+    bid_down: Decimal = Decimal("0.2")
+    ask_up: Decimal = Decimal(5)
+    ask_down: Decimal = Decimal("0.2")
+
+
+class LabSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that makes one lab different from another."""
+
+    seed: int = 1
+    accounts: tuple[AccountSettings, ...] = ()
+    symbols: tuple[SymbolSettings, ...] = ()
+    maker_fee: Decimal = Decimal("0.001")
+    taker_fee: Decimal = Decimal("0.001")
+    processing_ns: int = MS_NS
+    read_lag_ns: int = 0
+    clock_offset_ns: int = 0
+    start_on_subscriber: bool = False
+    weight_per_minute_max: int = 6000
+    orders_per_10s_max: int = 100
+    orders_per_day_max: int = 200_000
+    connections_per_5min_max: int = 300
+    # Requests sent in spite of a 429 before the address is banned.
+    ignored_429_max: int = 10
+
+    def __post_init__(self) -> None:
+        for what, names in (
+            ("account name", [a.name for a in self.accounts]),
+            ("API key", [a.api_key for a in self.accounts]),
+            ("symbol", [s.symbol for s in self.symbols]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what} given twice: {', '.join(twice)}")
+
+    def assets(self) -> list[str]:
+        """Every asset that can appear in a wallet or as a fee, sorted."""
+        traded = {asset for s in self.symbols for asset in (s.base, s.quote)}
+        return sorted(traded.union(*(a.balances for a in self.accounts)))
+
+
+# The symbols people practise on, with the venue's own grid. Others get `default_symbol`.
+KNOWN_SYMBOLS = {
+    "BTCUSDT": SymbolSettings(symbol="BTCUSDT", base="BTC", quote="USDT"),
+    "ETHUSDT": SymbolSettings(
+        symbol="ETHUSDT",
+        base="ETH",
+        quote="USDT",
+        step=Decimal("0.0001"),
+        quantity_min=Decimal("0.0001"),
+    ),
+}
+_QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "BTC", "ETH", "BNB")
+
+
+def default_symbol(symbol: str) -> SymbolSettings:
+    """Settings of a symbol known by name only; its quote asset is guessed from the ending."""
+    known = KNOWN_SYMBOLS.get(symbol)
+    if known is not None:
+        return known
+    for quote in _QUOTES:
+        if symbol.endswith(quote) and len(symbol) > len(quote):
+            base = symbol.removesuffix(quote)
+            return SymbolSettings(symbol=symbol, base=base, quote=quote, tick=Decimal("0.00000001"))
+    raise ValueError(f"cannot tell base and quote of {symbol!r}; known quotes: {_QUOTES}")

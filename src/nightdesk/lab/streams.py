@@ -1,0 +1,286 @@
+"""Market streams: who listens to what, and the frames they get.
+
+Owns subscriptions and the order of frames. Refuses the market itself: events are handed in.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from urllib.parse import parse_qs
+
+import msgspec
+
+from nightdesk.lab import frames
+from nightdesk.lab.exchange import Exchange
+from nightdesk.lab.market import BookTicker, DepthSnapshot, DepthUpdate, MarketEvent, Trade
+from nightdesk.lab.settings import MS_NS, SECOND_NS
+from nightdesk.lab.tape import Tape
+from nightdesk.lab.views import Json
+from nightdesk.lab.wire import CloseWs, Out, Push
+
+TICK_NS = 100 * MS_NS
+_STREAMS_MAX = 1024
+_MESSAGES_PER_SECOND_MAX = 5
+_POLICY_CLOSE = 1008
+_METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+# Streams that come by the clock: how many ticks lie between two frames.
+_PERIODS = {
+    "depth": 10,
+    "depth5": 10,
+    "depth10": 10,
+    "depth20": 10,
+    "depth5@100ms": 1,
+    "depth10@100ms": 1,
+    "depth20@100ms": 1,
+    "ticker": 10,
+    "miniTicker": 10,
+    "kline_1m": 20,
+}
+
+
+class _Command(msgspec.Struct):
+    method: str | None = None
+    params: list[object] | None = None
+    id: msgspec.Raw | None = None
+
+
+@dataclass(slots=True)
+class Listener:
+    """One websocket on the market side."""
+
+    conn: int
+    combined: bool
+    unit_ns: int
+    names: dict[str, None] = field(default_factory=dict)
+    messages: deque[int] = field(default_factory=lambda: deque(maxlen=_MESSAGES_PER_SECOND_MAX))
+
+
+@dataclass(slots=True)
+class DepthBatch:
+    """Depth changes collected for the slower diff stream."""
+
+    first_id: int
+    last_id: int = 0
+    bids: dict[Decimal, Decimal] = field(default_factory=dict)
+    asks: dict[Decimal, Decimal] = field(default_factory=dict)
+
+    def add(self, update: DepthUpdate) -> None:
+        """Take later changes; the newest quantity of a level counts."""
+        self.last_id = update.last_id
+        self.bids.update(update.bids)
+        self.asks.update(update.asks)
+
+    def whole(self, symbol: str, now_ns: int) -> DepthUpdate:
+        """Everything collected, as one update."""
+        return DepthUpdate(
+            at_ns=now_ns,
+            event_ns=now_ns,
+            symbol=symbol,
+            first_id=self.first_id,
+            last_id=self.last_id,
+            bids=tuple(self.bids.items()),
+            asks=tuple(self.asks.items()),
+        )
+
+
+@dataclass(slots=True)
+class MarketStreams:
+    """Every market-side websocket of one lab."""
+
+    exchange: Exchange
+    tapes: dict[str, Tape]
+    emit: Callable[[Out], None]
+    venue_ns: Callable[[int], int]
+    silent: Callable[[int], bool]
+    listeners: dict[int, Listener] = field(default_factory=dict)
+    _by_name: dict[str, dict[int, Listener]] = field(default_factory=dict)
+    _batches: dict[str, DepthBatch] = field(default_factory=dict)
+    _ticks: int = 0
+
+    # --- connections -----------------------------------------------------------------------
+
+    def open(self, conn: int, path: str) -> None:
+        """A websocket to `/ws...` or `/stream...`."""
+        place, _, query = path.partition("?")
+        asked = parse_qs(query)
+        micro = asked.get("timeUnit", [""])[0].upper() == "MICROSECOND"
+        listener = Listener(conn, place.startswith("/stream"), 1_000 if micro else MS_NS)
+        self.listeners[conn] = listener
+        in_path, in_query = place.removeprefix("/ws").strip("/"), asked.get("streams", [""])[0]
+        wanted = in_query if listener.combined else in_path
+        for name in wanted.split("/"):
+            if "@" in name:  # clients also number their sockets: /ws/1
+                self._subscribe(listener, name)
+
+    def close(self, conn: int) -> None:
+        """A websocket is gone."""
+        listener = self.listeners.pop(conn, None)
+        for name in listener.names if listener is not None else ():
+            self._forget(name, conn)
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether anybody listens to anything."""
+        return bool(self._by_name)
+
+    @property
+    def ticking(self) -> bool:
+        """Whether any stream needs the clock."""
+        return any(name.partition("@")[2] in _PERIODS for name in self._by_name)
+
+    def _subscribe(self, listener: Listener, name: str) -> None:
+        listener.names[name] = None
+        self._by_name.setdefault(name, {})[listener.conn] = listener
+
+    def _forget(self, name: str, conn: int) -> None:
+        listening = self._by_name.get(name, {})
+        listening.pop(conn, None)
+        if not listening:
+            self._by_name.pop(name, None)
+
+    # --- commands --------------------------------------------------------------------------
+
+    def command(self, conn: int, text: str, now_ns: int) -> None:
+        """A text frame from a listener."""
+        listener = self.listeners[conn]
+        full = len(listener.messages) == _MESSAGES_PER_SECOND_MAX
+        if full and listener.messages[0] > now_ns - SECOND_NS:
+            self._shut(conn, now_ns, "Too many requests")
+            return
+        listener.messages.append(now_ns)
+        self._push(listener, now_ns, self._answer(listener, text))
+        if len(listener.names) > _STREAMS_MAX:
+            self._shut(conn, now_ns, "Too many streams")
+
+    def _answer(self, listener: Listener, text: str) -> str:
+        try:
+            command = msgspec.json.decode(text, type=_Command)
+        except msgspec.ValidationError as e:
+            return _error(2, f"Invalid request: {e}")
+        except msgspec.DecodeError:
+            return '{"code":3,"msg":"Invalid JSON: expected value at line 1 column 1"}'
+        if command.method is None:
+            return _error(2, "Invalid request: missing field `method` at line 1 column 1")
+        if command.method not in _METHODS:
+            known = ", ".join(f"`{name}`" for name in _METHODS)
+            return _error(
+                2,
+                f"Invalid request: unknown variant `{command.method}`, "
+                f"expected one of {known} at line 1 column 1",
+            )
+        request_id = "null" if command.id is None else bytes(command.id).decode()
+        return self._obey(listener, command.method, command.params or [], request_id)
+
+    def _obey(self, listener: Listener, method: str, params: list[object], request_id: str) -> str:
+        result = "null"
+        if method == "SUBSCRIBE":
+            for name in params:
+                self._subscribe(listener, str(name))
+        elif method == "UNSUBSCRIBE":
+            for name in params:
+                listener.names.pop(str(name), None)
+                self._forget(str(name), listener.conn)
+        elif method == "LIST_SUBSCRIPTIONS":
+            result = msgspec.json.encode(list(listener.names)).decode()
+        elif not params or params[0] != "combined":
+            return f'{{"code":0,"msg":"Unknown property","id":{request_id}}}'
+        elif method == "GET_PROPERTY":
+            result = "true" if listener.combined else "false"
+        elif len(params) < 2 or not isinstance(params[1], bool):
+            return _error(1, "Invalid value type: expected Boolean")
+        else:
+            listener.combined = params[1]
+        return f'{{"result":{result},"id":{request_id}}}'
+
+    def _shut(self, conn: int, now_ns: int, reason: str) -> None:
+        self.close(conn)
+        self.emit(CloseWs(conn=conn, at_ns=now_ns, code=_POLICY_CLOSE, reason=reason))
+
+    # --- frames ----------------------------------------------------------------------------
+
+    def on_event(self, event: MarketEvent, now_ns: int) -> None:
+        """Tell listeners what just happened."""
+        symbol = event.symbol.lower()
+        match event:
+            case BookTicker():
+                self._tell(f"{symbol}@bookTicker", now_ns, lambda _: frames.quote(event))
+            case DepthUpdate():
+                if f"{symbol}@depth" in self._by_name:
+                    batch = self._batches.setdefault(event.symbol, DepthBatch(event.first_id))
+                    batch.add(event)
+                self._tell(
+                    f"{symbol}@depth@100ms",
+                    now_ns,
+                    lambda unit: frames.depth(event, self._stamp(unit)),
+                )
+            case Trade():
+                self._tell(
+                    f"{symbol}@trade", now_ns, lambda unit: frames.trade(event, self._stamp(unit))
+                )
+                self._tell(
+                    f"{symbol}@aggTrade",
+                    now_ns,
+                    lambda unit: frames.aggregate_trade(event, self._stamp(unit)),
+                )
+            case DepthSnapshot():
+                pass  # snapshots are read over REST; no stream carries them
+
+    def _stamp(self, unit_ns: int) -> Callable[[int], int]:
+        return lambda at_ns: self.venue_ns(at_ns) // unit_ns
+
+    def _tell(self, name: str, now_ns: int, write: Callable[[int], str | None]) -> None:
+        """Push the frame `write` makes to everyone who listens to `name`."""
+        listening = self._by_name.get(name)
+        if not listening or self.silent(now_ns):
+            return
+        texts: dict[int, str | None] = {}
+        for listener in listening.values():
+            if listener.unit_ns not in texts:
+                texts[listener.unit_ns] = write(listener.unit_ns)
+            text = texts[listener.unit_ns]
+            if text is None:
+                continue
+            if listener.combined:
+                text = f'{{"stream":"{name}","data":{text}}}'
+            self._push(listener, now_ns, text)
+
+    def _push(self, listener: Listener, now_ns: int, text: str) -> None:
+        self.emit(Push(conn=listener.conn, at_ns=now_ns, text=text))
+
+    # --- the clock -------------------------------------------------------------------------
+
+    def tick(self, now_ns: int) -> None:
+        """A tenth of a second has passed."""
+        self._ticks += 1
+        for name in list(self._by_name):
+            symbol, _, kind = name.partition("@")
+            period = _PERIODS.get(kind)
+            if period is None or self._ticks % period or symbol.upper() not in self.tapes:
+                continue
+            self._tell(name, now_ns, self._periodic(symbol.upper(), kind, now_ns))
+
+    def _periodic(self, symbol: str, kind: str, now_ns: int) -> Callable[[int], str | None]:
+        tape, book = self.tapes[symbol], self.exchange.matchers[symbol].book
+        if kind == "ticker":
+            return lambda unit: _json(frames.ticker(tape, book, now_ns, self._stamp(unit)))
+        if kind == "miniTicker":
+            return lambda unit: _json(frames.mini_ticker(tape, now_ns, self._stamp(unit)))
+        if kind == "kline_1m":
+            return lambda unit: _json(frames.kline(tape, now_ns, self._stamp(unit)))
+        if kind == "depth":
+            batch = self._batches.pop(symbol, None)
+            if batch is None:
+                return lambda _: None
+            update = batch.whole(symbol, now_ns)
+            return lambda unit: frames.depth(update, self._stamp(unit))
+        count = int(kind.removeprefix("depth").removesuffix("@100ms"))
+        return lambda _: frames.partial_depth(book, count)
+
+
+def _json(frame: Json | None) -> str | None:
+    return None if frame is None else msgspec.json.encode(frame).decode()
+
+
+def _error(code: int, msg: str) -> str:
+    return msgspec.json.encode({"code": code, "msg": msg}).decode()

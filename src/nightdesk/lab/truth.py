@@ -1,0 +1,89 @@
+"""The venue's truth: everything that happened to orders, in the order it happened.
+
+Owns the log that checkers and people compare a desk's beliefs with. Refuses opinions: it
+records what arrived and what was done, including what the client was never told.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+# About 400 bytes an entry: a day of heavy practice. The oldest half goes when it is full.
+ENTRIES_MAX = 1_000_000
+
+
+class Kind(StrEnum):
+    """What an entry is about."""
+
+    ARRIVAL = "arrival"
+    ACCEPT = "accept"
+    FILL = "fill"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    REFUSAL = "refusal"
+    FAULT_FIRED = "fault_fired"
+    MARKET = "market"
+
+
+class Sender(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who sent a request, as far as the venue can tell."""
+
+    api_key: str = ""
+    source: str = ""
+    node: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One fact. Amounts are written exactly; absent fields do not apply to the kind."""
+
+    seq: int
+    at_ns: int
+    kind: Kind
+    account: str | None = None
+    what: str | None = None
+    symbol: str | None = None
+    client_order_id: str | None = None
+    order_id: int | None = None
+    side: str | None = None
+    order_type: str | None = None
+    time_in_force: str | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    cumulative: Decimal | None = None
+    last_quantity: Decimal | None = None
+    last_price: Decimal | None = None
+    fee: Decimal | None = None
+    fee_asset: str | None = None
+    trade_id: int | None = None
+    maker: bool | None = None
+    timestamp: str | None = None
+    recv_window: str | None = None
+    sender: Sender | None = None
+    code: int | None = None
+    reason: str | None = None
+    fault: int | None = None
+
+
+@dataclass(slots=True)
+class Truth:
+    """The log. `seq` starts at 1 and has no gaps."""
+
+    entries: list[Entry] = field(default_factory=list)
+    last_seq: int = 0
+
+    def add(self, kind: Kind, at_ns: int, **fields: object) -> None:
+        """Append a fact."""
+        self.last_seq += 1
+        entry = Entry(seq=self.last_seq, at_ns=at_ns, kind=kind, **fields)  # type: ignore[arg-type]  # one entry type, fields by kind
+        self.entries.append(entry)
+        if len(self.entries) > ENTRIES_MAX:
+            del self.entries[: ENTRIES_MAX // 2]
+
+    def after(self, seq: int, limit: int) -> list[Entry]:
+        """At most `limit` entries that follow `seq`."""
+        if not self.entries:
+            return []
+        start = max(0, seq - self.entries[0].seq + 1)
+        return self.entries[start : start + limit]

@@ -1,0 +1,193 @@
+"""Shapes of orders, trades and balances in replies, exactly as documented.
+
+Owns the keys and their order. Refuses to look anything up: what is shown is handed in.
+"""
+
+from collections.abc import Callable, Iterable
+
+from nightdesk.lab.orders import ZERO, Fill, Order, RespType, text8
+from nightdesk.lab.settlement import Execution, Report
+
+Json = dict[str, object]
+# Lab time in nanoseconds to venue time in the unit the client asked for.
+Stamp = Callable[[int], int]
+
+_ZERO_TEXT = text8(ZERO)
+_NO_LIST = -1
+
+
+def placed(order: Order, fills: Iterable[Fill], resp_type: RespType, stamp: Stamp) -> Json:
+    """The reply to a new order."""
+    shown: Json = {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": _NO_LIST,
+        "clientOrderId": order.client_order_id,
+        "transactTime": stamp(order.updated_ns),
+    }
+    if resp_type is RespType.ACK:
+        return shown
+    shown |= _amounts(order)
+    shown["workingTime"] = stamp(order.created_ns)
+    shown["selfTradePreventionMode"] = order.stp
+    if resp_type is RespType.FULL:
+        shown["fills"] = [
+            {
+                "price": text8(fill.price),
+                "qty": text8(fill.quantity),
+                "commission": text8(fill.fee),
+                "commissionAsset": fill.fee_asset,
+                "tradeId": fill.trade_id,
+            }
+            for fill in fills
+        ]
+    return shown | _conditional(order)
+
+
+def canceled(order: Order, stamp: Stamp) -> Json:
+    """The reply to a cancel."""
+    shown: Json = {
+        "symbol": order.symbol,
+        "origClientOrderId": order.client_order_id,
+        "orderId": order.order_id,
+        "orderListId": _NO_LIST,
+        "clientOrderId": order.cancel_id,
+        "transactTime": stamp(order.updated_ns),
+    }
+    shown |= _amounts(order)
+    shown["selfTradePreventionMode"] = order.stp
+    return shown | _conditional(order)
+
+
+def queried(order: Order, stamp: Stamp) -> Json:
+    """An order as queries show it."""
+    shown: Json = {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": _NO_LIST,
+        "clientOrderId": order.client_order_id,
+    }
+    amounts = _amounts(order)
+    quote = amounts.pop("origQuoteOrderQty")
+    shown |= amounts
+    shown |= {
+        "stopPrice": _ZERO_TEXT,
+        "icebergQty": _ZERO_TEXT,
+        "time": stamp(order.created_ns),
+        "updateTime": stamp(order.updated_ns),
+        "isWorking": True,
+        "workingTime": stamp(order.created_ns),
+        "origQuoteOrderQty": quote,
+        "selfTradePreventionMode": order.stp,
+    }
+    return shown | _conditional(order)
+
+
+def _amounts(order: Order) -> Json:
+    return {
+        "price": text8(order.price),
+        "origQty": text8(order.quantity),
+        "executedQty": text8(order.executed),
+        "origQuoteOrderQty": text8(order.quote_quantity),
+        "cummulativeQuoteQty": text8(order.executed_quote),
+        "status": order.status,
+        "timeInForce": order.time_in_force,
+        "type": order.type,
+        "side": order.side,
+    }
+
+
+def _conditional(order: Order) -> Json:
+    shown: Json = {}
+    if order.strategy_id is not None:
+        shown["strategyId"] = order.strategy_id
+    if order.strategy_type is not None:
+        shown["strategyType"] = order.strategy_type
+    if order.prevented is not None:
+        shown["preventedMatchId"] = order.prevented.match_id
+        shown["preventedQuantity"] = text8(order.prevented.quantity)
+    if order.expiry is not None:
+        shown["expiryReason"] = order.expiry
+    return shown
+
+
+def trade(fill: Fill, stamp: Stamp) -> Json:
+    """One of an account's own trades."""
+    return {
+        "symbol": fill.symbol,
+        "id": fill.trade_id,
+        "orderId": fill.order_id,
+        "orderListId": _NO_LIST,
+        "price": text8(fill.price),
+        "qty": text8(fill.quantity),
+        "quoteQty": text8(fill.quote),
+        "commission": text8(fill.fee),
+        "commissionAsset": fill.fee_asset,
+        "time": stamp(fill.at_ns),
+        "isBuyer": fill.side == "BUY",
+        "isMaker": fill.maker,
+        "isBestMatch": True,
+    }
+
+
+def execution_report(report: Report, stamp: Stamp) -> Json:
+    """The `executionReport` event of one step of one order."""
+    order, fill = report.order, report.fill
+    cancel = report.execution is Execution.CANCELED
+    event: Json = {
+        "e": "executionReport",
+        "E": stamp(report.at_ns),
+        "s": order.symbol,
+        "c": order.cancel_id if cancel else order.client_order_id,
+        "S": order.side,
+        "o": order.type,
+        "f": order.time_in_force,
+        "q": text8(order.quantity),
+        "p": text8(order.price),
+        "P": _ZERO_TEXT,
+        "F": _ZERO_TEXT,
+        "g": _NO_LIST,
+        "C": order.client_order_id if cancel else "",
+        "x": report.execution,
+        "X": order.status,
+        "r": "NONE",
+        "i": order.order_id,
+        "l": text8(fill.quantity) if fill else _ZERO_TEXT,
+        "z": text8(order.executed),
+        "L": text8(fill.price) if fill else _ZERO_TEXT,
+        "n": text8(fill.fee) if fill else "0",
+        "N": fill.fee_asset if fill else None,
+        "T": stamp(report.at_ns),
+        "t": fill.trade_id if fill else -1,
+        "I": report.execution_id,
+        "w": order.working,
+        "m": fill.maker if fill else False,
+        "M": False,
+        "O": stamp(order.created_ns),
+        "Z": text8(order.executed_quote),
+        "Y": text8(fill.quote) if fill else _ZERO_TEXT,
+        "Q": text8(order.quote_quantity),
+        "W": stamp(order.created_ns),
+        "V": order.stp,
+    }
+    return event | _conditional_in_report(order)
+
+
+def _conditional_in_report(order: Order) -> Json:
+    event: Json = {}
+    if order.strategy_id is not None:
+        event["j"] = order.strategy_id
+    if order.strategy_type is not None:
+        event["J"] = order.strategy_type
+    if order.prevented is not None:
+        event["v"] = order.prevented.match_id
+        event["A"] = event["B"] = text8(order.prevented.quantity)
+        event["u"] = -1
+        event["U"] = order.prevented.counter_order_id
+        event["Cs"] = order.symbol
+        event["pL"] = text8(order.prevented.price)
+        event["pl"] = text8(order.prevented.quantity)
+        event["pY"] = text8(order.prevented.price * order.prevented.quantity)
+    if order.expiry is not None:
+        event["eR"] = order.expiry
+    return event

@@ -1,0 +1,1 @@
+"""The words every room shares: ids, money, time, instruments, orders, market data, records, errors."""

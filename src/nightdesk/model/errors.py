@@ -1,0 +1,51 @@
+"""Errors, by what the caller can still believe.
+
+* `NightdeskError`
+    * `OperatingError`: expected; handled where it is caught
+        * `ProtocolViolation`: the venue said what its protocol forbids; quarantine it
+        * `Fenced`: a newer epoch writes, or the head is another's; stand down
+        * `AppendRefused`: the journal definitely did not write (full, constraint)
+        * `AppendUnknown`: the journal perhaps wrote; resolve before anything else
+        * `LeaseHeld`: another node leads; names it
+    * `CorruptionError`: bytes disagree with their checksum or chain; halt, never repair in place
+    * `BadInput`: something a person wrote cannot be used; names the place and what to do
+
+A broken invariant of ours is none of these: it is an `AssertionError`, and fatal. The outcome of a send is
+not an error at all but a value, `nightdesk.model.outcome`.
+"""
+
+
+class NightdeskError(Exception):
+    """The root; never raised itself."""
+
+
+class OperatingError(NightdeskError):
+    """Expected while running; handled where it is caught."""
+
+
+class ProtocolViolation(OperatingError):
+    """The venue said what its protocol forbids."""
+
+
+class Fenced(OperatingError):
+    """A newer epoch writes, or the journal's head is another's."""
+
+
+class AppendRefused(OperatingError):
+    """The journal definitely did not write."""
+
+
+class AppendUnknown(OperatingError):
+    """The journal may or may not have written."""
+
+
+class LeaseHeld(OperatingError):
+    """Another node holds the lease."""
+
+
+class CorruptionError(NightdeskError):
+    """Bytes disagree with their checksum or their chain."""
+
+
+class BadInput(NightdeskError):
+    """What a person wrote cannot be used; the message names the place and the way out."""

@@ -1,0 +1,60 @@
+"""What a market says: quotes, trades, book changes, as the codecs hand them over."""
+
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.model.ids import InstrumentId
+from nightdesk.model.time import Mono, Wall
+
+Level = tuple[Decimal, Decimal]  # price, quantity; quantity 0 removes the level
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """Best bid and ask. `received` is this host's clock; `venue_time` is 0 where the frame has none."""
+
+    instrument: InstrumentId
+    bid: Decimal
+    bid_qty: Decimal
+    ask: Decimal
+    ask_qty: Decimal
+    update_id: int
+    received: Mono
+    venue_time: Wall = Wall(0)
+
+    @property
+    def mid(self) -> Decimal:
+        """Half way between the two."""
+        return (self.bid + self.ask) / 2
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the quote cannot be one: the book behind it is broken."""
+        return self.bid >= self.ask or self.bid <= 0
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True):
+    """One print; `buyer_is_maker` means that the aggressor sold."""
+
+    instrument: InstrumentId
+    trade_id: int
+    price: Decimal
+    qty: Decimal
+    buyer_is_maker: bool
+    received: Mono
+    venue_time: Wall
+
+
+class DepthUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """Levels that changed between update ids `first_id` and `last_id`, both included."""
+
+    instrument: InstrumentId
+    first_id: int
+    last_id: int
+    bids: list[Level]
+    asks: list[Level]
+    received: Mono
+    venue_time: Wall
+
+
+MarketEvent = Quote | Trade | DepthUpdate

@@ -1,0 +1,96 @@
+"""Money: exact or raise. All arithmetic on prices, quantities and amounts lives here.
+
+Every operation goes through one context that traps inexact results and floats, because a context set in
+one thread does not reach another and a silently rounded cent is a difference nobody can explain later.
+"""
+
+from collections.abc import Iterable
+from decimal import (
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    FloatOperation,
+    Inexact,
+    InvalidOperation,
+)
+from typing import NewType
+
+Price = NewType("Price", Decimal)  # quote per one base
+Qty = NewType("Qty", Decimal)  # base; never negative where a side says the sign
+Amount = NewType("Amount", Decimal)  # of any asset; signed
+
+ZERO = Decimal(0)
+EXACT = Context(prec=34, traps=[FloatOperation, Inexact, InvalidOperation, DivisionByZero])
+_ROUNDED = Context(prec=34, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
+_BPS = Decimal(10_000)
+_EIGHT = Decimal("1E-8")
+
+add = EXACT.add
+subtract = EXACT.subtract
+multiply = EXACT.multiply
+
+
+def notional(price: Decimal, qty: Decimal) -> Decimal:
+    """Quote value of `qty` base at `price`; raises `Inexact` past 34 digits."""
+    return EXACT.multiply(price, qty)
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """Sum without rounding."""
+    result = ZERO
+    for amount in amounts:
+        result = EXACT.add(result, amount)
+    return result
+
+
+def floor_to(value: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of `step` not above `value`."""
+    return EXACT.multiply((value / step).to_integral_value(ROUND_FLOOR), step)
+
+
+def ceil_to(value: Decimal, step: Decimal) -> Decimal:
+    """The smallest multiple of `step` not below `value`."""
+    return EXACT.multiply((value / step).to_integral_value(ROUND_CEILING), step)
+
+
+def is_multiple(value: Decimal, step: Decimal) -> bool:
+    """Whether `value` lies on the grid of `step`."""
+    return value % step == 0
+
+
+def average(value: Decimal, qty: Decimal) -> Decimal:
+    """`value / qty` to 34 digits: for shown averages, the one place where rounding is meant."""
+    return _ROUNDED.divide(value, qty)
+
+
+def shown(value: Decimal) -> Decimal:
+    """`value` to eight decimals, for people and for results; never fed back into accounts."""
+    return canonical(value.quantize(_EIGHT, ROUND_HALF_EVEN, _ROUNDED))
+
+
+def away_bps(price: Decimal, reference: Decimal) -> Decimal:
+    """Distance of `price` from `reference` in basis points of `reference`, never negative."""
+    return abs(_ROUNDED.divide(EXACT.subtract(price, reference) * _BPS, reference))
+
+
+def shifted_bps(price: Decimal, bps: Decimal) -> Decimal:
+    """`price` moved by `bps` basis points, up when positive."""
+    return _ROUNDED.divide(_ROUNDED.multiply(price, _BPS + bps), _BPS)
+
+
+def canonical(value: Decimal) -> Decimal:
+    """One spelling per number, without exponent: equal values must encode to equal journal bytes."""
+    if value == 0:
+        return ZERO
+    short = value.normalize(EXACT)
+    exponent = short.as_tuple().exponent
+    assert isinstance(exponent, int), f"not a finite amount: {value}"
+    return short if exponent <= 0 else short.quantize(Decimal(1), context=EXACT)
+
+
+def plain(value: Decimal) -> str:
+    """Digits without exponent, the way venues read them."""
+    return format(canonical(value), "f")

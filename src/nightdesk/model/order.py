@@ -1,0 +1,117 @@
+"""Orders as messages: what is asked for, and what may be said about it."""
+
+from decimal import Decimal
+from enum import StrEnum, auto
+
+import msgspec
+
+from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId
+from nightdesk.model.time import Wall
+
+
+class Side(StrEnum):
+    """The side of an order; quantities never carry a sign beside it."""
+
+    BUY = auto()
+    SELL = auto()
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell."""
+        return 1 if self is Side.BUY else -1
+
+
+class OrderType(StrEnum):
+    """How long an order lives and what it may do when it arrives."""
+
+    LIMIT = auto()  # good till cancelled
+    IOC = auto()  # limit; what does not trade at once is cancelled
+    FOK = auto()  # limit; all at once or nothing
+    POST_ONLY = auto()  # limit; refused when it would trade at once
+
+
+class Origin(StrEnum):
+    """Who wanted an order."""
+
+    STRATEGY = auto()
+    TARGET = auto()
+    FLATTEN = auto()
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """The market a decision looked at: what it was, how old, from where."""
+
+    bid: Decimal
+    ask: Decimal
+    age_ns: int
+    source: str
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """One order that is wanted, before or after risk has looked at it.
+
+    `deadline` is absolute UTC on the venue's clock: the venue must refuse the order after it. It is fixed
+    with the intent and never moved by a retry, a re-sign or a failover.
+    """
+
+    client_id: ClientOrderId
+    strategy: StrategyId
+    instrument: InstrumentId
+    side: Side
+    type: OrderType
+    qty: Decimal
+    price: Decimal
+    deadline: Wall
+    origin: Origin
+    inputs: Inputs | None
+
+    def __post_init__(self) -> None:
+        if self.qty <= 0:
+            raise ValueError(f"{self.client_id}: quantity must be positive, got {self.qty}")
+        if self.price <= 0:
+            raise ValueError(f"{self.client_id}: price must be positive, got {self.price}")
+
+
+class VenueStatus(StrEnum):
+    """What a venue says an order is."""
+
+    WORKING = auto()
+    FILLED = auto()
+    CANCELLED = auto()
+    EXPIRED = auto()
+    REJECTED = auto()
+
+
+class ReportSource(StrEnum):
+    """Where a fact about an order came from."""
+
+    ANSWER = auto()
+    STREAM = auto()
+    QUERY = auto()
+
+
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of one order as a venue tells it; `filled` is cumulative."""
+
+    client_id: ClientOrderId
+    venue_order_id: str
+    instrument: InstrumentId
+    status: VenueStatus
+    filled: Decimal
+    venue_time: Wall
+    source: ReportSource
+
+
+class Execution(msgspec.Struct, frozen=True, kw_only=True):
+    """One trade of one of our orders. `fee_asset` is "" where the venue named none."""
+
+    client_id: ClientOrderId
+    instrument: InstrumentId
+    trade_id: str
+    side: Side
+    price: Decimal
+    qty: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+    venue_time: Wall

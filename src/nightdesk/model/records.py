@@ -1,0 +1,147 @@
+"""What the journal holds: one message per fact that the durable state is folded from.
+
+Decimals are canonical before they get here, so that equal facts have equal bytes. Fields are only ever
+added, with a default; a record that is no longer written stays readable.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, StrategyId
+from nightdesk.model.instrument import Instrument
+from nightdesk.model.order import Execution, Intent, OrderReport
+from nightdesk.model.outcome import Reason, Verdict
+from nightdesk.model.time import Wall
+
+
+class EpochOpened(msgspec.Struct, frozen=True, kw_only=True, tag="epoch"):
+    """A node took the lease: every older epoch is fenced from here on."""
+
+    epoch: Epoch
+    nonce: int
+    holder: str
+    version: str
+    config_hash: str
+
+
+class Configured(msgspec.Struct, frozen=True, kw_only=True, tag="config"):
+    """The limits, instruments and strategies in force from here on; `body` is canonical JSON for people."""
+
+    hash: str
+    instruments: list[Instrument]
+    body: str
+
+
+class Intended(msgspec.Struct, frozen=True, kw_only=True, tag="intent"):
+    """An order that may leave once this is durable."""
+
+    intent: Intent
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
+    """How the send of an order ended. Times are UTC; `sent_at` is 0 when nothing was written."""
+
+    client_id: ClientOrderId
+    verdict: Verdict
+    reason: Reason
+    code: int
+    text: str
+    sent_at: Wall
+    answered_at: Wall
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
+    """The venue told the state of an order."""
+
+    report: OrderReport
+
+
+class Executed(msgspec.Struct, frozen=True, kw_only=True, tag="execution"):
+    """The venue told one trade of an order."""
+
+    execution: Execution
+
+
+class CancelAsked(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
+    """The desk wants an order gone."""
+
+    client_id: ClientOrderId
+    why: str
+
+
+class Resolved(msgspec.Struct, frozen=True, kw_only=True, tag="resolved"):
+    """The venue was asked after the deadline and its read lag, and never had the order."""
+
+    client_id: ClientOrderId
+    evidence: str
+
+
+class ModeSet(msgspec.Struct, frozen=True, kw_only=True, tag="mode"):
+    """A cause demands a mode for a scope ("desk", "strategy/NAME", "instrument/ID"); NORMAL lifts it."""
+
+    scope: str
+    cause: str
+    mode: str
+    by: str
+    why: str
+
+
+class StrategyKept(msgspec.Struct, frozen=True, kw_only=True, tag="state"):
+    """A strategy's `state` after the decision in the same append."""
+
+    strategy: StrategyId
+    body: bytes
+
+
+class TargetSet(msgspec.Struct, frozen=True, kw_only=True, tag="target"):
+    """The position a strategy wants of an instrument; None takes the wish back.
+
+    `suspended` says why the desk does not converge until the strategy declares a newer one.
+    """
+
+    strategy: StrategyId
+    instrument: InstrumentId
+    qty: Decimal | None
+    suspended: str = ""
+
+
+class Reconciled(msgspec.Struct, frozen=True, kw_only=True, tag="reconciled"):
+    """What the account held when desk and venue were compared; the first one sets the opening balances.
+
+    `unexplained` is venue minus desk that an operator adopted. `surplus` is what thereby became the
+    operator's position, per instrument.
+    """
+
+    balances: dict[str, Decimal]
+    unexplained: dict[str, Decimal]
+    surplus: dict[InstrumentId, Decimal]
+
+
+Record = (
+    EpochOpened
+    | Configured
+    | Intended
+    | Answered
+    | Reported
+    | Executed
+    | CancelAsked
+    | Resolved
+    | ModeSet
+    | StrategyKept
+    | TargetSet
+    | Reconciled
+)
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+
+
+def encode_record(record: Record) -> bytes:
+    """The bytes of a record; equal records have equal bytes."""
+    return _ENCODER.encode(record)
+
+
+def decode_record(body: bytes) -> Record:
+    """The record in `body`; raises `msgspec.DecodeError` or `ValidationError` when it is none."""
+    return _DECODER.decode(body)

@@ -1,0 +1,31 @@
+"""The two clocks of a desk, as types that do not mix.
+
+`Mono` is CLOCK_BOOTTIME of this host: leases, ages and local deadlines; it counts a suspended machine.
+`Wall` is UTC: stamps, bars and what venues see, corrected by the venue's measured offset at the edge.
+Both are whole nanoseconds.
+"""
+
+from typing import NewType
+
+import msgspec
+
+Mono = NewType("Mono", int)
+Wall = NewType("Wall", int)
+
+MS_NS = 1_000_000
+SECOND_NS = 1_000_000_000
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """When a decision is made, and until when this node may act on it.
+
+    `lease_until` is on the `mono` clock and already shortened by the allowed clock error.
+    """
+
+    mono: Mono
+    wall: Wall
+    lease_until: Mono
+
+    def wall_at(self, mono: Mono) -> Wall:
+        """The UTC time at which `mono` comes, by the two clocks read together here."""
+        return Wall(self.wall + (mono - self.mono))

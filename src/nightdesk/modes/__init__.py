@@ -1,0 +1,1 @@
+"""What is still allowed when parts fail: the mode ladder."""

@@ -1,0 +1,92 @@
+"""From config to plan: limits, strategies loaded from packages or files, codecs with their keys."""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+from nightdesk.config.schema import Config, Instrument
+from nightdesk.config.schema import Strategy as StrategyConfig
+from nightdesk.model.errors import BadInput
+from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, instrument_key
+from nightdesk.model.time import MS_NS
+from nightdesk.node.plan import Plan, StrategyPlan
+from nightdesk.node.secrets import read_secret
+from nightdesk.risk.limits import Limits
+from nightdesk.strategy.api import Strategy
+from nightdesk.strategy.host import prepare
+from nightdesk.venues.binance_sign import signer_for
+from nightdesk.venues.binance_spot import BinanceSpot
+
+
+def plan_of(config: Config, base: Path) -> Plan:
+    """The plan of a desk; raises `BadInput` naming the strategy that cannot be loaded."""
+    return Plan(
+        name=config.desk.name,
+        limits={InstrumentId(i.id): _limits(config, i) for i in config.instrument},
+        baseline=config.baseline,
+        strategies=tuple(_strategy(s, base) for s in config.strategy),
+    )
+
+
+def codec_of(config: Config, base: Path) -> BinanceSpot:
+    """The codec of the one venue, with its account's key."""
+    ((name, venue),) = config.venue.items()
+    signer = signer_for(
+        read_secret(venue.account.key, base), read_secret(venue.account.secret, base)
+    )
+    symbols = {instrument_key(InstrumentId(i.id)): InstrumentId(i.id) for i in config.instrument}
+    return BinanceSpot(VenueId(name), signer, symbols)
+
+
+def control_path(config: Config, base: Path) -> Path:
+    """Where the node listens for commands."""
+    return base / (config.desk.control or f"{config.desk.name}.sock")
+
+
+def journal_path(config: Config, base: Path) -> Path:
+    """Where the journal lies."""
+    return base / config.desk.journal
+
+
+def _limits(config: Config, instrument: Instrument) -> Limits:
+    merged = config.limits.model_dump() | instrument.limits.model_dump(exclude_none=True)
+    stale_ms, window_ms = merged.pop("stale_after_ms"), merged.pop("duplicate_window_ms")
+    return Limits(**merged, stale_after_ns=stale_ms * MS_NS, duplicate_window_ns=window_ms * MS_NS)
+
+
+def _strategy(config: StrategyConfig, base: Path) -> StrategyPlan:
+    kind = load_strategy(config.kind, base)
+    params = dict(config.params)
+    try:
+        prepare(kind, params, None)
+    except BadInput as error:
+        raise BadInput(f"strategy {config.name!r}: {error}") from error
+    return StrategyPlan(
+        name=StrategyId(config.name),
+        kind=kind,
+        params=params,
+        instruments=tuple(InstrumentId(i) for i in config.instruments),
+    )
+
+
+def load_strategy(where: str, base: Path) -> type[Strategy]:
+    """The class at "package.module:Class" or "file.py:Class"."""
+    source, _, name = where.partition(":")
+    try:
+        if source.endswith(".py"):
+            path = base / source
+            spec = importlib.util.spec_from_file_location(path.stem, path)
+            if spec is None or spec.loader is None:
+                raise BadInput(f"{path} is no Python file")
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[path.stem] = module
+            spec.loader.exec_module(module)
+        else:
+            module = importlib.import_module(source)
+    except (ImportError, OSError, SyntaxError) as error:
+        raise BadInput(f"strategy class {where!r}: {error}") from error
+    kind = getattr(module, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+        raise BadInput(f"strategy class {where!r}: no subclass of nightdesk.strategy.api.Strategy")
+    return kind

@@ -1,0 +1,320 @@
+"""One desk node. Start is recovery: take the lease, load, replay, resolve, reconcile, trade.
+
+The node runs until it is told to stop, is fenced, or its journal can no longer be believed. There is no second
+way up: a refused append ends this incarnation, and the caller starts the next one by the same path.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+
+from nightdesk.desk.desk import Desk
+from nightdesk.desk.events import AccountTold, CancelAll, Event, Health, SendEnded, Tick
+from nightdesk.desk.image import encode_state
+from nightdesk.desk.settings import DeskSettings
+from nightdesk.journal.snapshot import seal
+from nightdesk.model.errors import AppendUnknown, OperatingError
+from nightdesk.model.ids import NONCES, InstrumentId, StrategyId, instrument_key
+from nightdesk.model.outcome import Reason
+from nightdesk.model.records import Configured, EpochOpened, Record
+from nightdesk.model.time import MS_NS, SECOND_NS
+from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.node.commands import Commands
+from nightdesk.node.plan import Plan, World
+from nightdesk.node.recovery import Recovered, recover
+from nightdesk.node.sample import Sampler
+from nightdesk.node.venue_link import VenueDown, VenueLink
+from nightdesk.runtime.gateway import Gateway
+from nightdesk.runtime.journal_writer import JournalWriter
+from nightdesk.runtime.lease import Lease, take
+from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.shell import Shell
+from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.strategy.host import Host, prepare
+
+VERSION = "0.1.0"
+TICK_NS = 50 * MS_NS
+SNAPSHOT_EVERY = 20_000  # records: replaying so many takes well under a second
+STEP_NS = (
+    250 * MS_NS
+)  # UTC against CLOCK_BOOTTIME: more than this between two ticks is a stepped clock
+STOP_WITHIN_S = 10.0
+START_RETRY_S = 1.0
+
+
+class Stopped(OperatingError):
+    """The node was told to stop, and did."""
+
+
+class Node:
+    """One incarnation, from lease to release."""
+
+    def __init__(self, plan: Plan, world: World) -> None:
+        self.telemetry = Telemetry()
+        self.ready = asyncio.Event()
+        self.shell: Shell
+        self.commands: Commands
+        self.sampler: Sampler
+        self._plan = plan
+        self._world = world
+        self._stop = asyncio.Event()
+        self._group: asyncio.TaskGroup
+        self._requester = Requester(world.http, world.clock)
+        self._link = VenueLink(
+            codec=world.codec,
+            market=world.market,
+            private=world.private,
+            requester=self._requester,
+            clock=world.clock,
+            draw=world.entropy.stream("backoff"),
+        )
+        self._lease: Lease
+        self._snapshot_seq = 0
+        self._compared = False
+        self._drift = world.clock.wall() - world.clock.mono()
+
+    def stop(self) -> None:
+        """Cancel what is open at the venue, then end."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Start and run; returns after an orderly stop.
+
+        Raises `LeaseHeld`, and, in a group, `Fenced`, `AppendRefused`, `AppendUnknown`, `CorruptionError`.
+        """
+        world = self._world
+        holder = world.processes.me(self._plan.name)
+        self._lease, _ = await take(world.journal, world.clock, world.processes, holder)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                group.create_task(self._lease.keep(), name="lease")
+                await self._start(holder.name)
+                self._spawn(self._watch_journal(), "journal")
+                self._spawn(self._feed(), "market")
+                self._spawn(self._link.follow_orders(self.shell, self._tell), "private")
+                self._spawn(self._link.keep_clock(self._clock_measured), "clock")
+                self._spawn(self._tick(), "tick")
+                self._spawn(self._until_stopped(), "stop")
+        except* Stopped:
+            await self._lease.release()
+
+    async def _start(self, holder: str) -> None:
+        world = self._world
+        recovered = await recover(world.journal, world.clock.wall())
+        if recovered.torn is not None:
+            await world.journal.cut(self._lease.epoch, recovered.torn.first)
+        room = await world.journal.restore_ballast()
+        settings = await self._meet_venue()
+        self._compose(recovered, settings)
+        self._say_recovered(recovered)
+        opening = self.shell.desk.open(self._opening(settings, holder), self.shell.moment())
+        self.shell.execute_opening(opening)
+        for cause, works, why in (
+            ("private", False, "not subscribed yet"),
+            ("disk", room, "no room for the journal's reserve"),
+        ):
+            mode = Mode.NORMAL if works else Mode.REDUCE_ONLY
+            self.shell.handle(Health(scope=DESK, cause=cause, mode=mode, why=why))
+        await self.shell.writer.drained()
+        self.ready.set()
+
+    async def _meet_venue(self) -> DeskSettings:
+        """Clock and rules, asked until the venue answers: a desk starts when it can."""
+        symbols = [instrument_key(instrument) for instrument in self._plan.limits]
+        while True:
+            offset = await self._link.measure_clock()
+            if offset is not None:
+                self._requester.offset_ns = offset
+                try:
+                    rules = await self._link.rules(symbols)
+                    return self._plan.settled(rules, self._world.codec.read_lag_ns())
+                except VenueDown as error:
+                    why = str(error)
+            else:
+                why = "the venue does not tell its time"
+            self._world.log.log("warning", "venue.not_reached", {"why": why})
+            await asyncio.sleep(START_RETRY_S)
+
+    def _compose(self, recovered: Recovered, settings: DeskSettings) -> None:
+        world = self._world
+        desk = Desk(recovered.state, settings)
+        self._snapshot_seq = recovered.snapshot_seq
+        writer = JournalWriter(
+            world.journal, self._lease.epoch, recovered.head, world.clock, self.telemetry
+        )
+        gateway = Gateway(
+            desk=desk,
+            codec=world.codec,
+            requester=self._requester,
+            lease=self._lease,
+            telemetry=self.telemetry,
+            spawn=self._spawn,
+            tell=self._tell,
+        )
+        self.shell = Shell(
+            desk=desk,
+            writer=writer,
+            gateway=gateway,
+            requester=self._requester,
+            lease=self._lease,
+            hosts=self._hosts(desk),
+            telemetry=self.telemetry,
+            log=world.log,
+        )
+        self.shell.ask_account = lambda: self._spawn(
+            self._link.ask_account(self.shell, self._tell), "account"
+        )
+        self.shell.ask_price = lambda instrument: self._ask_price(desk, instrument)
+        self.sampler = Sampler(self.shell, world.clock.mono(), world.log_dropped)
+        self.commands = Commands(self.shell, self.sampler, self.stop)
+
+    def _hosts(self, desk: Desk) -> dict[StrategyId, Host]:
+        hosts = {}
+        for plan in self._plan.strategies:
+            hosts[plan.name] = Host(
+                plan.name,
+                prepare(plan.kind, plan.params, desk.state.kept.get(plan.name)),
+                {i: desk.settings.instruments[i] for i in plan.instruments},
+                self._world.entropy.stream(f"strategy/{plan.name}"),
+            )
+        return hosts
+
+    def _opening(self, settings: DeskSettings, holder: str) -> list[Record]:
+        return [
+            EpochOpened(
+                epoch=self._lease.epoch,
+                nonce=self._world.entropy.nonce(NONCES),
+                holder=holder,
+                version=VERSION,
+                config_hash=settings.hash(),
+            ),
+            Configured(
+                hash=settings.hash(),
+                instruments=list(settings.instruments.values()),
+                body=settings.canonical(),
+            ),
+        ]
+
+    def _say_recovered(self, recovered: Recovered) -> None:
+        self.shell.say(
+            "info",
+            "journal.recovered",
+            slot=str(recovered.head.seq),
+            from_snapshot=str(recovered.snapshot_seq),
+            replayed=str(recovered.replayed),
+            torn="" if recovered.torn is None else recovered.torn.why,
+        )
+        for passed in recovered.unusable:
+            self.shell.say("warning", "snapshot.unusable", why=passed)
+
+    def _spawn(self, work: Awaitable[None], name: str) -> None:
+        async def run() -> None:
+            await work
+
+        self._group.create_task(run(), name=name)
+
+    def _tell(self, event: Event) -> None:
+        """An answer from outside becomes an event; some also concern this node itself."""
+        if isinstance(event, SendEnded) and event.outcome.reason is Reason.CLOCK:
+            self._clock_stepped("the venue refuses our clock")
+        self.shell.handle(event)
+        if isinstance(event, AccountTold) and event.quiet:
+            self._compared = True
+
+    async def _feed(self) -> None:
+        instruments = list(self.shell.desk.settings.instruments.values())
+        await self._link.feed(instruments, self.shell)
+
+    async def _watch_journal(self) -> None:
+        """Raises what ended the writer; checks once a second that the file is still ours."""
+        failed = self.shell.writer.failed
+        while True:
+            await asyncio.wait((failed,), timeout=1.0)
+            if failed.done():
+                failed.result()
+            health = await self._world.journal.health()
+            if not health.file_is_ours:
+                raise AppendUnknown(
+                    "the journal's file was moved or deleted under the running desk; "
+                    "what was written since is lost: find the file, then start again"
+                )
+            await self._snapshot_if_due()
+
+    async def _snapshot_if_due(self) -> None:
+        """Fold durable entries only: a snapshot waits for a moment in which everything is."""
+        writer = self.shell.writer
+        if writer.durable - self._snapshot_seq < SNAPSHOT_EVERY or writer.depth:
+            return
+        head = writer.head()
+        snapshot = seal(
+            seq=head.seq,
+            epoch=self._lease.epoch,
+            chain=head.digest,
+            body=encode_state(self.shell.desk.state),
+        )
+        self._snapshot_seq = head.seq
+        await self._world.journal.save_snapshot(self._lease.epoch, snapshot)
+
+    async def _tick(self) -> None:
+        """Time passing, as an event; late ticks are the loop's lag."""
+        clock = self._world.clock
+        lag = self.telemetry.stages["loop_lag"]
+        while True:
+            due = clock.mono() + TICK_NS
+            await asyncio.sleep(TICK_NS / SECOND_NS)
+            lag.record(clock.mono() - due)
+            drift = clock.wall() - clock.mono()
+            if abs(drift - self._drift) > STEP_NS:
+                self._clock_stepped(f"UTC moved by {(drift - self._drift) / SECOND_NS:+.3f} s")
+            self._drift = drift
+            self.shell.handle(Tick())
+            self.shell.timers()
+            if self._may_begin():
+                self.shell.start_strategies()
+                self.shell.say("info", "desk.trading", epoch=str(self._lease.epoch))
+
+    def _may_begin(self) -> bool:
+        """Whether recovery is over: books compared, the private stream heard, nobody asked to stop."""
+        begun = self.shell.trading or self._stop.is_set()
+        return not begun and self._compared and self._link.subscribed
+
+    def _clock_stepped(self, why: str) -> None:
+        """No send may rely on the lease until a renewal that starts after this has committed."""
+        self._lease.void()
+        self.shell.say("warning", "clock.stepped", why=why)
+        self._spawn(self._remeasure(), "clock")
+
+    async def _remeasure(self) -> None:
+        offset = await self._link.measure_clock()
+        if offset is not None:
+            self._clock_measured(offset)
+
+    def _clock_measured(self, offset_ns: int) -> None:
+        moved = offset_ns - self._requester.offset_ns
+        self._requester.offset_ns = offset_ns
+        if abs(moved) > STEP_NS:
+            self._lease.void()
+            self.shell.say("warning", "clock.offset_moved", by_ms=f"{moved / MS_NS:.1f}")
+
+    def _ask_price(self, desk: Desk, instrument: InstrumentId) -> None:
+        rules = desk.settings.instruments[instrument]
+        self._spawn(self._link.ask_price(rules, self.shell, self._tell), "price")
+
+    async def _until_stopped(self) -> None:
+        """An orderly end: nothing new, everything open cancelled at the venue, then the books compared."""
+        await self._stop.wait()
+        self.shell.trading = False
+        self.shell.say("info", "desk.stopping", orders=str(len(self.shell.desk.state.orders.live)))
+        deadline = self._world.clock.mono() + int(STOP_WITHIN_S * SECOND_NS)
+        self.shell.handle(CancelAll(by="stop"))
+        while self._busy() and self._world.clock.mono() < deadline:  # noqa: ASYNC110 a poll with a deadline
+            await asyncio.sleep(TICK_NS / SECOND_NS)
+        await self._link.ask_account(self.shell, self._tell)
+        await self.shell.writer.drained()
+        left = len(self.shell.desk.state.orders.live)
+        self.shell.say("info" if not left else "warning", "desk.stopped", still_open=str(left))
+        raise Stopped
+
+    def _busy(self) -> bool:
+        state = self.shell.desk.state
+        return bool(state.orders.live or state.settling or state.untraded)

@@ -1,0 +1,64 @@
+"""What a node is told to run, and the world it is given."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.desk.settings import DeskSettings, StrategySettings
+from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.instrument import Instrument
+from nightdesk.ports.clock import Clock, Entropy
+from nightdesk.ports.journal import JournalEngine
+from nightdesk.ports.process import LogSink, Processes
+from nightdesk.ports.venue import Http, Streams
+from nightdesk.risk.limits import Limits
+from nightdesk.strategy.api import Strategy
+from nightdesk.venues.protocol import VenueCodec
+
+
+class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One strategy to run."""
+
+    name: StrategyId
+    kind: type[Strategy]
+    params: Mapping[str, object]
+    instruments: tuple[InstrumentId, ...]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A desk before its venue has named the instruments' rules."""
+
+    name: str
+    limits: Mapping[InstrumentId, Limits]
+    baseline: Mapping[str, Decimal]
+    strategies: tuple[StrategyPlan, ...]
+
+    def settled(self, rules: Mapping[str, Instrument], read_lag_ns: int) -> DeskSettings:
+        """The settings once the rules are known."""
+        return DeskSettings(
+            name=self.name,
+            limits=self.limits,
+            instruments={i.id: i for i in rules.values()},
+            baseline=self.baseline,
+            strategies={
+                s.name: StrategySettings(name=s.name, instruments=s.instruments)
+                for s in self.strategies
+            },
+            read_lag_ns=read_lag_ns,
+        )
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything outside: production or simulation."""
+
+    clock: Clock
+    entropy: Entropy
+    processes: Processes
+    log: LogSink
+    journal: JournalEngine
+    http: Http
+    market: Streams
+    private: Streams
+    codec: VenueCodec
+    log_dropped: Callable[[], int]

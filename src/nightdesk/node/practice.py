@@ -1,0 +1,105 @@
+"""The practice desk: a config nobody has to write, keys nobody has to give, a folder of its own."""
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from nightdesk.config.load import load
+from nightdesk.config.schema import Config
+
+BALANCES = {"BTC": "1", "ETH": "10", "USDT": "100000"}
+
+_CONFIG = Template("""\
+# The practice desk: a lab exchange on this machine, two example strategies, tight limits.
+[desk]
+name = "practice"
+journal = "desk.journal"
+control = "desk.sock"
+
+[venue.binance]
+kind = "binance-spot"
+rest = "$rest"
+stream = "$stream"
+private = "$stream"
+
+[venue.binance.account]
+key = "file:key"
+secret = "file:secret"
+
+[limits]
+order_qty_max = "0.1"
+order_notional_max = "10000"
+position_max = "0.25"
+gross_max = "40000"
+open_orders_max = 20
+orders_per_second_max = 20
+collar_bps = "50"
+stale_after_ms = 2000
+""")
+_INSTRUMENT = Template("""
+[[instrument]]
+id = "binance:$symbol"
+""")
+_ETH_LIMITS = """[instrument.limits]
+order_qty_max = "2"
+position_max = "4"
+"""
+_STRATEGIES = Template("""
+[[strategy]]
+name = "trend"
+class = "nightdesk.strategy.examples.trend:Trend"
+instruments = [$instruments]
+params = { size = "0.02", fast = 40, slow = 200, band_bps = 0.15, both_ways = true }
+
+[[strategy]]
+name = "maker"
+class = "nightdesk.strategy.examples.maker:Maker"
+instruments = [$instruments]
+params = { size = "0.01", follow_ticks = 50, inventory_max = "0.06" }
+""")
+
+
+def practice_text(rest_url: str, symbols: Sequence[str]) -> str:
+    """The practice desk's config against a lab at `rest_url`."""
+    text = _CONFIG.substitute(rest=rest_url, stream=rest_url.replace("http", "ws", 1))
+    for symbol in symbols:
+        text += _INSTRUMENT.substitute(symbol=symbol)
+        if symbol.startswith("ETH"):
+            text += _ETH_LIMITS
+    listed = ", ".join(f'"binance:{symbol}"' for symbol in symbols)
+    return text + _STRATEGIES.substitute(instruments=listed)
+
+
+def practice_config(rest_url: str, symbols: Sequence[str]) -> Config:
+    """The same, read."""
+    return load(practice_text(rest_url, symbols), "the practice config")
+
+
+def write_keys(folder: Path) -> tuple[str, str]:
+    """A key and a secret that only this lab knows, drawn anew."""
+    key, secret = secrets.token_hex(32), secrets.token_hex(32)
+    write_private(folder / "key", key)
+    write_private(folder / "secret", secret)
+    return key, secret
+
+
+def accounts_text(key: str, secret: str) -> str:
+    """The lab's accounts file."""
+    lines = ["[[account]]", 'name = "practice"', f'api_key = "{key}"', f'secret = "{secret}"']
+    lines += ["[account.balances]", *(f'{asset} = "{held}"' for asset, held in BALANCES.items())]
+    return "\n".join(lines) + "\n"
+
+
+def write_private(path: Path, text: str) -> None:
+    """A file that only its owner may read."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)
+
+
+def fresh_folder(folder: Path) -> None:
+    """An empty folder for one practice run: the lab forgets everything, so must the desk."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("desk.journal", "desk.journal-wal", "desk.journal-shm", "desk.journal.ballast"):
+        (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,76 @@
+"""The one way up: newest snapshot that can be believed, then every record behind it."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from nightdesk.desk.image import decode_state
+from nightdesk.desk.state import DeskState
+from nightdesk.journal.chain import Chain, Head, TornTail
+from nightdesk.journal.frame import GENESIS
+from nightdesk.journal.snapshot import fault_of
+from nightdesk.model.errors import CorruptionError
+from nightdesk.model.ids import Epoch, Seq
+from nightdesk.model.records import decode_record
+from nightdesk.model.time import Wall
+from nightdesk.ports.journal import JournalEngine
+
+PAGE = 5_000  # rows per statement: the writer thread is free again between pages
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True):
+    """The state as the journal has it."""
+
+    state: DeskState
+    head: Head
+    torn: TornTail | None
+    snapshot_seq: Seq
+    replayed: int
+    unusable: list[str]  # snapshots that were passed over, and why
+
+
+async def recover(
+    engine: JournalEngine,
+    now: Wall,
+    *,
+    use_snapshots: bool = True,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> Recovered:
+    """Load and replay; raises `CorruptionError` where the journal cannot be believed."""
+    stored = await engine.stored()
+    state, head, unusable = DeskState(), Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0)), []
+    for snapshot, frame_digest in stored.snapshots if use_snapshots else []:
+        fault = fault_of(snapshot, frame_digest)
+        if fault is None:
+            try:
+                state = decode_state(snapshot.body, now)
+            except msgspec.MsgspecError as error:
+                fault = f"does not decode: {error}"
+            else:
+                head = Head(seq=snapshot.seq, digest=snapshot.chain, epoch=snapshot.epoch)
+                break
+        unusable.append(f"snapshot at slot {snapshot.seq}: {fault}")
+    start = head.seq
+    chain = Chain(head)
+    after, replayed = head.seq, 0
+    while rows := await engine.rows(after, PAGE):
+        for frame in chain.read(rows):
+            try:
+                record = decode_record(frame.body)
+            except msgspec.MsgspecError as error:
+                raise CorruptionError(
+                    f"slot {frame.seq}: a whole frame holds no record this release knows: {error}"
+                ) from error
+            state.apply(record, frame.seq, frame.at)
+            replayed += 1
+        after = rows[-1].seq
+        progress(after - start, stored.head - start)
+    state.settle(now)
+    return Recovered(
+        state=state,
+        head=chain.head,
+        torn=chain.torn,
+        snapshot_seq=start,
+        replayed=replayed,
+        unusable=unusable,
+    )

@@ -1,0 +1,119 @@
+"""What a run came to: the desk's last sample, held against the venue's log and the journal."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.audit.check import Finding, JournalView, check, duplicates
+from nightdesk.audit.venue_log import VenueLog
+from nightdesk.control.messages import Sample
+from nightdesk.model import money
+from nightdesk.model.ids import InstrumentId, instrument_key
+from nightdesk.model.instrument import Instrument
+from nightdesk.model.money import ZERO
+from nightdesk.model.records import Configured, Record
+from nightdesk.model.time import Wall
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The one JSON object that `nightdesk up --json` prints. Times in ns, money in quote where not said."""
+
+    orders: dict[str, int]
+    fills: int
+    partial_fills: int
+    cancels: int
+    volume: Decimal
+    fees: dict[str, Decimal]
+    fees_quote: Decimal
+    pnl_realised: Decimal
+    pnl_unrealised: Decimal
+    positions: dict[str, Decimal]
+    worst_exposure: dict[str, dict[str, Decimal]]
+    feed: dict[str, object]
+    latency: dict[str, dict[str, int]]
+    refusals: dict[str, int]
+    duplicates: int
+    unknown: int
+    position_diff: dict[str, Decimal]
+    findings: list[Finding]
+    journal: dict[str, int]
+    mode: str
+    speed: str
+    seed: int
+    epochs: int
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is doubled, unknown, different or against a law."""
+        return not (self.findings or self.unknown or any(self.position_diff.values()))
+
+
+def result_of(
+    sample: Sample,
+    venue: VenueLog,
+    account: Mapping[str, Decimal],
+    records: Iterable[tuple[Wall, Record]],
+    *,
+    speed: str,
+    seed: int,
+    feed: Mapping[str, object],
+) -> Result:
+    """Hold everything together; `account` is what the venue says it holds now."""
+    kept = list(records)
+    instruments: dict[InstrumentId, Instrument] = {}
+    for _, record in kept:
+        if isinstance(record, Configured):
+            instruments.update({i.id: i for i in record.instruments})
+    findings = check(JournalView(kept), venue)
+    return Result(
+        orders=dict(sample.funnel),
+        fills=sample.fills,
+        partial_fills=venue.partial_fills,
+        cancels=venue.cancels,
+        volume=sample.volume,
+        fees=sample.fees,
+        fees_quote=sample.fees_quote,
+        pnl_realised=sample.realised,
+        pnl_unrealised=sample.unrealised,
+        positions=_positions(sample),
+        worst_exposure={
+            row.limit: {"worst": row.worst, "limit": row.maximum} for row in sample.limits
+        },
+        feed=_feed(sample, feed),
+        latency=sample.latency,
+        refusals=sample.refusals,
+        duplicates=duplicates(findings),
+        unknown=sample.orders_unknown,
+        position_diff={
+            instrument_key(i.id): money.canonical(
+                money.subtract(sample.balances.get(i.base, ZERO), account.get(i.base, ZERO))
+            )
+            for i in instruments.values()
+        },
+        findings=findings,
+        journal=sample.journal,
+        mode=sample.mode,
+        speed=speed,
+        seed=seed,
+        epochs=sample.epoch,
+    )
+
+
+def _positions(sample: Sample) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for row in sample.positions:
+        key = instrument_key(InstrumentId(row.instrument))
+        found[key] = money.canonical(money.add(found.get(key, ZERO), row.qty))
+    return found
+
+
+def _feed(sample: Sample, feed: Mapping[str, object]) -> dict[str, object]:
+    counters = sample.counters
+    return {
+        "events": counters.get("market.events", 0),
+        "quarantined": counters.get("market.quarantined", 0),
+        "reconnects": counters.get("market.reconnects", 0),
+        "clock_offset_ns": sample.clock_offset_ns,
+        **feed,
+    }

@@ -1,0 +1,193 @@
+"""The node's side of one venue: its streams kept open, its clock measured, its account asked."""
+
+import asyncio
+from collections.abc import Callable
+
+from nightdesk.desk.events import AccountTold, Event, Health, OrderTold, QuoteSeen
+from nightdesk.model.errors import NightdeskError, OperatingError, ProtocolViolation
+from nightdesk.model.instrument import Instrument
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono
+from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.ports.clock import Clock
+from nightdesk.ports.venue import ConnectFailed, Send, Streams
+from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.shell import Shell
+from nightdesk.strategy.api import Draw
+from nightdesk.venues.protocol import NoAnswer, VenueCodec
+
+CLOCK_EVERY_S = 10.0
+ROUND_TRIP_MAX_NS = SECOND_NS  # a slower answer says little about a clock
+BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 5.0
+STEADY_NS = 10 * SECOND_NS  # a connection that lived this long starts its back-off anew
+
+
+class VenueDown(OperatingError):
+    """The venue could not be reached at start; says what was tried."""
+
+
+class VenueLink:
+    """Streams and questions of one venue."""
+
+    def __init__(
+        self,
+        *,
+        codec: VenueCodec,
+        market: Streams,
+        private: Streams,
+        requester: Requester,
+        clock: Clock,
+        draw: Draw,
+    ) -> None:
+        self.codec = codec
+        self.subscribed = False
+        self._market = market
+        self._private = private
+        self._requester = requester
+        self._clock = clock
+        self._draw = draw
+        self._asking = False
+
+    async def measure_clock(self) -> int | None:
+        """The venue's clock minus ours in ns, or None when it did not tell."""
+        before = self._clock.mono()
+        sent_at = self._clock.wall()
+        told = self.codec.told_time(await self._requester.request(lambda _: self.codec.time()))
+        took = self._clock.mono() - before
+        if isinstance(told, NoAnswer) or took > ROUND_TRIP_MAX_NS:
+            return None
+        # The stamp is cut to its millisecond: on average it is half of one behind.
+        return told + MS_NS // 2 - (sent_at + took // 2)
+
+    async def keep_clock(self, corrected: Callable[[int], None]) -> None:
+        """Measure for ever."""
+        while True:
+            await asyncio.sleep(CLOCK_EVERY_S)
+            offset = await self.measure_clock()
+            if offset is not None:
+                corrected(offset)
+
+    async def rules(self, symbols: list[str]) -> dict[str, Instrument]:
+        """The instruments as the venue filters them; raises `VenueDown`."""
+        answer = self.codec.ruled(
+            await self._requester.request(lambda _: self.codec.rules(symbols))
+        )
+        if isinstance(answer, NoAnswer):
+            raise VenueDown(f"the venue's rules: {answer.outcome.text}")
+        missing = [symbol for symbol in symbols if symbol not in answer]
+        if missing:
+            raise VenueDown(f"the venue does not list {', '.join(missing)}")
+        return dict(answer)
+
+    async def feed(self, instruments: list[Instrument], shell: Shell) -> None:
+        """The market stream, for ever."""
+        path = self.codec.market_path(instruments)
+        stages, counters = shell.telemetry.stages, shell.telemetry.counters
+        decode = stages["decode"]
+
+        def frame(data: bytes, received: Mono) -> None:
+            try:
+                event = self.codec.market(data, received)
+            except ProtocolViolation as error:
+                counters["market.quarantined"] = counters.get("market.quarantined", 0) + 1
+                self._quarantined(shell, "market", error)
+                return
+            if event is not None:
+                decode.record(self._clock.mono() - received)
+                shell.market(event)
+
+        await self._for_ever(self._market, path, lambda _: None, frame, shell, "market")
+
+    async def follow_orders(self, shell: Shell, tell: Callable[[Event], None]) -> None:
+        """The private stream, for ever. A gap is filled by asking, never by hoping."""
+
+        def opened(send: Send) -> None:
+            send(self.codec.private_hello(self._requester.venue_now()))
+
+        def frame(data: bytes, _: Mono) -> None:
+            try:
+                update = self.codec.private(data)
+            except ProtocolViolation as error:
+                self._quarantined(shell, "private", error)
+                return
+            if update.note == "subscribed":
+                self.subscribed = True
+                self._ask_after_gap(shell, tell)
+            if update.report is not None or update.execution is not None:
+                tell(OrderTold(report=update.report, execution=update.execution))
+            if update.foreign:
+                shell.telemetry.count("private.foreign")
+
+        path = self.codec.private_path()
+        await self._for_ever(self._private, path, opened, frame, shell, "private")
+
+    async def ask_account(self, shell: Shell, tell: Callable[[Event], None]) -> None:
+        """Balances and open orders; `quiet` when nothing moved between the two answers."""
+        if self._asking:
+            return
+        self._asking = True
+        try:
+            before = self._stirring(shell)
+            asked_at = self._requester.venue_now()
+            opened = self.codec.opened(await self._requester.request(self.codec.open_orders))
+            held = self.codec.held(await self._requester.request(self.codec.account))
+            if isinstance(opened, NoAnswer) or isinstance(held, NoAnswer):
+                shell.telemetry.count("account.no_answer")
+                return
+            after = self._stirring(shell)
+            quiet = before == after and not shell.gateway.in_flight
+            told = AccountTold(balances=held, open_orders=opened, asked_at=asked_at, quiet=quiet)
+        finally:
+            self._asking = False
+        tell(told)
+
+    async def ask_price(
+        self, instrument: Instrument, shell: Shell, tell: Callable[[Event], None]
+    ) -> None:
+        """A quote by request, for the way out when the feed is dead."""
+        result = await self._requester.request(lambda _: self.codec.price(instrument))
+        quote = self.codec.priced(instrument, result, self._clock.mono())
+        if isinstance(quote, NoAnswer):
+            shell.telemetry.count("price.no_answer")
+        else:
+            tell(QuoteSeen(quote=quote))
+
+    def _ask_after_gap(self, shell: Shell, tell: Callable[[Event], None]) -> None:
+        """Everything that may have happened while nobody listened."""
+        for order in shell.desk.state.orders.live.values():
+            shell.gateway.ask_order(order.intent)
+        shell.ask_account()
+        tell(Health(scope=DESK, cause="private", mode=Mode.NORMAL, why="subscribed"))
+
+    def _stirring(self, shell: Shell) -> tuple[int, ...]:
+        counts = shell.desk.state.counts
+        return (shell.gateway.sent, counts.get("fills", 0), len(shell.gateway.in_flight))
+
+    async def _for_ever(
+        self,
+        streams: Streams,
+        path: str,
+        opened: Callable[[Send], None],
+        frame: Callable[[bytes, Mono], None],
+        shell: Shell,
+        name: str,
+    ) -> None:
+        failures = 0
+        while True:
+            started = self._clock.mono()
+            try:
+                why = await streams.run(path, opened, frame)
+            except ConnectFailed as error:
+                why = str(error)
+            if name == "private":
+                self.subscribed = False
+                shell.handle(Health(scope=DESK, cause="private", mode=Mode.REDUCE_ONLY, why=why))
+            shell.telemetry.count(f"{name}.reconnects")
+            failures = 0 if self._clock.mono() - started > STEADY_NS else failures + 1
+            wait = min(BACKOFF_FIRST_S * 2 ** min(failures, 10), BACKOFF_MAX_S)
+            await asyncio.sleep(wait * self._draw.uniform(0.5, 1.0))
+
+    def _quarantined(self, shell: Shell, stream: str, error: NightdeskError) -> None:
+        shell.telemetry.count(f"{stream}.poison")
+        seen = shell.telemetry.counters[f"{stream}.poison"]
+        if seen <= 10 or seen % 1000 == 0:
+            shell.say("warning", f"{stream}.frame_quarantined", why=str(error), seen=str(seen))

@@ -1,0 +1,1 @@
+"""The life of an order: one table, and the book of orders folded from the journal."""

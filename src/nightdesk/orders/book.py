@@ -1,0 +1,198 @@
+"""The orders a desk knows, folded from the journal.
+
+Live orders are all kept. Ended ones are kept, up to a bound, because late facts about them are legal; the
+oldest are then forgotten, so that the hundred-thousandth order costs what the first did and snapshots stay
+small.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.model import money
+from nightdesk.model.ids import ClientOrderId, Epoch
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import Execution, Intent, OrderReport, VenueStatus
+from nightdesk.model.outcome import Verdict
+from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.orders.lifecycle import TERMINAL, Fact, State, advance
+
+ENDED_KEPT_MAX = 1_000  # minutes at three orders a second: far beyond any report's lateness
+SETTLE_NS = (
+    2 * SECOND_NS
+)  # a fill matched before a cancel was seen to arrive this long after its ack
+
+_FACT_OF_STATUS = {
+    VenueStatus.WORKING: Fact.WORKING,
+    VenueStatus.FILLED: Fact.FILLED,
+    VenueStatus.CANCELLED: Fact.CANCELLED,
+    VenueStatus.EXPIRED: Fact.EXPIRED,
+    VenueStatus.REJECTED: Fact.REJECTED,
+}
+_FACT_OF_VERDICT = {
+    Verdict.ACKED: Fact.ACKED,
+    Verdict.REJECTED: Fact.REFUSED,
+    Verdict.NOT_SENT: Fact.UNSENT,
+    Verdict.UNKNOWN: Fact.LOST,
+}
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """One order and what is known of it. Mutable; one writer, the desk's fold.
+
+    `filled` is the highest cumulative quantity ever told; `traded` is the sum of the trades known one by one.
+    `ended_at` is UTC and 0 while the order lives.
+    """
+
+    intent: Intent
+    epoch: Epoch
+    state: State = State.PENDING
+    filled: Decimal = ZERO
+    traded: Decimal = ZERO
+    trade_ids: list[str] = msgspec.field(default_factory=list)
+    venue_order_id: str = ""
+    cancel_asked: bool = False
+    intended_at: Wall = Wall(0)
+    ended_at: Wall = Wall(0)
+    reason: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether it may still change by itself."""
+        return self.state not in TERMINAL
+
+    @property
+    def remaining(self) -> Decimal:
+        """What has not been filled."""
+        return money.subtract(self.intent.qty, self.filled)
+
+    def settled(self, now: Wall) -> bool:
+        """Whether its end is final: a fill may still follow a cancel's acknowledgement for a while."""
+        if self.live:
+            return False
+        if self.state is State.CANCELLED and self.remaining > 0:
+            return now - self.ended_at >= SETTLE_NS
+        return True
+
+    def at_stake(self, now: Wall) -> Decimal:
+        """What it may still trade, in the worst case."""
+        return ZERO if self.settled(now) else self.remaining
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What one fact changed: for exposure, for the strategy, for the alarm."""
+
+    order: Order
+    before: State
+    filled: Decimal = ZERO  # how much the cumulative quantity grew
+    surprise: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything a strategy should hear of happened."""
+        return self.order.state is not self.before or self.filled > 0
+
+
+class OrderBook:
+    """All orders, live and recently ended."""
+
+    def __init__(self) -> None:
+        self.live: dict[ClientOrderId, Order] = {}
+        self.ended: dict[ClientOrderId, Order] = {}
+
+    def get(self, client_id: ClientOrderId) -> Order | None:
+        """The order, while it is remembered."""
+        return self.live.get(client_id) or self.ended.get(client_id)
+
+    def unknown(self) -> Iterator[Order]:
+        """Orders whose send nobody can vouch for."""
+        return (order for order in self.live.values() if order.state is State.UNKNOWN)
+
+    def intend(self, intent: Intent, epoch: Epoch, at: Wall) -> Order:
+        """A new order; an id is never reused."""
+        assert self.get(intent.client_id) is None, f"client order id {intent.client_id} used twice"
+        order = Order(intent=intent, epoch=epoch, intended_at=at)
+        self.live[intent.client_id] = order
+        return order
+
+    def answered(
+        self, client_id: ClientOrderId, verdict: Verdict, reason: str, at: Wall
+    ) -> Change | None:
+        """The send ended."""
+        order = self.get(client_id)
+        if order is None:
+            return None
+        if reason and verdict is not Verdict.ACKED:
+            order.reason = reason
+        return self._advance(order, _FACT_OF_VERDICT[verdict], at)
+
+    def reported(self, report: OrderReport, at: Wall) -> Change | None:
+        """The venue told the order's state; its cumulative quantity only ever grows here."""
+        order = self.get(report.client_id)
+        if order is None:
+            return None
+        if report.venue_order_id:
+            order.venue_order_id = report.venue_order_id
+        return self._advance(order, _FACT_OF_STATUS[report.status], at, filled=report.filled)
+
+    def teaches(self, report: OrderReport) -> bool:
+        """Whether the report would change what is known of its order."""
+        order = self.get(report.client_id)
+        if order is None:
+            return False
+        step = advance(order.state, _FACT_OF_STATUS[report.status])
+        return (
+            report.filled > order.filled
+            or step.surprise
+            or step.state is not order.state
+            or (bool(report.venue_order_id) and order.venue_order_id != report.venue_order_id)
+        )
+
+    def executed(self, execution: Execution, at: Wall) -> Change | None:
+        """The venue told one trade; None when it was known already (or the order is forgotten)."""
+        order = self.get(execution.client_id)
+        if order is None or execution.trade_id in order.trade_ids:
+            return None
+        order.trade_ids.append(execution.trade_id)
+        order.traded = money.add(order.traded, execution.qty)
+        fact = Fact.WORKING if order.live else Fact.LOST  # a trade proves that it lived
+        if order.state in (State.REJECTED, State.NOT_SENT, State.NEVER_ACCEPTED):
+            fact = Fact.WORKING
+        return self._advance(order, fact, at, filled=order.traded)
+
+    def absent(self, client_id: ClientOrderId, at: Wall) -> Change | None:
+        """The venue was asked in time and never had it."""
+        order = self.get(client_id)
+        return None if order is None else self._advance(order, Fact.ABSENT, at)
+
+    def _advance(self, order: Order, fact: Fact, at: Wall, filled: Decimal = ZERO) -> Change:
+        before = order.state
+        grown = ZERO
+        if filled > order.filled:
+            grown = money.subtract(filled, order.filled)
+            order.filled = filled
+        step = advance(before, fact)
+        state = State.FILLED if order.filled >= order.intent.qty else step.state
+        surprise = f"{order.intent.client_id}: {fact} while {before}" if step.surprise else ""
+        if order.filled > order.intent.qty:
+            surprise = (
+                f"{order.intent.client_id}: filled {order.filled} of {order.intent.qty}, "
+                "more than was asked"
+            )
+        self._move(order, state, at)
+        return Change(order=order, before=before, filled=grown, surprise=surprise)
+
+    def _move(self, order: Order, state: State, at: Wall) -> None:
+        client_id = order.intent.client_id
+        was_live = order.live
+        order.state = state
+        if was_live and not order.live:
+            order.ended_at = at
+            self.live.pop(client_id, None)
+            self.ended[client_id] = order
+            if len(self.ended) > ENDED_KEPT_MAX:
+                self.ended.pop(next(iter(self.ended)))
+        elif not was_live and order.live:
+            self.ended.pop(client_id, None)
+            self.live[client_id] = order

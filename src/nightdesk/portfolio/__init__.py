@@ -1,0 +1,1 @@
+"""Positions, money and exposure, folded from what venues told of our orders."""

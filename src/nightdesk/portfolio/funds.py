@@ -1,0 +1,52 @@
+"""What an account holds of each asset, and what its orders may still take from it."""
+
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.model import money
+from nightdesk.model.ids import ClientOrderId
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import Execution
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """The most that one order may still take of an asset."""
+
+    asset: str
+    amount: Decimal
+
+
+class Funds:
+    """Balances opened by a reconcile and moved by trades; mutable, one writer, the desk's fold."""
+
+    __slots__ = ("balances", "held", "holds")
+
+    def __init__(self) -> None:
+        self.balances: dict[str, Decimal] = {}
+        self.holds: dict[ClientOrderId, Hold] = {}
+        self.held: dict[str, Decimal] = {}
+
+    def available(self, asset: str) -> Decimal:
+        """What no order may take any more."""
+        return money.subtract(self.balances.get(asset, ZERO), self.held.get(asset, ZERO))
+
+    def set_hold(self, client_id: ClientOrderId, hold: Hold | None) -> None:
+        """Replace what `client_id` may still take; None when it may take nothing."""
+        old = self.holds.pop(client_id, None)
+        if old is not None:
+            self.held[old.asset] = money.subtract(self.held[old.asset], old.amount)
+        if hold is not None and hold.amount > 0:
+            self.holds[client_id] = hold
+            self.held[hold.asset] = money.add(self.held.get(hold.asset, ZERO), hold.amount)
+
+    def trade(self, execution: Execution, base: str, quote: str) -> None:
+        """One trade moved base, quote and fee."""
+        sign = execution.side.sign
+        self._move(base, execution.qty * sign)
+        self._move(quote, -money.notional(execution.price, execution.qty) * sign)
+        if execution.fee != 0:
+            self._move(execution.fee_asset, -execution.fee)
+
+    def _move(self, asset: str, amount: Decimal) -> None:
+        self.balances[asset] = money.add(self.balances.get(asset, ZERO), amount)

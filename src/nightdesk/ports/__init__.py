@@ -1,0 +1,1 @@
+"""What the shell needs of the world. Production and simulation differ only in who stands behind these."""

@@ -1,0 +1,1 @@
+"""Desk against venue: what an unknown order became, and which differences nobody can explain."""

@@ -1,0 +1,52 @@
+"""When to ask about an order that nobody can vouch for, and when "not found" may be believed.
+
+The venue refuses the order after its deadline, and may hide an accepted one from queries for its read lag.
+So a "not found" asked after deadline plus lag, twice, means that the venue never had it. Before that it means
+nothing, and no timer ever turns silence into a rejection.
+"""
+
+from enum import StrEnum, auto
+
+import msgspec
+
+from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+
+FIRST_WAIT_NS = 100 * MS_NS
+WAIT_MAX_NS = 5 * SECOND_NS
+ABSENT_AFTER = 2  # "not found" answers past the grace: one may come from a lagging replica
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked about one order so far; times are UTC on the venue's clock."""
+
+    times: int = 0
+    last: Wall = Wall(0)
+    absent: int = 0  # "not found" answers to questions asked past the grace
+
+
+class Belief(StrEnum):
+    """What a "not found" is worth."""
+
+    NOTHING = auto()
+    ABSENT = auto()
+
+
+def due(asked: Asked, now: Wall) -> bool:
+    """Whether to ask (again) now: at once, then ever slower."""
+    if asked.times == 0:
+        return True
+    wait = min(FIRST_WAIT_NS << min(asked.times - 1, 10), WAIT_MAX_NS)
+    return now - asked.last >= wait
+
+
+def grace_ends(deadline: Wall, read_lag_ns: int) -> Wall:
+    """From when on an absence can be believed."""
+    return Wall(deadline + read_lag_ns)
+
+
+def not_found(asked: Asked, *, asked_at: Wall, grace: Wall) -> tuple[Asked, Belief]:
+    """Weigh one "not found" whose question left at `asked_at`."""
+    if asked_at <= grace:
+        return asked, Belief.NOTHING
+    counted = msgspec.structs.replace(asked, absent=asked.absent + 1)
+    return counted, Belief.ABSENT if counted.absent >= ABSENT_AFTER else Belief.NOTHING

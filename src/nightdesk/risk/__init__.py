@@ -1,0 +1,1 @@
+"""The gate every order passes: limits on the worst case, never only on what has filled."""

@@ -1,0 +1,50 @@
+"""What a desk may do at most, and what the gate looks at when it judges one order."""
+
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.model.instrument import Instrument
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of one instrument and of the desk. Quantities in base, notionals in quote.
+
+    `gross_max` is over all instruments together; `orders_per_second_max` and `open_orders_max` are the desk's.
+    """
+
+    order_qty_max: Decimal
+    order_notional_max: Decimal
+    position_max: Decimal
+    gross_max: Decimal
+    open_orders_max: int
+    orders_per_second_max: int
+    collar_bps: Decimal
+    stale_after_ns: int
+    duplicate_window_ns: int
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of the world that one verdict is about; every number is the worst case.
+
+    `position` is the whole desk's in this instrument, relative to the baseline. `buying` and `selling` are what
+    open, pending, unknown and unsettled orders may still trade. `gross_elsewhere` is the other instruments'
+    worst case in quote. `quote_age_ns` is None before the first quote.
+    """
+
+    instrument: Instrument
+    position: Decimal
+    buying: Decimal
+    selling: Decimal
+    gross_elsewhere: Decimal
+    open_orders: int
+    orders_last_second: int
+    same_order_age_ns: int | None
+    bid: Decimal
+    ask: Decimal
+    quote_age_ns: int | None
+    available_base: Decimal
+    available_quote: Decimal
+    may_add_risk: bool
+    may_reduce: bool
+    mode: str

@@ -1,0 +1,1 @@
+"""The asyncio shell: executes effects, turns answers into events."""

@@ -1,0 +1,186 @@
+"""Orders to the wire. The last step is one synchronous piece: check lease, mode, age and deadline, sign, write.
+
+A check before an await is worth nothing, so when no connection is held the step is taken again from its start
+once there is one. Nothing here retries: what happened is told to the core, which decides.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from nightdesk.desk.desk import Desk
+from nightdesk.desk.events import (
+    CancelEnded,
+    Event,
+    OrderFound,
+    OrderNotFound,
+    SendEnded,
+    TradesTold,
+)
+from nightdesk.model.order import Intent
+from nightdesk.model.outcome import Outcome, Reason, Verdict
+from nightdesk.model.time import SECOND_NS, Mono, Wall
+from nightdesk.risk.gate import Approved
+from nightdesk.runtime.lease import Lease
+from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.venues.http import HttpResult
+from nightdesk.venues.protocol import Found, NoAnswer, NotFound, VenueCodec
+
+ORDER_TIMEOUT_NS = 5 * SECOND_NS  # past every deadline we give: later nothing new can happen to it
+HELD_BACK_MAX = 200  # sends waiting for a connection; more means that there is none to be had
+
+Spawn = Callable[[Awaitable[None], str], None]
+
+
+class Trigger:
+    """When the market event behind an order was received, decided and made durable."""
+
+    __slots__ = ("decided", "durable", "received")
+
+    def __init__(self, received: int, decided: int) -> None:
+        self.received = received
+        self.decided = decided
+        self.durable = 0
+
+
+class Gateway:
+    """Sends what is approved and durable; asks; cancels."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        codec: VenueCodec,
+        requester: Requester,
+        lease: Lease,
+        telemetry: Telemetry,
+        spawn: Spawn,
+        tell: Callable[[Event], None],
+    ) -> None:
+        self.in_flight: set[str] = set()
+        self.sent = 0
+        self._desk = desk
+        self._codec = codec
+        self._requester = requester
+        self._lease = lease
+        self._telemetry = telemetry
+        self._spawn = spawn
+        self._tell = tell
+        self._held_back = 0
+
+    def send(self, approved: Approved, trigger: Trigger) -> None:
+        """Send one order, now if a connection is held."""
+        if self._requester.http.ready():
+            self._last_step(approved, trigger)
+        elif self._held_back >= HELD_BACK_MAX:
+            self._not_sent(approved.intent, "too many sends wait for a connection")
+        else:
+            self._held_back += 1
+            self._spawn(self._send_later(approved, trigger), "send")
+
+    def cancel(self, intent: Intent) -> None:
+        """Cancel one order by its own id."""
+        self._spawn(self._cancel(intent), "cancel")
+
+    def ask_order(self, intent: Intent) -> None:
+        """Ask what became of an order."""
+        self._spawn(self._ask_order(intent), "query")
+
+    def ask_trades(self, intent: Intent, venue_order_id: str) -> None:
+        """Ask for an order's trades."""
+        self._spawn(self._ask_trades(intent, venue_order_id), "trades")
+
+    def _last_step(self, approved: Approved, trigger: Trigger) -> None:
+        """Nothing may be awaited between the first check and the write."""
+        intent = approved.intent
+        now = self._requester.mono()
+        latched = self._latched(approved, now)
+        if latched:
+            self._not_sent(intent, latched)
+            return
+        request = self._codec.place(intent, self._requester.venue_now())
+        if request is None:
+            self._not_sent(intent, "its deadline has passed")
+            return
+        future = self._requester.http.exchange(request, timeout_ns=ORDER_TIMEOUT_NS)
+        wire = self._requester.mono()
+        sent_at = self._requester.venue_now()
+        self.sent += 1
+        self.in_flight.add(intent.client_id)
+        self._time(trigger, wire)
+        future.add_done_callback(lambda done: self._answered(intent, sent_at, wire, done.result()))
+
+    def _latched(self, approved: Approved, now: Mono) -> str:
+        """Why the last step refuses, or nothing."""
+        intent = approved.intent
+        if not self._lease.held(now):
+            return "the lease is not held"
+        if not self._desk.may_send(approved):
+            return "the mode has changed"
+        if approved.reduces or intent.inputs is None:
+            return ""
+        seen = self._desk.views.quotes.get(intent.instrument)
+        limit = self._desk.settings.limits[intent.instrument].stale_after_ns
+        if seen is None or now - seen.received > limit:
+            return "the market it was decided on is too old"
+        return ""
+
+    async def _send_later(self, approved: Approved, trigger: Trigger) -> None:
+        try:
+            cause = await self._requester.hold()
+        finally:
+            self._held_back -= 1
+        if cause:
+            self._not_sent(approved.intent, cause, sent=False)
+            return
+        self._last_step(approved, trigger)
+
+    def _not_sent(self, intent: Intent, why: str, *, sent: bool = True) -> None:
+        reason = Reason.LATCHED if sent else Reason.CONNECTION
+        self._telemetry.count(f"not_sent.{reason}")
+        outcome = Outcome(verdict=Verdict.NOT_SENT, reason=reason, text=why)
+        self._tell(SendEnded(client_id=intent.client_id, outcome=outcome, sent_at=Wall(0)))
+
+    def _answered(self, intent: Intent, sent_at: Wall, wire: int, result: HttpResult) -> None:
+        self.in_flight.discard(intent.client_id)
+        self._telemetry.stages["wire_to_answer"].record(self._requester.mono() - wire)
+        outcome = self._codec.placed(intent, result)
+        self._telemetry.count(f"send.{outcome.verdict}")
+        if outcome.reason is Reason.UNMAPPED:
+            self._telemetry.count(f"unmapped.{outcome.code}")
+        self._tell(SendEnded(client_id=intent.client_id, outcome=outcome, sent_at=sent_at))
+
+    async def _cancel(self, intent: Intent) -> None:
+        started = self._requester.mono()
+        result = await self._requester.request(lambda now: self._codec.cancel(intent, now))
+        self._telemetry.stages["cancel_to_answer"].record(self._requester.mono() - started)
+        outcome = self._codec.cancelled(intent, result)
+        self._telemetry.count(f"cancel.{outcome.verdict}")
+        self._tell(CancelEnded(client_id=intent.client_id, outcome=outcome))
+
+    async def _ask_order(self, intent: Intent) -> None:
+        asked_at = self._requester.venue_now()
+        result = await self._requester.request(lambda now: self._codec.query(intent, now))
+        match self._codec.queried(intent, result):
+            case Found(report=report):
+                self._tell(OrderFound(report=report))
+            case NotFound():
+                self._tell(OrderNotFound(client_id=intent.client_id, asked_at=asked_at))
+            case NoAnswer(outcome=outcome):
+                self._telemetry.count(f"no_answer.{outcome.reason}")
+
+    async def _ask_trades(self, intent: Intent, venue_order_id: str) -> None:
+        result = await self._requester.request(
+            lambda now: self._codec.trades(intent, venue_order_id, now)
+        )
+        traded = self._codec.traded(intent, result)
+        if isinstance(traded, NoAnswer):
+            self._telemetry.count(f"no_answer.{traded.outcome.reason}")
+            return
+        self._tell(TradesTold(client_id=intent.client_id, executions=traded))
+
+    def _time(self, trigger: Trigger, wire: int) -> None:
+        stages = self._telemetry.stages
+        stages["decided_to_durable"].record(trigger.durable - trigger.decided)
+        stages["durable_to_wire"].record(wire - trigger.durable)
+        if trigger.received:
+            stages["tick_to_wire"].record(wire - trigger.received)

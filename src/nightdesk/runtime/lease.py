@@ -1,0 +1,98 @@
+"""The lease: taking it, keeping it, and knowing when it may no longer be trusted.
+
+Expiry counts on this host's CLOCK_BOOTTIME from *before* a renewal was asked for, and is given up early by the
+error we allow our clocks. The engine's compare-and-append is the fence; the lease only says who should write.
+"""
+
+import asyncio
+
+from nightdesk.model.errors import LeaseHeld
+from nightdesk.model.ids import Epoch
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono
+from nightdesk.ports.clock import Clock
+from nightdesk.ports.journal import Holder, JournalEngine, LeaseView
+from nightdesk.ports.process import Processes
+
+TTL_NS = 3 * SECOND_NS
+RENEW_EVERY_NS = 500 * MS_NS
+MARGIN_NS = SECOND_NS
+READS_MIN = 3
+
+# Two renewals may be lost in a row and the lease still covers the margin.
+assert 3 * RENEW_EVERY_NS + MARGIN_NS < TTL_NS
+
+
+class Lease:
+    """This node's grant. `until` is the only thing the last step before the wire reads."""
+
+    def __init__(self, engine: JournalEngine, clock: Clock, epoch: Epoch, taken_at: Mono) -> None:
+        self.epoch = epoch
+        self.until = Mono(taken_at + TTL_NS - MARGIN_NS)
+        self._engine = engine
+        self._clock = clock
+        self._renewals = 0
+
+    def held(self, now: Mono) -> bool:
+        """Whether this node may still act at `now`."""
+        return now < self.until
+
+    def void(self) -> None:
+        """Trust nothing until a renewal that starts later has committed: a clock has stepped."""
+        self.until = Mono(0)
+
+    async def renew(self) -> None:
+        """One renewal; raises `Fenced` when another leads."""
+        started = self._clock.mono()
+        self._renewals += 1
+        await self._engine.renew(self.epoch, self._renewals)
+        self.until = Mono(started + TTL_NS - MARGIN_NS)
+
+    async def keep(self) -> None:
+        """Renew for ever."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY_NS / SECOND_NS)
+            await self.renew()
+
+    async def release(self) -> None:
+        """Give it back, so that the next start need not wait."""
+        self.until = Mono(0)
+        await self._engine.release(self.epoch)
+
+
+async def take(
+    engine: JournalEngine, clock: Clock, processes: Processes, holder: Holder
+) -> tuple[Lease, LeaseView]:
+    """Take the lease, or raise `LeaseHeld` naming who has it.
+
+    A holder on this machine whose process has ended is replaced at once. One that cannot be seen is given its
+    time: (epoch, renewals) must stay unchanged for a whole ttl of our own clock, over at least three reads.
+    """
+    seen = await engine.lease()
+    if seen.holder is not None and not processes.gone(seen.holder):
+        if seen.holder.machine == holder.machine:
+            raise LeaseHeld(_held(seen))
+        seen = await _outwait(engine, clock, seen)
+    started = clock.mono()
+    granted = await engine.acquire(seen, holder, TTL_NS)
+    return Lease(engine, clock, granted.epoch, started), granted
+
+
+async def _outwait(engine: JournalEngine, clock: Clock, seen: LeaseView) -> LeaseView:
+    since = clock.mono()
+    reads = 0
+    while reads < READS_MIN or clock.mono() - since < seen.ttl_ns:
+        await asyncio.sleep(RENEW_EVERY_NS / SECOND_NS)
+        now = await engine.lease()
+        reads += 1
+        if (now.epoch, now.renewals) != (seen.epoch, seen.renewals):
+            raise LeaseHeld(_held(now))
+    return seen
+
+
+def _held(view: LeaseView) -> str:
+    holder = view.holder
+    who = "another node" if holder is None else f"{holder.name} (pid {holder.pid})"
+    return (
+        f"the journal is led by {who}, epoch {view.epoch}; "
+        "stop it first, or use another journal path"
+    )

@@ -1,0 +1,219 @@
+"""The loop around the core: events in, decisions executed, strategies called, answers fed back.
+
+One event is decided at a time; what its effects bring up joins the queue behind it, so that a strategy that
+answers every refusal with another order can neither recurse nor starve the loop.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from nightdesk.desk import tell
+from nightdesk.desk.desk import Desk
+from nightdesk.desk.events import (
+    AskAccount,
+    AskOrder,
+    AskPrice,
+    AskTrades,
+    Decision,
+    Effect,
+    Event,
+    Note,
+    Proposed,
+    QuoteSeen,
+    SendCancel,
+    SendOrder,
+    Tell,
+)
+from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.market import MarketEvent, Quote
+from nightdesk.model.time import Moment
+from nightdesk.ports.process import LogSink
+from nightdesk.runtime.gateway import Gateway, Trigger
+from nightdesk.runtime.journal_writer import Done, JournalWriter
+from nightdesk.runtime.lease import Lease
+from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.strategy.host import Host
+from nightdesk.strategy.messages import NOTHING, Market, TimerFired, ToStrategy
+
+DRAIN_MAX = 1_000  # events decided before the loop gets a turn
+
+
+class Shell:
+    """Executes what the desk decides."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        writer: JournalWriter,
+        gateway: Gateway,
+        requester: Requester,
+        lease: Lease,
+        hosts: Mapping[StrategyId, Host],
+        telemetry: Telemetry,
+        log: LogSink,
+    ) -> None:
+        self.desk = desk
+        self.writer = writer
+        self.gateway = gateway
+        self.requester = requester
+        self.telemetry = telemetry
+        self.trading = False
+        self.ask_account: Callable[[], None] = lambda: None
+        self.ask_price: Callable[[InstrumentId], None] = lambda _: None
+        self._lease = lease
+        self._hosts = hosts
+        self._log = log
+        self._queue: deque[Event] = deque()
+        self._draining = False
+        self._received = 0  # when the market event being handled arrived, 0 otherwise
+        self._by_instrument: dict[InstrumentId, list[Host]] = {}
+        for name, host in hosts.items():
+            for instrument in desk.settings.strategies[name].instruments:
+                self._by_instrument.setdefault(instrument, []).append(host)
+
+    def moment(self) -> Moment:
+        """Now, on every clock a decision needs."""
+        return Moment(
+            mono=self.requester.mono(),
+            wall=self.requester.venue_now(),
+            lease_until=self._lease.until,
+        )
+
+    def handle(self, event: Event, done: Done | None = None) -> None:
+        """Decide `event` after those already queued; `done` runs once its records are durable."""
+        if done is not None:
+            # A command's answer must follow its own records: nothing may be queued before it.
+            self._drain()
+            self._execute(self.desk.decide(event, self.moment()), done)
+            self._drain()
+            return
+        self._queue.append(event)
+        if not self._draining:
+            self._drain()
+
+    def execute_opening(self, decision: Decision) -> None:
+        """The first append of an epoch."""
+        self._execute(decision, None)
+
+    def start_strategies(self) -> None:
+        """Tell every strategy where it stands; from here on they are heard."""
+        self.trading = True
+        now = self.moment().wall
+        for name, host in self._hosts.items():
+            message = tell.started(self.desk.state, self.desk.views, name, now)
+            proposal = host.handle(message)
+            if proposal is not NOTHING:
+                self.handle(Proposed(strategy=name, proposal=proposal))
+
+    def market(self, event: MarketEvent) -> None:
+        """A market event: the desk's views first, then the strategies that asked for it."""
+        self._received = event.received
+        telemetry = self.telemetry
+        telemetry.counters["market.events"] = telemetry.counters.get("market.events", 0) + 1
+        if isinstance(event, Quote):
+            self.handle(QuoteSeen(quote=event))
+        if self.trading:
+            message = Market(at=self.requester.venue_now(), event=event)
+            for host in self._by_instrument.get(event.instrument, ()):
+                proposal = host.handle(message)
+                if proposal is not NOTHING:
+                    self.handle(Proposed(strategy=host.name, proposal=proposal))
+        self._received = 0
+
+    def timers(self) -> None:
+        """Fire the strategies' timers that came due."""
+        if not self.trading:
+            return
+        now = self.requester.venue_now()
+        for name, host in self._hosts.items():
+            for timer in host.due(now):
+                proposal = host.handle(TimerFired(at=now, name=timer))
+                if proposal is not NOTHING:
+                    self.handle(Proposed(strategy=name, proposal=proposal))
+
+    def _drain(self) -> None:
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            for _ in range(DRAIN_MAX):
+                if not self._queue:
+                    return
+                event = self._queue.popleft()
+                self._execute(self.desk.decide(event, self.moment()), None)
+        finally:
+            self._draining = False
+        self.telemetry.count("shell.drain_yielded")
+        asyncio.get_running_loop().call_soon(self._drain)
+
+    def _execute(self, decision: Decision, done: Done | None) -> None:
+        if decision.records:
+            self.writer.submit(
+                decision.records, self.requester.venue_now(), self._after(decision, done)
+            )
+        elif done is not None:
+            done()
+        for effect in decision.at_once:
+            self._do(effect)
+
+    def _after(self, decision: Decision, done: Done | None) -> Done | None:
+        """What must wait until the decision is durable."""
+        if not decision.after:
+            return done
+        decided = self.requester.mono()
+        trigger = Trigger(self._received, decided)
+        if self._received:
+            self.telemetry.stages["tick_to_decided"].record(decided - self._received)
+
+        def run() -> None:
+            trigger.durable = self.requester.mono()
+            for effect in decision.after:
+                assert isinstance(effect, SendOrder)
+                self.gateway.send(effect.approved, trigger)
+            if done is not None:
+                done()
+
+        return run
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Tell(strategy=name, message=message):
+                self._tell(name, message)
+            case SendCancel(intent=intent):
+                self.gateway.cancel(intent)
+            case AskOrder(intent=intent):
+                self.gateway.ask_order(intent)
+            case AskTrades(intent=intent, venue_order_id=venue_order_id):
+                self.gateway.ask_trades(intent, venue_order_id)
+            case AskAccount():
+                self.ask_account()
+            case AskPrice(instrument=instrument):
+                self.ask_price(instrument)
+            case Note():
+                self.note(effect)
+            case SendOrder():
+                raise AssertionError("an order may only leave after its intent is durable")
+
+    def _tell(self, name: StrategyId, message: ToStrategy) -> None:
+        host = self._hosts.get(name)
+        if host is None or not self.trading:
+            return
+        proposal = host.handle(message)
+        if proposal is not NOTHING:
+            self._queue.append(Proposed(strategy=name, proposal=proposal))
+            if not self._draining:
+                self._drain()
+
+    def say(self, level: str, event: str, **fields: str) -> None:
+        """A line from the shell itself."""
+        self.note(Note(level=level, event=event, fields=fields))
+
+    def note(self, note: Note) -> None:
+        """One line for the log and for the ring."""
+        at = self.requester.venue_now()
+        self.telemetry.ring.append((at, note.level, note.event, note.fields))
+        self.telemetry.count(f"event.{note.event}")
+        self._log.log(note.level, note.event, dict(note.fields))

@@ -1,0 +1,1 @@
+"""Whole desks in one process and virtual time: the composition root beside production's."""

@@ -1,0 +1,159 @@
+"""A whole desk against a whole lab in one process, as fast as this machine can: `nightdesk up --speed max`.
+
+The node, the codecs, the journal's engine and the lab's core are the production ones; time, chance and the
+network between them are simulated. The same recording, config and seed give the same bytes.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from nightdesk.adapters.journal_file import JournalFile
+from nightdesk.adapters.sqlite_journal import SqliteJournal
+from nightdesk.audit.venue_log import Entry, VenueLog
+from nightdesk.config.load import load
+from nightdesk.config.schema import Config
+from nightdesk.lab.core import Lab
+from nightdesk.lab.launch import LaunchOptions, LaunchRefused, prepare
+from nightdesk.lab.settings import AccountSettings
+from nightdesk.lab.wire import Respond, RestCall
+from nightdesk.model.errors import BadInput
+from nightdesk.model.ids import InstrumentId, VenueId, instrument_key
+from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.node.compose import plan_of
+from nightdesk.node.node import Node
+from nightdesk.node.plan import World
+from nightdesk.node.practice import BALANCES, practice_config
+from nightdesk.node.result import Result, result_of
+from nightdesk.ports.process import LogSink
+from nightdesk.simulation.loop import run
+from nightdesk.simulation.world import (
+    InlineJournal,
+    LabNetwork,
+    SimClock,
+    SimEntropy,
+    SimHttp,
+    SimProcesses,
+    SimStreams,
+)
+from nightdesk.venues.binance_sign import HmacSigner
+from nightdesk.venues.binance_spot import BinanceSpot
+
+# A fixed beginning: the calendar must not change a result.
+START = Wall(1_723_161_254 * SECOND_NS)
+POLL_S = 0.1
+LAB_URL = "http://lab"
+KEY, SECRET = "simulated-key", "simulated-secret"
+
+
+class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What to replay, and for how long (virtual seconds; None: to the recording's end)."""
+
+    replay: Sequence[str]
+    seed: int
+    duration_s: float | None
+    config: Path | None
+
+
+class Quiet:
+    """A log that keeps nothing: the ring has what matters."""
+
+    def log(self, level: str, event: str, fields: dict[str, object]) -> None:
+        """Nothing."""
+
+
+def run_replay(options: ReplayOptions, log: LogSink | None = None) -> Result:
+    """Run to the end; raises `BadInput` for what cannot be replayed."""
+    if options.duration_s is None and not options.replay:
+        raise BadInput("--speed max with the generated market needs --duration: it never ends")
+    with TemporaryDirectory(prefix="nightdesk-replay-") as folder:
+        path = Path(folder) / "desk.journal"
+        return run(lambda: _main(options, path, log or Quiet()))
+
+
+async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
+    lab = _lab(options)
+    loop = asyncio.get_running_loop()
+    clock, entropy = SimClock(loop, START), SimEntropy(options.seed)
+    network = LabNetwork(lab, clock, entropy.stream("network"))
+    config, base = _config(options, list(lab.exchange.rules))
+    symbols = {instrument_key(InstrumentId(i.id)): InstrumentId(i.id) for i in config.instrument}
+    (venue,) = config.venue
+    journal = SqliteJournal(str(path))
+    streams = SimStreams(network, clock)
+    world = World(
+        clock=clock,
+        entropy=entropy,
+        processes=SimProcesses(),
+        log=log,
+        journal=InlineJournal(journal, entropy.stream("journal")),
+        http=SimHttp(network),
+        market=streams,
+        private=streams,
+        codec=BinanceSpot(VenueId(venue), HmacSigner(KEY, SECRET), symbols),
+        log_dropped=lambda: 0,
+    )
+    node = Node(plan_of(config, base), world)
+    network.advance()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(node.run(), name="node")
+        await _until_over(options, lab, running)
+        node.stop()
+    journal.close()
+    return _result(options, lab, node, path, clock)
+
+
+async def _until_over(options: ReplayOptions, lab: Lab, running: "asyncio.Task[None]") -> None:
+    """Until the recording or the time asked for has ended, or the node has failed."""
+    loop = asyncio.get_running_loop()
+    while not running.done():
+        await asyncio.sleep(POLL_S)
+        if options.duration_s is not None and loop.time() >= options.duration_s:
+            return
+        if lab.market.ended:
+            return
+
+
+def _lab(options: ReplayOptions) -> Lab:
+    try:
+        settings, market = prepare(LaunchOptions(replay=list(options.replay), seed=options.seed))
+    except LaunchRefused as error:
+        raise BadInput(str(error)) from error
+    balances = {asset: Decimal(amount) for asset, amount in BALANCES.items()}
+    account = AccountSettings(name="practice", api_key=KEY, secret=SECRET, balances=balances)
+    return Lab(msgspec.structs.replace(settings, accounts=(account,)), market)
+
+
+def _config(options: ReplayOptions, symbols: list[str]) -> tuple[Config, Path]:
+    if options.config is None:
+        return practice_config(LAB_URL, symbols), Path()
+    return load(options.config.read_text(), str(options.config)), options.config.parent
+
+
+def _result(options: ReplayOptions, lab: Lab, node: Node, path: Path, clock: SimClock) -> Result:
+    file = JournalFile(path)
+    records = [(frame.at, record) for frame, record in file.records()]
+    file.close()
+    entries = msgspec.convert(msgspec.to_builtins(lab.log), list[Entry], strict=False)
+    return result_of(
+        node.sampler.sample(),
+        VenueLog(entries, "practice"),
+        _account(lab, clock),
+        records,
+        speed="max",
+        seed=options.seed,
+        feed={"market": lab.state(clock.wall())["market"]},
+    )
+
+
+def _account(lab: Lab, clock: SimClock) -> dict[str, Decimal]:
+    call = RestCall(id=-1, method="GET", path="/lab/account", query="name=practice")
+    for out in lab.handle(call, clock.wall()):
+        if isinstance(out, Respond) and out.call == -1:
+            balances = msgspec.json.decode(out.body)["balances"]
+            return {a: Decimal(b["free"]) + Decimal(b["locked"]) for a, b in balances.items()}
+    raise AssertionError("the lab did not tell its account")

@@ -1,0 +1,1 @@
+"""Strategies to read and to start from; the practice desk runs them."""

@@ -1,0 +1,219 @@
+"""Runs one strategy: a message in, a proposal out. The only place where a user's exception is caught.
+
+A strategy that raised is not called again: its entries stop, the desk keeps managing what it left open.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.model.errors import BadInput
+from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.instrument import Instrument
+from nightdesk.model.market import DepthUpdate, Quote, Trade
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import OrderType, Side
+from nightdesk.model.time import Wall
+from nightdesk.strategy.api import Draw, Strategy
+from nightdesk.strategy.messages import (
+    NOTHING,
+    Cancel,
+    Filled,
+    FromStrategy,
+    Market,
+    OrderChanged,
+    OrderView,
+    Place,
+    Proposal,
+    Refusal,
+    Started,
+    Target,
+    TargetSuspended,
+    TimerFired,
+    ToStrategy,
+)
+
+ACTIONS_MAX = 100  # wishes of one handler call: more is a loop, not a plan
+
+
+class HostContext:
+    """The `Context` a handler sees; collects its wishes."""
+
+    def __init__(self, instruments: Mapping[InstrumentId, Instrument], random: Draw) -> None:
+        self.now = Wall(0)
+        self.random = random
+        self.instruments = instruments
+        self.orders: dict[str, OrderView] = {}
+        self.timers: dict[str, tuple[int, int]] = {}  # name -> (interval, due), UTC ns
+        self.positions: dict[InstrumentId, Decimal] = {}
+        self.quotes: dict[InstrumentId, Quote] = {}
+        self.actions: list[FromStrategy] = []
+        self._refs = 0
+
+    def quote(self, instrument: InstrumentId) -> Quote | None:
+        """The latest quote, or None before the first."""
+        return self.quotes.get(instrument)
+
+    def position(self, instrument: InstrumentId) -> Decimal:
+        """What this strategy holds, from its own fills."""
+        return self.positions.get(instrument, ZERO)
+
+    def place(
+        self,
+        instrument: InstrumentId,
+        side: Side,
+        qty: Decimal,
+        price: Decimal,
+        type: OrderType = OrderType.LIMIT,
+    ) -> str:
+        """Wish for an order; returns the ref under which it will appear in `orders`."""
+        self._known(instrument)
+        self._refs += 1
+        ref = f"r{self._refs}"
+        self._wish(
+            Place(ref=ref, instrument=instrument, side=side, type=type, qty=qty, price=price)
+        )
+        return ref
+
+    def cancel(self, ref: str) -> None:
+        """Wish an order gone; one that has ended already is left alone."""
+        self._wish(Cancel(ref=ref))
+
+    def target(self, instrument: InstrumentId, qty: Decimal | None) -> None:
+        """Declare the position this strategy wants; the desk converges to it."""
+        self._known(instrument)
+        self._wish(Target(instrument=instrument, qty=qty))
+
+    def every(self, name: str, interval_ns: int) -> None:
+        """Call `on_timer` each `interval_ns` of venue time from now on."""
+        if interval_ns <= 0:
+            raise ValueError(f"timer {name!r}: the interval must be positive, got {interval_ns}")
+        self.timers[name] = (interval_ns, self.now + interval_ns)
+
+    def _known(self, instrument: InstrumentId) -> None:
+        if instrument not in self.instruments:
+            raise ValueError(f"{instrument} is not among this strategy's {list(self.instruments)}")
+
+    def _wish(self, action: FromStrategy) -> None:
+        if len(self.actions) >= ACTIONS_MAX:
+            raise ValueError(f"more than {ACTIONS_MAX} wishes in one handler call")
+        self.actions.append(action)
+
+
+class Host:
+    """One strategy and its context."""
+
+    def __init__(
+        self,
+        name: StrategyId,
+        strategy: Strategy,
+        instruments: Mapping[InstrumentId, Instrument],
+        random: Draw,
+    ) -> None:
+        self.name = name
+        self.strategy = strategy
+        self.ctx = HostContext(instruments, random)
+        self.crashed = ""
+        self._encoder = msgspec.msgpack.Encoder()
+        self._kept = self._encoder.encode(strategy.state)
+
+    def handle(self, message: ToStrategy) -> Proposal:
+        """Deliver one message; never raises for what the user's code does."""
+        if self.crashed:
+            return NOTHING
+        self.ctx.now = message.at
+        try:
+            self._deliver(message)
+            state = self._encoder.encode(self.strategy.state)
+        except Exception as error:  # noqa: BLE001 user code may raise anything; it is shown and contained
+            self.crashed = _place_of(error)
+            self.ctx.actions = []
+            return Proposal(crash=self.crashed)
+        actions = self.ctx.actions
+        if not actions and state == self._kept:
+            return NOTHING
+        self.ctx.actions = []
+        changed = None if state == self._kept else state
+        self._kept = state
+        return Proposal(actions=tuple(actions), state=changed)
+
+    def due(self, now: Wall) -> list[str]:
+        """Names of the timers that came due; each is set for its next time."""
+        names = []
+        for name, (interval, at) in self.ctx.timers.items():
+            if at <= now:
+                names.append(name)
+                self.ctx.timers[name] = (interval, at + interval * ((now - at) // interval + 1))
+        return names
+
+    def _deliver(self, message: ToStrategy) -> None:
+        if isinstance(message, Market):  # by far the most frequent: ask for it first
+            self._market(message)
+            return
+        strategy, ctx = self.strategy, self.ctx
+        match message:
+            case Started(positions=positions, orders=orders):
+                ctx.positions = dict(positions)
+                ctx.orders = {order.ref: order for order in orders}
+                strategy.on_start(ctx)
+            case OrderChanged(order=order, position=position):
+                ctx.positions[order.instrument] = position
+                if order.live:
+                    ctx.orders[order.ref] = order
+                else:
+                    ctx.orders.pop(order.ref, None)
+                strategy.on_order(ctx, order)
+            case Filled(fill=fill, position=position):
+                ctx.positions[fill.instrument] = position
+                strategy.on_fill(ctx, fill)
+            case Refusal(ref=ref, rule=rule, text=text):
+                strategy.on_refusal(ctx, ref, rule, text)
+            case TargetSuspended(instrument=instrument, why=why):
+                strategy.on_target_suspended(ctx, instrument, why)
+            case TimerFired(name=name):
+                strategy.on_timer(ctx, name)
+
+    def _market(self, message: Market) -> None:
+        event = message.event
+        if isinstance(event, Quote):
+            self.ctx.quotes[event.instrument] = event
+            self.strategy.on_quote(self.ctx, event)
+        elif isinstance(event, Trade):
+            self.strategy.on_trade(self.ctx, event)
+        else:
+            assert isinstance(event, DepthUpdate)
+            self.strategy.on_depth(self.ctx, event)
+
+
+def prepare(kind: type[Strategy], params: Mapping[str, object], state: bytes | None) -> Strategy:
+    """An instance with typed params and its kept state; raises `BadInput` naming what does not fit."""
+    strategy = kind()
+    try:
+        strategy.params = msgspec.convert(params, kind.Params, strict=False)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        fields = ", ".join(field.name for field in msgspec.structs.fields(kind.Params))
+        raise BadInput(
+            f"params of {kind.__name__}: {error}; it takes {fields or 'none'}"
+        ) from error
+    if state is None:
+        strategy.state = kind.State()
+        return strategy
+    try:
+        strategy.state = msgspec.msgpack.decode(state, type=kind.State)
+    except msgspec.ValidationError as error:
+        raise BadInput(
+            f"{kind.__name__}.State does not fit what the journal kept: {error}; give new fields a default"
+        ) from error
+    return strategy
+
+
+def _place_of(error: Exception) -> str:
+    """The exception and the user's line, short enough for a table."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = ""
+    if trace is not None:
+        where = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
+    return f"{type(error).__name__}: {error}{where}"

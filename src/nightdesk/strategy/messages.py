@@ -1,0 +1,135 @@
+"""The messages between desk and strategy: all there is between them, so that a strategy can live elsewhere."""
+
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.model.ids import ClientOrderId, InstrumentId
+from nightdesk.model.market import MarketEvent
+from nightdesk.model.order import OrderType, Side
+from nightdesk.model.time import Wall
+
+
+class OrderView(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as its strategy sees it. `ref` is what `place` returned; after a restart it is the client id."""
+
+    ref: str
+    client_id: ClientOrderId
+    instrument: InstrumentId
+    side: Side
+    type: OrderType
+    price: Decimal
+    qty: Decimal
+    filled: Decimal
+    state: str
+    live: bool
+    reason: str = ""
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True):
+    """One trade of one of the strategy's orders."""
+
+    ref: str
+    instrument: InstrumentId
+    side: Side
+    price: Decimal
+    qty: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """The desk trades: what the strategy holds and what is open from before."""
+
+    at: Wall
+    positions: dict[InstrumentId, Decimal]
+    orders: tuple[OrderView, ...]
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True):
+    """Something happened in a market the strategy asked for; `at` is UTC corrected to the venue's clock."""
+
+    at: Wall
+    event: MarketEvent
+
+
+class OrderChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the strategy's orders changed."""
+
+    at: Wall
+    order: OrderView
+    position: Decimal
+
+
+class Filled(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the strategy's orders traded; `position` is what it holds now."""
+
+    at: Wall
+    fill: Fill
+    position: Decimal
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """The gate or the mode said no to a `Place`."""
+
+    at: Wall
+    ref: str
+    rule: str
+    text: str
+
+
+class TargetSuspended(msgspec.Struct, frozen=True, kw_only=True):
+    """The desk stopped converging until the strategy declares a newer target."""
+
+    at: Wall
+    instrument: InstrumentId
+    why: str
+
+
+class TimerFired(msgspec.Struct, frozen=True, kw_only=True):
+    """A timer set by `every` came due."""
+
+    at: Wall
+    name: str
+
+
+ToStrategy = Started | Market | OrderChanged | Filled | Refusal | TargetSuspended | TimerFired
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """The strategy wants an order."""
+
+    ref: str
+    instrument: InstrumentId
+    side: Side
+    type: OrderType
+    qty: Decimal
+    price: Decimal
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True):
+    """The strategy wants an order gone."""
+
+    ref: str
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """The position the strategy wants; None takes the wish back."""
+
+    instrument: InstrumentId
+    qty: Decimal | None
+
+
+FromStrategy = Place | Cancel | Target
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """What one handler call came to: its wishes, its new state if it changed, its crash if it did."""
+
+    actions: tuple[FromStrategy, ...] = ()
+    state: bytes | None = None
+    crash: str = ""
+
+
+NOTHING = Proposal()

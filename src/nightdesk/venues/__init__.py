@@ -1,0 +1,1 @@
+"""Venue protocols, sans I/O: what to send, and what an answer means."""

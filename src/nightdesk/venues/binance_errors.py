@@ -1,0 +1,93 @@
+"""What Binance's error codes say about a request that was meant to change something.
+
+Source: the venue's errors.md and rest-api.md ("HTTP Return Codes"), read 2026-11-21 at its state of
+2026-07-21. The rule of the table: a verdict other than UNKNOWN is written down only where the document says
+that the request did not execute. A code that is not here is UNKNOWN and counted as unmapped.
+"""
+
+from nightdesk.model.outcome import Reason, Verdict
+
+Meaning = tuple[Verdict, Reason]
+
+_UNSURE: Meaning = (Verdict.UNKNOWN, Reason.VENUE_ERROR)
+_PERMANENT: Meaning = (Verdict.REJECTED, Reason.PERMANENT)
+_AUTH: Meaning = (Verdict.REJECTED, Reason.AUTH)
+_STATE: Meaning = (Verdict.REJECTED, Reason.BY_STATE)
+_BALANCE: Meaning = (Verdict.REJECTED, Reason.BY_BALANCE)
+_THROTTLED: Meaning = (Verdict.NOT_SENT, Reason.THROTTLED)
+
+_BY_CODE: dict[int, Meaning] = {
+    -1000: _UNSURE,
+    -1001: _UNSURE,
+    -1002: _AUTH,
+    -1003: _THROTTLED,
+    -1006: _UNSURE,  # "An unexpected response was received from the message bus. Execution status unknown."
+    -1007: _UNSURE,  # "Timeout waiting for response from backend server. ... execution status unknown."
+    -1008: _THROTTLED,  # "Server is currently overloaded": not executed
+    -1013: _PERMANENT,
+    -1014: _PERMANENT,
+    -1015: _THROTTLED,
+    -1016: (Verdict.NOT_SENT, Reason.MAINTENANCE),
+    -1020: _PERMANENT,
+    -1021: (Verdict.NOT_SENT, Reason.CLOCK),
+    -1022: _AUTH,
+    -1033: _AUTH,
+    -1034: _THROTTLED,
+    -1131: _PERMANENT,
+    -1139: _PERMANENT,
+    -2013: _STATE,
+    -2014: _AUTH,
+    -2015: _AUTH,
+    -2016: _STATE,
+    -2026: _STATE,
+    -2039: _PERMANENT,
+}
+
+# -2010 and -2011 carry their meaning in the message.
+_BY_MESSAGE: tuple[tuple[str, Meaning], ...] = (
+    # The id is taken by an open order of ours: the order exists, only asking says what became of it.
+    ("Duplicate order sent", (Verdict.UNKNOWN, Reason.BY_STATE)),
+    ("insufficient balance", _BALANCE),
+    ("immediately match", _STATE),
+    ("Unknown order sent", _STATE),
+    ("Market is closed", (Verdict.REJECTED, Reason.MAINTENANCE)),
+    ("may not place or cancel", _AUTH),
+    ("disabled on this account", _AUTH),
+    ("not permitted for this account", _AUTH),
+    ("restricted for this account", _AUTH),
+    ("trading is not enabled", _AUTH),
+    ("would change no state", _STATE),
+)
+
+
+def meaning_of(status: int, code: int, message: str) -> Meaning:
+    """What may be believed of an answer with an error body."""
+    if status == 418:
+        return Verdict.NOT_SENT, Reason.BANNED
+    if code in (-1010, -2010, -2011):
+        for fragment, meaning in _BY_MESSAGE:
+            if fragment in message:
+                return meaning
+        return _STATE  # the matching engine said no, for a reason newer than this table
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    if -1199 <= code <= -1100 and 400 <= status < 500:
+        return _PERMANENT  # "11xx - Request issues": the request could not be read
+    return Verdict.UNKNOWN, Reason.UNMAPPED
+
+
+def meaning_without_body(status: int) -> Meaning:
+    """What may be believed of a status alone, its body being empty, cut or not JSON."""
+    match status:
+        case 418:
+            return Verdict.NOT_SENT, Reason.BANNED
+        case 429:
+            return _THROTTLED
+        case 403:  # the firewall in front of the venue: nothing behind it saw the request
+            return Verdict.NOT_SENT, Reason.BANNED
+        case 408:
+            return Verdict.UNKNOWN, Reason.TIMEOUT
+        case _ if status >= 500:
+            return _UNSURE
+        case _:
+            return Verdict.UNKNOWN, Reason.UNREADABLE

@@ -1,0 +1,171 @@
+"""Binance spot's streams: market frames in, quotes, trades and depth out; private events in, facts out.
+
+Sources: web-socket-streams.md, user-data-stream.md, read 2026-11-21. Quantities of the market stay as the
+venue spelled them: only what goes into the journal is made canonical, and this is the hot path.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from nightdesk.model import money
+from nightdesk.model.errors import ProtocolViolation
+from nightdesk.model.ids import ClientOrderId, InstrumentId
+from nightdesk.model.instrument import Instrument
+from nightdesk.model.market import DepthUpdate, MarketEvent, Quote, Trade
+from nightdesk.model.order import Execution, OrderReport, ReportSource, Side
+from nightdesk.model.time import MS_NS, Mono, Wall
+from nightdesk.venues import binance_wire as wire
+from nightdesk.venues.binance_sign import Signer
+from nightdesk.venues.protocol import UserUpdate
+
+_ENVELOPE = msgspec.json.Decoder(wire.Envelope)
+_BOOK_TICKER = msgspec.json.Decoder(wire.BookTicker)
+_TRADE = msgspec.json.Decoder(wire.TradeFrame)
+_DEPTH = msgspec.json.Decoder(wire.DepthFrame)
+_API = msgspec.json.Decoder(wire.ApiFrame)
+_EVENT = msgspec.json.Decoder(wire.EventName)
+_REPORT = msgspec.json.Decoder(wire.ExecutionReport)
+
+
+class BinanceStreams:
+    """The half of the codec that reads streams."""
+
+    def __init__(self, signer: Signer, symbols: Mapping[str, InstrumentId]) -> None:
+        self._signer = signer
+        self._symbols = symbols
+
+    def market_path(self, instruments: Sequence[Instrument]) -> str:
+        """One combined stream for everything that is traded."""
+        names = "/".join(
+            f"{i.symbol.lower()}@{kind}" for i in instruments for kind in ("bookTicker", "trade")
+        )
+        return f"/stream?streams={names}"
+
+    def market(self, frame: bytes, received: Mono) -> MarketEvent | None:
+        """One frame; None for a reply that is no market data. Raises `ProtocolViolation` on any other."""
+        try:
+            envelope = _ENVELOPE.decode(frame)
+            _, _, kind = envelope.stream.partition("@")
+            if kind == "bookTicker":
+                return self._quote(_BOOK_TICKER.decode(envelope.data), received)
+            if kind == "trade":
+                return self._trade(_TRADE.decode(envelope.data), received)
+            if kind.startswith("depth"):
+                return self._depth(_DEPTH.decode(envelope.data), received)
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
+            raise ProtocolViolation(f"market frame {frame[:120]!r}: {error}") from error
+        if envelope.stream:
+            raise ProtocolViolation(f"market frame of a stream nobody asked for: {envelope.stream}")
+        return None
+
+    def private_path(self) -> str:
+        """User data comes over ws-api; listen keys were withdrawn on 2026-02-20."""
+        return "/ws-api/v3?returnRateLimits=false"
+
+    def private_hello(self, now: Wall) -> str:
+        """The signed request that turns a ws-api connection into a private stream."""
+        parameters: dict[str, str | int] = {"apiKey": self._signer.key, "timestamp": now // MS_NS}
+        payload = "&".join(f"{key}={parameters[key]}" for key in sorted(parameters))
+        parameters["signature"] = self._signer.sign(payload)
+        hello = {
+            "id": "subscribe",
+            "method": "userDataStream.subscribe.signature",
+            "params": parameters,
+        }
+        return msgspec.json.encode(hello).decode()
+
+    def private(self, frame: bytes) -> UserUpdate:
+        """One frame of the private stream; raises `ProtocolViolation` on one that cannot be read."""
+        try:
+            outer = _API.decode(frame)
+            if not outer.event:
+                return _reply(outer)
+            name = _EVENT.decode(outer.event).e
+            if name == "executionReport":
+                return self._execution(_REPORT.decode(outer.event))
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
+            raise ProtocolViolation(f"private frame {frame[:160]!r}: {error}") from error
+        if name in ("balanceUpdate", "externalLockUpdate"):
+            return UserUpdate(
+                foreign=f"{name}: {bytes(outer.event)[:160].decode(errors='replace')}"
+            )
+        return UserUpdate(note="" if name == "outboundAccountPosition" else name)
+
+    def _quote(self, frame: wire.BookTicker, received: Mono) -> Quote:
+        return Quote(
+            instrument=self._symbols[frame.s],
+            bid=frame.b,
+            bid_qty=frame.B,
+            ask=frame.a,
+            ask_qty=frame.A,
+            update_id=frame.u,
+            received=received,
+        )
+
+    def _trade(self, frame: wire.TradeFrame, received: Mono) -> Trade:
+        return Trade(
+            instrument=self._symbols[frame.s],
+            trade_id=frame.t,
+            price=frame.p,
+            qty=frame.q,
+            buyer_is_maker=frame.m,
+            received=received,
+            venue_time=Wall(frame.E * MS_NS),
+        )
+
+    def _depth(self, frame: wire.DepthFrame, received: Mono) -> DepthUpdate:
+        return DepthUpdate(
+            instrument=self._symbols[frame.s],
+            first_id=frame.U,
+            last_id=frame.u,
+            bids=frame.b,
+            asks=frame.a,
+            received=received,
+            venue_time=Wall(frame.E * MS_NS),
+        )
+
+    def _execution(self, report: wire.ExecutionReport) -> UserUpdate:
+        """On a cancel `c` is the cancel request's own id and `C` the order's."""
+        client_id = ClientOrderId(report.C or report.c)
+        instrument = self._symbols.get(report.s)
+        if instrument is None:
+            return UserUpdate(foreign=client_id)
+        at = Wall(report.T * MS_NS)
+        status = wire.status_of(report.X)
+        note = "" if report.X in wire.STATUS else f"new order status {report.X}"
+        execution = None
+        if report.x == "TRADE":
+            execution = Execution(
+                client_id=client_id,
+                instrument=instrument,
+                trade_id=str(report.t),
+                side=Side.BUY if report.S == "BUY" else Side.SELL,
+                price=money.canonical(report.L),
+                qty=money.canonical(report.last_qty),
+                fee=money.canonical(report.n),
+                fee_asset=report.N or "",
+                maker=report.m,
+                venue_time=at,
+            )
+        return UserUpdate(
+            report=OrderReport(
+                client_id=client_id,
+                venue_order_id=str(report.i),
+                instrument=instrument,
+                status=status,
+                filled=money.canonical(report.z),
+                venue_time=at,
+                source=ReportSource.STREAM,
+            ),
+            execution=execution,
+            note=note,
+        )
+
+
+def _reply(frame: wire.ApiFrame) -> UserUpdate:
+    if frame.error is not None:
+        raise ProtocolViolation(
+            f"the private stream was refused: {frame.error.code} {frame.error.msg}"
+        )
+    return UserUpdate(note="subscribed" if frame.id == "subscribe" else "")

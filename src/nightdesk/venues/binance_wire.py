@@ -1,0 +1,210 @@
+"""Binance spot's JSON, as typed shapes: only the fields this desk reads; others are ignored.
+
+Sources: rest-api.md, user-data-stream.md, web-socket-streams.md, read 2026-11-21.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.model.order import VenueStatus
+
+STATUS = {
+    "NEW": VenueStatus.WORKING,
+    "PENDING_NEW": VenueStatus.WORKING,
+    "PARTIALLY_FILLED": VenueStatus.WORKING,
+    "PENDING_CANCEL": VenueStatus.WORKING,
+    "FILLED": VenueStatus.FILLED,
+    "CANCELED": VenueStatus.CANCELLED,
+    "EXPIRED": VenueStatus.EXPIRED,
+    "EXPIRED_IN_MATCH": VenueStatus.EXPIRED,
+    "REJECTED": VenueStatus.REJECTED,
+}
+
+
+def status_of(text: str) -> VenueStatus:
+    """A venue's status; one this table does not have keeps the order open until somebody asks again."""
+    return STATUS.get(text, VenueStatus.WORKING)
+
+
+class Error(msgspec.Struct):
+    """Any endpoint may answer with this."""
+
+    code: int
+    msg: str = ""
+
+
+class FillOfOrder(msgspec.Struct, rename="camel"):
+    """An element of `fills` in a FULL order answer."""
+
+    price: Decimal
+    qty: Decimal
+    commission: Decimal
+    commission_asset: str
+    trade_id: int
+
+
+class OrderAnswer(msgspec.Struct, rename="camel"):
+    """POST, DELETE and GET of an order, and each element of openOrders."""
+
+    symbol: str
+    order_id: int
+    client_order_id: str
+    status: str
+    executed_qty: Decimal
+    side: str
+    transact_time: int = 0
+    update_time: int = 0
+    time: int = 0
+    orig_client_order_id: str = ""
+    fills: list[FillOfOrder] = []
+
+
+class AccountTrade(msgspec.Struct, rename="camel"):
+    """An element of myTrades."""
+
+    symbol: str
+    id: int
+    order_id: int
+    price: Decimal
+    qty: Decimal
+    commission: Decimal
+    commission_asset: str
+    time: int
+    is_buyer: bool
+    is_maker: bool
+
+
+class Balance(msgspec.Struct):
+    """An asset in `account`."""
+
+    asset: str
+    free: Decimal
+    locked: Decimal
+
+
+class Account(msgspec.Struct, rename="camel"):
+    """GET account."""
+
+    balances: list[Balance]
+    can_trade: bool = True
+
+
+class ServerTime(msgspec.Struct, rename="camel"):
+    """GET time; milliseconds."""
+
+    server_time: int
+
+
+class Filter(msgspec.Struct, rename="camel"):
+    """One filter of a symbol; which fields it has depends on its type."""
+
+    filter_type: str
+    tick_size: Decimal | None = None
+    step_size: Decimal | None = None
+    min_qty: Decimal | None = None
+    max_qty: Decimal | None = None
+    min_notional: Decimal | None = None
+
+
+class Symbol(msgspec.Struct, rename="camel"):
+    """One symbol of exchangeInfo."""
+
+    symbol: str
+    status: str
+    base_asset: str
+    quote_asset: str
+    filters: list[Filter]
+
+
+class ExchangeInfo(msgspec.Struct):
+    """GET exchangeInfo."""
+
+    symbols: list[Symbol]
+
+
+class Price(msgspec.Struct, rename="camel"):
+    """GET ticker/bookTicker of one symbol."""
+
+    bid_price: Decimal
+    bid_qty: Decimal
+    ask_price: Decimal
+    ask_qty: Decimal
+
+
+class Envelope(msgspec.Struct):
+    """A frame of a combined stream, or the reply to a SUBSCRIBE (no stream then)."""
+
+    stream: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class BookTicker(msgspec.Struct):
+    """<symbol>@bookTicker: the frame carries no time."""
+
+    u: int
+    s: str
+    b: Decimal
+    B: Decimal
+    a: Decimal
+    A: Decimal
+
+
+class TradeFrame(msgspec.Struct):
+    """<symbol>@trade; `m`: the buyer was the maker."""
+
+    E: int
+    s: str
+    t: int
+    p: Decimal
+    q: Decimal
+    T: int
+    m: bool
+
+
+class DepthFrame(msgspec.Struct):
+    """<symbol>@depth@100ms."""
+
+    E: int
+    s: str
+    U: int
+    u: int
+    b: list[tuple[Decimal, Decimal]]
+    a: list[tuple[Decimal, Decimal]]
+
+
+class ApiFrame(msgspec.Struct, rename="camel"):
+    """Any frame of ws-api: a reply (`id`, `status`) or an event of a subscription."""
+
+    id: str | int | None = None
+    status: int = 0
+    error: Error | None = None
+    subscription_id: int | None = None
+    event: msgspec.Raw = msgspec.Raw(b"")
+
+
+class EventName(msgspec.Struct):
+    """What kind of user event this is."""
+
+    e: str
+
+
+class ExecutionReport(msgspec.Struct, rename={"last_qty": "l"}):
+    """executionReport. `c` is the id of the request that made it: on a cancel, the order's own id is `C`."""
+
+    s: str
+    c: str
+    C: str
+    S: str
+    x: str
+    X: str
+    i: int
+    last_qty: Decimal
+    z: Decimal
+    L: Decimal
+    n: Decimal
+    N: str | None
+    T: int
+    t: int
+    m: bool
+    r: str = ""

@@ -1,0 +1,34 @@
+"""HTTP as values: a request to write, and what really happened to it."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request; `target` is path and query, `body` may be empty."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A status line came back. `complete` is False when the body broke off; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    complete: bool = True
+
+
+class HttpFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """No status line came back. `written` is whether any byte of the request may have left this host."""
+
+    written: bool
+    timed_out: bool
+    cause: str
+
+
+HttpResult = HttpAnswer | HttpFailure

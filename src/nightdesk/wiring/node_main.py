@@ -1,0 +1,183 @@
+"""A node process: adapters put behind the ports, incarnations started until one ends for good."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+
+from nightdesk.adapters.control_socket import ControlServer
+from nightdesk.adapters.http import HttpPool
+from nightdesk.adapters.streams import PicowsStreams
+from nightdesk.adapters.system import StructLog, SystemClock, SystemEntropy, SystemProcesses
+from nightdesk.adapters.threaded_journal import ThreadedJournal
+from nightdesk.config.schema import Config
+from nightdesk.control.messages import ExitCode, encode
+from nightdesk.model.errors import (
+    AppendRefused,
+    AppendUnknown,
+    BadInput,
+    CorruptionError,
+    Fenced,
+    LeaseHeld,
+)
+from nightdesk.node.compose import codec_of, control_path, journal_path, plan_of
+from nightdesk.node.node import Node
+from nightdesk.node.plan import World
+
+AGAIN_S = 1.0
+SWITCH_INTERVAL_S = 0.0005  # the journal's thread must not wait 5 ms for the interpreter
+
+
+class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How this process was started."""
+
+    base: Path
+    seed: int = 1
+    json_logs: bool = False
+    log_level: str = "info"
+    with_parent: bool = False  # stop when standard input closes: the parent is gone
+    tell_result: bool = False  # print the last sample as the last line of standard output
+
+
+def run_node(config: Config, options: NodeOptions) -> int:
+    """Run until stopped; returns the exit code."""
+    assert __debug__, "a desk does not run under python -O: its assertions are part of it"
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.freeze()
+    log = StructLog(as_json=options.json_logs, level=options.log_level)
+    try:
+        return asyncio.run(_Process(config, options, log).run())
+    finally:
+        log.close()
+
+
+class _Process:
+    """What outlives an incarnation: the log, the stop signal."""
+
+    def __init__(self, config: Config, options: NodeOptions, log: StructLog) -> None:
+        self._config = config
+        self._options = options
+        self._log = log
+        self._node: Node | None = None
+        self._stopping = False
+
+    async def run(self) -> int:
+        """Incarnations, one after the other, until one ends for good."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        if self._options.with_parent:
+            os.set_blocking(0, False)
+            loop.add_reader(0, self._parent_spoke)
+        while True:
+            code = await self._incarnation()
+            if code is not None:
+                return code
+            await asyncio.sleep(AGAIN_S)
+
+    def _stop(self) -> None:
+        self._stopping = True
+        if self._node is not None:
+            self._node.stop()
+
+    def _parent_spoke(self) -> None:
+        if not os.read(0, 4096):
+            asyncio.get_running_loop().remove_reader(0)
+            self._stop()
+
+    async def _incarnation(self) -> int | None:
+        """One life; None when the next one should follow."""
+        try:
+            plan = plan_of(self._config, self._options.base)
+            codec = codec_of(self._config, self._options.base)
+            ((_, venue),) = self._config.venue.items()
+            journal = ThreadedJournal(str(journal_path(self._config, self._options.base)))
+            await journal.open()
+        except BadInput as error:
+            self._say("config.refused", error)
+            return ExitCode.CONFIG
+        clock = SystemClock()
+        http = HttpPool(venue.rest)
+        world = World(
+            clock=clock,
+            entropy=SystemEntropy(self._options.seed),
+            processes=SystemProcesses(),
+            log=self._log,
+            journal=journal,
+            http=http,
+            market=PicowsStreams(venue.stream, clock),
+            private=PicowsStreams(venue.private, clock),
+            codec=codec,
+            log_dropped=lambda: self._log.dropped,
+        )
+        self._node = Node(plan, world)
+        if self._stopping:
+            self._node.stop()
+        try:
+            await self._live(self._node)
+        except BaseExceptionGroup as group:
+            return self._ended(group)
+        except LeaseHeld as error:
+            self._say("lease.held", error)
+            return ExitCode.REFUSED
+        except (CorruptionError, Fenced, AppendRefused, AppendUnknown) as error:
+            return self._ended(BaseExceptionGroup("start", [error]))
+        finally:
+            http.close()
+            await journal.close()
+        return ExitCode.OK
+
+    async def _live(self, node: Node) -> None:
+        """The node and its control socket; the socket appears once the lease is ours."""
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(self._serve(node), name="control")
+            try:
+                await node.run()
+            finally:
+                serving.cancel()
+        if self._options.tell_result:
+            sys.stdout.buffer.write(encode(node.sampler.sample()))
+            sys.stdout.buffer.flush()
+
+    async def _serve(self, node: Node) -> None:
+        await node.ready.wait()
+        path = control_path(self._config, self._options.base)
+        await ControlServer(path, node.commands.answer, node.sampler.sample).serve()
+
+    def _ended(self, group: BaseExceptionGroup[BaseException]) -> int | None:
+        """What an incarnation's failures mean for the process."""
+        failures = list(_leaves(group))
+        for kind, event, code in _MEANINGS:
+            for failure in failures:
+                if isinstance(failure, kind):
+                    self._say(event, failure)
+                    return code
+        raise group
+
+    def _say(self, event: str, error: BaseException) -> None:
+        self._log.log("error", event, {"why": str(error)})
+
+
+_MEANINGS: tuple[tuple[type[BaseException], str, int | None], ...] = (
+    (CorruptionError, "journal.corrupt", ExitCode.FAILED),
+    (AppendUnknown, "journal.unsure", ExitCode.FAILED),
+    (Fenced, "journal.fenced", ExitCode.REFUSED),
+    (LeaseHeld, "lease.held", ExitCode.REFUSED),
+    (AppendRefused, "journal.refused", None),  # definitely not written: the next life folds what is
+)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    todo: list[BaseException] = [group]
+    while todo:
+        error = todo.pop()
+        if isinstance(error, BaseExceptionGroup):
+            todo.extend(error.exceptions)
+        else:
+            found.append(error)
+    return found

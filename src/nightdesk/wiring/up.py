@@ -1,0 +1,293 @@
+"""`nightdesk up`: the processes of one machine, started, watched, stopped in order.
+
+The parent holds no money and no state: it shows what the node publishes, restarts a node that died, and at the
+end has the node cancel what is open before anything else is stopped.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.request import Request as HttpRequest
+from urllib.request import urlopen
+
+import msgspec
+
+from nightdesk.adapters.control_socket import ControlClient, NoNode
+from nightdesk.adapters.journal_file import JournalFile
+from nightdesk.adapters.sqlite_journal import SqliteJournal
+from nightdesk.adapters.system import SystemProcesses
+from nightdesk.audit.venue_log import Entry, VenueLog
+from nightdesk.config.load import load
+from nightdesk.control.messages import ExitCode, Sample, sample_of
+from nightdesk.model.errors import LeaseHeld, OperatingError
+from nightdesk.node.compose import control_path
+from nightdesk.node.practice import (
+    accounts_text,
+    fresh_folder,
+    practice_text,
+    write_keys,
+    write_private,
+)
+from nightdesk.node.result import Result, result_of
+
+START_WITHIN_S = 30.0
+STOP_WITHIN_S = 25.0  # the node itself gives up after ten
+RESTART_FIRST_S, RESTART_MAX_S = 1.0, 30.0
+STEADY_S = 60.0
+LOG_PAGE = 5_000
+FINAL = frozenset({ExitCode.OK, ExitCode.CONFIG, ExitCode.REFUSED, ExitCode.USAGE})
+
+
+class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed."""
+
+    config: Path | None
+    replay: Sequence[str]
+    speed: str
+    seed: int
+    duration_s: float | None
+    folder: Path
+    json_logs: bool
+
+
+class ChildFailed(OperatingError):
+    """A process of ours could not be started; says what it printed."""
+
+
+class Up:
+    """The tree of one machine. `show` is called with each sample and a line of state."""
+
+    def __init__(
+        self,
+        options: UpOptions,
+        show: Callable[[Sample | None, str], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._options = options
+        self._show = show
+        self._say = say
+        self._lab: subprocess.Popen[bytes] | None = None
+        self._node: subprocess.Popen[bytes] | None = None
+        self._url = ""
+        self._stopping = False
+        self._config = options.config
+        self._started = 0.0
+
+    def run(self) -> tuple[int, Result | None]:
+        """Everything from start to stop; returns the exit code and, against a lab, the result."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupted)
+        try:
+            if self._options.config is None:
+                self._start_practice()
+            self._start_node()
+            code = self._watch()
+            if code is not None:
+                return code, None
+            sample = self._stop_node()
+            return ExitCode.OK, None if sample is None or not self._url else self._result(sample)
+        finally:
+            self._end(self._node)
+            self._end(self._lab)
+
+    def _interrupted(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+
+    def _start_practice(self) -> None:
+        folder = self._options.folder
+        _refuse_second(folder / "desk.journal")
+        fresh_folder(folder)
+        key, secret = write_keys(folder)
+        write_private(folder / "accounts.toml", accounts_text(key, secret))
+        command = [sys.executable, "-m", "nightdesk.lab", "--port", "0"]
+        command += ["--seed", str(self._options.seed), "--speed", self._options.speed]
+        command += ["--accounts", str(folder / "accounts.toml")]
+        for path in self._options.replay:
+            command += ["--replay", path]
+        self._lab = _spawn(command, folder / "lab.log")
+        self._url = _url_of(self._lab, folder / "lab.log")
+        listed = self._lab_get("/api/v3/exchangeInfo")["symbols"]
+        symbols = [symbol["symbol"] for symbol in listed]
+        self._config = folder / "desk.toml"
+        self._config.write_text(practice_text(self._url, symbols))
+
+    def _start_node(self) -> None:
+        assert self._config is not None, "a practice config was written, or one was given"
+        command = [
+            sys.executable,
+            "-m",
+            "nightdesk.cli.main",
+            "node",
+            "--config",
+            str(self._config),
+        ]
+        command += ["--seed", str(self._options.seed), "--with-parent", "--result"]
+        if self._options.json_logs:
+            command.append("--json-logs")
+        self._node = _spawn(command, self._options.folder / "node.log", stdin=subprocess.PIPE)
+        self._started = time.monotonic()  # noqa: TID251 the parent only waits; nothing is traded by it
+
+    def _watch(self) -> int | None:
+        """Show samples until it is time to stop; an exit code when the node ended for good."""
+        begun = self._started
+        restart_s = RESTART_FIRST_S
+        client: ControlClient | None = None
+        while not self._stopping:
+            assert self._node is not None, "the node was started"
+            code = self._node.poll()
+            if code is not None:
+                if code in FINAL:
+                    self._say(_tail(self._options.folder / "node.log"))
+                    return code
+                lived = time.monotonic() - self._started  # noqa: TID251 as above
+                restart_s = (
+                    RESTART_FIRST_S if lived > STEADY_S else min(restart_s * 2, RESTART_MAX_S)
+                )
+                self._say(f"the node ended with {code}; starting it again in {restart_s:.0f} s")
+                time.sleep(restart_s)
+                client = None
+                self._start_node()
+                continue
+            client = self._sample(client)
+            elapsed = time.monotonic() - begun  # noqa: TID251 as above
+            if self._options.duration_s is not None and elapsed >= self._options.duration_s:
+                return None
+            if (
+                self._url
+                and self._options.replay
+                and self._lab_get("/lab/status")["market"]["ended"]
+            ):
+                return None
+        return None
+
+    def _sample(self, client: ControlClient | None) -> ControlClient | None:
+        """One sample, or a short wait for the node to listen."""
+        try:
+            if client is None:
+                client = ControlClient(self._socket())
+                client.watch()
+            self._show(sample_of(client.next()), "")
+        except (NoNode, TimeoutError) as error:
+            self._show(None, str(error))
+            time.sleep(0.2)
+            return None
+        return client
+
+    def _socket(self) -> Path:
+        assert self._config is not None, "a practice config was written, or one was given"
+        return socket_of(self._config)
+
+    def _stop_node(self) -> Sample | None:
+        """Ask the node to cancel what is open, wait for it, and take its last sample."""
+        assert self._node is not None, "the node was started"
+        self._say("stopping: the desk cancels what is open at the venue")
+        self._node.send_signal(signal.SIGTERM)
+        try:
+            out, _ = self._node.communicate(timeout=STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self._say(f"the node did not stop within {STOP_WITHIN_S:.0f} s; ending it")
+            return None
+        lines = out.splitlines()
+        if not lines:
+            self._say(_tail(self._options.folder / "node.log"))
+            return None
+        sample = msgspec.json.decode(lines[-1], type=Sample)
+        open_now = sample.orders_live
+        self._say(
+            "stopped: nothing is open at the venue"
+            if not open_now
+            else f"stopped with {open_now} orders still open at the venue"
+        )
+        return sample
+
+    def _result(self, sample: Sample) -> Result:
+        entries: list[Entry] = []
+        after = 0
+        while page := self._lab_get(f"/lab/log?after={after}&limit={LOG_PAGE}")["entries"]:
+            entries += msgspec.convert(page, list[Entry], strict=False)
+            after = entries[-1].seq
+        account = self._lab_get("/lab/account?name=practice")["balances"]
+        held = {asset: Decimal(b["free"]) + Decimal(b["locked"]) for asset, b in account.items()}
+        journal = JournalFile(self._options.folder / "desk.journal")
+        try:
+            records = [(frame.at, record) for frame, record in journal.records()]
+        finally:
+            journal.close()
+        return result_of(
+            sample,
+            VenueLog(entries, "practice"),
+            held,
+            records,
+            speed=self._options.speed,
+            seed=self._options.seed,
+            feed={"market": self._lab_get("/lab/status")["market"]},
+        )
+
+    def _lab_get(self, path: str) -> Any:
+        with urlopen(HttpRequest(self._url + path), timeout=10.0) as answer:
+            return json.loads(answer.read())
+
+    def _end(self, child: subprocess.Popen[bytes] | None) -> None:
+        if child is None or child.poll() is not None:
+            return
+        child.terminate()
+        try:
+            child.wait(5.0)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def socket_of(config: Path) -> Path:
+    """The control socket of the desk that `config` describes."""
+    return control_path(load(config.read_text(), str(config)), config.parent)
+
+
+def _refuse_second(journal: Path) -> None:
+    """A second desk on the same journal would be fenced; refuse before anything is wiped."""
+    if not journal.exists():
+        return
+    file = SqliteJournal(str(journal), readonly=True)
+    try:
+        holder = file.lease().holder
+    finally:
+        file.close()
+    if holder is not None and not SystemProcesses().gone(holder):
+        raise LeaseHeld(
+            f"a practice desk already runs: {holder.name} (pid {holder.pid}); stop it first, "
+            "or give this one its own folder with --folder"
+        )
+
+
+def _spawn(
+    command: Sequence[str], log: Path, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
+    """A child in its own session: Ctrl-C reaches the parent only, which stops things in order."""
+    with log.open("ab") as errors:
+        return subprocess.Popen(
+            command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+        )
+
+
+def _url_of(lab: "subprocess.Popen[bytes]", log: Path) -> str:
+    """The address the lab printed when it was ready."""
+    assert lab.stdout is not None, "started with a pipe"
+    line = lab.stdout.readline()
+    if not line:
+        lab.wait()
+        raise ChildFailed(f"the lab did not start:\n{_tail(log)}")
+    return str(json.loads(line)["url"])
+
+
+def _tail(log: Path, lines: int = 12) -> str:
+    """The last lines a child wrote."""
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""
