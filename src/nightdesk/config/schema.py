@@ -1,4 +1,4 @@
-"""What `desk.toml` may say. Money is written as strings, so that no float ever touches it; units are in names."""
+"""What `desk.toml` may say. Money is written as strings, so that no float touches it; units are in names."""
 
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -22,12 +22,13 @@ class _Strict(BaseModel):
 
 
 class Desk(_Strict):
-    """[desk]"""
+    """[desk]; `order_ttl_ms` is how late an order may reach the venue at most."""
 
     name: Name
     journal: str
     control: str | None = None
     log: Literal["json", "console"] = "console"
+    order_ttl_ms: Annotated[int, Field(ge=100, le=60_000)] = 2_000
 
 
 class Account(_Strict):
@@ -45,12 +46,13 @@ class Account(_Strict):
 
 
 class Venue(_Strict):
-    """[venue.NAME]"""
+    """[venue.NAME]; `read_lag_ms` is how long an accepted order may be missing from the venue's answers."""
 
     kind: Literal["binance-spot"]
     rest: str = "https://api.binance.com"
     stream: str = "wss://stream.binance.com:9443"
     private: str = "wss://ws-api.binance.com:443"
+    read_lag_ms: Annotated[int, Field(ge=0, le=600_000)] = 5_000
     account: Account
 
     @field_validator("rest")

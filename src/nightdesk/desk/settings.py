@@ -8,7 +8,6 @@ import msgspec
 
 from nightdesk.model.ids import DESK_CODES, InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.time import SECOND_NS
 from nightdesk.risk.limits import Limits
 
 OPERATOR = StrategyId(
@@ -37,7 +36,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Mapping[str, Decimal]
     strategies: Mapping[StrategyId, StrategySettings]
     read_lag_ns: int
-    order_ttl_ns: int = 2 * SECOND_NS
+    order_ttl_ns: int
     slippage_bps: Decimal = Decimal(5)
 
     @property

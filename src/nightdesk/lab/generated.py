@@ -61,6 +61,7 @@ class _Feed:
         self.mid = price / float(self.rules.tick)
         self._recentre()
         self.told = {Side.BUY: dict(self.bids), Side.SELL: dict(self.asks)}
+        self.told_id = self.update_id
         return DepthSnapshot(
             at_ns=0,
             symbol=self.rules.symbol,

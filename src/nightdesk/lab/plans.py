@@ -14,6 +14,8 @@ from nightdesk.lab.settings import MS_NS
 _RETRY_AFTER_S_429 = 10
 _RETRY_AFTER_S_418 = 120
 _TRUNCATED_TO_BYTES = 20
+# What a client reads the beginning of when nothing was done that could be shown.
+STAND_IN = {"symbol": "BTCUSDT", "orderId": 28, "orderListId": -1, "clientOrderId": "6gCrw2kRUAF9"}
 
 
 class Mangle(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from nightdesk.lab.auth import rest_payload
 from nightdesk.lab.faults import How
 from nightdesk.lab.gate import Answer, Gate, Proof
 from nightdesk.lab.limits import Limits
-from nightdesk.lab.plans import Mangle
+from nightdesk.lab.plans import STAND_IN, Mangle
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS
 from nightdesk.lab.truth import Sender
@@ -81,7 +81,8 @@ class Rest:
         refusal = way.refusal or answer.refusal
         headers = dict(_JSON) | self._usage(ask, refusal, now_ns)
         if refusal is None:
-            status, body = 200, msgspec.json.encode(answer.result)
+            result = answer.result if way.executes else STAND_IN
+            status, body = 200, msgspec.json.encode(result)
         else:
             status, body = refusal.status, msgspec.json.encode(refusal.body())
             if refusal.retry_after_s is not None:

@@ -42,7 +42,7 @@ _PERIODS = {
 class _Command(msgspec.Struct):
     method: str | None = None
     params: list[object] | None = None
-    id: msgspec.Raw | None = None
+    id: msgspec.Raw = msgspec.Raw(b"null")
 
 
 @dataclass(slots=True)
@@ -169,7 +169,7 @@ class MarketStreams:
                 f"Invalid request: unknown variant `{command.method}`, "
                 f"expected one of {known} at line 1 column 1",
             )
-        request_id = "null" if command.id is None else bytes(command.id).decode()
+        request_id = bytes(command.id).decode()
         return self._obey(listener, command.method, command.params or [], request_id)
 
     def _obey(self, listener: Listener, method: str, params: list[object], request_id: str) -> str:

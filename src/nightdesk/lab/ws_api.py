@@ -15,7 +15,7 @@ from nightdesk.lab.faults import How
 from nightdesk.lab.gate import Answer, Gate, Proof
 from nightdesk.lab.limits import Limits
 from nightdesk.lab.params import flag
-from nightdesk.lab.plans import GOOD_DAY
+from nightdesk.lab.plans import GOOD_DAY, STAND_IN
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.session_api import WEIGHT, SessionApi
 from nightdesk.lab.sessions import Session, Sessions
@@ -129,7 +129,8 @@ class WsApi:
         refusal = way.refusal or answer.refusal
         orders = self._order_limits(ask, now_ns)
         cut = None if way is GOOD_DAY or way.mangle is None else way.mangle.cut
-        self._write(ask.caller, refusal, answer.result, orders, now_ns, cut)
+        result = answer.result if way.executes else STAND_IN
+        self._write(ask.caller, refusal, result, orders, now_ns, cut)
 
     def _order_limits(self, ask: Ask, now_ns: int) -> list[Json]:
         if not ask.route.orders or ask.account is None:

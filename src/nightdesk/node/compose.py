@@ -26,6 +26,8 @@ def plan_of(config: Config, base: Path) -> Plan:
         limits={InstrumentId(i.id): _limits(config, i) for i in config.instrument},
         baseline=config.baseline,
         strategies=tuple(_strategy(s, base) for s in config.strategy),
+        read_lag_ns=next(iter(config.venue.values())).read_lag_ms * MS_NS,
+        order_ttl_ns=config.desk.order_ttl_ms * MS_NS,
     )
 
 

@@ -127,7 +127,7 @@ class Node:
                 self._requester.offset_ns = offset
                 try:
                     rules = await self._link.rules(symbols)
-                    return self._plan.settled(rules, self._world.codec.read_lag_ns())
+                    return self._plan.settled(rules)
                 except VenueDown as error:
                     why = str(error)
             else:

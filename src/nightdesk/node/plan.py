@@ -33,8 +33,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     limits: Mapping[InstrumentId, Limits]
     baseline: Mapping[str, Decimal]
     strategies: tuple[StrategyPlan, ...]
+    read_lag_ns: int
+    order_ttl_ns: int
 
-    def settled(self, rules: Mapping[str, Instrument], read_lag_ns: int) -> DeskSettings:
+    def settled(self, rules: Mapping[str, Instrument]) -> DeskSettings:
         """The settings once the rules are known."""
         return DeskSettings(
             name=self.name,
@@ -45,7 +47,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
                 s.name: StrategySettings(name=s.name, instruments=s.instruments)
                 for s in self.strategies
             },
-            read_lag_ns=read_lag_ns,
+            read_lag_ns=self.read_lag_ns,
+            order_ttl_ns=self.order_ttl_ns,
         )
 
 

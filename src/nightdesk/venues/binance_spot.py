@@ -36,9 +36,6 @@ from nightdesk.venues.protocol import Found, NoAnswer, NotFound
 
 RECV_WINDOW_MS_MAX = 60_000
 READ_WINDOW_MS = 5_000
-READ_LAG_NS = (
-    5 * SECOND_NS
-)  # orders were seen to appear in queries "with a delay"; see the fault catalogue
 
 _TYPE = {
     OrderType.LIMIT: "LIMIT&timeInForce=GTC",
@@ -54,7 +51,12 @@ T = TypeVar("T")
 class BinanceSpot(BinanceStreams):
     """The codec of one account. Holds no state but keys and names."""
 
-    def __init__(self, venue: VenueId, signer: Signer, symbols: Mapping[str, InstrumentId]) -> None:
+    def __init__(
+        self,
+        venue: VenueId,
+        signer: Signer,
+        symbols: Mapping[str, InstrumentId],
+    ) -> None:
         super().__init__(signer, symbols)
         self.venue = venue
         self._key = (("X-MBX-APIKEY", signer.key),)
@@ -212,10 +214,6 @@ class BinanceSpot(BinanceStreams):
             update_id=0,
             received=received,
         )
-
-    def read_lag_ns(self) -> int:
-        """How long an accepted order may be missing from queries."""
-        return READ_LAG_NS
 
     def _of(self, intent: Intent) -> str:
         return f"symbol={instrument_key(intent.instrument)}&origClientOrderId={intent.client_id}"
