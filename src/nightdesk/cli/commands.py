@@ -40,7 +40,14 @@ def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: b
         return reply.code
     if verb == "orders":
         orders = msgspec.convert(reply.data, list[OrderRow])
-        rows = [{**msgspec.structs.asdict(o), "age": duration(o.age_ns)} for o in orders]
+        rows = [
+            {
+                **msgspec.structs.asdict(o),
+                "instrument": o.instrument.partition(":")[2],
+                "age": duration(o.age_ns),
+            }
+            for o in orders
+        ]
         columns: tuple[str, ...] = (
             "id",
             "strategy",

@@ -15,7 +15,8 @@ from nightdesk.control.messages import InstrumentRow, Sample
 
 _MODE_STYLE = {"NORMAL": "green", "CAUTIOUS": "yellow"}
 _LEVEL_STYLE = {"info": "dim", "warning": "yellow", "error": "bold red"}
-BAR = 12
+BAR = 10
+_SHOWN = Decimal("0.00001")
 
 
 class Screen:
@@ -23,7 +24,6 @@ class Screen:
 
     def __init__(self) -> None:
         self._live = Live(Text("starting…"), console=OUT, refresh_per_second=4, screen=False)
-        self._frames = 0
 
     def __enter__(self) -> "Screen":
         self._live.__enter__()
@@ -65,6 +65,11 @@ def _head(sample: Sample) -> RenderableType:
     return Group(*rows)
 
 
+def _plain(price: Decimal | None) -> Decimal | None:
+    """Without the zeros a venue pads its prices with."""
+    return None if price is None else Decimal(f"{price.normalize():f}")
+
+
 def _bar(used: Decimal, maximum: Decimal) -> str:
     filled = min(BAR, round(BAR * used / maximum)) if maximum else 0
     return "█" * filled + "░" * (BAR - filled)
@@ -73,13 +78,13 @@ def _bar(used: Decimal, maximum: Decimal) -> str:
 def _markets(sample: Sample) -> RenderableType:
     def row(market: InstrumentRow) -> dict[str, object]:
         return {
-            "instrument": market.instrument,
+            "instrument": market.instrument.partition(":")[2],
             "mode": market.mode,
-            "bid": market.bid,
-            "ask": market.ask,
+            "bid": _plain(market.bid),
+            "ask": _plain(market.ask),
             "feed_age": duration(market.feed_age_ns),
-            "position": market.position,
-            "worst_case": market.worst,
+            "position": market.position.quantize(_SHOWN),
+            "worst_case": market.worst.quantize(_SHOWN),
             "limit": market.position_max,
             "used": _bar(market.worst, market.position_max),
         }
@@ -102,8 +107,8 @@ def _positions(sample: Sample) -> RenderableType:
     rows = [
         {
             "strategy": p.strategy,
-            "instrument": p.instrument,
-            "position": p.qty,
+            "instrument": p.instrument.partition(":")[2],
+            "position": p.qty.quantize(_SHOWN),
             "target": p.target,
             "average": None if p.average_price is None else round(p.average_price, 2),
             "realised": round(p.realised, 2),
@@ -129,8 +134,8 @@ def _positions(sample: Sample) -> RenderableType:
 
 def _pairs(title: str, pairs: Sequence[tuple[str, object]]) -> Table:
     made = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None)
-    made.add_column()
-    made.add_column(justify="right")
+    made.add_column(no_wrap=True)
+    made.add_column(justify="right", no_wrap=True)
     for name, value in pairs:
         made.add_row(name.replace("_", " "), cell(value))
     return made
@@ -154,8 +159,11 @@ def _money(sample: Sample) -> Table:
         ("volume", round(sample.volume, 2)),
         ("fills", sample.fills),
     ]
-    rows += [(row.limit, f"{row.worst:,f} / {row.maximum:,f}") for row in sample.limits]
-    return _pairs("profit, and the worst ever against limits", rows)
+    rows += [
+        (row.limit.rpartition(":")[2], f"{row.worst:,.4f} of {row.maximum:,f}")
+        for row in sample.limits
+    ]
+    return _pairs("money, worst of limits", rows)
 
 
 def _machine(sample: Sample) -> Table:

@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+
+_PROSE = frozenset({"what", "value", "suspended"})  # columns that may run over several lines
 
 OUT = Console()
 ERR = Console(stderr=True)
@@ -26,11 +29,18 @@ def say(text: str) -> None:
 
 def table(title: str, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Table:
     """Rows under named columns; numbers to the right."""
-    made = Table(title=title, title_justify="left", title_style="bold", pad_edge=False)
+    made = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
     rows = list(rows)
     for column in columns:
         number = any(isinstance(row.get(column), (int, float, Decimal)) for row in rows)
-        made.add_column(column.replace("_", " "), justify="right" if number else "left")
+        made.add_column(
+            column.replace("_", " "),
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=column not in _PROSE,
+        )
     for row in rows:
         made.add_row(*(cell(row.get(column)) for column in columns))
     return made

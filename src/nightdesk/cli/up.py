@@ -60,7 +60,10 @@ def run_up(
             if screen is not None:
                 screen.show(sample, state)
 
-        code, result = Up(options, show, say).run()
+        said: list[str] = []
+        code, result = Up(options, show, say if screen is None else said.append).run()
+    for line in said:
+        say(line)
     return _end(code, result, as_json=as_json)
 
 

@@ -52,7 +52,8 @@ def sure(work: Work, strategy: StrategyId, instrument: InstrumentId) -> bool:
         return False
     for client_id in work.state.settling:
         order = work.state.orders.get(client_id)
-        if order is not None and order.intent.instrument == instrument:
+        owner = None if order is None else (order.intent.strategy, order.intent.instrument)
+        if owner == (strategy, instrument):
             return False
     return not any(
         order.intent.strategy == strategy

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.desk.settings import DeskSettings, StrategySettings
+from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
 from nightdesk.ports.clock import Clock, Entropy
@@ -37,7 +38,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     order_ttl_ns: int
 
     def settled(self, rules: Mapping[str, Instrument]) -> DeskSettings:
-        """The settings once the rules are known."""
+        """The settings once the rules are known; raises `BadInput` where positions could not be told apart."""
+        bases: dict[str, str] = {}
+        for instrument in rules.values():
+            other = bases.setdefault(instrument.base, instrument.symbol)
+            if other != instrument.symbol:
+                raise BadInput(
+                    f"{instrument.symbol} and {other} both hold {instrument.base}: one account cannot tell "
+                    "their positions apart; trade one of them, or use two accounts"
+                )
         return DeskSettings(
             name=self.name,
             limits=self.limits,

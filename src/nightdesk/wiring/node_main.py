@@ -167,6 +167,7 @@ _MEANINGS: tuple[tuple[type[BaseException], str, int | None], ...] = (
     (AppendUnknown, "journal.unsure", ExitCode.FAILED),
     (Fenced, "journal.fenced", ExitCode.REFUSED),
     (LeaseHeld, "lease.held", ExitCode.REFUSED),
+    (BadInput, "config.refused", ExitCode.CONFIG),
     (AppendRefused, "journal.refused", None),  # definitely not written: the next life folds what is
 )
 
