@@ -102,7 +102,7 @@ def test_a_hole_says_how_to_go_on():
 def test_a_hole_with_two_bad_frames_before_the_good_one_names_the_first():
     stored = rows(5)
     stored[1], stored[2] = torn(stored[1]), torn(stored[2], 10)
-    with pytest.raises(CorruptionError, match="slot 2: .*slot 4 after it is whole"):
+    with pytest.raises(CorruptionError, match=r"slot 2: .*slot 4 after it is whole"):
         read(stored)
 
 

@@ -1,5 +1,7 @@
 """One frame on disk: what was written is read, and nothing else is believed."""
 
+from hashlib import blake2b
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,13 @@ SLOTS = st.integers(0, 2**63 - 1)
 TIMES = st.integers(-(2**62), 2**62)
 DIGESTS = st.binary(min_size=DIGEST_SIZE, max_size=DIGEST_SIZE)
 FRAMES = st.fixed_dictionaries(
-    {"seq": SLOTS, "epoch": SLOTS, "at": TIMES, "previous": DIGESTS, "body": st.binary(max_size=300)}
+    {
+        "seq": SLOTS,
+        "epoch": SLOTS,
+        "at": TIMES,
+        "previous": DIGESTS,
+        "body": st.binary(max_size=300),
+    }
 )
 
 
@@ -104,4 +112,4 @@ def test_the_layout_is_the_formats_and_never_changes_under_one_version():
         "000102030405060708090a0b0c0d0e0f"
         "7879"
     )
-    assert digest_of(data).hex() == "4d3b9ee5cb88a0c7a6b9a5e4e1b1c1d0" or len(digest_of(data)) == 16
+    assert digest_of(data) == blake2b(data[:-DIGEST_SIZE], digest_size=16).digest()

@@ -18,7 +18,12 @@ def sealed(**changed):
 def test_a_sealed_snapshot_on_its_own_frame_has_no_fault(seq, epoch, body):
     snapshot = seal(seq=seq, epoch=epoch, chain=CHAIN, body=body)
     assert fault_of(snapshot, CHAIN) is None
-    assert (snapshot.seq, snapshot.epoch, snapshot.chain, snapshot.body) == (seq, epoch, CHAIN, body)
+    assert (snapshot.seq, snapshot.epoch, snapshot.chain, snapshot.body) == (
+        seq,
+        epoch,
+        CHAIN,
+        body,
+    )
 
 
 @pytest.mark.parametrize(

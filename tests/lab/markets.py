@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
 
+import msgspec
+
 from nightdesk.lab.market import (
     BookTicker,
     DepthSnapshot,
@@ -68,6 +70,13 @@ def trade(
         quantity=D(quantity),
         buyer_is_maker=buyer_is_maker,
     )
+
+
+def stamped(event: MarketEvent, at_ns: int) -> MarketEvent:
+    """The same event, happening at `at_ns`."""
+    stamps = ("at_ns", "event_ns", "trade_ns")
+    fields = {name: at_ns for name in stamps if name in event.__struct_fields__}
+    return msgspec.structs.replace(event, **fields)
 
 
 BIDS = (("99.00", "1"), ("98.00", "2"), ("97.00", "3"))
@@ -135,10 +144,7 @@ class ScriptedMarket:
         size = "1" if self._update_id % 4 else "1.5"
         events: list[MarketEvent] = []
         while self.put_events:
-            event = self.put_events.popleft()
-            fields = {f: getattr(event, f) for f in event.__struct_fields__}
-            stamps = {f: at_ns for f in ("at_ns", "event_ns", "trade_ns") if f in fields}
-            events.append(type(event)(**(fields | stamps)))
+            events.append(stamped(self.put_events.popleft(), at_ns))
         best_bid, best_ask = ("99.00", size), ("101.00", "1")
         events += [
             quote(self._update_id - 1, best_bid, best_ask, at_ns=at_ns),

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from lab.markets import ScriptedMarket
 from lab.running import KEY, SECRET, running_lab, stranger
 
@@ -73,9 +74,7 @@ async def live(url: str, market: ScriptedMarket) -> None:
         subscribed = await api.user_data_stream_subscribe_signature()
         subscribed.stream.on("message", heard)
         await rest_life(spot.rest_api, market, heard)
-        over_ws = await api.order_place(
-            symbol="BTCUSDT", side="SELL", type="MARKET", quantity=0.5
-        )
+        over_ws = await api.order_place(symbol="BTCUSDT", side="SELL", type="MARKET", quantity=0.5)
         assert over_ws.data().result.status == "FILLED"
     finally:
         await api.close_connection(close_session=True)

@@ -3,7 +3,9 @@
 import asyncio
 from typing import Any
 
+import aiohttp
 import pytest
+
 from lab.markets import ScriptedMarket
 from lab.running import KEY, SECRET, running_lab, stranger
 
@@ -30,6 +32,15 @@ async def next_order(exchange: Any, *, filled: float | None = None, status: str 
                 return order
 
 
+async def subscribed(url: str) -> None:
+    """Until the lab says that somebody listens; ccxt itself gives no sign of it."""
+    async with aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"{url}/lab/status") as reply:
+                if (await reply.json())["counters"]["account_subscriptions"]:
+                    return
+
+
 async def live(url: str, market: ScriptedMarket) -> None:
     exchange = client(url)
     try:
@@ -39,7 +50,7 @@ async def live(url: str, market: ScriptedMarket) -> None:
         assert (await exchange.fetch_balance())["USDT"]["free"] == 100_000.0
         async with asyncio.TaskGroup() as group:
             told = group.create_task(next_order(exchange))
-            await asyncio.sleep(0.2)  # ccxt offers no sign that its subscription stands
+            await subscribed(url)
             order = await exchange.create_order(
                 "BTC/USDT", "limit", "buy", 2, 100, {"newClientOrderId": "mine-1"}
             )

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from lab.markets import ScriptedMarket
 from lab.running import KEY, SECRET, running_lab, stranger
 

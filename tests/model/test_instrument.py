@@ -1,11 +1,9 @@
 """The venue's grid: which filter an order would break, and rounding by who benefits."""
 
-from decimal import Decimal
-
 import pytest
-from builders import D, an_instrument, decimals
 from hypothesis import given
 
+from builders import D, an_instrument, decimals
 from nightdesk.model.instrument import instrument_id
 
 
@@ -43,7 +41,9 @@ def test_fault_of_names_the_filter_that_breaks(qty, price, fault):
 def test_fault_of_tells_value_and_limit(qty, price, values):
     found = an_instrument(lot=D("0.00001"), qty_min=D("0.00001")).fault_of(D(qty), D(price))
     for value in values:
-        assert D(value) in [D(word) for word in found.replace(",", " ").split() if word[0].isdigit()]
+        assert D(value) in [
+            D(word) for word in found.replace(",", " ").split() if word[0].isdigit()
+        ]
 
 
 def test_the_least_quantity_may_be_above_the_lot():
@@ -72,12 +72,10 @@ def test_an_instruments_id_is_venue_and_symbol():
     assert instrument_id("binance", "BTCUSDT") == "binance:BTCUSDT"
 
 
-@pytest.mark.parametrize(
-    ("qty", "price"), [("1E+30", "100"), ("1", "1E+30"), ("1." + "0" * 27 + "1", "100.01")]
+@pytest.mark.xfail(
+    strict=True,
+    reason="instrument.py:46,50: is_multiple raises InvalidOperation before the range is looked at",
 )
+@pytest.mark.parametrize(("qty", "price"), [("1E+30", "100"), ("1E+24", "100"), ("1", "1E+30")])
 def test_an_absurd_order_is_a_fault_and_never_an_exception(qty, price):
-    try:
-        found = an_instrument().fault_of(Decimal(qty), Decimal(price))
-    except ArithmeticError as error:
-        pytest.xfail(f"instrument.py:46,50: is_multiple raises before the range is looked at: {error!r}")
-    assert found
+    assert an_instrument().fault_of(D(qty), D(price))

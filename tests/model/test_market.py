@@ -1,6 +1,7 @@
 """What a quote says of itself."""
 
 import pytest
+
 from builders import D, a_quote
 
 

@@ -4,13 +4,15 @@ from decimal import Decimal, FloatOperation, Inexact, InvalidOperation, localcon
 from fractions import Fraction
 
 import pytest
-from builders import D, decimals
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from builders import D, decimals
 from nightdesk.model import money
 
-AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12)
+AMOUNTS = st.decimals(
+    allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12
+)
 STEPS = st.one_of(
     st.integers(-8, 3).map(lambda e: D(1).scaleb(e)),
     st.sampled_from([D("0.25"), D("0.00005"), D("3"), D("0.07"), D("2.5")]),
@@ -80,7 +82,11 @@ def test_floor_and_ceil_keep_the_order(left, right, step):
     assert money.ceil_to(low, step) <= money.ceil_to(high, step)
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False, places=12, min_value=-(10**15), max_value=10**15))
+@given(
+    st.decimals(
+        allow_nan=False, allow_infinity=False, places=12, min_value=-(10**15), max_value=10**15
+    )
+)
 def test_canonical_keeps_the_value_and_is_idempotent(value):
     once = money.canonical(value)
     assert once == value
@@ -123,6 +129,13 @@ def test_plain_reads_back_and_holds_no_exponent(value):
     assert set(text) <= set("-.0123456789")
 
 
+@pytest.mark.parametrize(
+    ("value", "spelled"), [("1E+1", "10"), ("1000", "1000"), ("-2E+3", "-2000"), ("10.0", "10")]
+)
+def test_canonical_of_a_whole_number_has_no_exponent(value, spelled):
+    assert str(money.canonical(D(value))) == spelled
+
+
 def test_canonical_raises_past_34_digits():
     with pytest.raises(Inexact):
         money.canonical(D("1." + "1" * 34))
@@ -143,7 +156,8 @@ def test_distance_in_basis_points_is_of_the_reference_and_never_negative(price, 
 
 
 @pytest.mark.parametrize(
-    ("price", "bps", "moved"), [("100", "100", "101"), ("100", "-100", "99"), ("61837.64", "0", "61837.64")]
+    ("price", "bps", "moved"),
+    [("100", "100", "101"), ("100", "-100", "99"), ("61837.64", "0", "61837.64")],
 )
 def test_a_price_is_shifted_by_basis_points(price, bps, moved):
     assert money.shifted_bps(D(price), D(bps)) == D(moved)

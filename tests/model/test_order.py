@@ -1,8 +1,8 @@
 """Orders as messages: signs, and the numbers an intent can have."""
 
 import pytest
-from builders import D, an_intent
 
+from builders import D, an_intent
 from nightdesk.model.order import Side
 
 

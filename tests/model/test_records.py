@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from builders import D, a_report, an_execution, an_id, an_instrument, an_intent
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import D, a_report, an_execution, an_id, an_instrument, an_intent
 from nightdesk.model import money, records
 from nightdesk.model.records import Reconciled, decode_record, encode_record
 
@@ -123,7 +123,9 @@ def test_an_unknown_kind_is_refused():
 @given(st.dictionaries(TEXTS, AMOUNTS, min_size=1, max_size=5), st.integers(0, 6))
 def test_amounts_spelled_differently_have_equal_bytes_once_canonical(balances, zeros):
     padded = {
-        name: money.canonical(D(format(value, "f") + ("." + "0" * zeros if value == int(value) else "")))
+        name: money.canonical(
+            D(format(value, "f") + ("." + "0" * zeros if value == int(value) else ""))
+        )
         for name, value in balances.items()
     }
     first = Reconciled(balances=balances, unexplained={}, surplus={})
@@ -133,7 +135,8 @@ def test_amounts_spelled_differently_have_equal_bytes_once_canonical(balances, z
 
 
 @pytest.mark.xfail(
-    strict=True, reason="records.py:134: the encoder keeps a dict's order; use order='deterministic'"
+    strict=True,
+    reason="records.py:134: the encoder keeps a dict's order; use order='deterministic'",
 )
 def test_equal_records_have_equal_bytes_in_whatever_order_their_dicts_were_filled():
     first = Reconciled(balances={"BTC": D(1), "USDT": D(2)}, unexplained={}, surplus={})

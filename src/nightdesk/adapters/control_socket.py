@@ -43,18 +43,23 @@ class ControlServer:
     async def serve(self) -> None:
         """Listen until cancelled. The lease is held here, so a socket file left behind is a dead node's."""
         self._path.unlink(missing_ok=True)
-        old = os.umask(0o177)
-        try:
-            server = await asyncio.start_unix_server(
-                self._client, path=str(self._path), limit=LINE_MAX
-            )
-        finally:
-            os.umask(old)
-        try:
-            async with server:
-                await server.serve_forever()
-        finally:
-            self._path.unlink(missing_ok=True)
+        async with asyncio.TaskGroup() as clients:
+
+            def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                clients.create_task(self._client(reader, writer), name="control-client")
+
+            old = os.umask(0o177)
+            try:
+                server = await asyncio.start_unix_server(
+                    connected, path=str(self._path), limit=LINE_MAX
+                )
+            finally:
+                os.umask(old)
+            try:
+                async with server:
+                    await server.serve_forever()
+            finally:
+                self._path.unlink(missing_ok=True)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

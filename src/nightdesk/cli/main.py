@@ -67,11 +67,17 @@ def node(
     result: bool = False,
     json_logs: bool = False,
     log_level: str = "info",
+    lab: str = "",
+    folder: Path | None = None,
 ) -> None:
     """One desk node in this process, as `up` and service managers start it."""
-    from nightdesk.cli.up import load_config
+    from nightdesk.cli.places import load_config
+    from nightdesk.node.practice import against_lab
     from nightdesk.wiring.node_main import NodeOptions, run_node
 
+    loaded = load_config(config)
+    if lab and folder is not None:
+        loaded = against_lab(loaded, lab, folder.resolve())
     options = NodeOptions(
         base=config.resolve().parent,
         seed=seed,
@@ -80,7 +86,7 @@ def node(
         with_parent=with_parent,
         tell_result=result,
     )
-    raise typer.Exit(run_node(load_config(config), options))
+    raise typer.Exit(run_node(loaded, options))
 
 
 @app.command()

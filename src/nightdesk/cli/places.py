@@ -7,6 +7,7 @@ from nightdesk.config.load import load
 from nightdesk.config.schema import Config
 from nightdesk.model.errors import BadInput
 from nightdesk.node.compose import control_path, journal_path
+from nightdesk.node.practice import CONFIG_FILE, JOURNAL, SOCKET
 
 
 def practice_folder(folder: Path | None) -> Path:
@@ -30,7 +31,7 @@ def config_file(config: Path | None, folder: Path | None) -> Path:
     """The config that a command is about; the practice desk wrote its own."""
     if config is not None:
         return config.resolve()
-    found = practice_folder(folder) / "desk.toml"
+    found = practice_folder(folder) / CONFIG_FILE
     if not found.exists():
         raise BadInput(f"no practice desk has run in {found.parent}; start one with: nightdesk up")
     return found
@@ -38,11 +39,15 @@ def config_file(config: Path | None, folder: Path | None) -> Path:
 
 def socket_file(config: Path | None, folder: Path | None) -> Path:
     """Its control socket."""
+    if config is None:
+        return practice_folder(folder) / SOCKET
     path = config_file(config, folder)
     return control_path(load_config(path), path.parent)
 
 
 def journal_file(config: Path | None, folder: Path | None) -> Path:
     """Its journal."""
+    if config is None:
+        return practice_folder(folder) / JOURNAL
     path = config_file(config, folder)
     return journal_path(load_config(path), path.parent)

@@ -12,8 +12,6 @@ from nightdesk.node.result import Result
 
 SPEEDS = ("1", "10", "max")
 
-__all__ = ["load_config", "run_up"]
-
 
 def run_up(
     *,

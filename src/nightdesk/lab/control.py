@@ -13,6 +13,7 @@ import msgspec
 from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.faults import Fault, FaultBoard, FaultRefused, read_spec
 from nightdesk.lab.market import Market
+from nightdesk.lab.params import whole_or_none
 from nightdesk.lab.truth import Truth
 from nightdesk.lab.views import Json
 from nightdesk.lab.wire import Out, Respond, RestCall
@@ -111,10 +112,11 @@ class Control:
             gone = list(self.faults.faults)
             self.faults.faults.clear()
             return {"deleted": gone}
-        if not fault_id.isdigit() or int(fault_id) not in self.faults.faults:
+        number = whole_or_none(fault_id)
+        if number is None or number not in self.faults.faults:
             raise _Wrong(404, f"no fault {fault_id}")
-        del self.faults.faults[int(fault_id)]
-        return {"deleted": [int(fault_id)]}
+        del self.faults.faults[number]
+        return {"deleted": [number]}
 
     def _start(self, now_ns: int) -> object:
         self.start_market(now_ns)
@@ -122,10 +124,12 @@ class Control:
 
 
 def _number(asked: dict[str, str], name: str, default: int) -> int:
-    text = asked.get(name, str(default))
-    if not text.isdigit():
-        raise _Wrong(400, f"{name} is a whole number, not {text!r}")
-    return int(text)
+    if name not in asked:
+        return default
+    number = whole_or_none(asked[name])
+    if number is None:
+        raise _Wrong(400, f"{name} is a whole number, not {asked[name]!r}")
+    return number
 
 
 def _shown(fault: Fault, now_ns: int) -> Json:

@@ -18,8 +18,9 @@ from nightdesk.lab.market import DepthSnapshot, Market, MarketEvent, Trade
 from nightdesk.lab.orders import ZERO, OrderRecord
 from nightdesk.lab.private import Private
 from nightdesk.lab.public import Public
+from nightdesk.lab.refusals import Refused
 from nightdesk.lab.rest import Rest
-from nightdesk.lab.session_api import SessionApi
+from nightdesk.lab.session_api import WEIGHT, SessionApi
 from nightdesk.lab.sessions import Sessions
 from nightdesk.lab.settings import MS_NS, LabSettings
 from nightdesk.lab.streams import TICK_NS, MarketStreams
@@ -181,6 +182,11 @@ class Lab:
             self._shut(opened.conn, now_ns, _POLICY_CLOSE, "Too many connections")
             return
         if opened.path.partition("?")[0] == _WS_API_PATH:
+            try:
+                self._limits.spend(opened.source, WEIGHT, now_ns)
+            except Refused as e:
+                self._shut(opened.conn, now_ns, _POLICY_CLOSE, e.msg)
+                return
             self._sessions.open(opened.conn, opened.path, opened.source, now_ns)
             self._drop_if(Which.USER, opened.conn, now_ns)
             return
@@ -347,6 +353,9 @@ class Lab:
                 "log_entries": self.truth.last_seq,
                 "market_sockets": len(self._streams.listeners),
                 "api_sockets": len(self._sessions.by_conn),
+                "account_subscriptions": sum(
+                    len(s.subscriptions) for s in self._sessions.by_conn.values()
+                ),
             },
             "faults_active": sum(f.active(now_ns) for f in self.faults.faults.values()),
         }

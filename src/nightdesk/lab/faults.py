@@ -11,9 +11,8 @@ from random import Random
 
 import msgspec
 
-from nightdesk.lab.settings import MS_NS
+from nightdesk.lab.settings import MS_NS, READ_LAG_NS_MAX
 from nightdesk.lab.truth import Kind, Truth
-from nightdesk.lab.wallet import READ_LAG_NS_MAX
 
 _FAULTS_MAX = 1000  # a drill needs a handful; more is a runaway script
 
@@ -234,6 +233,19 @@ class Target:
     path: str = ""
     ws: str | None = None
 
+    @property
+    def what(self) -> str:
+        """What this is, as people say it."""
+        return f"{self.method} {self.path}" if self.path else "execution report"
+
+    @property
+    def client_order_id(self) -> str | None:
+        """The client order id this is about."""
+        for name in ("newClientOrderId", "origClientOrderId", "clientOrderId"):
+            if name in self.params:
+                return str(self.params[name])
+        return None
+
     def matches(self, match: Match) -> bool:
         """Whether `match` means this."""
         if match.method is not None and match.method != self.method:
@@ -296,14 +308,21 @@ class FaultBoard:
                 continue
             if fault.spec.probability < 1 and self._draws.random() >= fault.spec.probability:
                 continue
-            self.fire(fault, now_ns)
+            self.fire(fault, now_ns, target)
             return fault
         return None
 
-    def fire(self, fault: Fault, now_ns: int) -> None:
-        """Record that a fault strikes."""
+    def fire(self, fault: Fault, now_ns: int, target: Target | None = None) -> None:
+        """Record that a fault strikes, and what it strikes."""
         fault.fired += 1
-        self.truth.add(Kind.FAULT_FIRED, now_ns, fault=fault.id, what=str(fault.spec.kind))
+        self.truth.add(
+            Kind.FAULT_FIRED,
+            now_ns,
+            fault=fault.id,
+            what=str(fault.spec.kind),
+            reason=None if target is None else target.what,
+            client_order_id=None if target is None else target.client_order_id,
+        )
 
     def standing(self, kind: FaultKind, now_ns: int) -> list[Fault]:
         """Active faults of a kind that lasts instead of striking."""

@@ -19,7 +19,7 @@ from nightdesk.lab.params import amount_or_none, check_names
 from nightdesk.lab.plans import GOOD_DAY, Plan, maintenance, plan
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS, AccountSettings, LabSettings
-from nightdesk.lab.truth import Kind, Truth
+from nightdesk.lab.truth import Kind, Origin, Truth
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,12 +128,23 @@ class Gate:
         try:
             if asked.window is not None and asked.route.stage is Stage.ENGINE:
                 self._check_still_wanted(asked)
+            self.truth.origin = self._origin(ask)
             result = asked.route.run(asked)
         except Refused as e:
             self._refuse(asked, e, way, at_ns)
         else:
             self._finish(asked, Answer(result=result, plan=way), at_ns)
+        finally:
+            self.truth.origin = None
         self.flush(at_ns)
+
+    def _origin(self, ask: Ask) -> Origin:
+        return Origin(
+            arrived_ns=ask.now_ns,
+            timestamp=ask.params.get("timestamp"),
+            recv_window=ask.params.get("recvWindow"),
+            sender=ask.sender,
+        )
 
     def _check_still_wanted(self, ask: Ask) -> None:
         assert ask.window is not None

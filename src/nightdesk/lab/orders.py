@@ -16,6 +16,8 @@ _UNIT = Decimal("0.00000001")
 
 
 class Side(StrEnum):
+    """Which way an order trades."""
+
     BUY = "BUY"
     SELL = "SELL"
 
@@ -26,18 +28,24 @@ class Side(StrEnum):
 
 
 class OrderType(StrEnum):
+    """The order types this venue offers."""
+
     LIMIT = "LIMIT"
     MARKET = "MARKET"
     LIMIT_MAKER = "LIMIT_MAKER"
 
 
 class TimeInForce(StrEnum):
+    """How long an order stays."""
+
     GTC = "GTC"
     IOC = "IOC"
     FOK = "FOK"
 
 
 class Status(StrEnum):
+    """Where an order stands."""
+
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
@@ -52,6 +60,8 @@ class Status(StrEnum):
 
 
 class StpMode(StrEnum):
+    """What happens instead of a trade of an account with itself."""
+
     NONE = "NONE"
     EXPIRE_TAKER = "EXPIRE_TAKER"
     EXPIRE_MAKER = "EXPIRE_MAKER"
@@ -59,12 +69,16 @@ class StpMode(StrEnum):
 
 
 class RespType(StrEnum):
+    """How much a reply to a new order tells."""
+
     ACK = "ACK"
     RESULT = "RESULT"
     FULL = "FULL"
 
 
 class ExpiryReason(StrEnum):
+    """Why an order's own rules ended it."""
+
     IOC = "UNFILLED_IOC_QUANTITY_EXPIRED"
     FOK = "UNFILLED_FOK_ORDER_EXPIRED"
     LIQUIDITY = "INSUFFICIENT_LIQUIDITY"

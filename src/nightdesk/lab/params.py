@@ -171,3 +171,8 @@ def choice(params: Mapping[str, str], name: str, kind: type[_E], wrong: Refused)
 def amount_or_none(value: str | None) -> Decimal | None:
     """An amount if it is one; for records, which take requests as they come."""
     return Decimal(value) if value is not None and _DECIMAL_RE.match(value) else None
+
+
+def whole_or_none(value: str | None) -> int | None:
+    """A whole number if it is one; for what is looked at before it is checked."""
+    return int(value) if value is not None and _LONG_RE.match(value) else None

@@ -14,6 +14,7 @@ from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.frames import partial_depth
 from nightdesk.lab.market import Trade
 from nightdesk.lab.orders import OrderType, StpMode, text8
+from nightdesk.lab.params import whole_or_none
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS, SymbolSettings
 from nightdesk.lab.tape import MINUTE_NS, Candle, Tape, merged
@@ -57,7 +58,7 @@ def limit_shape(kind: str, interval: str, number: int, limit: int) -> Json:
 
 
 def _depth_weight(sent: Mapping[str, str]) -> int:
-    count = int(sent["limit"]) if sent.get("limit", "").isdigit() else 100
+    count = whole_or_none(sent.get("limit")) or 100
     return next(w for most, w in ((100, 5), (500, 25), (1000, 50), (10**20, 250)) if count <= most)
 
 

@@ -84,9 +84,11 @@ class Rest:
             result = answer.result if way.executes else STAND_IN
             status, body = 200, msgspec.json.encode(result)
         else:
-            status, body = refusal.status, msgspec.json.encode(refusal.body())
+            shown = refusal.body()
             if refusal.retry_after_s is not None:
                 headers["Retry-After"] = str(refusal.retry_after_s)
+                shown.pop("data", None)  # the header says it; only the WebSocket API has data
+            status, body = refusal.status, msgspec.json.encode(shown)
         if way.mangle is not None:
             self._mangled(call, now_ns, headers, body, way.mangle)
         else:

@@ -10,6 +10,8 @@ import msgspec
 
 MS_NS = 1_000_000
 SECOND_NS = 1_000_000_000
+# A read may lag this far behind; older history is of no use to anyone.
+READ_LAG_NS_MAX = 120 * SECOND_NS
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +75,8 @@ class LabSettings(msgspec.Struct, frozen=True, kw_only=True):
     ignored_429_max: int = 10
 
     def __post_init__(self) -> None:
+        if not 0 <= self.read_lag_ns <= READ_LAG_NS_MAX:
+            raise ValueError(f"read_lag_ns is 0 to {READ_LAG_NS_MAX}, not {self.read_lag_ns}")
         for what, names in (
             ("account name", [a.name for a in self.accounts]),
             ("API key", [a.api_key for a in self.accounts]),

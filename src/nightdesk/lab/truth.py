@@ -60,22 +60,40 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     maker: bool | None = None
     timestamp: str | None = None
     recv_window: str | None = None
+    arrived_ns: int | None = None
     sender: Sender | None = None
     code: int | None = None
     reason: str | None = None
     fault: int | None = None
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """The request that the engine is working on."""
+
+    arrived_ns: int
+    timestamp: str | None
+    recv_window: str | None
+    sender: Sender
+
+
+# What a request itself brings about; its fills may also concern others.
+_WITH_ORIGIN = (Kind.ACCEPT, Kind.CANCEL)
+
+
 @dataclass(slots=True)
 class Truth:
     """The log. `seq` starts at 1 and has no gaps."""
 
+    # Set while a request is worked on, so that what it brings about can name it.
+    origin: Origin | None = None
     entries: list[Entry] = field(default_factory=list)
     last_seq: int = 0
 
     def add(self, kind: Kind, at_ns: int, **fields: object) -> None:
         """Append a fact."""
         self.last_seq += 1
+        if self.origin is not None and kind in _WITH_ORIGIN:
+            fields |= msgspec.structs.asdict(self.origin)
         entry = Entry(seq=self.last_seq, at_ns=at_ns, kind=kind, **fields)  # type: ignore[arg-type]  # one entry type, fields by kind
         self.entries.append(entry)
         if len(self.entries) > ENTRIES_MAX:

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from nightdesk.lab.orders import ZERO
-
-# A read may lag this far behind; older history is of no use to anyone.
-READ_LAG_NS_MAX = 120_000_000_000
+from nightdesk.lab.settings import READ_LAG_NS_MAX
 
 
 @dataclass(slots=True)

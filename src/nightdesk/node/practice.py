@@ -10,6 +10,8 @@ from nightdesk.config.schema import Config
 
 BALANCES = {"BTC": "1", "ETH": "10", "USDT": "100000"}
 
+JOURNAL, SOCKET, CONFIG_FILE = "desk.journal", "desk.sock", "desk.toml"
+
 _CONFIG = Template("""\
 # The practice desk: a lab exchange on this machine, two example strategies, tight limits.
 [desk]
@@ -76,6 +78,22 @@ def practice_config(rest_url: str, symbols: Sequence[str]) -> Config:
     return load(practice_text(rest_url, symbols), "the practice config")
 
 
+def against_lab(config: Config, rest_url: str, folder: Path) -> Config:
+    """`config` with its venue replaced by a lab and its files by those in `folder`: for recorded data."""
+    ((name, venue),) = config.venue.items()
+    stream = rest_url.replace("http", "ws", 1)
+    account = venue.account.model_copy(
+        update={"key": f"file:{folder / 'key'}", "secret": f"file:{folder / 'secret'}"}
+    )
+    lab = venue.model_copy(
+        update={"rest": rest_url, "stream": stream, "private": stream, "account": account}
+    )
+    desk = config.desk.model_copy(
+        update={"journal": str(folder / JOURNAL), "control": str(folder / SOCKET)}
+    )
+    return config.model_copy(update={"venue": {name: lab}, "desk": desk})
+
+
 def write_keys(folder: Path) -> tuple[str, str]:
     """A key and a secret that only this lab knows, drawn anew."""
     key, secret = secrets.token_hex(32), secrets.token_hex(32)
@@ -101,5 +119,6 @@ def write_private(path: Path, text: str) -> None:
 def fresh_folder(folder: Path) -> None:
     """An empty folder for one practice run: the lab forgets everything, so must the desk."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("desk.journal", "desk.journal-wal", "desk.journal-shm", "desk.journal.ballast"):
-        (folder / name).unlink(missing_ok=True)
+    for suffix in ("", "-wal", "-shm", ".ballast"):
+        (folder / f"{JOURNAL}{suffix}").unlink(missing_ok=True)
+    (folder / CONFIG_FILE).unlink(missing_ok=True)

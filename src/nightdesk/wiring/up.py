@@ -28,6 +28,9 @@ from nightdesk.control.messages import ExitCode, Sample, sample_of
 from nightdesk.model.errors import LeaseHeld, OperatingError
 from nightdesk.node.compose import control_path
 from nightdesk.node.practice import (
+    CONFIG_FILE,
+    JOURNAL,
+    SOCKET,
     accounts_text,
     fresh_folder,
     practice_text,
@@ -84,8 +87,8 @@ class Up:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._interrupted)
         try:
-            if self._options.config is None:
-                self._start_practice()
+            if self._options.config is None or self._options.replay:
+                self._start_lab()
             self._start_node()
             code = self._watch()
             if code is not None:
@@ -99,9 +102,9 @@ class Up:
     def _interrupted(self, _number: int, _frame: object) -> None:
         self._stopping = True
 
-    def _start_practice(self) -> None:
+    def _start_lab(self) -> None:
         folder = self._options.folder
-        _refuse_second(folder / "desk.journal")
+        _refuse_second(folder / JOURNAL)
         fresh_folder(folder)
         key, secret = write_keys(folder)
         write_private(folder / "accounts.toml", accounts_text(key, secret))
@@ -112,10 +115,11 @@ class Up:
             command += ["--replay", path]
         self._lab = _spawn(command, folder / "lab.log")
         self._url = _url_of(self._lab, folder / "lab.log")
-        listed = self._lab_get("/api/v3/exchangeInfo")["symbols"]
-        symbols = [symbol["symbol"] for symbol in listed]
-        self._config = folder / "desk.toml"
-        self._config.write_text(practice_text(self._url, symbols))
+        if self._config is None:
+            listed = self._lab_get("/api/v3/exchangeInfo")["symbols"]
+            symbols = [symbol["symbol"] for symbol in listed]
+            self._config = folder / CONFIG_FILE
+            self._config.write_text(practice_text(self._url, symbols))
 
     def _start_node(self) -> None:
         assert self._config is not None, "a practice config was written, or one was given"
@@ -128,6 +132,8 @@ class Up:
             str(self._config),
         ]
         command += ["--seed", str(self._options.seed), "--with-parent", "--result"]
+        if self._url:
+            command += ["--lab", self._url, "--folder", str(self._options.folder)]
         if self._options.json_logs:
             command.append("--json-logs")
         self._node = _spawn(command, self._options.folder / "node.log", stdin=subprocess.PIPE)
@@ -180,6 +186,8 @@ class Up:
         return client
 
     def _socket(self) -> Path:
+        if self._url:
+            return self._options.folder / SOCKET
         assert self._config is not None, "a practice config was written, or one was given"
         return socket_of(self._config)
 
@@ -214,7 +222,7 @@ class Up:
             after = entries[-1].seq
         account = self._lab_get("/lab/account?name=practice")["balances"]
         held = {asset: Decimal(b["free"]) + Decimal(b["locked"]) for asset, b in account.items()}
-        journal = JournalFile(self._options.folder / "desk.journal")
+        journal = JournalFile(self._options.folder / JOURNAL)
         try:
             records = [(frame.at, record) for frame, record in journal.records()]
         finally:

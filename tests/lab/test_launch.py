@@ -1,0 +1,95 @@
+"""Starting a lab from options: accounts files, recordings, and all problems at once."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from lab.test_core import PEM
+from lab.test_replay import LINES
+from nightdesk.lab.generated import GeneratedMarket
+from nightdesk.lab.launch import PRACTICE_ACCOUNT, LaunchOptions, LaunchRefused, prepare
+from nightdesk.lab.replay import ReplayMarket
+
+ACCOUNTS = f'''
+[[account]]
+name = "desk"
+api_key = "k1"
+secret = "s1"
+[account.balances]
+BTC = "1"
+USDT = "100000.5"
+
+[[account]]
+name = "ed"
+api_key = "k2"
+ed25519_public_key = """{PEM}"""
+'''
+
+
+def problems(**options: object) -> list[str]:
+    with pytest.raises(LaunchRefused) as caught:
+        prepare(LaunchOptions(**options))  # type: ignore[arg-type]
+    return caught.value.problems
+
+
+def test_without_options_it_is_a_generated_market_and_one_practice_account() -> None:
+    settings, market = prepare(LaunchOptions())
+    assert isinstance(market, GeneratedMarket)
+    assert settings.accounts == (PRACTICE_ACCOUNT,)
+    assert [s.symbol for s in settings.symbols] == ["BTCUSDT", "ETHUSDT"]
+    assert not settings.start_on_subscriber
+
+
+def test_accounts_come_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.toml"
+    path.write_text(ACCOUNTS)
+    settings, _ = prepare(LaunchOptions(accounts_file=str(path)))
+    desk, ed = settings.accounts
+    assert desk.balances == {"BTC": Decimal(1), "USDT": Decimal("100000.5")}
+    assert ed.ed25519_public_key == PEM
+
+
+def test_a_recording_brings_its_symbols_and_waits_for_an_audience(tmp_path: Path) -> None:
+    path = tmp_path / "capture.txt"
+    path.write_bytes(b"".join(LINES))
+    settings, market = prepare(LaunchOptions(replay=[str(path)], speed=5))
+    assert isinstance(market, ReplayMarket)
+    assert [s.symbol for s in settings.symbols] == ["BTCUSDT"]
+    assert settings.start_on_subscriber
+
+
+def test_every_problem_is_told_at_once_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.toml"
+    path.write_text(
+        '[[account]]\nname = "a"\napi_key = "k"\nsecret = "s"\n'
+        '[[account]]\nname = "a"\napi_key = "k2"\nsecret = "s"\n'
+        '[[account]]\nname = "c"\napi_key = "k"\nsecret = "s"\n'
+        '[[account]]\nname = "d"\napi_key = "k3"\n'
+        '[[account]]\nname = "e"\napi_key = "k4"\nsecret = "s"\nsecrett = "x"\n'
+        '[[account]]\nname = "f"\napi_key = "k5"\ned25519_public_key = "PEM"\n'
+        '[[account]]\nname = "g"\napi_key = "k6"\nsecret = "s"\nbalances = {BTC = "-1"}\n'
+    )
+    found = problems(accounts_file=str(path), replay=["/nowhere"], speed=0.0, maker_fee=Decimal(2))
+    assert [p.removeprefix(str(path)) for p in found] == [
+        ": [[account]] 2: the name 'a' is taken by an earlier account",
+        ": [[account]] 3: its api_key is that of account 'a'",
+        ": [[account]] 4: account 'd' needs either `secret` or `ed25519_public_key`, not both",
+        ": [[account]] 5: Object contains unknown field `secrett`",
+        found[4].removeprefix(str(path)),
+        ": [[account]] 7: account 'g' cannot hold -1 BTC",
+        "speed: above 0, not 0.0",
+        "replay /nowhere: No such file or directory",
+        "maker fee: a rate from 0 to below 1, not 2",
+    ]
+    assert "[[account]] 6: account 'f': not a PEM public key" in found[4]
+
+
+def test_unreadable_files_are_told_by_name(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[[account")
+    assert problems(accounts_file=str(broken))[0].startswith(f"{broken}: ")
+    assert problems(accounts_file="/nowhere.toml") == ["/nowhere.toml: No such file or directory"]
+    empty = tmp_path / "empty.txt"
+    empty.write_text("")
+    assert problems(replay=[str(empty)]) == [f"replay: no readable frame in {empty}"]
