@@ -67,6 +67,7 @@ def an_instrument(**changed: object) -> Instrument:
         lot=D("0.00001"),
         qty_min=D("0.00001"),
         qty_max=D(100),
+        price_max=D(1_000_000),
         notional_min=D(5),
     )
     return msgspec.structs.replace(made, **changed)

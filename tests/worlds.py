@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from builders import BTCUSDT, NOW, STRATEGY, D, an_instrument
 
+from builders import BTCUSDT, NOW, STRATEGY, D, an_instrument
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.audit.check import Finding, JournalView, check
 from nightdesk.audit.venue_log import Entry, VenueLog
@@ -64,6 +64,7 @@ from nightdesk.node.node import Node
 from nightdesk.node.plan import World
 from nightdesk.node.practice import BALANCES, practice_text
 from nightdesk.orders.book import Order
+from nightdesk.portfolio.position import Position
 from nightdesk.risk.limits import Limits
 from nightdesk.simulation.loop import run
 from nightdesk.simulation.world import (
@@ -192,9 +193,7 @@ class Bench:
             EpochOpened(
                 epoch=Epoch(epoch), nonce=epoch * 7, holder="me", version="0", config_hash="x"
             ),
-            Configured(
-                hash="x", instruments=list(self.settings.instruments.values()), body="{}"
-            ),
+            Configured(hash="x", instruments=list(self.settings.instruments.values()), body="{}"),
         ]
         self.opening = self._kept(self.desk.open(opening, self.moment()))
 
@@ -384,7 +383,9 @@ class Bench:
         assert found is not None, "the desk forgot it"
         return found
 
-    def restart(self, settings: DeskSettings | None = None, *, after_ns: int = SECOND_NS) -> "Bench":
+    def restart(
+        self, settings: DeskSettings | None = None, *, after_ns: int = SECOND_NS
+    ) -> "Bench":
         """The next life of the same journal: only the records survive."""
         wall = Wall(self.wall + after_ns)
         epoch = self.state.epoch + 1
@@ -401,6 +402,13 @@ def fold(history: Sequence[tuple[Wall, Record]], now: Wall) -> DeskState:
     for index, (at, record) in enumerate(history, 1):
         state.apply(decode_record(encode_record(record)), Seq(index), at)
     state.settle(now)
+    return state
+
+
+def without_views(state: DeskState) -> DeskState:
+    """Positions made by being looked at are no facts."""
+    for key in [k for k, p in state.positions.items() if p == Position()]:
+        del state.positions[key]
     return state
 
 
@@ -702,8 +710,19 @@ def leaves(error: BaseException | None) -> list[BaseException]:
 
 
 def live(main: Callable[[], Awaitable[T]]) -> T:
-    """Run in virtual time."""
-    return run(main)
+    """Run in virtual time; whatever a failed test left running is cancelled, so that its own error is seen."""
+
+    async def whole() -> T:
+        try:
+            return await main()
+        finally:
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:
+                task.cancel()
+            if left:
+                await asyncio.wait(left)
+
+    return run(whole)
 
 
 def journaled_orders(path: Path) -> set[ClientOrderId]:

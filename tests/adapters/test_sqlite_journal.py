@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import apsw
 import pytest
-from worlds import frames, whole_chain
 
 from nightdesk.adapters import sqlite_journal
 from nightdesk.adapters.journal_file import JournalFile
@@ -30,6 +29,7 @@ from nightdesk.model.time import SECOND_NS
 from nightdesk.ports.journal import Holder
 from nightdesk.simulation.loop import run
 from nightdesk.simulation.world import InlineJournal
+from worlds import frames, whole_chain
 
 T = TypeVar("T")
 ME = Holder(name="me", machine="m", boot="b", pid=11, started=1)
@@ -439,7 +439,9 @@ def test_a_reader_sees_what_is_committed_while_its_writer_goes_on(tmp_path: Path
 # --- races -----------------------------------------------------------------------------------------------------
 
 
-def _write_much(path: str, epoch: int, start: "multiprocessing.synchronize.Event", out: Any) -> None:
+def _write_much(
+    path: str, epoch: int, start: "multiprocessing.synchronize.Event", out: Any
+) -> None:
     """Append one frame at a time behind the true head until refused; how many got in."""
     journal = SqliteJournal(path)
     start.wait()

@@ -181,11 +181,13 @@ class Rig:
         raise RuntimeError(f"the node does not come to trade within {START_WITHIN_S} s:\n{log}")
 
     def kill_at_random(self) -> None:
-        self.until_trading()
+        if not self.until_trading():
+            self._killed()
         time.sleep(self.rng.uniform(0.02, 1.5))
         assert self.node is not None
         self.node.kill()
         self.node.wait()
+        self._killed()
 
     def kill_at(self, point: str) -> bool:
         """Whether the chosen point was met."""
@@ -196,7 +198,15 @@ class Rig:
             self.node.kill()
             self.node.wait()
             return False
-        return self.node.returncode == -9
+        self._killed()
+        return True
+
+    def _killed(self) -> None:
+        """A node may only end by our SIGKILL; any other end is a defect that the proof must not hide."""
+        assert self.node is not None
+        if self.node.returncode != -9:
+            log = (self.folder / "node.log").read_text()[-3000:]
+            raise RuntimeError(f"the node ended by itself with {self.node.returncode}:\n{log}")
 
     def in_flight(self) -> int:
         """Orders whose send or cancel had been written down, and of whose end the journal knows nothing."""

@@ -1,9 +1,8 @@
 """Unknown orders: never resent, asked for ever slower, resolved only by what the venue says."""
 
 import pytest
-from builders import BTCUSDT, D
-from worlds import READ_LAG_NS, TTL_NS, Bench, cancels, causes, effects, sent, some_settings
 
+from builders import BTCUSDT, D
 from nightdesk.desk.events import (
     AskAccount,
     AskOrder,
@@ -19,6 +18,7 @@ from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import SECOND_NS
 from nightdesk.orders.lifecycle import State
 from nightdesk.strategy.messages import Place
+from worlds import READ_LAG_NS, TTL_NS, Bench, cancels, causes, effects, sent, some_settings
 
 GRACE_S = (TTL_NS + READ_LAG_NS) / SECOND_NS
 

@@ -1,7 +1,9 @@
 """The venue at its doors: requests in, documented answers out, time and limits."""
 
 import json
+from decimal import Decimal as D
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 
 from lab.driver import LIMIT, MS, ORDER, SECOND, Answer, Driver, ed25519_signer, hmac_signer
 from lab.markets import ScriptedMarket, trade
-from lab.running import BALANCES
-from nightdesk.lab.settings import AccountSettings
+from lab.running import ACCOUNT, BALANCES
+from nightdesk.lab.generated import GeneratedMarket
+from nightdesk.lab.settings import AccountSettings, default_symbol
 
 PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PEM = (
@@ -193,7 +196,7 @@ def test_the_window_is_checked_again_just_before_matching() -> None:
     )
     assert [str(e.kind) for e in d.lab.log[1:]] == ["arrival", "refusal"]
     counts = d.call("GET", "/api/v3/rateLimit/order").json
-    assert [c["count"] for c in counts] == [0, 0]
+    assert [c["count"] for c in counts] == [1, 1]
 
 
 def test_an_order_is_answered_after_the_engine_took_its_time() -> None:
@@ -357,6 +360,27 @@ def test_shutting_down_tells_every_socket_and_closes_it() -> None:
     assert d.heard(combined)[0]["stream"] == "!serverShutdown"
     assert d.heard(api)[0]["event"]["e"] == "serverShutdown"
     assert [d.closed(conn) for conn in (raw, combined, api)] == [1001] * 3
+
+
+def test_ten_minutes_of_practice_on_a_generated_market_conserve_money() -> None:
+    symbols = (default_symbol("BTCUSDT"),)
+    account = msgspec.structs.replace(ACCOUNT, balances={"BTC": D(2), "USDT": D(200_000)})
+    d = Driver(GeneratedMarket(symbols, 7), accounts=(account,), symbols=symbols)
+    d.fault("fill_after_cancel_ack", ms=700, probability=0.3)
+    for number in range(120):
+        best = d.public("/api/v3/ticker/bookTicker", "symbol=BTCUSDT").json
+        side, price = ("BUY", best["bidPrice"]) if number % 2 else ("SELL", best["askPrice"])
+        d.place(price=price, quantity="0.01", side=side, newClientOrderId=f"c{number}")
+        d.pass_time(5 * SECOND)
+        d.call("DELETE", ORDER, {"symbol": "BTCUSDT", "origClientOrderId": f"c{number}"})
+    d.pass_time(SECOND)
+    exchange = d.lab.exchange
+    purses = exchange.accounts["desk"].wallet.purses
+    assert len(exchange.accounts["desk"].fills) > 50
+    for asset, start in account.balances.items():
+        gone = exchange.settlement.market_gain[asset] + exchange.settlement.fees[asset]
+        assert purses[asset].free + gone == start
+        assert purses[asset].locked == 0
 
 
 words = st.text(alphabet="BTCUSDT0123456789.-e\u00b2 %&=", max_size=12)

@@ -88,9 +88,6 @@ def test_an_order_that_changes_its_side_leaves_nothing_behind():
     assert (exposure.selling, exposure.selling_value) == (1, 90)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="exposure.py:56: `leg.qty * sign` rounds in whatever context the thread has"
-)
 def test_the_sums_do_not_depend_on_the_threads_decimal_context():
     exposure = Exposure()
     with localcontext() as context:

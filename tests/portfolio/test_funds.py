@@ -72,13 +72,9 @@ def test_an_asset_nobody_has_is_not_available():
     assert Funds().available("BTC") == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="funds.py:45,46: `*` and unary minus round in whatever context the thread has",
-)
 def test_balances_do_not_depend_on_the_threads_decimal_context():
     funds = Funds()
     with localcontext() as context:
         context.prec = 6
         funds.trade(an_execution(qty=D("1.23456789"), price=D("61837.63")), "BTC", "USDT")
-    assert funds.balances == {"BTC": D("1.23456789"), "USDT": D("-76342.7523692907")}
+    assert funds.balances == {"BTC": D("1.23456789"), "USDT": D("-76342.7523917007")}

@@ -190,10 +190,6 @@ def test_quantity_without_its_trade_is_unpriced_and_earns_nothing_yet():
     assert (position.qty, position.unpriced) == (-1, -2)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="position.py:46,50,87: `*` and unary minus round in whatever context the thread has",
-)
 def test_a_fold_does_not_depend_on_the_threads_decimal_context():
     def folded():
         position = Position()

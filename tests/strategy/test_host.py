@@ -396,10 +396,6 @@ def _wish(call):
     return on_quote(lambda self, ctx: call(ctx))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="host.py:72,82: wishes are not validated; NaN and floats reach the desk's core and kill it",
-)
 @pytest.mark.parametrize(
     "call",
     [
@@ -417,10 +413,6 @@ def test_a_wish_that_is_no_wish_is_the_strategys_crash_and_not_the_desks(call):
     assert a_host(_wish(call)).handle(QUOTED).crash
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="host.py:216: the deepest frame is named, which is host.py itself, not the user's",
-)
 def test_a_crash_inside_the_context_names_the_users_line():
     crash = (
         a_host(_wish(lambda ctx: ctx.place("binance:NO", Side.BUY, D(1), D(1))))
@@ -430,9 +422,6 @@ def test_a_crash_inside_the_context_names_the_users_line():
     assert __file__ in crash
 
 
-@pytest.mark.xfail(
-    strict=True, reason="host.py:123: sys.exit() in a handler is no Exception and stops the node"
-)
 def test_a_strategy_cannot_exit_the_desk():
     def leave(self, ctx):
         raise SystemExit
@@ -443,7 +432,6 @@ def test_a_strategy_cannot_exit_the_desk():
         pytest.fail("SystemExit left the host")
 
 
-@pytest.mark.xfail(strict=True, reason="host.py:219: an error whose text raises escapes the host")
 def test_an_error_that_cannot_be_printed_is_contained_too():
     class Mute(Exception):
         def __str__(self):
@@ -458,10 +446,6 @@ def test_an_error_that_cannot_be_printed_is_contained_too():
         pytest.fail("the error's own error left the host")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="host.py:219: the text is not cut; past a frame's megabyte the journal refuses it",
-)
 def test_a_crash_is_short_enough_for_a_table():
     def raising(self, ctx):
         raise ValueError("x" * 2_000_000)
@@ -469,10 +453,6 @@ def test_a_crash_is_short_enough_for_a_table():
     assert len(a_host(on_quote(raising)).handle(QUOTED).crash) < 2_000
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="host.py:131: a state over a frame's megabyte is proposed; encode_frame then raises in the node",
-)
 def test_a_state_larger_than_a_frame_is_the_strategys_crash():
     class State(msgspec.Struct):
         body: bytes = b""
@@ -483,9 +463,6 @@ def test_a_state_larger_than_a_frame_is_the_strategys_crash():
     assert a_host(on_quote(grow, State=State)).handle(QUOTED).crash
 
 
-@pytest.mark.xfail(
-    strict=True, reason="host.py:193: State() without defaults raises TypeError, not BadInput"
-)
 def test_a_state_without_defaults_is_refused_with_the_way_out():
     class Bare(Strategy):
         class State(msgspec.Struct):

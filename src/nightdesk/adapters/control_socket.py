@@ -56,9 +56,9 @@ class ControlServer:
             finally:
                 os.umask(old)
             try:
-                async with server:
-                    await server.serve_forever()
+                await asyncio.Event().wait()  # until cancelled; the clients end with the group
             finally:
+                server.close()
                 self._path.unlink(missing_ok=True)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -19,6 +19,8 @@ from nightdesk.strategy.api import Draw
 LOG_QUEUE_MAX = (
     10_000  # lines a blocked terminal may fall behind; then info and below are dropped, counted
 )
+_SECRET = frozenset({"secret", "api_key", "apiKey", "signature", "private_key", "key"})
+_HIDDEN = "(not logged)"
 
 
 class SystemClock:
@@ -95,7 +97,10 @@ class StructLog:
         """One line; a full queue drops it unless it is a warning or worse."""
         if self._levels[level] < self._least:
             return
-        line: object = {**fields, "event": event}
+        line: object = {
+            **{name: _HIDDEN if name in _SECRET else value for name, value in fields.items()},
+            "event": event,
+        }
         for processor in self._processors:
             line = processor(None, level, line)  # type: ignore[arg-type]  # structlog's protocol
         try:

@@ -65,12 +65,12 @@ def run_up(
     return _end(code, result, as_json=as_json)
 
 
-def _end(code: int, result: Result | None, *, as_json: bool) -> int:
-    if result is None:
-        return code
-    if as_json:
+def _end(code: int, result: Result | Sample | None, *, as_json: bool) -> int:
+    if as_json and result is not None:
         print_json(result)
-    else:
+    if not isinstance(result, Result):
+        return code
+    if not as_json:
         _table(result)
     return code if result.clean else ExitCode.FAILED
 

@@ -156,16 +156,23 @@ def worst(work: Work, instrument: InstrumentId) -> Decimal:
     """The largest distance from flat that open orders may still bring."""
     exposure = work.state.exposure(instrument)
     net = net_position(work, instrument)
-    return max(abs(exposure.worst_long(net)), abs(exposure.worst_short(net)))
+    return max(
+        money.magnitude(exposure.worst_long(net)), money.magnitude(exposure.worst_short(net))
+    )
 
 
-def gross(work: Work, without: InstrumentId | None = None) -> Decimal:
-    """The worst case of the other instruments in quote, at their last ask."""
+def gross(work: Work, without: InstrumentId | None = None) -> Decimal | None:
+    """The worst case of the (other) instruments in quote, at their last ask; None when it cannot be valued."""
     value = ZERO
     for instrument in work.settings.instruments:
+        if instrument == without:
+            continue
+        exposed = worst(work, instrument)
         quote = work.views.quotes.get(instrument)
-        if instrument != without and quote is not None:
-            value = money.add(value, money.notional(quote.ask, worst(work, instrument)))
+        if quote is not None:
+            value = money.add(value, money.notional(quote.ask, exposed))
+        elif exposed != 0:
+            return None
     return value
 
 
@@ -230,4 +237,4 @@ def _note_worst(work: Work, instrument: InstrumentId) -> None:
     here = worst(work, instrument)
     everywhere = gross(work)
     seen[instrument] = max(seen.get(instrument, ZERO), here)
-    seen["gross"] = max(seen.get("gross", ZERO), everywhere)
+    seen["gross"] = max(seen.get("gross", ZERO), everywhere or ZERO)

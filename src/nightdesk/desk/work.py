@@ -5,7 +5,7 @@ from nightdesk.desk.events import Decision, Note, Tell
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
-from nightdesk.model.ids import InstrumentId, Seq, StrategyId
+from nightdesk.model.ids import InstrumentId, Seq, StrategyId, correlation_id, decode_order_id
 from nightdesk.model.market import Quote
 from nightdesk.model.records import ModeSet, Record
 from nightdesk.model.time import Moment, Wall
@@ -17,7 +17,7 @@ from nightdesk.strategy.messages import TargetSuspended
 class Work:
     """One decision being made: the state, the views, the time, and what has been decided so far."""
 
-    __slots__ = ("decision", "moment", "settings", "state", "views")
+    __slots__ = ("_first", "decision", "moment", "settings", "state", "views")
 
     def __init__(
         self, state: DeskState, views: Views, settings: DeskSettings, moment: Moment
@@ -27,6 +27,7 @@ class Work:
         self.state = state
         self.views = views
         self.decision = Decision()
+        self._first = self.next_seq()
 
     @property
     def now(self) -> Wall:
@@ -54,8 +55,14 @@ class Work:
         self.note(level, "mode.set", scope=scope, cause=cause, mode=mode.name, by=by, why=why)
 
     def note(self, level: str, event: str, **fields: object) -> None:
-        """Say it in the log."""
-        named = {name: str(value) for name, value in fields.items()}
+        """Say it in the log, under the decision's correlation id; a fact about an order, under the order's."""
+        key = decode_order_id(str(fields.get("id", "")))
+        cid = (
+            correlation_id(self.state.epoch, self._first)
+            if key is None
+            else correlation_id(key.epoch, key.seq)
+        )
+        named = {"cid": cid, **{name: str(value) for name, value in fields.items()}}
         self.decision.at_once.append(Note(level=level, event=event, fields=named))
 
     def quote(self, instrument: InstrumentId) -> tuple[Quote, int] | None:

@@ -52,30 +52,27 @@ class Chain:
         """The frames that may be believed, in order; raises `CorruptionError` at a hole."""
         for row in rows:
             try:
-                frame = self._follow(row)
+                frame = decode_frame(row.data)
             except CorruptionError as error:
                 if self.torn is None:
                     self.torn = TornTail(first=row.seq, why=str(error))
                 continue
-            if self.torn is not None:
-                raise CorruptionError(
-                    f"slot {self.torn.first}: {self.torn.why}, and slot {row.seq} after it is whole. {REBUILD}"
-                )
+            self._follow(row, frame)
             self.head = Head(seq=frame.seq, digest=frame.digest, epoch=frame.epoch)
             yield frame
 
-    def _follow(self, row: Row) -> Frame:
-        frame = decode_frame(row.data)
-        if frame.seq != row.seq:
-            raise CorruptionError(f"the frame says slot {frame.seq}")
+    def _follow(self, row: Row, frame: Frame) -> None:
+        """A whole frame was acknowledged once: it follows the last one, or something is missing."""
+        fault = ""
         if self.torn is not None:
-            return frame
-        if row.seq != self.head.seq + 1:
-            raise CorruptionError(
-                f"slots {self.head.seq + 1} to {row.seq - 1} are missing before slot {row.seq}. {REBUILD}"
-            )
-        if frame.previous != self.head.digest:
-            raise CorruptionError(f"does not follow slot {self.head.seq}")
-        if frame.epoch < self.head.epoch:
-            raise CorruptionError(f"epoch {frame.epoch} after epoch {self.head.epoch}")
-        return frame
+            fault = f"slot {self.torn.first}: {self.torn.why}, and slot {row.seq} after it is whole"
+        elif frame.seq != row.seq:
+            fault = f"slot {row.seq} holds the frame of slot {frame.seq}"
+        elif row.seq != self.head.seq + 1:
+            fault = f"slots {self.head.seq + 1} to {row.seq - 1} are missing before slot {row.seq}"
+        elif frame.previous != self.head.digest:
+            fault = f"slot {row.seq} does not follow slot {self.head.seq}: another journal's frame"
+        elif frame.epoch < self.head.epoch:
+            fault = f"slot {row.seq}: epoch {frame.epoch} after epoch {self.head.epoch}"
+        if fault:
+            raise CorruptionError(f"{fault}. {REBUILD}")

@@ -24,7 +24,12 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 def seal(*, seq: Seq, epoch: Epoch, chain: bytes, body: bytes) -> Snapshot:
     """A snapshot with its checksum."""
     return Snapshot(
-        seq=seq, epoch=epoch, chain=chain, schema=SCHEMA, checksum=_sum(seq, chain, body), body=body
+        seq=seq,
+        epoch=epoch,
+        chain=chain,
+        schema=SCHEMA,
+        checksum=_sum(SCHEMA, seq, epoch, chain, body),
+        body=body,
     )
 
 
@@ -32,12 +37,17 @@ def fault_of(snapshot: Snapshot, frame_digest: bytes | None) -> str | None:
     """Why `snapshot` cannot be used, or None; `frame_digest` is that of the frame in its slot."""
     if snapshot.schema != SCHEMA:
         return f"snapshot schema {snapshot.schema}; this release reads {SCHEMA}"
-    if _sum(snapshot.seq, snapshot.chain, snapshot.body) != snapshot.checksum:
+    if _sum_of(snapshot) != snapshot.checksum:
         return "checksum does not match"
     if frame_digest != snapshot.chain:
         return f"slot {snapshot.seq} holds another frame than the one it folds up to"
     return None
 
 
-def _sum(seq: Seq, chain: bytes, body: bytes) -> bytes:
-    return sha256(seq.to_bytes(8, "big") + chain + body).digest()
+def _sum_of(s: Snapshot) -> bytes:
+    return _sum(s.schema, s.seq, s.epoch, s.chain, s.body)
+
+
+def _sum(schema: int, seq: Seq, epoch: Epoch, chain: bytes, body: bytes) -> bytes:
+    head = b"".join(number.to_bytes(8, "big") for number in (schema, seq, epoch))
+    return sha256(head + chain + body).digest()

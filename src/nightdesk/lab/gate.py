@@ -127,7 +127,8 @@ class Gate:
         asked = replace(ask, now_ns=at_ns, clock_offset_ns=self.clock_offset_ns(at_ns))
         try:
             if asked.window is not None and asked.route.stage is Stage.ENGINE:
-                self._check_still_wanted(asked)
+                # Refused here, an order still counts as unfilled: so it is documented.
+                asked.window.check_before_matching(at_ns + asked.clock_offset_ns)
             self.truth.origin = self._origin(ask)
             result = asked.route.run(asked)
         except Refused as e:
@@ -145,15 +146,6 @@ class Gate:
             recv_window=ask.params.get("recvWindow"),
             sender=ask.sender,
         )
-
-    def _check_still_wanted(self, ask: Ask) -> None:
-        assert ask.window is not None
-        try:
-            ask.window.check_before_matching(ask.now_ns + ask.clock_offset_ns)
-        except Refused:
-            if ask.route.orders:
-                self.limits.uncount_order(ask.client.name, ask.now_ns)
-            raise
 
     def _refuse(self, ask: Ask, refusal: Refused, way: Plan, at_ns: int) -> None:
         if ask.route.signed:

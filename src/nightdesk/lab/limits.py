@@ -118,6 +118,7 @@ class Limits:
                     -1015,
                     f"Too many new orders; current limit is {most} orders per {name}.",
                     status=429,
+                    data=_retry_data(interval.left_s(now_ns), now_ns),
                     retry_after_s=interval.left_s(now_ns),
                 )
         count.add(now_ns, 1)

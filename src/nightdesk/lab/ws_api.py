@@ -16,7 +16,7 @@ from nightdesk.lab.gate import Answer, Gate, Proof
 from nightdesk.lab.limits import Limits
 from nightdesk.lab.params import flag
 from nightdesk.lab.plans import GOOD_DAY, STAND_IN
-from nightdesk.lab.refusals import Refused
+from nightdesk.lab.refusals import Refused, mandatory
 from nightdesk.lab.session_api import WEIGHT, SessionApi
 from nightdesk.lab.sessions import Session, Sessions
 from nightdesk.lab.settings import LabSettings
@@ -82,6 +82,9 @@ class WsApi:
     ) -> None:
         signed_here = "signature" in sent or "apiKey" in sent
         api_key = sent.get("apiKey") if signed_here else session.api_key
+        if route.signed and not api_key:
+            self._write(caller, mandatory("apiKey"), None, [], now_ns)
+            return
         ask = Ask(
             route=route,
             params={name: value for name, value in sent.items() if name not in _ENVELOPE},

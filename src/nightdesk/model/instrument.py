@@ -20,10 +20,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     lot: Decimal
     qty_min: Decimal
     qty_max: Decimal
+    price_max: Decimal
     notional_min: Decimal
 
     def __post_init__(self) -> None:
-        for name in ("tick", "lot", "qty_max"):
+        for name in ("tick", "lot", "qty_max", "price_max"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{self.id}: {name} must be positive, got {getattr(self, name)}")
 
@@ -41,10 +42,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
     def fault_of(self, qty: Decimal, price: Decimal) -> str | None:
         """Which filter an order of `qty` at `price` would break, with its values, or None."""
-        if not money.is_multiple(qty, self.lot):
-            return f"quantity {qty} is not a multiple of the lot {self.lot}"
         if not self.qty_min <= qty <= self.qty_max:
             return f"quantity {qty} is outside {self.qty_min} to {self.qty_max}"
+        if price > self.price_max:
+            return f"price {price} is above {self.price_max}"
+        if not money.is_multiple(qty, self.lot):
+            return f"quantity {qty} is not a multiple of the lot {self.lot}"
         if not money.is_multiple(price, self.tick):
             return f"price {price} is not a multiple of the tick {self.tick}"
         if money.notional(price, qty) < self.notional_min:

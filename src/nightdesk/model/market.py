@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.time import Mono, Wall
 
@@ -25,7 +26,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def mid(self) -> Decimal:
         """Half way between the two."""
-        return (self.bid + self.ask) / 2
+        return money.half_way(self.bid, self.ask)
 
     @property
     def crossed(self) -> bool:

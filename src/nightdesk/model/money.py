@@ -6,8 +6,6 @@ one thread does not reach another and a silently rounded cent is a difference no
 
 from collections.abc import Iterable
 from decimal import (
-    ROUND_CEILING,
-    ROUND_FLOOR,
     ROUND_HALF_EVEN,
     Context,
     Decimal,
@@ -26,11 +24,14 @@ ZERO = Decimal(0)
 EXACT = Context(prec=34, traps=[FloatOperation, Inexact, InvalidOperation, DivisionByZero])
 _ROUNDED = Context(prec=34, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
 _BPS = Decimal(10_000)
+_TWO = Decimal(2)
 _EIGHT = Decimal("1E-8")
 
 add = EXACT.add
 subtract = EXACT.subtract
 multiply = EXACT.multiply
+minus = EXACT.minus
+magnitude = EXACT.abs
 
 
 def notional(price: Decimal, qty: Decimal) -> Decimal:
@@ -48,22 +49,29 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
 
 def floor_to(value: Decimal, step: Decimal) -> Decimal:
     """The largest multiple of `step` not above `value`."""
-    return EXACT.multiply((value / step).to_integral_value(ROUND_FLOOR), step)
+    inside = EXACT.multiply(EXACT.divide_int(value, step), step)  # towards zero
+    return EXACT.subtract(inside, step) if inside > value else inside
 
 
 def ceil_to(value: Decimal, step: Decimal) -> Decimal:
     """The smallest multiple of `step` not below `value`."""
-    return EXACT.multiply((value / step).to_integral_value(ROUND_CEILING), step)
+    inside = EXACT.multiply(EXACT.divide_int(value, step), step)  # towards zero
+    return EXACT.add(inside, step) if inside < value else inside
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:
     """Whether `value` lies on the grid of `step`."""
-    return value % step == 0
+    return EXACT.remainder(value, step) == 0
 
 
 def average(value: Decimal, qty: Decimal) -> Decimal:
     """`value / qty` to 34 digits: for shown averages, the one place where rounding is meant."""
     return _ROUNDED.divide(value, qty)
+
+
+def half_way(low: Decimal, high: Decimal) -> Decimal:
+    """The middle of two prices."""
+    return EXACT.divide(EXACT.add(low, high), _TWO)
 
 
 def shown(value: Decimal) -> Decimal:
@@ -73,16 +81,18 @@ def shown(value: Decimal) -> Decimal:
 
 def away_bps(price: Decimal, reference: Decimal) -> Decimal:
     """Distance of `price` from `reference` in basis points of `reference`, never negative."""
-    return abs(_ROUNDED.divide(EXACT.subtract(price, reference) * _BPS, reference))
+    return _ROUNDED.abs(
+        _ROUNDED.divide(_ROUNDED.multiply(EXACT.subtract(price, reference), _BPS), reference)
+    )
 
 
 def shifted_bps(price: Decimal, bps: Decimal) -> Decimal:
     """`price` moved by `bps` basis points, up when positive."""
-    return _ROUNDED.divide(_ROUNDED.multiply(price, _BPS + bps), _BPS)
+    return _ROUNDED.divide(_ROUNDED.multiply(price, _ROUNDED.add(_BPS, bps)), _BPS)
 
 
 def canonical(value: Decimal) -> Decimal:
-    """One spelling per number, without exponent: equal values must encode to equal journal bytes."""
+    """One spelling per number: equal values must encode to equal journal bytes."""
     if value == 0:
         return ZERO
     short = value.normalize(EXACT)

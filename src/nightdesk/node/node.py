@@ -183,7 +183,7 @@ class Node:
         return [
             EpochOpened(
                 epoch=self._lease.epoch,
-                nonce=self._world.entropy.nonce(NONCES),
+                nonce=self._new_nonce(),
                 holder=holder,
                 version=VERSION,
                 config_hash=settings.hash(),
@@ -194,6 +194,13 @@ class Node:
                 body=settings.canonical(),
             ),
         ]
+
+    def _new_nonce(self) -> int:
+        """One this journal never drew: an old id of ours must not read as another life's."""
+        while True:
+            nonce = self._world.entropy.nonce(NONCES)
+            if nonce not in self.shell.desk.state.nonces:
+                return nonce
 
     def _say_recovered(self, recovered: Recovered) -> None:
         self.shell.say(

@@ -101,7 +101,7 @@ def limit_rows(desk: Desk, moment: Moment) -> list[LimitRow]:
         rows.append(LimitRow(limit=name, worst=money.canonical(seen), maximum=limits.position_max))
         gross_max = limits.gross_max
     work = Work(desk.state, desk.views, desk.settings, moment)
-    seen = max(desk.views.worst.get("gross", ZERO), gross(work))
+    seen = max(desk.views.worst.get("gross", ZERO), gross(work) or ZERO)
     rows.append(LimitRow(limit="gross", worst=money.shown(seen), maximum=gross_max))
     return rows
 

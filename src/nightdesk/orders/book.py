@@ -7,6 +7,7 @@ small.
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import islice
 
 import msgspec
 
@@ -19,6 +20,7 @@ from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.orders.lifecycle import TERMINAL, Fact, State, advance
 
 ENDED_KEPT_MAX = 1_000  # minutes at three orders a second: far beyond any report's lateness
+FORGET_LOOK = 8  # how far past an order that cannot be forgotten yet to look for one that can
 SETTLE_NS = (
     2 * SECOND_NS
 )  # a fill matched before a cancel was seen to arrive this long after its ack
@@ -175,6 +177,8 @@ class OrderBook:
         step = advance(before, fact)
         state = State.FILLED if order.filled >= order.intent.qty else step.state
         surprise = f"{order.intent.client_id}: {fact} while {before}" if step.surprise else ""
+        if fact is Fact.FILLED and before is not State.FILLED and order.filled < order.intent.qty:
+            surprise = f"{order.intent.client_id}: told to be filled at {order.filled} of {order.intent.qty}"
         if order.filled > order.intent.qty:
             surprise = (
                 f"{order.intent.client_id}: filled {order.filled} of {order.intent.qty}, "
@@ -185,14 +189,27 @@ class OrderBook:
 
     def _move(self, order: Order, state: State, at: Wall) -> None:
         client_id = order.intent.client_id
-        was_live = order.live
+        was_live, changed = order.live, order.state is not state
         order.state = state
-        if was_live and not order.live:
+        if order.live:
+            order.ended_at = Wall(0)
+            if not was_live:
+                self.ended.pop(client_id, None)
+                self.live[client_id] = order
+            return
+        if changed:
             order.ended_at = at
+        if was_live:
             self.live.pop(client_id, None)
             self.ended[client_id] = order
-            if len(self.ended) > ENDED_KEPT_MAX:
-                self.ended.pop(next(iter(self.ended)))
-        elif not was_live and order.live:
-            self.ended.pop(client_id, None)
-            self.live[client_id] = order
+            self._forget(at)
+
+    def _forget(self, now: Wall) -> None:
+        """Drop the oldest ended orders that nothing is owed about any more."""
+        excess = len(self.ended) - ENDED_KEPT_MAX
+        if excess <= 0:
+            return
+        for client_id, order in list(islice(self.ended.items(), excess + FORGET_LOOK)):
+            if excess > 0 and order.settled(now) and order.traded >= order.filled:
+                del self.ended[client_id]
+                excess -= 1

@@ -52,7 +52,7 @@ class Exposure:
         return money.subtract(position, self.selling)
 
     def _count(self, leg: Leg, sign: int) -> None:
-        qty = leg.qty * sign
+        qty = leg.qty if sign > 0 else money.minus(leg.qty)
         value = money.multiply(leg.price, qty)
         if leg.side is Side.BUY:
             self.buying = money.add(self.buying, qty)

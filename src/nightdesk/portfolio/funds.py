@@ -7,7 +7,7 @@ import msgspec
 from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Execution
+from nightdesk.model.order import Execution, Side
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,11 +42,15 @@ class Funds:
 
     def trade(self, execution: Execution, base: str, quote: str) -> None:
         """One trade moved base, quote and fee."""
-        sign = execution.side.sign
-        self._move(base, execution.qty * sign)
-        self._move(quote, -money.notional(execution.price, execution.qty) * sign)
+        value = money.notional(execution.price, execution.qty)
+        if execution.side is Side.BUY:
+            self._move(base, execution.qty)
+            self._move(quote, money.minus(value))
+        else:
+            self._move(base, money.minus(execution.qty))
+            self._move(quote, value)
         if execution.fee != 0:
-            self._move(execution.fee_asset, -execution.fee)
+            self._move(execution.fee_asset, money.minus(execution.fee))
 
     def _move(self, asset: str, amount: Decimal) -> None:
         self.balances[asset] = money.add(self.balances.get(asset, ZERO), amount)

@@ -37,11 +37,11 @@ class Position(msgspec.Struct, kw_only=True):
 
     def fill(self, side: Side, qty: Decimal) -> None:
         """An order's cumulative quantity grew by `qty`."""
-        self.qty = money.add(self.qty, qty if side is Side.BUY else -qty)
+        self.qty = money.add(self.qty, qty if side is Side.BUY else money.minus(qty))
 
     def trade(self, execution: Execution, base: str, quote: str) -> None:
         """Fold one trade: price, fee, profit."""
-        signed = execution.qty if execution.side is Side.BUY else -execution.qty
+        signed = execution.qty if execution.side is Side.BUY else money.minus(execution.qty)
         self._match(signed, execution.price)
         value = money.notional(execution.price, execution.qty)
         self.volume = money.add(self.volume, value)
@@ -58,7 +58,7 @@ class Position(msgspec.Struct, kw_only=True):
             )
             self.qty = money.subtract(self.qty, execution.fee)
             # The fee leaves at the price just paid: its value is in `fees_quote`, not in the profit.
-            self._match(-execution.fee, execution.price)
+            self._match(money.minus(execution.fee), execution.price)
 
     def unrealised(self, mark: Decimal) -> Decimal:
         """Profit of what is held, were it sold at `mark`; before fees, priced part only."""
@@ -74,11 +74,12 @@ class Position(msgspec.Struct, kw_only=True):
             self.priced = money.add(self.priced, signed)
             self.cost = money.add(self.cost, money.multiply(signed, price))
             return
-        closing = -signed if abs(signed) <= abs(self.priced) else self.priced
+        within = money.magnitude(signed) <= money.magnitude(self.priced)
+        closing = money.minus(signed) if within else self.priced
         released = (
             self.cost
             if closing == self.priced
-            else money.shown(money.average(self.cost * closing, self.priced))
+            else money.shown(money.average(money.multiply(self.cost, closing), self.priced))
         )
         earned = money.subtract(money.multiply(closing, price), released)
         self.realised = money.add(self.realised, earned)

@@ -48,8 +48,8 @@ def reduces(side: Side, qty: Decimal, view: View) -> bool:
     if not view.may_reduce:
         return False
     if side is Side.SELL:
-        return qty <= view.position - view.selling
-    return qty <= -view.position - view.buying
+        return qty <= money.subtract(view.position, view.selling)
+    return qty <= money.minus(money.add(view.position, view.buying))
 
 
 def _mode(_: Intent, __: Limits, view: View) -> Refused | None:
@@ -97,6 +97,10 @@ def _position(intent: Intent, limits: Limits, view: View) -> Refused | None:
 
 
 def _gross(intent: Intent, limits: Limits, view: View) -> Refused | None:
+    if view.gross_elsewhere is None:
+        return Refused(
+            rule="gross", limit=str(limits.gross_max), value="unknown: another market has no price"
+        )
     here = money.notional(max(intent.price, view.ask), _worst(intent, view))
     value = money.add(here, view.gross_elsewhere)
     if value <= limits.gross_max:
@@ -108,9 +112,12 @@ def _gross(intent: Intent, limits: Limits, view: View) -> Refused | None:
 
 def _worst(intent: Intent, view: View) -> Decimal:
     """The largest distance from zero on either side if this order joins the others."""
-    buying = view.buying + (intent.qty if intent.side is Side.BUY else ZERO)
-    selling = view.selling + (intent.qty if intent.side is Side.SELL else ZERO)
-    return max(abs(money.add(view.position, buying)), abs(money.subtract(view.position, selling)))
+    buying = money.add(view.buying, intent.qty if intent.side is Side.BUY else ZERO)
+    selling = money.add(view.selling, intent.qty if intent.side is Side.SELL else ZERO)
+    return max(
+        money.magnitude(money.add(view.position, buying)),
+        money.magnitude(money.subtract(view.position, selling)),
+    )
 
 
 def _open_orders(_: Intent, limits: Limits, view: View) -> Refused | None:

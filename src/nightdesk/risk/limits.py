@@ -27,16 +27,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the world that one verdict is about; every number is the worst case.
 
-    `position` is the whole desk's in this instrument, relative to the baseline. `buying` and `selling` are what
-    open, pending, unknown and unsettled orders may still trade. `gross_elsewhere` is the other instruments'
-    worst case in quote. `quote_age_ns` is None before the first quote.
+    `position` is the whole desk's in this instrument, relative to the baseline. `buying` and `selling` are
+    what open, pending, unknown and unsettled orders may still trade. `gross_elsewhere` is the other
+    instruments' worst case in quote, None when one of them is exposed and has no price. `quote_age_ns` is
+    None before the first quote.
     """
 
     instrument: Instrument
     position: Decimal
     buying: Decimal
     selling: Decimal
-    gross_elsewhere: Decimal
+    gross_elsewhere: Decimal | None
     open_orders: int
     orders_last_second: int
     same_order_age_ns: int | None

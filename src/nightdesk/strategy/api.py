@@ -1,7 +1,7 @@
 """What a user writes: a class with typed `Params` and `State`, handlers, and a context.
 
     class Mine(Strategy):
-        class Params(msgspec.Struct, frozen=True):
+        class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             size: Decimal = Decimal("0.01")
 
         def on_quote(self, ctx: Context, quote: Quote) -> None:

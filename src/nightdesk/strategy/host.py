@@ -34,6 +34,8 @@ from nightdesk.strategy.messages import (
     ToStrategy,
 )
 
+STATE_MAX = 1 << 19  # half of what one journal frame holds
+CRASH_TEXT_MAX = 300
 ACTIONS_MAX = 100  # wishes of one handler call: more is a loop, not a plan
 
 
@@ -69,6 +71,10 @@ class HostContext:
     ) -> str:
         """Wish for an order; returns the ref under which it will appear in `orders`."""
         self._known(instrument)
+        _kind("side", side, Side)
+        _kind("type", type, OrderType)
+        _number("qty", qty)
+        _number("price", price)
         self._refs += 1
         ref = f"r{self._refs}"
         self._wish(
@@ -78,11 +84,14 @@ class HostContext:
 
     def cancel(self, ref: str) -> None:
         """Wish an order gone; one that has ended already is left alone."""
+        _kind("ref", ref, str)
         self._wish(Cancel(ref=ref))
 
     def target(self, instrument: InstrumentId, qty: Decimal | None) -> None:
         """Declare the position this strategy wants; the desk converges to it."""
         self._known(instrument)
+        if qty is not None:
+            _number("qty", qty)
         self._wish(Target(instrument=instrument, qty=qty))
 
     def every(self, name: str, interval_ns: int) -> None:
@@ -126,7 +135,9 @@ class Host:
         try:
             self._deliver(message)
             state = self._encoder.encode(self.strategy.state)
-        except Exception as error:  # noqa: BLE001 user code may raise anything; it is shown and contained
+            if len(state) > STATE_MAX:
+                raise ValueError(f"state of {len(state)} bytes is over {STATE_MAX}")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 user code may raise anything; it is contained
             self.crashed = _place_of(error)
             self.ctx.actions = []
             return Proposal(crash=self.crashed)
@@ -196,24 +207,41 @@ def prepare(kind: type[Strategy], params: Mapping[str, object], state: bytes | N
         raise BadInput(
             f"params of {kind.__name__}: {error}; it takes {fields or 'none'}"
         ) from error
-    if state is None:
-        strategy.state = kind.State()
-        return strategy
     try:
-        strategy.state = msgspec.msgpack.decode(state, type=kind.State)
-    except msgspec.ValidationError as error:
+        strategy.state = (
+            kind.State() if state is None else msgspec.msgpack.decode(state, type=kind.State)
+        )
+    except (msgspec.DecodeError, TypeError, ValueError) as error:
         raise BadInput(
             f"{kind.__name__}.State does not fit what the journal kept: {error}; give new fields a default"
         ) from error
     return strategy
 
 
-def _place_of(error: Exception) -> str:
+def _kind(name: str, value: object, wanted: type) -> None:
+    if not isinstance(value, wanted):
+        raise TypeError(f"{name} must be a {wanted.__name__}, got {value!r}")
+
+
+def _number(name: str, value: object) -> None:
+    """Amounts are exact and finite; anything else is the strategy's mistake, found in the strategy."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{name} must be a Decimal, got {value!r}")
+    if not value.is_finite():
+        raise ValueError(f"{name} must be finite, got {value}")
+
+
+def _place_of(error: BaseException) -> str:
     """The exception and the user's line, short enough for a table."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
     where = ""
-    if trace is not None:
-        where = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
-    return f"{type(error).__name__}: {error}{where}"
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file != __file__:
+            where = f" ({file}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    try:
+        text = str(error)[:CRASH_TEXT_MAX]
+    except Exception:  # noqa: BLE001 an exception that cannot be printed is still shown by its name
+        text = "its text cannot be printed"
+    return f"{type(error).__name__}: {text}{where}"

@@ -27,7 +27,7 @@ _BY_CODE: dict[int, Meaning] = {
     -1013: _PERMANENT,
     -1014: _PERMANENT,
     -1015: _THROTTLED,
-    -1016: (Verdict.NOT_SENT, Reason.MAINTENANCE),
+    -1016: (Verdict.UNKNOWN, Reason.MAINTENANCE),  # the document does not say "not executed"
     -1020: _PERMANENT,
     -1021: (Verdict.NOT_SENT, Reason.CLOCK),
     -1022: _AUTH,
@@ -57,6 +57,18 @@ _BY_MESSAGE: tuple[tuple[str, Meaning], ...] = (
     ("restricted for this account", _AUTH),
     ("trading is not enabled", _AUTH),
     ("would change no state", _STATE),
+    ("cancel restrictions", _STATE),
+    ("would trigger immediately", _STATE),
+    ("liquidity", _STATE),
+    ("not supported", _PERMANENT),
+    ("not support for", _PERMANENT),
+    ("Unsupported order combination", _PERMANENT),
+    ("zero or less", _PERMANENT),
+    ("exceeds QTY", _PERMANENT),
+    ("Cancel order is invalid", _PERMANENT),
+    ("relationship of the prices", _PERMANENT),
+    ("pegged", _PERMANENT),
+    ("price peg", _PERMANENT),
 )
 
 
@@ -64,11 +76,14 @@ def meaning_of(status: int, code: int, message: str) -> Meaning:
     """What may be believed of an answer with an error body."""
     if status == 418:
         return Verdict.NOT_SENT, Reason.BANNED
+    if status >= 500 and code != -1008:
+        return _UNSURE  # "the execution status is UNKNOWN and could have been a success", whatever the code
     if code in (-1010, -2010, -2011):
         for fragment, meaning in _BY_MESSAGE:
-            if fragment in message:
+            if fragment.lower() in message.lower():
                 return meaning
-        return _STATE  # the matching engine said no, for a reason newer than this table
+        # "Messages can vary": a reworded "duplicate" must not pass for a refusal.
+        return _STATE if code == -2011 else (Verdict.UNKNOWN, Reason.UNMAPPED)
     if code in _BY_CODE:
         return _BY_CODE[code]
     if -1199 <= code <= -1100 and 400 <= status < 500:

@@ -5,7 +5,7 @@ by REST because one signed request on one held connection is one thing to be sur
 in `binance_streams`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 from urllib.parse import quote
@@ -14,7 +14,7 @@ import msgspec
 
 from nightdesk.model import money
 from nightdesk.model.errors import BadInput
-from nightdesk.model.ids import ClientOrderId, InstrumentId, VenueId, instrument_key
+from nightdesk.model.ids import ClientOrderId, InstrumentId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.order import (
@@ -36,6 +36,8 @@ from nightdesk.venues.protocol import Found, NoAnswer, NotFound
 
 RECV_WINDOW_MS_MAX = 60_000
 READ_WINDOW_MS = 5_000
+RETRY_AFTER_DIGITS_MAX = 6  # the longest documented ban is three days, 259,200 s
+PRICE_MAX = Decimal(10**9)  # where the venue names none
 
 _TYPE = {
     OrderType.LIMIT: "LIMIT&timeInForce=GTC",
@@ -46,6 +48,7 @@ _TYPE = {
 _SIDE = {Side.BUY: "BUY", Side.SELL: "SELL"}
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class BinanceSpot(BinanceStreams):
@@ -59,6 +62,7 @@ class BinanceSpot(BinanceStreams):
     ) -> None:
         super().__init__(signer, symbols)
         self.venue = venue
+        self._names = {i: quote(symbol, safe="") for symbol, i in symbols.items()}
         self._key = (("X-MBX-APIKEY", signer.key),)
         self._post = (*self._key, ("Content-Type", "application/x-www-form-urlencoded"))
 
@@ -69,7 +73,7 @@ class BinanceSpot(BinanceStreams):
         if window_ms <= 0:
             return None
         payload = (
-            f"symbol={instrument_key(intent.instrument)}&side={_SIDE[intent.side]}&type={_TYPE[intent.type]}"
+            f"symbol={self._names[intent.instrument]}&side={_SIDE[intent.side]}&type={_TYPE[intent.type]}"
             f"&quantity={money.plain(intent.qty)}&price={money.plain(intent.price)}"
             f"&newClientOrderId={intent.client_id}&newOrderRespType=FULL"
             f"&recvWindow={window_ms}&timestamp={timestamp_ms}"
@@ -83,16 +87,16 @@ class BinanceSpot(BinanceStreams):
 
     def placed(self, intent: Intent, result: HttpResult) -> Outcome:
         """What may be believed after a `place`."""
-        answer = _read(result, wire.OrderAnswer)
-        if isinstance(answer, Outcome):
-            return answer
-        if answer.client_order_id != intent.client_id:
-            return _unreadable(f"the answer is about {answer.client_order_id}")
-        return Outcome(
-            verdict=Verdict.ACKED,
-            report=self._report(answer, ReportSource.ANSWER),
-            executions=tuple(_fills(intent, answer)),
-        )
+
+        def build(answer: wire.OrderAnswer) -> Outcome:
+            _about(intent, answer.client_order_id)
+            return Outcome(
+                verdict=Verdict.ACKED,
+                report=self._report(answer, ReportSource.ANSWER),
+                executions=tuple(_fills(intent, answer)),
+            )
+
+        return _read(result, wire.OrderAnswer, build)
 
     def cancel(self, intent: Intent, now: Wall) -> HttpRequest:
         """Cancel by our own id: idempotent, safe to repeat."""
@@ -100,12 +104,12 @@ class BinanceSpot(BinanceStreams):
 
     def cancelled(self, intent: Intent, result: HttpResult) -> Outcome:
         """What may be believed after a `cancel`."""
-        answer = _read(result, wire.OrderAnswer)
-        if isinstance(answer, Outcome):
-            return answer
-        if intent.client_id not in (answer.orig_client_order_id, answer.client_order_id):
-            return _unreadable(f"the answer is about {answer.orig_client_order_id}")
-        return Outcome(verdict=Verdict.ACKED, report=self._report(answer, ReportSource.ANSWER))
+
+        def build(answer: wire.OrderAnswer) -> Outcome:
+            _about(intent, answer.orig_client_order_id or answer.client_order_id)
+            return Outcome(verdict=Verdict.ACKED, report=self._report(answer, ReportSource.ANSWER))
+
+        return _read(result, wire.OrderAnswer, build)
 
     def query(self, intent: Intent, now: Wall) -> HttpRequest:
         """Ask for one order by our own id."""
@@ -113,40 +117,44 @@ class BinanceSpot(BinanceStreams):
 
     def queried(self, intent: Intent, result: HttpResult) -> Found | NotFound | NoAnswer:
         """The order, or that the venue does not know it now."""
-        answer = _read(result, wire.OrderAnswer)
-        if not isinstance(answer, Outcome):
-            if answer.client_order_id != intent.client_id:
-                return NoAnswer(outcome=_unreadable(f"about {answer.client_order_id}"))
+
+        def build(answer: wire.OrderAnswer) -> Found:
+            _about(intent, answer.client_order_id)
             return Found(report=self._report(answer, ReportSource.QUERY))
-        if answer.code in (-2013, -2026):
-            return NotFound(text=answer.text)
-        return NoAnswer(outcome=answer)
+
+        found = _read(result, wire.OrderAnswer, build)
+        if isinstance(found, Found):
+            return found
+        if found.code in (-2013, -2026):
+            return NotFound(text=found.text)
+        return NoAnswer(outcome=found)
 
     def trades(self, intent: Intent, venue_order_id: str, now: Wall) -> HttpRequest:
         """Every trade of one order."""
-        parameters = f"symbol={instrument_key(intent.instrument)}&orderId={venue_order_id}"
+        parameters = f"symbol={self._names[intent.instrument]}&orderId={venue_order_id}&limit=1000"
         return self._signed("GET", "/api/v3/myTrades", parameters, now)
 
     def traded(self, intent: Intent, result: HttpResult) -> Sequence[Execution] | NoAnswer:
         """The trades of `intent`'s order."""
-        answer = _read(result, list[wire.AccountTrade])
-        if isinstance(answer, Outcome):
-            return NoAnswer(outcome=answer)
-        return [
-            Execution(
-                client_id=intent.client_id,
-                instrument=intent.instrument,
-                trade_id=str(trade.id),
-                side=Side.BUY if trade.is_buyer else Side.SELL,
-                price=money.canonical(trade.price),
-                qty=money.canonical(trade.qty),
-                fee=money.canonical(trade.commission),
-                fee_asset=trade.commission_asset,
-                maker=trade.is_maker,
-                venue_time=_wall(trade.time),
-            )
-            for trade in answer
-        ]
+
+        def build(answer: list[wire.AccountTrade]) -> list[Execution]:
+            return [
+                Execution(
+                    client_id=intent.client_id,
+                    instrument=intent.instrument,
+                    trade_id=str(trade.id),
+                    side=Side.BUY if trade.is_buyer else Side.SELL,
+                    price=wire.amount(trade.price),
+                    qty=wire.amount(trade.qty),
+                    fee=wire.amount(trade.commission),
+                    fee_asset=trade.commission_asset,
+                    maker=trade.is_maker,
+                    venue_time=_wall(trade.time),
+                )
+                for trade in answer
+            ]
+
+        return _answered(_read(result, list[wire.AccountTrade], build))
 
     def open_orders(self, now: Wall) -> HttpRequest:
         """Everything that is open in the account, whoever placed it."""
@@ -154,10 +162,12 @@ class BinanceSpot(BinanceStreams):
 
     def opened(self, result: HttpResult) -> Sequence[OrderReport] | NoAnswer:
         """The open orders of the instruments this desk trades."""
-        answer = _read(result, list[wire.OrderAnswer])
-        if isinstance(answer, Outcome):
-            return NoAnswer(outcome=answer)
-        return [self._report(o, ReportSource.QUERY) for o in answer if o.symbol in self._symbols]
+
+        def build(answer: list[wire.OrderAnswer]) -> list[OrderReport]:
+            ours = [order for order in answer if order.symbol in self._symbols]
+            return [self._report(order, ReportSource.QUERY) for order in ours]
+
+        return _answered(_read(result, list[wire.OrderAnswer], build))
 
     def account(self, now: Wall) -> HttpRequest:
         """What the account holds."""
@@ -165,10 +175,14 @@ class BinanceSpot(BinanceStreams):
 
     def held(self, result: HttpResult) -> Mapping[str, Decimal] | NoAnswer:
         """Free and locked together, per asset; assets of zero included."""
-        answer = _read(result, wire.Account)
-        if isinstance(answer, Outcome):
-            return NoAnswer(outcome=answer)
-        return {b.asset: money.canonical(money.add(b.free, b.locked)) for b in answer.balances}
+
+        def build(answer: wire.Account) -> dict[str, Decimal]:
+            return {
+                b.asset: money.canonical(money.add(wire.amount(b.free), wire.amount(b.locked)))
+                for b in answer.balances
+            }
+
+        return _answered(_read(result, wire.Account, build))
 
     def time(self) -> HttpRequest:
         """Ask for the venue's clock."""
@@ -176,10 +190,7 @@ class BinanceSpot(BinanceStreams):
 
     def told_time(self, result: HttpResult) -> Wall | NoAnswer:
         """The venue's clock, to the millisecond."""
-        answer = _read(result, wire.ServerTime)
-        return (
-            NoAnswer(outcome=answer) if isinstance(answer, Outcome) else _wall(answer.server_time)
-        )
+        return _answered(_read(result, wire.ServerTime, lambda told: _wall(told.server_time)))
 
     def rules(self, symbols: Sequence[str]) -> HttpRequest:
         """Ask for the filters of the traded symbols."""
@@ -188,35 +199,38 @@ class BinanceSpot(BinanceStreams):
 
     def ruled(self, result: HttpResult) -> Mapping[str, Instrument] | NoAnswer:
         """The instruments by symbol; raises `BadInput` for one whose filters are missing."""
-        answer = _read(result, wire.ExchangeInfo)
-        if isinstance(answer, Outcome):
-            return NoAnswer(outcome=answer)
-        return {s.symbol: self._instrument(s) for s in answer.symbols if s.symbol in self._symbols}
+
+        def build(answer: wire.ExchangeInfo) -> dict[str, Instrument]:
+            ours = [symbol for symbol in answer.symbols if symbol.symbol in self._symbols]
+            return {symbol.symbol: self._instrument(symbol) for symbol in ours}
+
+        return _answered(_read(result, wire.ExchangeInfo, build))
 
     def price(self, instrument: Instrument) -> HttpRequest:
         """Ask for the best bid and ask, where the stream has none."""
-        target = f"/api/v3/ticker/bookTicker?symbol={instrument.symbol}"
+        target = f"/api/v3/ticker/bookTicker?symbol={self._names[instrument.id]}"
         return HttpRequest(method="GET", target=target)
 
     def priced(
         self, instrument: Instrument, result: HttpResult, received: Mono
     ) -> Quote | NoAnswer:
         """The quote of a `price`."""
-        answer = _read(result, wire.Price)
-        if isinstance(answer, Outcome):
-            return NoAnswer(outcome=answer)
-        return Quote(
-            instrument=instrument.id,
-            bid=answer.bid_price,
-            bid_qty=answer.bid_qty,
-            ask=answer.ask_price,
-            ask_qty=answer.ask_qty,
-            update_id=0,
-            received=received,
-        )
+
+        def build(answer: wire.Price) -> Quote:
+            return Quote(
+                instrument=instrument.id,
+                bid=wire.amount(answer.bid_price),
+                bid_qty=wire.amount(answer.bid_qty),
+                ask=wire.amount(answer.ask_price),
+                ask_qty=wire.amount(answer.ask_qty),
+                update_id=0,
+                received=received,
+            )
+
+        return _answered(_read(result, wire.Price, build))
 
     def _of(self, intent: Intent) -> str:
-        return f"symbol={instrument_key(intent.instrument)}&origClientOrderId={intent.client_id}"
+        return f"symbol={self._names[intent.instrument]}&origClientOrderId={intent.client_id}"
 
     def _signed(self, method: str, path: str, parameters: str, now: Wall) -> HttpRequest:
         joined = f"{parameters}&" if parameters else ""
@@ -230,7 +244,7 @@ class BinanceSpot(BinanceStreams):
             venue_order_id=str(answer.order_id),
             instrument=self._symbols[answer.symbol],
             status=wire.status_of(answer.status),
-            filled=money.canonical(answer.executed_qty),
+            filled=wire.amount(answer.executed_qty),
             venue_time=_wall(answer.transact_time or answer.update_time or answer.time),
             source=source,
         )
@@ -248,16 +262,17 @@ class BinanceSpot(BinanceStreams):
             symbol=symbol.symbol,
             base=symbol.base_asset,
             quote=symbol.quote_asset,
-            tick=money.canonical(tick),
-            lot=money.canonical(lot.step_size),
-            qty_min=money.canonical(lot.min_qty or lot.step_size),
-            qty_max=money.canonical(lot.max_qty),
-            notional_min=money.canonical(least.min_notional or money.ZERO) if least else money.ZERO,
+            tick=wire.amount(tick),
+            lot=wire.amount(lot.step_size),
+            qty_min=wire.amount(lot.min_qty or lot.step_size),
+            qty_max=wire.amount(lot.max_qty),
+            price_max=wire.amount((price and price.max_price) or PRICE_MAX),
+            notional_min=wire.amount(least.min_notional or money.ZERO) if least else money.ZERO,
         )
 
 
-def _read(result: HttpResult, shape: type[T]) -> T | Outcome:
-    """The body in its shape, or what may be believed without it."""
+def _read(result: HttpResult, shape: type[T], build: Callable[[T], R]) -> R | Outcome:
+    """What `build` makes of the body in its shape, or what may be believed without it."""
     if isinstance(result, HttpFailure):
         if not result.written:
             return Outcome(verdict=Verdict.NOT_SENT, reason=Reason.CONNECTION, text=result.cause)
@@ -265,20 +280,32 @@ def _read(result: HttpResult, shape: type[T]) -> T | Outcome:
         return Outcome(verdict=Verdict.UNKNOWN, reason=reason, text=result.cause)
     if result.status == 200 and result.complete:
         try:
-            return msgspec.json.decode(result.body, type=shape)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return _unreadable(f"{error}: {result.body[:80]!r}")
+            return build(msgspec.json.decode(result.body, type=shape))
+        except wire.UNREADABLE as error:
+            text = f"{type(error).__name__} {error}: {result.body[:80]!r}"
+            return Outcome(verdict=Verdict.UNKNOWN, reason=Reason.UNREADABLE, text=text)
     return _refusal(result)
+
+
+def _answered(read: R | Outcome) -> R | NoAnswer:
+    """The answer to a question, or that there was none."""
+    return NoAnswer(outcome=read) if isinstance(read, Outcome) else read
+
+
+def _about(intent: Intent, client_id: str) -> None:
+    if client_id != intent.client_id:
+        raise msgspec.ValidationError(f"the answer is about {client_id!r}")
 
 
 def _refusal(answer: HttpAnswer) -> Outcome:
     wait = answer.headers.get("retry-after", "")
-    wait_ns = int(wait) * SECOND_NS if wait.isdigit() else 0
+    said = wait.isascii() and wait.isdecimal() and len(wait) <= RETRY_AFTER_DIGITS_MAX
+    wait_ns = int(wait) * SECOND_NS if said else 0
     error = wire.Error(code=0)
     if answer.complete and answer.status != 200:
         try:
             error = msgspec.json.decode(answer.body, type=wire.Error)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except wire.UNREADABLE:
             error = wire.Error(code=0)
     if error.code:
         verdict, reason = meaning_of(answer.status, error.code, error.msg)
@@ -289,10 +316,6 @@ def _refusal(answer: HttpAnswer) -> Outcome:
     return Outcome(verdict=verdict, reason=reason, code=error.code, text=text, wait_ns=wait_ns)
 
 
-def _unreadable(why: str) -> Outcome:
-    return Outcome(verdict=Verdict.UNKNOWN, reason=Reason.UNREADABLE, text=why)
-
-
 def _fills(intent: Intent, answer: wire.OrderAnswer) -> list[Execution]:
     return [
         Execution(
@@ -300,9 +323,9 @@ def _fills(intent: Intent, answer: wire.OrderAnswer) -> list[Execution]:
             instrument=intent.instrument,
             trade_id=str(fill.trade_id),
             side=intent.side,
-            price=money.canonical(fill.price),
-            qty=money.canonical(fill.qty),
-            fee=money.canonical(fill.commission),
+            price=wire.amount(fill.price),
+            qty=wire.amount(fill.qty),
+            fee=wire.amount(fill.commission),
             fee_asset=fill.commission_asset,
             maker=False,
             venue_time=_wall(answer.transact_time),

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from nightdesk.model import money
 from nightdesk.model.errors import ProtocolViolation
 from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.instrument import Instrument
@@ -53,9 +52,11 @@ class BinanceStreams:
                 return self._trade(_TRADE.decode(envelope.data), received)
             if kind.startswith("depth"):
                 return self._depth(_DEPTH.decode(envelope.data), received)
-        except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
+        except wire.UNREADABLE as error:
             raise ProtocolViolation(f"market frame {frame[:120]!r}: {error}") from error
-        if envelope.stream:
+        if envelope.stream and not envelope.stream.startswith(
+            "!"
+        ):  # "!serverShutdown" is news, not data
             raise ProtocolViolation(f"market frame of a stream nobody asked for: {envelope.stream}")
         return None
 
@@ -84,7 +85,7 @@ class BinanceStreams:
             name = _EVENT.decode(outer.event).e
             if name == "executionReport":
                 return self._execution(_REPORT.decode(outer.event))
-        except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
+        except wire.UNREADABLE as error:
             raise ProtocolViolation(f"private frame {frame[:160]!r}: {error}") from error
         if name in ("balanceUpdate", "externalLockUpdate"):
             return UserUpdate(
@@ -93,6 +94,8 @@ class BinanceStreams:
         return UserUpdate(note="" if name == "outboundAccountPosition" else name)
 
     def _quote(self, frame: wire.BookTicker, received: Mono) -> Quote:
+        if not (frame.b.is_finite() and frame.a.is_finite()):
+            raise msgspec.ValidationError("a price that is no number")
         return Quote(
             instrument=self._symbols[frame.s],
             bid=frame.b,
@@ -141,9 +144,9 @@ class BinanceStreams:
                 instrument=instrument,
                 trade_id=str(report.t),
                 side=Side.BUY if report.S == "BUY" else Side.SELL,
-                price=money.canonical(report.L),
-                qty=money.canonical(report.last_qty),
-                fee=money.canonical(report.n),
+                price=wire.amount(report.L),
+                qty=wire.amount(report.last_qty),
+                fee=wire.amount(report.n),
                 fee_asset=report.N or "",
                 maker=report.m,
                 venue_time=at,
@@ -154,7 +157,7 @@ class BinanceStreams:
                 venue_order_id=str(report.i),
                 instrument=instrument,
                 status=status,
-                filled=money.canonical(report.z),
+                filled=wire.amount(report.z),
                 venue_time=at,
                 source=ReportSource.STREAM,
             ),
@@ -168,4 +171,6 @@ def _reply(frame: wire.ApiFrame) -> UserUpdate:
         raise ProtocolViolation(
             f"the private stream was refused: {frame.error.code} {frame.error.msg}"
         )
+    if frame.id == "subscribe" and frame.status != 200:
+        raise ProtocolViolation(f"the private stream was refused with status {frame.status}")
     return UserUpdate(note="subscribed" if frame.id == "subscribe" else "")

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
+from nightdesk.model import money
 from nightdesk.model.order import VenueStatus
 
 STATUS = {
@@ -20,6 +21,27 @@ STATUS = {
     "EXPIRED_IN_MATCH": VenueStatus.EXPIRED,
     "REJECTED": VenueStatus.REJECTED,
 }
+
+
+DIGITS_MAX = 20  # on either side of the point; a venue's amounts have at most 12 and 8
+UNREADABLE = (
+    msgspec.DecodeError,
+    UnicodeDecodeError,
+    RecursionError,
+    KeyError,
+    ValueError,
+    ArithmeticError,
+)
+
+
+def amount(value: Decimal) -> Decimal:
+    """A number of the venue's as the journal holds it; raises `msgspec.ValidationError` on an absurd one."""
+    if not value.is_finite() or value < 0 or value.adjusted() > DIGITS_MAX:
+        raise msgspec.ValidationError(f"{value} is no price, quantity or fee")
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -DIGITS_MAX:
+        raise msgspec.ValidationError(f"{value} has more digits than any amount")
+    return money.canonical(value)
 
 
 def status_of(text: str) -> VenueStatus:
@@ -101,6 +123,7 @@ class Filter(msgspec.Struct, rename="camel"):
 
     filter_type: str
     tick_size: Decimal | None = None
+    max_price: Decimal | None = None
     step_size: Decimal | None = None
     min_qty: Decimal | None = None
     max_qty: Decimal | None = None

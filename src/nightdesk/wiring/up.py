@@ -82,8 +82,9 @@ class Up:
         self._config = options.config
         self._started = 0.0
 
-    def run(self) -> tuple[int, Result | None]:
-        """Everything from start to stop; returns the exit code and, against a lab, the result."""
+    def run(self) -> tuple[int, Result | Sample | None]:
+        """Everything from start to stop; returns the exit code and the result, or, on a venue whose log
+        cannot be read, the node's last sample."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._interrupted)
         try:
@@ -94,7 +95,9 @@ class Up:
             if code is not None:
                 return code, None
             sample = self._stop_node()
-            return ExitCode.OK, None if sample is None or not self._url else self._result(sample)
+            if sample is None:
+                return ExitCode.FAILED, None
+            return ExitCode.OK, self._result(sample) if self._url else sample
         finally:
             self._end(self._node)
             self._end(self._lab)

@@ -221,18 +221,3 @@ def test_whatever_fills_or_ends_there_is_one_quote_a_side_and_inventory_stays_in
         longest = desk.position + sum(o.qty for o in desk.open.values() if o.side is Side.BUY)
         shortest = desk.position - sum(o.qty for o in desk.open.values() if o.side is Side.SELL)
         assert -ROOM <= shortest <= longest <= ROOM
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="maker.py:70: the cancel is asked for again at every quote until the order has ended",
-)
-def test_the_end_of_a_quote_that_was_left_behind_is_asked_for_once():
-    desk = Desk()
-    desk.quote("60000", "60010")
-    desk.opens()
-    asked = 0
-    for step in range(20):
-        desk.quote(D(60005) + D(step) / 100, D(60030))
-        asked += desk.cancels.count("r1")
-    assert asked == 1

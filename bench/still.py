@@ -1,0 +1,180 @@
+"""A shell with everything behind it in memory: real core, hosts, writer and gateway; no disk and no sockets."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+from typing import cast
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from bench.node import BTCUSDT, CONFIG, ONE_PER_TICK, STRATEGY, Silent
+from bench.venue import BALANCES, rules
+from nightdesk.adapters.system import SystemClock, SystemEntropy
+from nightdesk.config.load import load
+from nightdesk.config.schema import Config
+from nightdesk.desk.desk import Desk
+from nightdesk.desk.events import AccountTold, Event
+from nightdesk.desk.state import DeskState
+from nightdesk.journal.chain import Head
+from nightdesk.journal.frame import GENESIS
+from nightdesk.model.ids import Epoch, Seq, StrategyId, VenueId
+from nightdesk.model.records import Configured, EpochOpened, Record
+from nightdesk.model.time import Mono
+from nightdesk.node.compose import plan_of
+from nightdesk.node.plan import Plan
+from nightdesk.node.practice import practice_config
+from nightdesk.ports.journal import JournalEngine
+from nightdesk.runtime.gateway import Gateway
+from nightdesk.runtime.journal_writer import JournalWriter
+from nightdesk.runtime.lease import Lease
+from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.shell import Shell
+from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.strategy.host import Host, prepare
+from nightdesk.venues.binance_sign import HmacSigner
+from nightdesk.venues.binance_spot import BinanceSpot
+from nightdesk.venues.http import HttpAnswer, HttpRequest, HttpResult
+from nightdesk.venues.protocol import NoAnswer
+
+FOR_EVER = Mono(1 << 62)
+
+
+class AtOnce:
+    """Stands in for the journal's engine where only appends happen."""
+
+    def append(self, epoch: Epoch, after: Seq, frames: Sequence[bytes]) -> "asyncio.Future[None]":
+        """Durable at once."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.set_result(None)
+        return future
+
+
+class Accepting:
+    """Stands in for the venue: every order rests, every cancel works, in the loop's next turn."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def ready(self) -> bool:
+        """Always."""
+        return True
+
+    async def hold(self) -> None:
+        """Nothing to wait for."""
+
+    def exchange(self, request: HttpRequest, *, timeout_ns: int) -> "asyncio.Future[HttpResult]":
+        """An answer right away."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[HttpResult] = loop.create_future()
+        text = request.body.decode() or request.target.partition("?")[2]
+        asked = dict(parse_qsl(text))
+        self.written += 1
+        placing = request.method == "POST"
+        client_id = asked.get("newClientOrderId") or asked.get("origClientOrderId", "")
+        body = {
+            "symbol": "BTCUSDT",
+            "orderId": self.written,
+            "clientOrderId": client_id,
+            "origClientOrderId": client_id,
+            "status": "NEW" if placing else "CANCELED",
+            "executedQty": "0.00000000",
+            "side": asked.get("side", "BUY"),
+            "transactTime": int(asked["timestamp"]),
+            "fills": [],
+        }
+        answer = HttpAnswer(status=200, headers={}, body=msgspec.json.encode(body))
+        future.set_result(answer)
+        return future
+
+
+class StillDesk:
+    """The parts a benchmark needs to reach."""
+
+    def __init__(self, shell: Shell, codec: BinanceSpot, clock: SystemClock, http: Accepting) -> None:
+        self.shell = shell
+        self.codec = codec
+        self.clock = clock
+        self.http = http
+
+
+def practice_desk(group: asyncio.TaskGroup) -> StillDesk:
+    """Both example strategies with the practice desk's numbers."""
+    return still_desk(group, practice_config("http://127.0.0.1:1", ["BTCUSDT"]))
+
+
+def one_per_tick_desk(group: asyncio.TaskGroup) -> StillDesk:
+    """One order for each quote."""
+    text = CONFIG.format(rest="http://127.0.0.1:1", stream="ws://127.0.0.1:1")
+    return still_desk(group, load(text + STRATEGY.format(kind=ONE_PER_TICK), "the bench's config"))
+
+
+def still_desk(group: asyncio.TaskGroup, config: Config) -> StillDesk:
+    """What a node composes, opened and trading."""
+    plan, clock, telemetry, http = plan_of(config, Path()), SystemClock(), Telemetry(), Accepting()
+    codec = BinanceSpot(VenueId("binance"), HmacSigner("key", "secret"), {"BTCUSDT": BTCUSDT})
+    rules_of = codec.ruled(HttpAnswer(status=200, headers={}, body=msgspec.json.encode(rules())))
+    assert not isinstance(rules_of, NoAnswer), "the bench's own rules"
+    desk = Desk(DeskState(), plan.settled(rules_of))
+    engine = cast("JournalEngine", AtOnce())
+    head = Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0))
+    writer = JournalWriter(engine, Epoch(1), head, clock, telemetry)
+    requester = Requester(http, clock)
+    lease = Lease(engine, clock, Epoch(1), clock.mono())
+    lease.until = FOR_EVER
+
+    def spawn(work: Awaitable[None], name: str) -> None:
+        async def run() -> None:
+            await work
+
+        group.create_task(run(), name=name)
+
+    def tell(event: Event) -> None:
+        shell.handle(event)
+
+    gateway = Gateway(
+        desk=desk,
+        codec=codec,
+        requester=requester,
+        lease=lease,
+        telemetry=telemetry,
+        spawn=spawn,
+        tell=tell,
+    )
+    shell = Shell(
+        desk=desk,
+        writer=writer,
+        gateway=gateway,
+        requester=requester,
+        lease=lease,
+        hosts=_hosts(plan, desk),
+        telemetry=telemetry,
+        log=Silent(),
+    )
+    _open(shell)
+    return StillDesk(shell, codec, clock, http)
+
+
+def _hosts(plan: Plan, desk: Desk) -> dict[StrategyId, Host]:
+    entropy = SystemEntropy(1)
+    return {
+        s.name: Host(
+            s.name,
+            prepare(s.kind, s.params, None),
+            {i: desk.settings.instruments[i] for i in s.instruments},
+            entropy.stream(s.name),
+        )
+        for s in plan.strategies
+    }
+
+
+def _open(shell: Shell) -> None:
+    settings = shell.desk.settings
+    records: list[Record] = [
+        EpochOpened(epoch=Epoch(1), nonce=7, holder="bench", version="0", config_hash="x"),
+        Configured(hash="x", instruments=list(settings.instruments.values()), body="{}"),
+    ]
+    shell.execute_opening(shell.desk.open(records, shell.moment()))
+    at = shell.moment().wall
+    shell.handle(AccountTold(balances=BALANCES, open_orders=[], asked_at=at, quiet=True))
+    shell.start_strategies()

@@ -1,0 +1,28 @@
+"""The strategy under the stopwatch: one order for each quote, buying and selling in turn."""
+
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.model.market import Quote
+from nightdesk.model.order import OrderType, Side
+from nightdesk.strategy.api import Context, Strategy
+
+QTY = Decimal("0.001")
+
+
+class OnePerTick(Strategy):
+    """Crosses the spread with every quote; flat after every second one."""
+
+    class State(msgspec.Struct):
+        """Nothing is kept: its record would be measured with the order's."""
+
+    def on_start(self, ctx: Context) -> None:
+        """Begin with a buy."""
+        self.side = Side.BUY
+
+    def on_quote(self, ctx: Context, quote: Quote) -> None:
+        """One order."""
+        price = quote.ask if self.side is Side.BUY else quote.bid
+        ctx.place(quote.instrument, self.side, QTY, price, OrderType.IOC)
+        self.side = Side.SELL if self.side is Side.BUY else Side.BUY
