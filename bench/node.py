@@ -1,6 +1,7 @@
 """A real node in this process, composed as `wiring/node_main` does it, against a venue process of `bench.venue`."""
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,10 +14,12 @@ from nightdesk.adapters.streams import PicowsStreams
 from nightdesk.adapters.system import SystemClock, SystemEntropy, SystemProcesses
 from nightdesk.adapters.threaded_journal import ThreadedJournal
 from nightdesk.config.load import load
+from nightdesk.config.schema import Config
 from nightdesk.model.ids import Epoch, InstrumentId, Seq, VenueId
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
 from nightdesk.node.plan import World
+from nightdesk.node.practice import practice_config
 from nightdesk.runtime.telemetry import Histogram
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
@@ -163,16 +166,48 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    of: Venue, folder: Path, kind: str = ONE_PER_TICK, journal: type[ThreadedJournal] = ThreadedJournal
+    of: Venue,
+    folder: Path,
+    kind: str = ONE_PER_TICK,
+    journal: type[ThreadedJournal] = ThreadedJournal,
 ) -> AsyncIterator[Desk]:
     """A node that trades against `of` for as long as the block runs."""
-    folder.mkdir(parents=True)
     text = CONFIG.format(rest=of.rest, stream=of.stream) + STRATEGY.format(kind=kind)
     config = load(text, "the bench's config")
+    async with _running(config, folder, HmacSigner("key", "secret"), journal) as running:
+        await _trading(running.node, of)
+        yield running
+
+
+@asynccontextmanager
+async def practice(recording: Path, speed: float, folder: Path) -> AsyncIterator[Desk]:
+    """A node with both example strategies on a practice exchange that replays `recording`."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "nightdesk.lab", "--speed", str(speed), "--replay", str(recording)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None, "started with a pipe"
+        url = json.loads(await process.stdout.readline())["url"]
+        config = practice_config(url, ["BTCUSDT"])
+        signer = HmacSigner("practice-key", "practice-secret")
+        async with _running(config, folder, signer, ThreadedJournal) as running:
+            yield running
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def _running(
+    config: Config, folder: Path, signer: HmacSigner, journal: type[ThreadedJournal]
+) -> AsyncIterator[Desk]:
+    folder.mkdir(parents=True)
+    ((_, venue_config),) = config.venue.items()
     engine = journal(str(folder / "desk.journal"))
     await engine.open()
     clock = SystemClock()
-    pool = CountingPool(of.rest, clock)
+    pool = CountingPool(venue_config.rest, clock)
     world = World(
         clock=clock,
         entropy=SystemEntropy(1),
@@ -180,9 +215,9 @@ async def desk(
         log=Silent(),
         journal=engine,
         http=pool,
-        market=PicowsStreams(of.stream, clock),
-        private=PicowsStreams(of.stream, clock),
-        codec=BinanceSpot(VenueId("binance"), HmacSigner("key", "secret"), {"BTCUSDT": BTCUSDT}),
+        market=PicowsStreams(venue_config.stream, clock),
+        private=PicowsStreams(venue_config.private, clock),
+        codec=BinanceSpot(VenueId("binance"), signer, {"BTCUSDT": BTCUSDT}),
         log_dropped=lambda: 0,
     )
     node = Node(plan_of(config, folder), world)
@@ -190,7 +225,6 @@ async def desk(
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(node.run(), name="node")
-            await _trading(node, of)
             yield Desk(node, pool)
             node.stop()
     finally:

@@ -232,6 +232,10 @@ class Rig:
         if not self.until_trading():
             raise RuntimeError((self.folder / "node.log").read_text()[-3000:])
         time.sleep(3.0)
+        return self.finish_running()
+
+    def finish_running(self) -> tuple[Sample, Result]:
+        """Stop the running node in order, and hold the books together."""
         assert self.node is not None
         self.node.terminate()
         out, _ = self.node.communicate(timeout=40.0)

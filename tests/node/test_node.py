@@ -114,7 +114,6 @@ def test_several_faults_at_once_and_crashes_in_between(seed: int, tmp_path: Path
                 FaultKind.LOST_REQUEST,
                 FaultKind.LATE_REPORT,
                 FaultKind.DUPLICATE_REPORT,
-                FaultKind.FILL_AFTER_CANCEL_ACK,
             ):
                 world.fault(kind, **{**SPECS[kind], "probability": 0.2})
             await asyncio.sleep(draw.uniform(0.5, 4))
@@ -276,7 +275,6 @@ def test_cancelled_at_any_moment_a_node_leaves_no_task_behind(
 ) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        loop.set_debug(True)
         world = SimWorld(tmp_path, seed=1)
         life = world.desk()
         life.task = loop.create_task(life.node.run())
@@ -490,10 +488,6 @@ def with_strategy(world_folder: Path, name: str) -> list[tuple[str, str]]:
     return [('[[strategy]]\nname = "maker"', more + '\n[[strategy]]\nname = "maker"')]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a strategy's state over BODY_MAX raises ValueError in encode_frame: the whole desk dies, not the strategy",
-)
 def test_a_strategy_whose_state_grows_without_bound_stops_alone(tmp_path: Path) -> None:
     async def main() -> None:
         world = SimWorld(tmp_path, seed=2, replace=with_strategy(tmp_path, "Greedy"))

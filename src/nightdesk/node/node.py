@@ -109,12 +109,10 @@ class Node:
         self._say_recovered(recovered)
         opening = self.shell.desk.open(self._opening(settings, holder), self.shell.moment())
         self.shell.execute_opening(opening)
-        for cause, works, why in (
-            ("private", False, "not subscribed yet"),
-            ("disk", room, "no room for the journal's reserve"),
-        ):
-            mode = Mode.NORMAL if works else Mode.REDUCE_ONLY
-            self.shell.handle(Health(scope=DESK, cause=cause, mode=mode, why=why))
+        self.shell.handle(
+            Health(scope=DESK, cause="private", mode=Mode.REDUCE_ONLY, why="not subscribed yet")
+        )
+        self._disk(room=room)
         await self.shell.writer.drained()
         self.ready.set()
 
@@ -245,7 +243,15 @@ class Node:
                     "the journal's file was moved or deleted under the running desk; "
                     "what was written since is lost: find the file, then start again"
                 )
+            if not health.ballast:
+                self._disk(room=await self._world.journal.restore_ballast())
             await self._snapshot_if_due()
+
+    def _disk(self, *, room: bool) -> None:
+        """Without the journal's reserve nothing new is risked: the next full disk could not be written down."""
+        mode = Mode.NORMAL if room else Mode.REDUCE_ONLY
+        why = "the journal's reserve is in place" if room else "no room for the journal's reserve"
+        self.shell.handle(Health(scope=DESK, cause="disk", mode=mode, why=why))
 
     async def _snapshot_if_due(self) -> None:
         """Fold durable entries only: a snapshot waits for a moment in which everything is."""
@@ -253,6 +259,7 @@ class Node:
         if writer.durable - self._snapshot_seq < SNAPSHOT_EVERY or writer.depth:
             return
         head = writer.head()
+        assert head.seq == self.shell.desk.state.seq, "a snapshot folds durable entries only"
         snapshot = seal(
             seq=head.seq,
             epoch=self._lease.epoch,

@@ -68,7 +68,8 @@ async def take(
     time: (epoch, renewals) must stay unchanged for a whole ttl of our own clock, over at least three reads.
     """
     seen = await engine.lease()
-    if seen.holder is not None and not processes.gone(seen.holder):
+    ours = seen.holder == holder  # an earlier incarnation of this very process, which has ended
+    if seen.holder is not None and not ours and not processes.gone(seen.holder):
         if seen.holder.machine == holder.machine:
             raise LeaseHeld(_held(seen))
         seen = await _outwait(engine, clock, seen)
