@@ -94,6 +94,7 @@ class Core:
         self.mono = Mono(SECOND_NS)
         self.number = 0
         self.desk = Desk(state or DeskState(), settings())
+        self.desk.views.trading = True
         self.opening = self._open()
 
     def moment(self) -> Moment:
@@ -149,7 +150,10 @@ class Core:
     def refused(self, intent: Intent) -> SendEnded:
         """The venue said no: the shortest life of an order."""
         outcome = Outcome(
-            verdict=Verdict.REJECTED, reason=Reason.BY_BALANCE, code=-2010, text="Insufficient balance."
+            verdict=Verdict.REJECTED,
+            reason=Reason.BY_BALANCE,
+            code=-2010,
+            text="Insufficient balance.",
         )
         return SendEnded(client_id=intent.client_id, outcome=outcome, sent_at=self.wall)
 

@@ -49,7 +49,10 @@ def _replay(run: Run) -> list[Figure]:
         command += ["--duration", "120"]
     wall, peak = _timed(command)
     rss = Figure(name=f"peak memory: {name}", unit="MiB", value=peak)
-    return [at_most(rss, RSS_MIB), Figure(name="... wall time, desk and exchange", unit="s", value=wall)]
+    return [
+        at_most(rss, RSS_MIB),
+        Figure(name="... wall time, desk and exchange", unit="s", value=wall),
+    ]
 
 
 def _timed(command: Sequence[str]) -> tuple[float, float]:

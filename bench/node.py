@@ -60,6 +60,7 @@ class = "{kind}"
 instruments = ["binance:BTCUSDT"]
 """
 ONE_PER_TICK = "bench.strategies:OnePerTick"
+ONLY_ENTRIES = "bench.strategies:OnlyEntries"
 
 
 class Samples(Histogram):

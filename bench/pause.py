@@ -1,13 +1,13 @@
 """Pausing under load: how long until the reply, and whether any entry left after it.
 
-A real node on real sockets, an order for each tick. Every order that the pool wrote is stamped; the pause goes
+A real node on real sockets, a new entry for each tick, never an exit. Every order that the pool wrote is stamped; the pause goes
 through the same `Commands` that the control socket answers with.
 """
 
 import asyncio
 
 from bench.measure import Figure, Run, held_to, spread
-from bench.node import Desk, Venue, desk, venue
+from bench.node import ONLY_ENTRIES, Desk, Venue, desk, venue
 from nightdesk.adapters.system import SystemClock
 from nightdesk.control.messages import Request
 
@@ -24,7 +24,7 @@ async def _measure(run: Run) -> list[Figure]:
     rounds = run.pick(20, 5)
     replied, last = list[int](), list[int]()
     late = before = 0
-    async with venue() as market, desk(market, run.folder / "pause") as running:
+    async with venue() as market, desk(market, run.folder / "pause", ONLY_ENTRIES) as running:
         for _ in range(rounds):
             asked, answered = await _pause_once(running, market)
             orders = running.pool.orders_at

@@ -96,7 +96,14 @@ def _run_all(names: Sequence[str], folder: Path, *, quick: bool) -> list[Outcome
 
 def _run_one(name: str, folder: Path, *, quick: bool) -> Outcome:
     """One benchmark in its own process: its heap, its switches and its threads die with it."""
-    command = [sys.executable, "-m", "bench.child", name, str(folder), "quick" if quick else "whole"]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.child",
+        name,
+        str(folder),
+        "quick" if quick else "whole",
+    ]
     started = time.monotonic()
     try:
         done = subprocess.run(

@@ -1,6 +1,7 @@
 """A shell with everything behind it in memory: real core, hosts, writer and gateway; no disk and no sockets."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import cast
@@ -25,7 +26,8 @@ from nightdesk.node.compose import plan_of
 from nightdesk.node.plan import Plan
 from nightdesk.node.practice import practice_config
 from nightdesk.ports.journal import JournalEngine
-from nightdesk.runtime.gateway import Gateway
+from nightdesk.risk.gate import Approved
+from nightdesk.runtime.gateway import Gateway, Trigger
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.requester import Requester
@@ -51,7 +53,7 @@ class AtOnce:
 
 
 class Accepting:
-    """Stands in for the venue: every order rests, every cancel works, in the loop's next turn."""
+    """Stands in for the venue: every order rests (an IOC expires), every cancel works, in the loop's next turn."""
 
     def __init__(self) -> None:
         self.written = 0
@@ -70,14 +72,16 @@ class Accepting:
         text = request.body.decode() or request.target.partition("?")[2]
         asked = dict(parse_qsl(text))
         self.written += 1
-        placing = request.method == "POST"
+        status = "NEW" if request.method == "POST" else "CANCELED"
+        if asked.get("timeInForce") == "IOC":
+            status = "EXPIRED"
         client_id = asked.get("newClientOrderId") or asked.get("origClientOrderId", "")
         body = {
             "symbol": "BTCUSDT",
             "orderId": self.written,
             "clientOrderId": client_id,
             "origClientOrderId": client_id,
-            "status": "NEW" if placing else "CANCELED",
+            "status": status,
             "executedQty": "0.00000000",
             "side": asked.get("side", "BUY"),
             "transactTime": int(asked["timestamp"]),
@@ -88,14 +92,27 @@ class Accepting:
         return future
 
 
+class StampedGateway(Gateway):
+    """The production gateway; notes when an order reached it."""
+
+    arrived = 0
+
+    def send(self, approved: Approved, trigger: Trigger) -> None:
+        """The order is here."""
+        self.arrived = time.perf_counter_ns()
+        super().send(approved, trigger)
+
+
 class StillDesk:
     """The parts a benchmark needs to reach."""
 
-    def __init__(self, shell: Shell, codec: BinanceSpot, clock: SystemClock, http: Accepting) -> None:
+    def __init__(
+        self, shell: Shell, gateway: StampedGateway, codec: BinanceSpot, clock: SystemClock
+    ) -> None:
         self.shell = shell
+        self.gateway = gateway
         self.codec = codec
         self.clock = clock
-        self.http = http
 
 
 def practice_desk(group: asyncio.TaskGroup) -> StillDesk:
@@ -132,7 +149,7 @@ def still_desk(group: asyncio.TaskGroup, config: Config) -> StillDesk:
     def tell(event: Event) -> None:
         shell.handle(event)
 
-    gateway = Gateway(
+    gateway = StampedGateway(
         desk=desk,
         codec=codec,
         requester=requester,
@@ -152,7 +169,7 @@ def still_desk(group: asyncio.TaskGroup, config: Config) -> StillDesk:
         log=Silent(),
     )
     _open(shell)
-    return StillDesk(shell, codec, clock, http)
+    return StillDesk(shell, gateway, codec, clock)
 
 
 def _hosts(plan: Plan, desk: Desk) -> dict[StrategyId, Host]:

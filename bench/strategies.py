@@ -1,8 +1,6 @@
-"""The strategy under the stopwatch: one order for each quote, buying and selling in turn."""
+"""The strategies under the stopwatch: one order for each quote."""
 
 from decimal import Decimal
-
-import msgspec
 
 from nightdesk.model.market import Quote
 from nightdesk.model.order import OrderType, Side
@@ -14,9 +12,6 @@ QTY = Decimal("0.001")
 class OnePerTick(Strategy):
     """Crosses the spread with every quote; flat after every second one."""
 
-    class State(msgspec.Struct):
-        """Nothing is kept: its record would be measured with the order's."""
-
     def on_start(self, ctx: Context) -> None:
         """Begin with a buy."""
         self.side = Side.BUY
@@ -26,3 +21,11 @@ class OnePerTick(Strategy):
         price = quote.ask if self.side is Side.BUY else quote.bid
         ctx.place(quote.instrument, self.side, QTY, price, OrderType.IOC)
         self.side = Side.SELL if self.side is Side.BUY else Side.BUY
+
+
+class OnlyEntries(Strategy):
+    """Buys with every quote and never sells: whatever leaves after a pause is a fault."""
+
+    def on_quote(self, ctx: Context, quote: Quote) -> None:
+        """One entry."""
+        ctx.place(quote.instrument, Side.BUY, QTY, quote.ask, OrderType.IOC)

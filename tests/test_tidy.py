@@ -105,7 +105,9 @@ def test_no_tracked_file_names_a_registry_or_a_path_of_this_machine() -> None:
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
     ).stdout.decode()
     # Written so that this file does not find itself.
-    bad = re.compile("|".join(["/" + "work/", "/" + "root/", "--index" + "-url", "extra" + "-index"]))
+    bad = re.compile(
+        "|".join(["/" + "work/", "/" + "root/", "--index" + "-url", "extra" + "-index"])
+    )
     found = []
     for name in filter(None, tracked.split("\0")):
         path = ROOT / name

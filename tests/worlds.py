@@ -1,4 +1,6 @@
-"""Shared worlds: a desk core driven by hand, whole desks on a simulated lab, and journals to plant things in."""
+"""Shared worlds: a desk core driven by hand, whole desks on a simulated lab, and journals to plant
+things in.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -258,6 +260,7 @@ class Bench:
     def ready(self) -> "Bench":
         """The books opened and the feed fresh for long enough."""
         self.account()
+        self.desk.views.trading = True  # the shell says so once books were compared
         for _ in range(30):
             self.quote()
             self.tick()

@@ -443,11 +443,6 @@ def test_an_answer_nobody_asked_for_is_never_taken_for_the_next_ones() -> None:
     with_server()(run)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="half of an answer nobody asked for leaves the connection `usable`: the next exchange raises "
-    "LocalProtocolError out of the last step (or would take the rest for its own)",
-)
 def test_half_an_answer_nobody_asked_for_spoils_its_connection() -> None:
     async def run(server: Server, pool: HttpPool) -> None:
         await ask(pool)

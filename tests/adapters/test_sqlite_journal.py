@@ -377,11 +377,6 @@ def test_a_newer_layout_is_refused_by_its_number(tmp_path: Path) -> None:
         SqliteJournal(str(path))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=(apsw.Error, pytest.fail.Exception),
-    reason="a read-only open checks nothing: `journal verify notes.txt` ends in an apsw traceback",
-)
 def test_reading_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("buy low, sell high\n" * 400)
@@ -389,10 +384,6 @@ def test_reading_a_file_that_is_no_database_is_a_clear_error(tmp_path: Path) -> 
         JournalFile(path).head()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="user_version 0 is taken for an empty journal: somebody else's database gets our tables and WAL",
-)
 def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "firefox.sqlite"
     raw = sqlite3.connect(path)
@@ -436,7 +427,7 @@ def test_a_reader_sees_what_is_committed_while_its_writer_goes_on(tmp_path: Path
     writer.close()
 
 
-# --- races -----------------------------------------------------------------------------------------------------
+# --- races ---
 
 
 def _write_much(
@@ -661,11 +652,6 @@ def test_there_is_no_ballast_where_there_is_no_room_for_it(full: Path) -> None:
     journal.close()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="restore_ballast takes the very room it just gave away: the next life says the disk is well, "
-    "trades in NORMAL and is refused again",
-)
 def test_a_disk_that_is_still_full_has_no_room_for_the_ballast_again(full: Path) -> None:
     journal = SqliteJournal(str(full / "desk.journal"))
     epoch = journal.acquire(journal.lease(), ME, TTL).epoch

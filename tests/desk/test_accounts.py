@@ -7,7 +7,7 @@ from builders import BTCUSDT, D, an_execution, an_instrument
 from nightdesk.desk.events import AskOrder, Flatten, Note, Resume, TradesTold
 from nightdesk.desk.settings import OPERATOR
 from nightdesk.model.ids import OrderKey, encode_order_id
-from nightdesk.model.order import Side, VenueStatus
+from nightdesk.model.order import ReportSource, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import SECOND_NS
 from nightdesk.modes.ladder import DESK, Mode
@@ -69,11 +69,6 @@ def test_an_adopted_difference_becomes_the_operators_position_and_the_venues_num
     assert again.state.position(OPERATOR, BTCUSDT).qty == D("0.5")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="resume adopts whatever difference was seen last, even once and even when it has been explained "
-    "since: a fill whose report was late is then counted twice and a flatten sells it twice",
-)
 def test_a_difference_that_a_late_report_explained_is_not_adopted_by_a_resume() -> None:
     bench = Bench().ready()
     intent = bench.open_order(Side.BUY, "1", "100")
@@ -107,15 +102,12 @@ def test_an_order_of_ours_with_a_nonce_we_never_drew_halts_the_desk() -> None:
     assert "lost_journal" in causes(bench.state)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a journal restored from a backup of the same epoch knows the nonce: an order that works at the venue "
-    "and that no record holds is waved through as 'ended long ago' and never cancelled",
-)
 def test_a_working_order_of_a_known_nonce_that_no_record_holds_halts_the_desk() -> None:
     bench = Bench().ready()
     key = OrderKey(desk=bench.settings.code, nonce=7, epoch=1, seq=4_000, attempt=0)
-    report = replace(bench.report(bench.open_order()), client_id=encode_order_id(key))
+    report = replace(
+        bench.report(bench.open_order(), source=ReportSource.QUERY), client_id=encode_order_id(key)
+    )
     bench.account(orders=[report])
     assert bench.state.ladder.mode(DESK) >= Mode.REDUCE_ONLY
 
@@ -192,12 +184,6 @@ def test_a_revoked_key_needs_a_person() -> None:
     assert causes(again.state)["auth"] == "REDUCE_ONLY"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=KeyError,
-    reason="an instrument taken out of the config while one of its orders is unresolved: the first fact about that "
-    "order raises KeyError, at this start and at every one after it",
-)
 def test_an_order_of_an_instrument_that_left_the_config_is_still_resolved() -> None:
     eth = an_instrument(id="binance:ETHUSDT", symbol="ETHUSDT", base="ETH")
     bench = Bench(some_settings(instruments=[an_instrument(), eth])).ready()

@@ -71,11 +71,6 @@ def test_pause_may_keep_resting_entries_on_request() -> None:
     assert cancels(bench.decide(Pause(reason="keep", by="me", keep=True))) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="each resting exit is judged alone: two that each fit the position are both kept, and together "
-    "they open a short while paused",
-)
 def test_pause_keeps_no_exits_that_together_overshoot() -> None:
     bench = Bench().ready()
     bench.buy("1")

@@ -1,4 +1,6 @@
-"""From wish to intent: state in the same append, deadlines inside the lease, and no wish that can hurt the desk."""
+"""From wish to intent: state in the same append, deadlines inside the lease, and no wish that can
+hurt the desk.
+"""
 
 from decimal import Decimal
 
@@ -136,11 +138,6 @@ def test_a_wish_that_cannot_be_is_refused_and_told(bad: Place) -> None:
         Target(instrument=BTCUSDT, qty=D("1E+40")),
     ],
     ids=str,
-)
-@pytest.mark.xfail(
-    strict=True,
-    reason="a float, a NaN or a number too wide from user code raises inside decide: the node dies, and again at "
-    "the next start; only the strategy should stop",
 )
 def test_a_wish_with_a_number_that_is_none_hurts_only_its_strategy(bad: Place | Target) -> None:
     bench = Bench().ready()

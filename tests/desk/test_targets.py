@@ -98,10 +98,6 @@ def test_nothing_converges_while_a_cancel_may_still_fill() -> None:
     assert len(sent(*bench.ticks(1, quoted=True))) == 1
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the module promises to wait for fills without known trades; `sure` does not look at `untraded`",
-)
 def test_nothing_converges_while_a_fill_has_no_known_trade() -> None:
     bench = Bench().ready()
     want(bench, "1")

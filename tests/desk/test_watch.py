@@ -236,11 +236,6 @@ def test_a_throttled_desk_goes_on_when_the_wait_is_over() -> None:
     assert "throttled" not in causes(bench.state)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the wait is a view: after a restart the journaled cause `throttled` is lifted by nobody, "
-    "not even by an operator's resume",
-)
 def test_a_throttled_desk_that_restarts_goes_on_when_the_wait_is_over() -> None:
     bench = Bench().ready()
     bench.answer(bench.place(), Verdict.REJECTED, Reason.THROTTLED, wait_ns=7 * SECOND_NS)
@@ -250,11 +245,6 @@ def test_a_throttled_desk_that_restarts_goes_on_when_the_wait_is_over() -> None:
     assert "throttled" not in causes(again.state)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an open order that one lagging query does not show latches REDUCE_ONLY until a person comes, "
-    "although it is found a moment later: read lag is not asked about for OPEN orders",
-)
 def test_an_open_order_that_one_lagging_answer_missed_and_the_next_one_shows_is_no_alarm() -> None:
     bench = Bench().ready()
     intent = bench.open_order()

@@ -1,4 +1,6 @@
-"""Whole desks on the virtual loop against a whole lab: faults on for a while, then off, then the books compared."""
+"""Whole desks on the virtual loop against a whole lab: faults on for a while, then off, then the
+books compared.
+"""
 
 import asyncio
 from decimal import Decimal
@@ -7,15 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from worlds import (
-    SimWorld,
-    causes,
-    durable_records,
-    fold,
-    leaves,
-    live,
-    without_views,
-)
 
 from nightdesk.adapters.system import SystemProcesses
 from nightdesk.control.messages import ExitCode
@@ -30,6 +23,15 @@ from nightdesk.node import node as node_module
 from nightdesk.strategy.messages import Proposal, Target
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
+from worlds import (
+    SimWorld,
+    causes,
+    durable_records,
+    fold,
+    leaves,
+    live,
+    without_views,
+)
 
 D = Decimal
 QUICK = [('name = "practice"', 'name = "practice"\norder_ttl_ms = 500')]
@@ -69,7 +71,7 @@ SPECS |= {
 async def whole(world: SimWorld, life: Any, *, seconds: float = 30.0) -> None:
     """Let it heal, end it, and hold everything together."""
     await asyncio.sleep(seconds)
-    assert not [o for o in life.state.orders.unknown()]
+    assert not list(life.state.orders.unknown())
     await life.stop()
     assert world.findings() == []
     assert world.differences(life) == {}
@@ -367,10 +369,6 @@ def test_a_clock_step_voids_the_lease_until_a_later_renewal(tmp_path: Path) -> N
 # --- defects -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the first snapshot raises TypeError in encode_state: the node dies after 20,000 records, for good",
-)
 def test_a_desk_lives_through_its_snapshots_and_opens_from_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -391,11 +389,6 @@ def test_a_desk_lives_through_its_snapshots_and_opens_from_one(
     live(main)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the next incarnation in the same process finds itself in the lease (same pid, alive) and ends with "
-    "LeaseHeld: AppendRefused is final after all, and `up` takes exit 4 for final too",
-)
 def test_the_next_incarnation_of_the_same_process_takes_its_own_lease_back(tmp_path: Path) -> None:
     async def main() -> None:
         world = SimWorld(tmp_path, seed=2)
@@ -421,11 +414,6 @@ class Bug(BinanceSpot):
         return super().placed(*args)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="answers and commits call back outside any task: an AssertionError there goes to the loop's exception "
-    "handler and the node runs on, its order PENDING for ever",
-)
 def test_a_broken_invariant_in_a_callback_is_fatal(tmp_path: Path) -> None:
     async def main() -> None:
         world = SimWorld(tmp_path, seed=2)
@@ -438,11 +426,6 @@ def test_a_broken_invariant_in_a_callback_is_fatal(tmp_path: Path) -> None:
     live(main)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="stop is only watched once the venue has been met: a desk that starts while its venue is away cannot "
-    "be stopped but by SIGKILL",
-)
 def test_a_desk_that_waits_for_its_venue_can_be_stopped(tmp_path: Path) -> None:
     async def main() -> None:
         world = SimWorld(tmp_path, seed=2)
@@ -516,11 +499,6 @@ def test_a_strategy_that_raises_stops_alone(tmp_path: Path) -> None:
     live(main)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="resume lifts the cause `crash`, and the host stays crashed: NORMAL on every screen, and the strategy is "
-    "never called again (law 6)",
-)
 def test_a_crashed_strategy_that_is_resumed_is_called_again(tmp_path: Path) -> None:
     async def main() -> None:
         world = SimWorld(tmp_path, seed=2, replace=with_strategy(tmp_path, "Zero"))
@@ -560,11 +538,6 @@ ONLY_HOLD = [
 ]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a journaled target converges as soon as quotes are fresh, whether or not books were compared: "
-    "`trading` holds back strategies, not targets",
-)
 def test_nothing_is_sent_before_the_books_were_compared(tmp_path: Path) -> None:
     (tmp_path / "hold.py").write_text(HOLDER)
 
@@ -598,10 +571,6 @@ def test_nothing_is_sent_before_the_books_were_compared(tmp_path: Path) -> None:
     live(main)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="while it stops, quotes still converge targets: new orders leave after cancel-all",
-)
 def test_a_stopping_desk_sends_no_new_order(tmp_path: Path) -> None:
     async def main() -> None:
         world = SimWorld(tmp_path, seed=2, replace=QUICK)

@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
-from builders import NOW
-from worlds import live
 
+from builders import NOW
 from nightdesk.journal.chain import Chain, Head, Row
 from nightdesk.journal.frame import GENESIS
 from nightdesk.model.errors import AppendRefused, AppendUnknown, Fenced
@@ -17,6 +16,7 @@ from nightdesk.runtime import journal_writer
 from nightdesk.runtime.journal_writer import BATCH_MAX, JournalWriter
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.simulation.world import SimClock
+from worlds import live
 
 HEAD = Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0))
 
@@ -65,7 +65,8 @@ def test_what_waits_while_one_commit_is_under_way_goes_out_in_the_next() -> None
         assert engine.appends[1][0] == 1, "behind the head of the first"
         await engine.done()
         assert (writer.depth, writer.durable) == (0, 10)
-        rows = [Row(seq=Seq(i), data=f) for i, f in enumerate(sum((a for _, a in engine.appends), []), 1)]
+        stored = [frame for _, made in engine.appends for frame in made]
+        rows = [Row(seq=Seq(i), data=f) for i, f in enumerate(stored, 1)]
         chain = Chain(HEAD)
         assert [decode_record(f.body) for f in chain.read(rows)] == [a_record(n) for n in range(10)]
         assert chain.torn is None
@@ -89,7 +90,9 @@ def test_callbacks_run_in_order_once_durable_and_after_the_next_commit_has_left(
         told: list[tuple[int, int]] = []
         for n in range(6):
             writer.submit(
-                [a_record(n)], NOW, lambda n=n: told.append((n, len(engine.appends)))  # type: ignore[misc]
+                [a_record(n)],
+                NOW,
+                lambda n=n: told.append((n, len(engine.appends))),  # type: ignore[misc]
             )
         assert told == []
         await engine.done()

@@ -29,7 +29,11 @@ def test_count_total_and_largest_are_exact_and_quantiles_rise(values: list[int])
     for value in values:
         histogram.record(value)
     told = histogram.told()
-    assert (told["count"], histogram.total, told["max_ns"]) == (len(values), sum(values), max(values))
+    assert (told["count"], histogram.total, told["max_ns"]) == (
+        len(values),
+        sum(values),
+        max(values),
+    )
     assert told["p50_ns"] <= told["p90_ns"] <= told["p99_ns"] <= told["max_ns"]
     assert len(histogram.buckets) <= len(values)
 

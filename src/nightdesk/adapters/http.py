@@ -73,6 +73,9 @@ class HeldConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio's callback."""
+        if self._waiting is None:
+            self.close()  # bytes nobody asked for: whatever follows could pass for an answer
+            return
         self._h11.receive_data(data)
         self._read()
 

@@ -62,7 +62,9 @@ class SqliteJournal:
         try:
             self._db = apsw.Connection(path, flags=flags, vfs=vfs)
             self._db.set_busy_timeout(BUSY_TIMEOUT_MS)
-            if not readonly:
+            if readonly:
+                self._recognise()
+            else:
                 self._prepare()
             self._identity = _identity(path) if vfs is None else None
         except apsw.Error as error:
@@ -186,6 +188,8 @@ class SqliteJournal:
         """Set the reserve aside (again); False when there is no room for it."""
         if self._identity is None or self._ballast.exists():
             return True
+        if self.health().free_bytes < 2 * BALLAST_BYTES:
+            return False  # the room just given away is not room to take again
         try:
             with self._ballast.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, BALLAST_BYTES)
@@ -194,12 +198,20 @@ class SqliteJournal:
             return False
         return True
 
+    def _recognise(self) -> int:
+        """The file's layout, 0 when it is new; raises `BadInput` for somebody else's database."""
+        (layout,) = self._one("PRAGMA user_version")
+        (tables,) = self._one("SELECT count(*) FROM sqlite_master")
+        if layout != LAYOUT and (layout or tables):
+            raise BadInput(
+                f"journal {self.path}: not a journal this release knows (layout {layout}, {tables} tables)"
+            )
+        return int(layout)
+
     def _prepare(self) -> None:
+        layout = self._recognise()
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        (layout,) = self._one("PRAGMA user_version")
-        if layout not in (0, LAYOUT):
-            raise BadInput(f"journal {self.path}: layout {layout}; this release reads {LAYOUT}")
         if layout == 0:
             self._db.execute(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {LAYOUT}; COMMIT")
 

@@ -17,6 +17,10 @@ from nightdesk.model.outcome import Verdict
 from nightdesk.model.records import Answered, Executed, Intended, Record, Reported, Resolved
 from nightdesk.model.time import Wall
 
+CLOCK_ERROR_NS = (
+    100_000_000  # desk and venue stamp with two clocks; what differs by less proves nothing
+)
+
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One violation."""
@@ -69,6 +73,11 @@ class JournalView:
 def check(journal: JournalView, venue: VenueLog) -> list[Finding]:
     """Every violation of laws 1 and 3 and of the order bookkeeping, at rest."""
     findings: list[Finding] = []
+    for client_id, arrived in venue.arrivals.items():
+        intended = journal.intended_at.get(ClientOrderId(client_id))
+        if intended is not None and arrived < intended - CLOCK_ERROR_NS:
+            early = f"arrived {(intended - arrived) / 1e6:.0f} ms before it was intended"
+            findings.append(Finding(law="write-ahead", order=client_id, what=early))
     by_id = venue.by_client_id()
     for client_id, orders in by_id.items():
         intent = journal.intents.get(ClientOrderId(client_id))

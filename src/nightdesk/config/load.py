@@ -138,6 +138,11 @@ def _between(config: Config, places: Places) -> Iterable[str]:
             yield f"{where}: no venue {venue!r}; there is {', '.join(sorted(venues))}"
         if instrument.id in known[:index]:
             yield f"{where}: {instrument.id} is listed twice"
+    for asset in config.baseline:
+        symbols = [instrument.id.partition(":")[2] for instrument in config.instrument]
+        if not any(symbol.startswith(asset) or symbol.endswith(asset) for symbol in symbols):
+            where = places.told(("baseline", asset))
+            yield f"{where}: no [[instrument]] trades {asset}; there are {', '.join(symbols)}"
     names = [strategy.name for strategy in config.strategy]
     for index, strategy in enumerate(config.strategy):
         if strategy.name in names[:index] or strategy.name == "operator":

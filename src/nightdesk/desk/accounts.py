@@ -17,7 +17,7 @@ from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Execution, OrderReport
+from nightdesk.model.order import Execution, OrderReport, VenueStatus
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.records import Answered, Executed, Reconciled, Reported
 from nightdesk.model.time import SECOND_NS, Wall
@@ -54,6 +54,7 @@ def told(work: Work, report: OrderReport) -> None:
     if order is None:
         _stranger(work, report)
         return
+    work.views.asked.pop(report.client_id, None)  # whatever "not found" was counted, it is there
     if work.state.orders.teaches(report):
         work.record(Reported(report=report))
 
@@ -64,6 +65,7 @@ def trade(work: Work, execution: Execution) -> None:
     if order is None or execution.trade_id in order.trade_ids:
         return
     ref = work.views.ref(execution.client_id)
+    work.views.last_difference = {}  # balances move: what differed must be seen anew
     work.record(Executed(execution=execution))
     work.decision.at_once += tell.executed(work.state, work.settings, execution, ref, work.now)
 
@@ -73,6 +75,7 @@ def compare(work: Work, event: AccountTold) -> None:
     for report in event.open_orders:
         told(work, report)
     _missing(work, event)
+    work.views.compared = event.quiet
     if not event.quiet or any(work.state.orders.unknown()) or work.state.untraded:
         return
     venue = {asset: event.balances.get(asset, ZERO) for asset in work.settings.assets()}
@@ -93,8 +96,8 @@ def compare(work: Work, event: AccountTold) -> None:
 def adopt(work: Work) -> None:
     """An operator has looked at the difference: the venue's numbers become ours, nobody's target moves."""
     found = work.views.last_difference
-    if not found:
-        return
+    if not found or work.state.ladder.demands(DESK, "reconcile") is Mode.NORMAL:
+        return  # only what was confirmed and shown can have been looked at
     balances = dict(work.state.funds.balances)
     for asset, amount in found.items():
         balances[asset] = money.canonical(money.add(balances.get(asset, ZERO), amount))
@@ -165,7 +168,13 @@ def _stranger(work: Work, report: OrderReport) -> None:
                 work.views.strangers.append(report.client_id)
                 work.note("warning", "order.foreign", id=report.client_id, status=report.status)
         case Owner.OURS:
-            pass  # ended so long ago that its order is forgotten
+            if report.status is VenueStatus.WORKING:
+                why = (
+                    f"order {report.client_id} works at the venue and no record holds it: "
+                    "the journal was restored from before it"
+                )
+                work.set_mode(DESK, "lost_journal", Mode.HALTED, by="desk", why=why)
+            # Otherwise it ended so long ago that it is forgotten.
 
 
 def _missing(work: Work, event: AccountTold) -> None:

@@ -186,6 +186,12 @@ class Tell(msgspec.Struct, frozen=True, kw_only=True):
     message: ToStrategy
 
 
+class Revive(msgspec.Struct, frozen=True, kw_only=True):
+    """Start a crashed strategy anew from its kept state."""
+
+    strategy: StrategyId
+
+
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """Something worth a line in the log and in the ring of recent events."""
 
@@ -194,12 +200,15 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, str]
 
 
-Effect = SendOrder | SendCancel | AskOrder | AskTrades | AskAccount | AskPrice | Tell | Note
+Effect = (
+    SendOrder | SendCancel | AskOrder | AskTrades | AskAccount | AskPrice | Tell | Revive | Note
+)
 
 
 class Decision(msgspec.Struct, kw_only=True):
-    """What one event came to. Mutable while the core fills it."""
+    """What one event came to, decided at `at`. Mutable while the core fills it."""
 
+    at: Wall
     records: list[Record] = msgspec.field(default_factory=list)
     after: list[Effect] = msgspec.field(default_factory=list)
     at_once: list[Effect] = msgspec.field(default_factory=list)

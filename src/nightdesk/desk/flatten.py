@@ -108,7 +108,7 @@ def _close(work: Work, instrument: InstrumentId) -> list[str]:
     side = Side.SELL if net > 0 else Side.BUY
     owner, held = _owner(work, instrument, net)
     qty = rules.qty_down(min(abs(net), abs(held), limits.order_qty_max))
-    if qty < rules.qty_min:
+    if _dust(work, instrument, qty):  # crumbs of several strategies are sold together
         qty = rules.qty_down(min(abs(net), limits.order_qty_max))
     price = crossing(rules, seen[0], side, SLIPPAGE_BPS)
     wish = Wish(owner, instrument, side, OrderType.IOC, qty, price, Origin.FLATTEN)

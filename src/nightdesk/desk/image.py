@@ -20,7 +20,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     seq: Seq
     epoch: Epoch
     nonce: int
-    nonces: dict[int, int]
+    nonces: list[tuple[int, int]]
     config_hash: str
     instruments: list[Instrument]
     live: list[Order]
@@ -31,6 +31,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     causes: dict[str, dict[str, Cause]]
     targets: list[tuple[str, str, TargetState]]
     kept: dict[StrategyId, bytes]
+    intents_at: list[Wall]
     counts: dict[str, int]
 
 
@@ -44,7 +45,7 @@ def encode_state(state: DeskState) -> bytes:
         seq=state.seq,
         epoch=state.epoch,
         nonce=state.nonce,
-        nonces=state.nonces,
+        nonces=sorted(state.nonces.items()),
         config_hash=state.config_hash,
         instruments=list(state.instruments.values()),
         live=list(state.orders.live.values()),
@@ -55,6 +56,7 @@ def encode_state(state: DeskState) -> bytes:
         causes=state.ladder.causes,
         targets=[(s, i, t) for (s, i), t in sorted(state.targets.items())],
         kept=state.kept,
+        intents_at=list(state.intents_at),
         counts=state.counts,
     )
     return _ENCODER.encode(image)
@@ -65,7 +67,7 @@ def decode_state(body: bytes, now: Wall) -> DeskState:
     image = _DECODER.decode(body)
     state = DeskState()
     state.seq, state.epoch, state.nonce = image.seq, image.epoch, image.nonce
-    state.nonces, state.config_hash = image.nonces, image.config_hash
+    state.nonces, state.config_hash = dict(image.nonces), image.config_hash
     state.instruments = {i.id: i for i in image.instruments}
     state.orders.live = {o.intent.client_id: o for o in image.live}
     state.orders.ended = {o.intent.client_id: o for o in image.ended}
@@ -74,6 +76,7 @@ def decode_state(body: bytes, now: Wall) -> DeskState:
     state.ladder.causes = image.causes
     state.targets = {(StrategyId(s), InstrumentId(i)): t for s, i, t in image.targets}
     state.kept, state.counts = image.kept, image.counts
+    state.intents_at.extend(image.intents_at)
     state.recount(now)
     return state
 

@@ -1,11 +1,14 @@
 """What an operator may order. Every command is idempotent and lands in the journal."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from nightdesk.desk import accounts, flatten
-from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume
-from nightdesk.desk.placing import cancel, net_position
+from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume, Revive
+from nightdesk.desk.placing import cancel
 from nightdesk.desk.work import Work
+from nightdesk.model import money
+from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId
 from nightdesk.model.order import Side
 from nightdesk.modes.ladder import DESK, Mode
 from nightdesk.orders.book import Order
@@ -22,7 +25,8 @@ def command(work: Work, event: Pause | Resume | CancelAll | Flatten) -> None:
         case Pause(reason=reason, by=by, keep=keep):
             work.set_mode(DESK, "operator", Mode.REDUCE_ONLY, by=by, why=reason)
             if not keep:
-                _cancel(work, "paused", lambda order: not _only_reduces(work, order))
+                exits = _exits(work)
+                _cancel(work, "paused", lambda order: order.intent.client_id not in exits)
         case Resume():
             _resume(work, event)
         case CancelAll():
@@ -36,6 +40,9 @@ def _resume(work: Work, event: Resume) -> None:
     for scope, name, _ in work.state.ladder.told():
         if name in PERSONAL:
             work.set_mode(scope, name, Mode.NORMAL, by=event.by, why=event.reason)
+            if name == "crash":
+                strategy = StrategyId(scope.partition("/")[2])
+                work.decision.at_once.append(Revive(strategy=strategy))
 
 
 def _cancel(work: Work, why: str, wanted: Callable[[Order], bool]) -> None:
@@ -44,9 +51,16 @@ def _cancel(work: Work, why: str, wanted: Callable[[Order], bool]) -> None:
             cancel(work, order, why=why)
 
 
-def _only_reduces(work: Work, order: Order) -> bool:
-    """Whether a resting order can only bring the position nearer to flat."""
-    net = net_position(work, order.intent.instrument)
-    if order.intent.side is Side.SELL:
-        return order.remaining <= net
-    return order.remaining <= -net
+def _exits(work: Work) -> set[ClientOrderId]:
+    """Resting orders that, all of them together, can only bring their positions nearer to flat."""
+    room: dict[tuple[InstrumentId, Side], Decimal] = {}
+    kept: set[ClientOrderId] = set()
+    for client_id, order in work.state.orders.live.items():
+        instrument, side = order.intent.instrument, order.intent.side
+        net = work.state.net(instrument)
+        left = room.get((instrument, side), net if side is Side.SELL else money.minus(net))
+        if order.remaining <= left:
+            kept.add(client_id)
+            left = money.subtract(left, order.remaining)
+        room[instrument, side] = left
+    return kept

@@ -56,6 +56,8 @@ def take(work: Work, strategy: StrategyId, proposal: Proposal) -> None:
         scope = strategy_scope(strategy)
         work.set_mode(scope, "crash", Mode.REDUCE_ONLY, by="desk", why=proposal.crash)
         return
+    if not work.views.trading:
+        return  # the desk is stopping: what was wished in the last moment is not done any more
     if proposal.state is not None:
         work.record(StrategyKept(strategy=strategy, body=proposal.state))
     for action in proposal.actions:
@@ -69,10 +71,22 @@ def take(work: Work, strategy: StrategyId, proposal: Proposal) -> None:
                     continue
                 if not order.cancel_asked:  # what was asked once is repeated by the watch
                     cancel(work, order, why="strategy")
-            case Target(instrument=instrument, qty=qty):
-                wanted = None if qty is None else money.canonical(qty)
-                work.record(TargetSet(strategy=strategy, instrument=instrument, qty=wanted))
-                work.views.not_before.pop((strategy, instrument), None)
+            case Target():
+                _target(work, strategy, action)
+
+
+def _target(work: Work, strategy: StrategyId, target: Target) -> None:
+    instrument, qty = target.instrument, target.qty
+    if instrument not in work.settings.strategies[strategy].instruments:
+        work.note(
+            "warning", "target.refused", strategy=strategy, why=f"{instrument} is not its own"
+        )
+    elif qty is not None and not money.is_amount(qty):
+        work.note("warning", "target.refused", strategy=strategy, why=f"{qty!r} is no amount")
+    else:
+        wanted = None if qty is None else money.canonical(qty)
+        work.record(TargetSet(strategy=strategy, instrument=instrument, qty=wanted))
+        work.views.not_before.pop((strategy, instrument), None)
 
 
 def cancel(work: Work, order: Order, why: str) -> None:
@@ -180,8 +194,10 @@ def _place(work: Work, strategy: StrategyId, place: Place) -> None:
     settings = work.settings.strategies[strategy]
     if place.instrument not in settings.instruments:
         refused = Refused(rule="instrument", limit="its own instruments", value=place.instrument)
-    elif place.qty <= 0 or place.price <= 0:
-        refused = Refused(rule="numbers", limit="above zero", value=f"{place.qty} at {place.price}")
+    elif not _orderly(place):
+        refused = Refused(
+            rule="numbers", limit="amounts above zero", value=f"{place.qty!r} at {place.price!r}"
+        )
     else:
         wish = Wish(strategy, place.instrument, place.side, place.type, place.qty, place.price)
         # The ref is known before the id is told to anybody.
@@ -196,6 +212,15 @@ def _place(work: Work, strategy: StrategyId, place: Place) -> None:
     message = Refusal(at=work.now, ref=place.ref, rule=refused.rule, text=str(refused))
     work.decision.at_once.append(Tell(strategy=strategy, message=message))
     work.note("info", "order.refused", strategy=strategy, rule=refused.rule, why=refused)
+
+
+def _orderly(place: Place) -> bool:
+    """Whether a wish from outside this process can be an order at all."""
+    kinds: tuple[tuple[object, type], ...] = ((place.side, Side), (place.type, OrderType))
+    numbers = (place.qty, place.price)
+    return all(isinstance(value, kind) for value, kind in kinds) and all(
+        money.is_amount(number) and number > 0 for number in numbers
+    )
 
 
 def _next_id(work: Work) -> ClientOrderId:

@@ -73,7 +73,11 @@ class DeskState:
         self.counts: dict[str, int] = {}
 
     def position(self, strategy: StrategyId, instrument: InstrumentId) -> Position:
-        """The position of one strategy; made empty when first asked for."""
+        """The position of one strategy, to look at; an empty one that is not kept when it has none."""
+        return self.positions.get((strategy, instrument)) or Position()
+
+    def _moved(self, strategy: StrategyId, instrument: InstrumentId) -> Position:
+        """The position that a record moves; made empty by the first one."""
         key = (strategy, instrument)
         position = self.positions.get(key)
         if position is None:
@@ -106,9 +110,7 @@ class DeskState:
 
     def orders_last_second(self, now: Wall) -> int:
         """Intents of the last second, this epoch's and those before it."""
-        while self.intents_at and self.intents_at[0] <= now - SECOND_NS:
-            self.intents_at.popleft()
-        return len(self.intents_at)
+        return sum(1 for at in self.intents_at if at > now - SECOND_NS)
 
     def recount(self, now: Wall) -> None:
         """Count exposure and holds anew from the orders, after they were loaded."""
@@ -151,7 +153,7 @@ class DeskState:
                 self._open_epoch(record)
             case Configured():
                 self.config_hash = record.hash
-                self.instruments = {i.id: i for i in record.instruments}
+                self.instruments.update({i.id: i for i in record.instruments})
             case ModeSet():
                 mode = Mode[record.mode]
                 cause = Cause(mode=mode, by=record.by, why=record.why, since=at)
@@ -168,7 +170,7 @@ class DeskState:
                     self.opened = dict(record.balances)
                 self.funds.balances = dict(record.balances)
                 for instrument, qty in record.surplus.items():
-                    held = self.position(OPERATOR, instrument)
+                    held = self._moved(OPERATOR, instrument)
                     held.qty = money.add(held.qty, qty)
             case _:
                 raise AssertionError(f"no fold for {type(record).__name__}")
@@ -183,6 +185,8 @@ class DeskState:
 
     def _intended(self, record: Intended, at: Wall) -> None:
         order = self.orders.intend(record.intent, self.epoch, at)
+        while self.intents_at and self.intents_at[0] <= at - SECOND_NS:
+            self.intents_at.popleft()
         self.intents_at.append(at)
         self._tally("intended")
         self._count(order, at)
@@ -193,7 +197,7 @@ class DeskState:
             return None
         instrument = self.instruments[execution.instrument]
         strategy = change.order.intent.strategy
-        self.position(strategy, execution.instrument).trade(
+        self._moved(strategy, execution.instrument).trade(
             execution, instrument.base, instrument.quote
         )
         self.funds.trade(execution, instrument.base, instrument.quote)
@@ -206,7 +210,7 @@ class DeskState:
         order = change.order
         intent = order.intent
         if change.filled > 0:
-            self.position(intent.strategy, intent.instrument).fill(intent.side, change.filled)
+            self._moved(intent.strategy, intent.instrument).fill(intent.side, change.filled)
         if order.state is not change.before:
             self._tally(order.state)
         if order.state is State.CANCELLED and order.remaining > 0:

@@ -24,7 +24,7 @@ RETRY_NS = 500 * MS_NS  # after a refusal or an order that found nobody
 
 def converge(work: Work, instrument: InstrumentId) -> None:
     """One step for every strategy that has a target here."""
-    if not work.state.targets:
+    if not work.state.targets or not work.views.trading:
         return
     for (strategy, of), target in list(work.state.targets.items()):
         if of == instrument and not target.suspended and strategy in work.settings.strategies:
@@ -50,7 +50,7 @@ def sure(work: Work, strategy: StrategyId, instrument: InstrumentId) -> bool:
     """Whether everything about the strategy's orders here is final or resting and known."""
     if any(order.intent.instrument == instrument for order in work.state.orders.unknown()):
         return False
-    for client_id in work.state.settling:
+    for client_id in (*work.state.settling, *work.state.untraded):
         order = work.state.orders.get(client_id)
         owner = None if order is None else (order.intent.strategy, order.intent.instrument)
         if owner == (strategy, instrument):

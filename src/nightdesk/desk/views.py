@@ -17,6 +17,7 @@ class Views:
     """Mutable; one writer, the core."""
 
     def __init__(self) -> None:
+        self.trading = False  # until books were compared, and from a stop on: no wish, no target
         self.quotes: dict[InstrumentId, Quote] = {}
         self.ref_of: dict[ClientOrderId, str] = {}
         self.id_of: dict[tuple[StrategyId, str], ClientOrderId] = {}
@@ -28,6 +29,7 @@ class Views:
         self.flatten_said: str = ""
         self.flatten_asked: Wall = Wall(0)
         self.account_asked: Wall = Wall(0)
+        self.compared = False  # whether the last comparison of the books found a quiet moment
         self.throttled_until: Wall = Wall(0)
         self.fresh_since: dict[InstrumentId, Wall] = {}
         self.strangers: deque[str] = deque(maxlen=STRANGERS_MAX)

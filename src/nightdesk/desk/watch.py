@@ -3,6 +3,7 @@
 Nothing here turns silence into an answer; it only asks again, and says what is wrong meanwhile.
 """
 
+from nightdesk.desk.accounts import THROTTLE_NS
 from nightdesk.desk.events import AskAccount, AskOrder, AskTrades, OrderNotFound
 from nightdesk.desk.placing import cancel
 from nightdesk.desk.work import Work
@@ -18,7 +19,7 @@ FRESH_FOR_NS = SECOND_NS  # hysteresis: a feed that flaps does not flap the mode
 TRADES_WAIT_NS = 500 * MS_NS  # the stream usually brings a fill's trade well within this
 CANCEL_AGAIN_NS = SECOND_NS
 ACCOUNT_EVERY_NS = 10 * SECOND_NS
-ACCOUNT_SOON_NS = SECOND_NS  # while a difference was seen once, or the account not yet at all
+ACCOUNT_SOON_NS = SECOND_NS  # while a difference was seen once, or no quiet moment was found
 
 
 def tick(work: Work) -> None:
@@ -28,10 +29,13 @@ def tick(work: Work) -> None:
     _orders(work)
     _trades(work)
     unresolved(work)
-    if work.views.throttled_until and work.now >= work.views.throttled_until:
+    throttled = work.state.ladder.demands(DESK, "throttled") is not Mode.NORMAL
+    if throttled and not work.views.throttled_until:  # raised before a restart: wait once more
+        work.views.throttled_until = Wall(work.now + THROTTLE_NS)
+    if throttled and work.now >= work.views.throttled_until:
         work.views.throttled_until = Wall(0)
         work.set_mode(DESK, "throttled", Mode.NORMAL, by="desk", why="the venue's wait is over")
-    soon = bool(work.views.last_difference) or not work.state.opened
+    soon = bool(work.views.last_difference) or not work.views.compared
     every = ACCOUNT_SOON_NS if soon else ACCOUNT_EVERY_NS
     if work.now - work.views.account_asked >= every:
         work.views.account_asked = work.now
@@ -57,16 +61,17 @@ def not_found(work: Work, event: OrderNotFound) -> None:
     order = work.state.orders.live.get(event.client_id)
     if order is None:
         return
-    if order.state is State.OPEN:
-        why = f"{event.client_id} was open and the venue does not know it any more"
-        scope = instrument_scope(order.intent.instrument)
-        work.set_mode(scope, "vanished", Mode.REDUCE_ONLY, by="desk", why=why)
-        return
     asked = work.views.asked.get(event.client_id, Asked())
     grace = grace_ends(order.intent.deadline, work.settings.read_lag_ns)
     counted, belief = weigh(asked, asked_at=event.asked_at, grace=grace)
     work.views.asked[event.client_id] = counted
-    if belief is Belief.ABSENT:
+    if belief is Belief.NOTHING:
+        return
+    if order.state is State.OPEN:
+        why = f"{event.client_id} was open and the venue does not know it any more"
+        scope = instrument_scope(order.intent.instrument)
+        work.set_mode(scope, "vanished", Mode.REDUCE_ONLY, by="desk", why=why)
+    else:
         evidence = f"not found {counted.absent} times after {grace}"
         work.record(Resolved(client_id=event.client_id, evidence=evidence))
 

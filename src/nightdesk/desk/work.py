@@ -26,7 +26,7 @@ class Work:
         self.settings = settings
         self.state = state
         self.views = views
-        self.decision = Decision()
+        self.decision = Decision(at=moment.wall)
         self._first = self.next_seq()
 
     @property

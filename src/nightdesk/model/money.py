@@ -24,6 +24,7 @@ ZERO = Decimal(0)
 EXACT = Context(prec=34, traps=[FloatOperation, Inexact, InvalidOperation, DivisionByZero])
 _ROUNDED = Context(prec=34, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
 _BPS = Decimal(10_000)
+DIGITS_MAX = 15  # on either side of the point; a venue has at most 12 and 8
 _TWO = Decimal(2)
 _EIGHT = Decimal("1E-8")
 
@@ -89,6 +90,14 @@ def away_bps(price: Decimal, reference: Decimal) -> Decimal:
 def shifted_bps(price: Decimal, bps: Decimal) -> Decimal:
     """`price` moved by `bps` basis points, up when positive."""
     return _ROUNDED.divide(_ROUNDED.multiply(price, _ROUNDED.add(_BPS, bps)), _BPS)
+
+
+def is_amount(value: object) -> bool:
+    """Whether `value` is an exact number of a size that any market has."""
+    if not isinstance(value, Decimal) or not value.is_finite() or value.adjusted() > DIGITS_MAX:
+        return False
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -DIGITS_MAX
 
 
 def canonical(value: Decimal) -> Decimal:

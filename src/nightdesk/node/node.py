@@ -6,13 +6,14 @@ way up: a refused append ends this incarnation, and the caller starts the next o
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Any
 
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import AccountTold, CancelAll, Event, Health, SendEnded, Tick
 from nightdesk.desk.image import encode_state
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.journal.snapshot import seal
-from nightdesk.model.errors import AppendUnknown, OperatingError
+from nightdesk.model.errors import AppendUnknown, BadInput, OperatingError
 from nightdesk.model.ids import NONCES, InstrumentId, StrategyId, instrument_key
 from nightdesk.model.outcome import Reason
 from nightdesk.model.records import Configured, EpochOpened, Record
@@ -70,6 +71,7 @@ class Node:
         self._lease: Lease
         self._snapshot_seq = 0
         self._compared = False
+        self._broken: asyncio.Future[None]
         self._drift = world.clock.wall() - world.clock.mono()
 
     def stop(self) -> None:
@@ -82,21 +84,27 @@ class Node:
         Raises `LeaseHeld`, and, in a group, `Fenced`, `AppendRefused`, `AppendUnknown`, `CorruptionError`.
         """
         world = self._world
+        loop = asyncio.get_running_loop()
+        self._broken = loop.create_future()
+        loop.set_exception_handler(self._callback_failed)
         holder = world.processes.me(self._plan.name)
         self._lease, _ = await take(world.journal, world.clock, world.processes, holder)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 group.create_task(self._lease.keep(), name="lease")
+                self._spawn(self._until_stopped(), "stop")
                 await self._start(holder.name)
                 self._spawn(self._watch_journal(), "journal")
                 self._spawn(self._feed(), "market")
                 self._spawn(self._link.follow_orders(self.shell, self._tell), "private")
                 self._spawn(self._link.keep_clock(self._clock_measured), "clock")
                 self._spawn(self._tick(), "tick")
-                self._spawn(self._until_stopped(), "stop")
         except* Stopped:
             await self._lease.release()
+        finally:
+            loop.set_exception_handler(None)
+            self._broken.cancel()
 
     async def _start(self, holder: str) -> None:
         world = self._world
@@ -135,6 +143,12 @@ class Node:
 
     def _compose(self, recovered: Recovered, settings: DeskSettings) -> None:
         world = self._world
+        for order in recovered.state.orders.live.values():
+            if order.intent.instrument not in settings.instruments:
+                raise BadInput(
+                    f"{order.intent.instrument} left the config while its order {order.intent.client_id} is "
+                    f"{order.state}: put it back until the order is resolved"
+                )
         desk = Desk(recovered.state, settings)
         self._snapshot_seq = recovered.snapshot_seq
         writer = JournalWriter(
@@ -223,8 +237,15 @@ class Node:
         if isinstance(event, SendEnded) and event.outcome.reason is Reason.CLOCK:
             self._clock_stepped("the venue refuses our clock")
         self.shell.handle(event)
-        if isinstance(event, AccountTold) and event.quiet:
-            self._compared = True
+        if isinstance(event, AccountTold):
+            self._compared = self._compared or event.quiet
+
+    def _callback_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An exception in a callback has no task to end: it ends the node, whose invariants it broke."""
+        error = context.get("exception")
+        if isinstance(error, Exception) and not self._broken.done():
+            self._broken.set_exception(error)
+        loop.default_exception_handler(context)
 
     async def _feed(self) -> None:
         instruments = list(self.shell.desk.settings.instruments.values())
@@ -232,11 +253,12 @@ class Node:
 
     async def _watch_journal(self) -> None:
         """Raises what ended the writer; checks once a second that the file is still ours."""
-        failed = self.shell.writer.failed
+        fatal = (self.shell.writer.failed, self._broken)
         while True:
-            await asyncio.wait((failed,), timeout=1.0)
-            if failed.done():
-                failed.result()
+            await asyncio.wait(fatal, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+            for future in fatal:
+                if future.done():
+                    future.result()
             health = await self._world.journal.health()
             if not health.file_is_ours:
                 raise AppendUnknown(
@@ -317,7 +339,9 @@ class Node:
     async def _until_stopped(self) -> None:
         """An orderly end: nothing new, everything open cancelled at the venue, then the books compared."""
         await self._stop.wait()
-        self.shell.trading = False
+        if not self.ready.is_set():
+            raise Stopped  # nothing was opened, so nothing is open
+        self.shell.stop_strategies()
         self.shell.say("info", "desk.stopping", orders=str(len(self.shell.desk.state.orders.live)))
         deadline = self._world.clock.mono() + int(STOP_WITHIN_S * SECOND_NS)
         self.shell.handle(CancelAll(by="stop"))

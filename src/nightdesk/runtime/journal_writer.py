@@ -75,6 +75,15 @@ class JournalWriter:
         elif not self._in_flight:
             self._commit()
 
+    def when_durable(self, done: Done) -> None:
+        """Run `done` once everything submitted so far is durable; never, if the writer fails before."""
+        if self.failed.done():
+            return
+        if self.depth:
+            self._callbacks.append((Seq(self._next - 1), done))
+        else:
+            done()
+
     async def drained(self) -> None:
         """Wait until everything submitted so far is durable; raises what failed."""
         reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -31,6 +31,7 @@ class Lease:
         self._engine = engine
         self._clock = clock
         self._renewals = 0
+        self._void_before = Mono(0)
 
     def held(self, now: Mono) -> bool:
         """Whether this node may still act at `now`."""
@@ -39,12 +40,15 @@ class Lease:
     def void(self) -> None:
         """Trust nothing until a renewal that starts later has committed: a clock has stepped."""
         self.until = Mono(0)
+        self._void_before = self._clock.mono()
 
     async def renew(self) -> None:
         """One renewal; raises `Fenced` when another leads."""
         started = self._clock.mono()
         self._renewals += 1
         await self._engine.renew(self.epoch, self._renewals)
+        if started < self._void_before:
+            return
         self.until = Mono(started + TTL_NS - MARGIN_NS)
 
     async def keep(self) -> None:

@@ -21,6 +21,7 @@ from nightdesk.desk.events import (
     Note,
     Proposed,
     QuoteSeen,
+    Revive,
     SendCancel,
     SendOrder,
     Tell,
@@ -98,15 +99,33 @@ class Shell:
         """The first append of an epoch."""
         self._execute(decision, None)
 
+    def stop_strategies(self) -> None:
+        """No wish is heard and no target followed any more."""
+        self.trading = False
+        self.desk.views.trading = False
+
     def start_strategies(self) -> None:
         """Tell every strategy where it stands; from here on they are heard."""
         self.trading = True
+        self.desk.views.trading = True
+        for name in self._hosts:
+            self._greet(name)
+
+    def _greet(self, name: StrategyId) -> None:
         now = self.moment().wall
-        for name, host in self._hosts.items():
-            message = tell.started(self.desk.state, self.desk.views, name, now)
-            proposal = host.handle(message)
-            if proposal is not NOTHING:
-                self.handle(Proposed(strategy=name, proposal=proposal))
+        message = tell.started(self.desk.state, self.desk.views, name, now)
+        proposal = self._hosts[name].handle(message)
+        if proposal is not NOTHING:
+            self.handle(Proposed(strategy=name, proposal=proposal))
+
+    def _revive(self, name: StrategyId) -> None:
+        """A strategy that crashed and was resumed begins again, from what the journal kept of it."""
+        host = self._hosts.get(name)
+        if host is None or not host.crashed:
+            return
+        host.revive(self.desk.state.kept.get(name))
+        if self.trading:
+            self._greet(name)
 
     def market(self, event: MarketEvent) -> None:
         """A market event: the desk's views first, then the strategies that asked for it."""
@@ -151,11 +170,11 @@ class Shell:
 
     def _execute(self, decision: Decision, done: Done | None) -> None:
         if decision.records:
-            self.writer.submit(
-                decision.records, self.requester.venue_now(), self._after(decision, done)
-            )
+            self.writer.submit(decision.records, decision.at, self._after(decision, done))
         elif done is not None:
-            done()
+            self.writer.when_durable(
+                done
+            )  # it changed nothing: what it repeats may still be on its way
         for effect in decision.at_once:
             self._do(effect)
 
@@ -192,6 +211,8 @@ class Shell:
                 self.ask_account()
             case AskPrice(instrument=instrument):
                 self.ask_price(instrument)
+            case Revive(strategy=name):
+                self._revive(name)
             case Note():
                 self.note(effect)
             case SendOrder():

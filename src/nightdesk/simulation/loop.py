@@ -37,6 +37,18 @@ class _Task(asyncio.Task[T]):
         return self is other
 
 
+class _Timer(asyncio.TimerHandle):
+    """Ordered by time, then by when it was asked for: a heap alone keeps no order among equals."""
+
+    def __init__(self, number: int, *rest: Any) -> None:
+        super().__init__(*rest)
+        self.number = number
+
+    def __lt__(self, other: asyncio.TimerHandle) -> bool:
+        assert isinstance(other, _Timer), "every timer of this loop is one of ours"
+        return (self.when(), self.number) < (other.when(), other.number)
+
+
 class _NoSelector:
     """There is nothing to select on."""
 
@@ -56,11 +68,27 @@ class SimLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._clock_resolution = 1e-9
         self._tasks_made = 0
+        self._timers_made = 0
         self.set_task_factory(self._make_task)
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._now
+
+    def call_at(  # type: ignore[override]  # the base's signature needs a newer typing
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As the base class does it, with timers of one moment in the order they were asked for."""
+        self._check_closed()  # type: ignore[attr-defined]  # BaseEventLoop's own
+        self._timers_made += 1
+        timer = _Timer(self._timers_made, when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]  # BaseEventLoop's own
+        timer._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001 the base class's own mark
+        return timer
 
     def _make_task(
         self,
@@ -116,6 +144,14 @@ class SimLoop(asyncio.BaseEventLoop):
     async def create_connection(self, *_: Any, **__: Any) -> Any:
         """There is no network here."""
         raise SimEscape("a socket in simulation: put it behind a port")
+
+    async def create_server(self, *_: Any, **__: Any) -> Any:
+        """There is no network here."""
+        raise SimEscape("a listening socket in simulation: put it behind a port")
+
+    async def create_unix_server(self, *_: Any, **__: Any) -> Any:
+        """There are no sockets here."""
+        raise SimEscape("a listening socket in simulation: put it behind a port")
 
 
 def run(main: Callable[[], Awaitable[T]]) -> T:

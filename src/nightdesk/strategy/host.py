@@ -122,6 +122,7 @@ class Host:
     ) -> None:
         self.name = name
         self.strategy = strategy
+        self._params = strategy.params
         self.ctx = HostContext(instruments, random)
         self.crashed = ""
         self._encoder = msgspec.msgpack.Encoder()
@@ -148,6 +149,17 @@ class Host:
         changed = None if state == self._kept else state
         self._kept = state
         return Proposal(actions=tuple(actions), state=changed)
+
+    def revive(self, state: bytes | None) -> None:
+        """A new instance of the same strategy, from its kept state; what it saw before is gone."""
+        kind = type(self.strategy)
+        strategy = kind()
+        strategy.params = self._params
+        strategy.state = _state_of(kind, state)
+        self.strategy = strategy
+        self.crashed = ""
+        self._kept = self._encoder.encode(strategy.state)
+        self.ctx = HostContext(self.ctx.instruments, self.ctx.random)
 
     def due(self, now: Wall) -> list[str]:
         """Names of the timers that came due; each is set for its next time."""
@@ -207,15 +219,17 @@ def prepare(kind: type[Strategy], params: Mapping[str, object], state: bytes | N
         raise BadInput(
             f"params of {kind.__name__}: {error}; it takes {fields or 'none'}"
         ) from error
+    strategy.state = _state_of(kind, state)
+    return strategy
+
+
+def _state_of(kind: type[Strategy], state: bytes | None) -> msgspec.Struct:
     try:
-        strategy.state = (
-            kind.State() if state is None else msgspec.msgpack.decode(state, type=kind.State)
-        )
+        return kind.State() if state is None else msgspec.msgpack.decode(state, type=kind.State)
     except (msgspec.DecodeError, TypeError, ValueError) as error:
         raise BadInput(
             f"{kind.__name__}.State does not fit what the journal kept: {error}; give new fields a default"
         ) from error
-    return strategy
 
 
 def _kind(name: str, value: object, wanted: type) -> None:

@@ -23,7 +23,6 @@ STATUS = {
 }
 
 
-DIGITS_MAX = 20  # on either side of the point; a venue's amounts have at most 12 and 8
 UNREADABLE = (
     msgspec.DecodeError,
     UnicodeDecodeError,
@@ -36,11 +35,8 @@ UNREADABLE = (
 
 def amount(value: Decimal) -> Decimal:
     """A number of the venue's as the journal holds it; raises `msgspec.ValidationError` on an absurd one."""
-    if not value.is_finite() or value < 0 or value.adjusted() > DIGITS_MAX:
+    if not money.is_amount(value) or value < 0:
         raise msgspec.ValidationError(f"{value} is no price, quantity or fee")
-    exponent = value.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -DIGITS_MAX:
-        raise msgspec.ValidationError(f"{value} has more digits than any amount")
     return money.canonical(value)
 
 

@@ -1,0 +1,206 @@
+"""Websocket streams against a real server in the same loop."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from nightdesk.adapters import streams as streams_module
+from nightdesk.adapters.streams import PicowsStreams
+from nightdesk.adapters.system import SystemClock
+from nightdesk.model.time import Mono
+from nightdesk.ports.venue import ConnectFailed, Send
+
+Serve = Callable[[web.WebSocketResponse], Awaitable[None]]
+
+
+def streamed(serve: Serve, body: Callable[[PicowsStreams], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async def handle(request: web.Request) -> web.WebSocketResponse:
+            socket = web.WebSocketResponse(autoping=False, timeout=0.2)
+            await socket.prepare(request)
+            await serve(socket)
+            return socket
+
+        app = web.Application()
+        app.router.add_get("/stream", handle)
+        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        try:
+            async with asyncio.timeout(10):
+                await body(PicowsStreams(f"ws://{host}:{port}", SystemClock()))
+        finally:
+            await runner.cleanup()
+
+    asyncio.run(main())
+
+
+class Ears:
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.times: list[Mono] = []
+        self.send: Send = lambda _: None
+        self.opened = False
+
+    def on_open(self, send: Send) -> None:
+        self.opened, self.send = True, send
+
+    def on_frame(self, data: bytes, at: Mono) -> None:
+        self.frames.append(data)
+        self.times.append(at)
+
+
+def test_frames_come_in_order_stamped_and_the_venues_close_says_why() -> None:
+    async def serve(ws: web.WebSocketResponse) -> None:
+        for n in range(500):
+            await ws.send_str(f'{{"n":{n}}}')
+        await ws.close(code=WSCloseCode.GOING_AWAY)
+
+    async def body(streams: PicowsStreams) -> None:
+        ears = Ears()
+        why = await streams.run("/stream", ears.on_open, ears.on_frame)
+        assert ears.frames == [b'{"n":%d}' % n for n in range(500)]
+        assert ears.times == sorted(ears.times)
+        assert "closed by the venue" in why
+        assert "1001" in why or "GOING_AWAY" in why
+
+    streamed(serve, body)
+
+
+def test_what_is_sent_when_it_opens_arrives() -> None:
+    got: list[str] = []
+
+    async def serve(ws: web.WebSocketResponse) -> None:
+        got.append((await ws.receive()).data)
+        await ws.close()
+
+    async def body(streams: PicowsStreams) -> None:
+        await streams.run("/stream", lambda send: send("hello"), lambda _d, _a: None)
+        assert got == ["hello"]
+
+    streamed(serve, body)
+
+
+def test_the_venues_pings_are_answered_with_their_payload() -> None:
+    got: list[object] = []
+
+    async def serve(ws: web.WebSocketResponse) -> None:
+        await ws.ping(b"1723161255")
+        message = await ws.receive()
+        got.append((message.type, bytes(message.data)))
+        await ws.close()
+
+    async def body(streams: PicowsStreams) -> None:
+        await streams.run("/stream", lambda _: None, lambda _d, _a: None)
+        assert got == [(WSMsgType.PONG, b"1723161255")]
+
+    streamed(serve, body)
+
+
+def test_a_silent_half_open_connection_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams_module, "PING_AFTER_S", 0.1)
+    monkeypatch.setattr(streams_module, "PONG_WITHIN_S", 0.1)
+
+    async def serve(ws: web.WebSocketResponse) -> None:
+        await asyncio.sleep(30)  # reads nothing: no pong either
+
+    async def body(streams: PicowsStreams) -> None:
+        started = asyncio.get_running_loop().time()
+        await streams.run("/stream", lambda _: None, lambda _d, _a: None)
+        assert asyncio.get_running_loop().time() - started < 3
+
+    streamed(serve, body)
+
+
+def test_a_connection_broken_without_a_close_ends_the_run() -> None:
+    async def serve(ws: web.WebSocketResponse) -> None:
+        await ws.send_str("one")
+        transport = ws._req.transport  # type: ignore[union-attr]
+        assert transport is not None
+        transport.abort()
+
+    async def body(streams: PicowsStreams) -> None:
+        ears = Ears()
+        assert await streams.run("/stream", ears.on_open, ears.on_frame) == "connection lost"
+        assert ears.opened
+
+    streamed(serve, body)
+
+
+def test_nobody_listening_and_no_websocket_there_are_connections_that_failed() -> None:
+    async def serve(ws: web.WebSocketResponse) -> None:
+        await ws.close()
+
+    async def body(streams: PicowsStreams) -> None:
+        with pytest.raises(ConnectFailed, match="/nowhere"):
+            await streams.run("/nowhere", lambda _: None, lambda _d, _a: None)
+        free = socket.create_server(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        gone = PicowsStreams(f"ws://127.0.0.1:{port}", SystemClock())
+        with pytest.raises(ConnectFailed, match=str(port)):
+            await gone.run("/stream", lambda _: None, lambda _d, _a: None)
+
+    streamed(serve, body)
+
+
+def test_a_connect_that_is_never_answered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams_module, "CONNECT_TIMEOUT_S", 0.1)
+
+    async def main() -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        streams = PicowsStreams(f"ws://127.0.0.1:{listener.getsockname()[1]}", SystemClock())
+        with pytest.raises(ConnectFailed):
+            await streams.run("/stream", lambda _: None, lambda _d, _a: None)
+        listener.close()
+
+    asyncio.run(main())
+
+
+def test_an_exception_in_the_handler_of_a_frame_comes_out_and_no_frame_follows() -> None:
+    async def serve(ws: web.WebSocketResponse) -> None:
+        for n in range(100):
+            await ws.send_str(str(n))
+        await ws.receive()
+
+    seen: list[bytes] = []
+
+    def broken(data: bytes, _: Mono) -> None:
+        seen.append(data)
+        if data == b"7":
+            raise KeyError("a bug")
+
+    async def body(streams: PicowsStreams) -> None:
+        with pytest.raises(KeyError, match="a bug"):
+            await streams.run("/stream", lambda _: None, broken)
+        assert seen[:8] == [b"%d" % n for n in range(8)]
+
+    streamed(serve, body)
+
+
+def test_cancelled_it_hangs_up() -> None:
+    ended = asyncio.Event
+
+    async def serve(ws: web.WebSocketResponse) -> None:
+        await ws.receive()
+        over.set()
+
+    over = ended()
+
+    async def body(streams: PicowsStreams) -> None:
+        opened = asyncio.Event()
+        task = asyncio.get_running_loop().create_task(
+            streams.run("/stream", lambda _: opened.set(), lambda _d, _a: None)
+        )
+        await opened.wait()
+        task.cancel()
+        await asyncio.wait((task,))
+        assert task.cancelled()
+        await over.wait()
+
+    streamed(serve, body)

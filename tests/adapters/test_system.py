@@ -1,0 +1,91 @@
+"""This machine: its clocks, its processes, its log; and no secret in any repr."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from msgspec.structs import replace
+
+from nightdesk.adapters.system import StructLog, SystemClock, SystemEntropy, SystemProcesses
+from nightdesk.config.load import load
+from nightdesk.model.time import SECOND_NS
+from nightdesk.node.practice import practice_text
+from nightdesk.venues.binance_sign import signer_for
+from nightdesk.venues.binance_spot import BinanceSpot
+
+
+def test_both_clocks_run_and_the_wall_is_utc() -> None:
+    clock = SystemClock()
+    one, two = clock.mono(), clock.mono()
+    assert one <= two
+    assert clock.wall() > 1_700_000_000 * SECOND_NS
+
+
+def test_this_process_is_not_gone_and_names_itself() -> None:
+    processes = SystemProcesses()
+    me = processes.me("desk")
+    assert me.pid == os.getpid()
+    assert me.started > 0
+    assert me.name.startswith("desk on ")
+    assert not processes.gone(me)
+
+
+@pytest.mark.process
+def test_a_dead_child_is_gone_even_before_it_is_reaped() -> None:
+    processes = SystemProcesses()
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    stat = open(f"/proc/{child.pid}/stat").read()  # noqa: SIM115 read once
+    holder = replace(
+        processes.me("x"), pid=child.pid, started=int(stat.rpartition(")")[2].split()[19])
+    )
+    assert not processes.gone(holder)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # a zombie now
+    assert processes.gone(holder)
+    child.wait()
+    assert processes.gone(holder)
+    assert child.stdin is not None
+    child.stdin.close()
+
+
+def test_a_pid_that_was_given_to_another_process_is_gone() -> None:
+    processes = SystemProcesses()
+    me = processes.me("x")
+    assert processes.gone(replace(me, started=me.started - 1))
+
+
+def test_a_process_of_an_earlier_boot_is_gone_and_one_of_another_machine_is_not_known() -> None:
+    processes = SystemProcesses()
+    me = processes.me("x")
+    assert processes.gone(replace(me, boot="another boot"))
+    assert not processes.gone(replace(me, machine="another machine", boot="b", pid=1, started=1))
+
+
+def test_streams_repeat_by_name_and_seed_and_nonces_do_not() -> None:
+    one, two = SystemEntropy(7), SystemEntropy(7)
+    assert [one.stream("a").random() for _ in range(3)] == [two.stream("a").random()] * 3
+    assert one.stream("a").random() != one.stream("b").random()
+    assert SystemEntropy(8).stream("a").random() != one.stream("a").random()
+    assert len({one.nonce(1 << 20) for _ in range(50)}) > 45
+
+
+def test_a_log_that_is_blocked_drops_lines_and_counts_them(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = StructLog(as_json=True, level="info")
+    log.log("debug", "not.shown", {})
+    log.log("info", "order.sent", {"id": "x"})
+    log.close()
+    out = capfd.readouterr().err
+    assert '"event": "order.sent"' in out
+    assert "not.shown" not in out
+
+
+def test_no_secret_is_in_the_repr_of_anything_that_holds_one() -> None:
+    secret = "5up3r-s3cr3t-value"
+    signer = signer_for("the-key", secret)
+    codec = BinanceSpot("binance", signer, {})  # type: ignore[arg-type]
+    config = load(practice_text("http://x", ["BTCUSDT"]), "x")
+    for thing in (signer, codec, config, vars(codec)):
+        assert secret not in repr(thing)

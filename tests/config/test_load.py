@@ -1,0 +1,136 @@
+"""Every error of a file at once, each with its line, its key and the way out."""
+
+import pytest
+
+from nightdesk.config.load import ConfigError, load
+from nightdesk.node.practice import practice_text
+
+GOOD = practice_text("http://127.0.0.1:1", ["BTCUSDT", "ETHUSDT"])
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as error:
+        load(text, "desk.toml")
+    assert str(error.value).startswith("desk.toml: ")
+    return error.value.problems
+
+
+def line_of(text: str, part: str) -> int:
+    return next(n for n, line in enumerate(text.splitlines(), 1) if part in line)
+
+
+def test_the_practice_desks_own_config_is_good() -> None:
+    config = load(GOOD, "x")
+    assert [i.id for i in config.instrument] == ["binance:BTCUSDT", "binance:ETHUSDT"]
+    assert str(config.limits.collar_bps) == "50"
+
+
+def test_several_errors_are_told_together_each_with_its_line() -> None:
+    text = (
+        GOOD.replace('order_qty_max = "0.1"', "order_qty_max = 0.1")
+        .replace("open_orders_max = 20", "open_order_max = 20")
+        .replace('kind = "binance-spot"', 'kind = "binance-sopt"')
+        .replace('key = "file:key"', 'key = "s3cr3t"')
+        .replace("stale_after_ms = 2000", "stale_after_ms = 1")
+    )
+    found = problems(text)
+    assert len(found) == 5
+    for part, key in (
+        ("order_qty_max = 0.1", "limits.order_qty_max"),
+        ("open_order_max", "limits.open_order_max"),
+        ("binance-sopt", "venue.binance.kind"),
+        ("s3cr3t", "venue.binance.account.key"),
+        ("stale_after_ms = 1", "limits.stale_after_ms"),
+    ):
+        (problem,) = [p for p in found if f"{key}:" in p]
+        assert problem.startswith(f"line {line_of(text, part)}: ")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("order_qty_mx", "order_qty_max"),
+        ("position_mx", "position_max"),
+        ("colar_bps", "collar_bps"),
+    ],
+)
+def test_a_misspelt_key_is_told_with_the_one_that_was_meant(wrong: str, right: str) -> None:
+    found = problems(GOOD.replace(right, wrong, 1))
+    assert any(f"unknown key; did you mean '{right}'?" in p for p in found)
+
+
+def test_a_key_like_no_other_is_told_with_what_is_known_there() -> None:
+    found = problems(GOOD.replace("[limits]", "[limits]\nzzz = 1"))
+    assert any("unknown key; known here: " in p and "gross_max" in p for p in found)
+
+
+@pytest.mark.parametrize(
+    "key", ["order_qty_max", "order_notional_max", "position_max", "gross_max", "collar_bps"]
+)
+def test_money_as_a_float_is_refused_with_the_way_to_write_it(key: str) -> None:
+    text = "\n".join(f"{key} = 1.5" if line.startswith(key) else line for line in GOOD.splitlines())
+    assert any('write it as a string, "1.5"' in p and key in p for p in problems(text))
+
+
+@pytest.mark.parametrize("value", ['"0"', '"-1"', '"NaN"', '"Infinity"', '"lots"', "true", "[]"])
+def test_a_limit_that_is_no_positive_amount_is_refused(value: str) -> None:
+    found = problems(GOOD.replace('gross_max = "40000"', f"gross_max = {value}"))
+    assert any("limits.gross_max" in p for p in found)
+
+
+def test_a_missing_key_and_a_missing_table_are_named() -> None:
+    found = problems(GOOD.replace('gross_max = "40000"\n', "").replace('name = "practice"\n', ""))
+    assert any(p.endswith("limits.gross_max: missing") for p in found)
+    assert any(p.endswith("desk.name: missing") for p in found)
+    assert any("missing" in p for p in problems("[desk]\nname='a'\njournal='j'\n"))
+
+
+def test_what_only_the_parts_together_get_wrong_is_told_together() -> None:
+    text = GOOD.replace('id = "binance:ETHUSDT"', 'id = "kraken:ETHUSDT"').replace(
+        'name = "maker"', 'name = "trend"'
+    )
+    found = problems(text)
+    assert any("no venue 'kraken'; there is binance" in p for p in found)
+    assert any("'trend' is taken" in p for p in found)
+    assert any("'binance:ETHUSDT' is no [[instrument]]; did you mean" in p for p in found)
+    assert all(p.startswith("line ") for p in found)
+
+
+def test_an_instrument_twice_and_a_strategy_called_operator_are_refused() -> None:
+    text = GOOD.replace('id = "binance:ETHUSDT"', 'id = "binance:BTCUSDT"').replace(
+        'name = "maker"', 'name = "operator"'
+    )
+    found = problems(text)
+    assert any("listed twice" in p for p in found)
+    assert any("'operator' is taken" in p for p in found)
+
+
+def test_an_error_in_the_second_of_several_tables_names_the_second() -> None:
+    text = GOOD.replace('order_qty_max = "2"', "order_qty_max = 2.5")
+    (problem,) = problems(text)
+    assert problem.startswith(f"line {line_of(text, 'order_qty_max = 2.5')}: instrument[1].limits")
+
+
+@pytest.mark.parametrize(
+    "address", ['rest = "ftp://x"', 'stream = "http://x"', 'private = "localhost:80"']
+)
+def test_an_address_of_the_wrong_kind_is_refused(address: str) -> None:
+    key = address.split(" ", maxsplit=1)[0]
+    text = "\n".join(address if line.startswith(f"{key} =") else line for line in GOOD.splitlines())
+    assert any(f"venue.binance.{key}: must begin with" in p for p in problems(text))
+
+
+def test_what_is_no_toml_says_where() -> None:
+    (problem,) = problems("[desk\nname = 1")
+    assert "not TOML" in problem
+    assert "line 1" in problem
+
+
+def test_two_venues_are_refused_for_now() -> None:
+    more = GOOD.split("[limits]", maxsplit=1)[0].split("[venue.binance]")[1]
+    more = more.replace("venue.binance", "venue.other")
+    assert problems(GOOD + "\n[venue.other]" + more)
+
+
+def test_a_baseline_of_an_asset_that_is_not_traded_is_refused() -> None:
+    assert problems(GOOD + '\n[baseline]\nBCT = "0.5"\n')

@@ -1,0 +1,270 @@
+"""The last step before the wire, from start to write in one piece; nothing is ever sent twice."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from builders import BTCUSDT, NOW
+from nightdesk.desk.events import Event, Pause, SendEnded, SendOrder
+from nightdesk.model.ids import VenueId
+from nightdesk.model.order import OrderType, Side
+from nightdesk.model.outcome import Reason, Verdict
+from nightdesk.model.time import SECOND_NS, Mono, Wall
+from nightdesk.ports.venue import ConnectFailed
+from nightdesk.risk.gate import Approved
+from nightdesk.runtime import gateway as gateway_module
+from nightdesk.runtime.gateway import Gateway, Trigger
+from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.simulation.loop import run
+from nightdesk.strategy.messages import Place
+from nightdesk.venues.binance_sign import HmacSigner
+from nightdesk.venues.binance_spot import BinanceSpot
+from nightdesk.venues.http import HttpFailure, HttpRequest, HttpResult
+from worlds import Bench, sent
+
+
+class Hand:
+    """Clock, lease and pool, all in the test's hands."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.until = Mono(bench.mono + 2 * SECOND_NS)
+        self.epoch = 1
+        self.connected = True
+        self.gate = asyncio.Event()
+        self.fails = ""
+        self.requests: list[HttpRequest] = []
+        self.answers: list[asyncio.Future[HttpResult]] = []
+
+    def mono(self) -> Mono:
+        return self.bench.mono
+
+    def wall(self) -> Wall:
+        return self.bench.wall
+
+    def held(self, now: Mono) -> bool:
+        return now < self.until
+
+    def ready(self) -> bool:
+        return self.connected
+
+    async def hold(self) -> None:
+        await self.gate.wait()
+        if self.fails:
+            raise ConnectFailed(self.fails)
+        self.connected = True
+
+    def exchange(self, request: HttpRequest, *, timeout_ns: int) -> "asyncio.Future[HttpResult]":
+        self.requests.append(request)
+        self.answers.append(asyncio.get_running_loop().create_future())
+        return self.answers[-1]
+
+
+class Rig:
+    """A gateway, what it was told, and one approved order."""
+
+    def __init__(self) -> None:
+        self.bench = Bench().ready()
+        self.hand: Any = Hand(self.bench)
+        self.told: list[Event] = []
+        self.tasks: list[asyncio.Task[None]] = []
+        signer = HmacSigner("k", "s")
+        self.gateway = Gateway(
+            desk=self.bench.desk,
+            codec=BinanceSpot(VenueId("binance"), signer, {"BTCUSDT": BTCUSDT}),
+            requester=Requester(self.hand, self.hand),
+            lease=self.hand,
+            telemetry=Telemetry(),
+            spawn=self._spawn,
+            tell=self.told.append,
+        )
+
+    def _spawn(self, work: Awaitable[None], name: str) -> None:
+        self.tasks.append(asyncio.get_running_loop().create_task(work, name=name))  # type: ignore[arg-type]
+
+    def approved(self, side: Side = Side.BUY, qty: str = "1", price: str = "100") -> Approved:
+        from decimal import Decimal
+
+        wish = Place(
+            ref="w",
+            instrument=BTCUSDT,
+            side=side,
+            type=OrderType.LIMIT,
+            qty=Decimal(qty),
+            price=Decimal(price),
+        )
+        decision = self.bench.propose(wish)
+        (effect,) = decision.after
+        assert isinstance(effect, SendOrder)
+        assert sent(decision)
+        return effect.approved
+
+    def send(self, approved: Approved) -> None:
+        self.gateway.send(approved, Trigger(0, self.bench.mono))
+
+    def outcome(self) -> tuple[Verdict, Reason, str]:
+        (event,) = self.told
+        assert isinstance(event, SendEnded)
+        return event.outcome.verdict, event.outcome.reason, event.outcome.text
+
+
+def rigged(body: Callable[[Rig], Awaitable[None]]) -> None:
+    async def main() -> None:
+        rig = Rig()
+        await body(rig)
+        for task in rig.tasks:
+            await task
+
+    run(main)
+
+
+def test_an_approved_order_leaves_before_send_returns() -> None:
+    async def body(rig: Rig) -> None:
+        rig.send(rig.approved())
+        (request,) = rig.hand.requests
+        assert (request.method, request.target) == ("POST", "/api/v3/order")
+        assert rig.told == []
+
+    rigged(body)
+
+
+def lose_lease(rig: Rig) -> None:
+    rig.hand.until = Mono(0)
+
+
+def lease_ends_now(rig: Rig) -> None:
+    rig.hand.until = rig.bench.mono
+
+
+def pause(rig: Rig) -> None:
+    rig.bench.decide(Pause(reason="p", by="me"))
+
+
+def goes_stale(rig: Rig) -> None:
+    rig.hand.until = Mono(10**18)
+    rig.bench.mono = Mono(rig.bench.mono + 2 * SECOND_NS + 1)
+
+
+def passes_deadline(rig: Rig) -> None:
+    rig.bench.wall = Wall(rig.bench.wall + 2 * SECOND_NS)
+
+
+REFUSALS = [
+    (lose_lease, "lease"),
+    (lease_ends_now, "lease"),
+    (pause, "mode"),
+    (goes_stale, "too old"),
+    (passes_deadline, "deadline"),
+]
+
+
+@pytest.mark.parametrize(("change", "why"), REFUSALS)
+@pytest.mark.parametrize("waiting", [False, True], ids=["at once", "while waiting"])
+def test_the_last_step_refuses_what_changed_since_the_decision(
+    change: Callable[[Rig], None], why: str, waiting: bool
+) -> None:
+    async def body(rig: Rig) -> None:
+        approved = rig.approved()
+        if waiting:  # no connection: the step is taken again from its start once there is one
+            rig.hand.connected = False
+            rig.send(approved)
+            await asyncio.sleep(0.01)
+            change(rig)
+            rig.hand.gate.set()
+            await asyncio.sleep(0.01)
+        else:
+            change(rig)
+            rig.send(approved)
+        assert rig.hand.requests == []
+        verdict, reason, text = rig.outcome()
+        assert (verdict, reason) == (Verdict.NOT_SENT, Reason.LATCHED)
+        assert why in text
+
+    rigged(body)
+
+
+def test_a_reduction_leaves_with_a_stale_market_and_under_pause() -> None:
+    async def body(rig: Rig) -> None:
+        rig.bench.buy("1")
+        approved = rig.approved(Side.SELL)
+        assert approved.reduces
+        pause(rig)
+        goes_stale(rig)
+        rig.send(approved)
+        assert len(rig.hand.requests) == 1
+
+    rigged(body)
+
+
+def test_without_a_connection_it_is_not_sent_and_says_why() -> None:
+    async def body(rig: Rig) -> None:
+        approved = rig.approved()
+        rig.hand.connected = False
+        rig.hand.fails = "api.example:443: refused"
+        rig.hand.gate.set()
+        rig.send(approved)
+        await asyncio.sleep(0.01)
+        assert rig.outcome() == (Verdict.NOT_SENT, Reason.CONNECTION, "api.example:443: refused")
+        assert rig.hand.requests == []
+
+    rigged(body)
+
+
+def test_a_wait_for_a_connection_has_an_end() -> None:
+    async def body(rig: Rig) -> None:
+        approved = rig.approved()
+        rig.hand.connected = False
+        rig.send(approved)
+        await asyncio.sleep(3)
+        assert rig.outcome()[:2] == (Verdict.NOT_SENT, Reason.CONNECTION)
+        rig.hand.connected = True
+        rig.hand.gate.set()
+        await asyncio.sleep(60)
+        assert rig.hand.requests == []
+
+    rigged(body)
+
+
+def test_too_many_waiting_sends_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_module, "HELD_BACK_MAX", 2)
+
+    async def body(rig: Rig) -> None:
+        rig.hand.connected = False
+        for n in range(3):
+            rig.send(rig.approved(price=str(97 + n)))
+        assert "too many" in rig.outcome()[2]
+        await asyncio.sleep(3)
+
+    rigged(body)
+
+
+@pytest.mark.parametrize("timed_out", [True, False])
+def test_an_answer_that_never_came_is_unknown_and_nothing_is_sent_again(timed_out: bool) -> None:
+    async def body(rig: Rig) -> None:
+        approved = rig.approved()
+        rig.send(approved)
+        assert rig.gateway.in_flight == {approved.intent.client_id}
+        rig.hand.answers[0].set_result(HttpFailure(written=True, timed_out=timed_out, cause="c"))
+        await asyncio.sleep(120)
+        assert rig.outcome()[0] is Verdict.UNKNOWN
+        assert len(rig.hand.requests) == 1
+        assert rig.gateway.in_flight == set()
+
+    rigged(body)
+
+
+def test_the_deadline_on_the_wire_does_not_move_with_the_wait() -> None:
+    async def body(rig: Rig) -> None:
+        approved = rig.approved()
+        rig.bench.wait(1_500_000_000)
+        rig.send(approved)
+        fields = dict(f.split("=") for f in rig.hand.requests[0].body.decode().split("&"))
+        ends_ms = int(fields["timestamp"]) + int(fields["recvWindow"])
+        assert ends_ms == approved.intent.deadline // 1_000_000
+        assert fields["newClientOrderId"] == approved.intent.client_id
+        assert approved.intent.deadline > NOW
+
+    rigged(body)
