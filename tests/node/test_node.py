@@ -442,6 +442,24 @@ def test_a_desk_that_waits_for_its_venue_can_be_stopped(tmp_path: Path) -> None:
     live(main)
 
 
+def test_a_fill_after_the_cancels_ack_that_fell_into_a_crash_is_learnt(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = SimWorld(tmp_path, seed=101, replace=QUICK)
+        life = await world.desk().up()
+        await asyncio.sleep(5)
+        world.fault(FaultKind.FILL_AFTER_CANCEL_ACK, ms=800)
+        while not world.fired():
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.1)  # the ack is known; the fill's report is on its way
+        await life.crash()
+        world.heal()
+        await asyncio.sleep(1)
+        life = await world.desk().up()
+        await whole(world, life, seconds=30)
+
+    live(main)
+
+
 GREEDY = """
 from decimal import Decimal
 from nightdesk.strategy.api import Strategy

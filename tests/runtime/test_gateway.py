@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -86,8 +87,6 @@ class Rig:
         self.tasks.append(asyncio.get_running_loop().create_task(work, name=name))  # type: ignore[arg-type]
 
     def approved(self, side: Side = Side.BUY, qty: str = "1", price: str = "100") -> Approved:
-        from decimal import Decimal
-
         wish = Place(
             ref="w",
             instrument=BTCUSDT,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from nightdesk.desk.events import AccountTold, Event, Health, OrderTold, QuoteSeen
 from nightdesk.model.errors import NightdeskError, OperatingError, ProtocolViolation
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.time import MS_NS, SECOND_NS, Mono
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.modes.ladder import DESK, Mode
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Send, Streams
@@ -46,6 +46,9 @@ class VenueLink:
         self._clock = clock
         self._draw = draw
         self._asking = False
+        self._heard_until: Wall | None = (
+            None  # when the private stream was lost; None: before the start
+        )
 
     async def measure_clock(self) -> int | None:
         """The venue's clock minus ours in ns, or None when it did not tell."""
@@ -112,6 +115,7 @@ class VenueLink:
             if update.note == "subscribed":
                 self.subscribed = True
                 self._ask_after_gap(shell, tell)
+                self._heard_until = None
             if update.report is not None or update.execution is not None:
                 tell(OrderTold(report=update.report, execution=update.execution))
             if update.foreign:
@@ -153,7 +157,8 @@ class VenueLink:
 
     def _ask_after_gap(self, shell: Shell, tell: Callable[[Event], None]) -> None:
         """Everything that may have happened while nobody listened."""
-        for order in shell.desk.state.orders.live.values():
+        orders = shell.desk.state.orders
+        for order in (*orders.live.values(), *orders.unsettled_since(self._heard_until)):
             shell.gateway.ask_order(order.intent)
         shell.ask_account()
         tell(Health(scope=DESK, cause="private", mode=Mode.NORMAL, why="subscribed"))
@@ -179,6 +184,8 @@ class VenueLink:
             except ConnectFailed as error:
                 why = str(error)
             if name == "private":
+                if self.subscribed:
+                    self._heard_until = self._requester.venue_now()
                 self.subscribed = False
                 shell.handle(Health(scope=DESK, cause="private", mode=Mode.REDUCE_ONLY, why=why))
             shell.telemetry.count(f"{name}.reconnects")

@@ -111,6 +111,20 @@ class OrderBook:
         """Orders whose send nobody can vouch for."""
         return (order for order in self.live.values() if order.state is State.UNKNOWN)
 
+    def unsettled_since(self, lost_at: Wall | None) -> list[Order]:
+        """Cancelled orders that a fill may have followed unheard, the private stream being lost at `lost_at`.
+
+        None is a start: then whatever was unsettled when this journal was last written.
+        """
+        cancelled = [
+            order
+            for order in self.ended.values()
+            if order.state is State.CANCELLED and order.remaining > 0
+        ]
+        if lost_at is None:
+            lost_at = max((order.ended_at for order in self.ended.values()), default=Wall(0))
+        return [order for order in cancelled if order.ended_at >= lost_at - SETTLE_NS]
+
     def intend(self, intent: Intent, epoch: Epoch, at: Wall) -> Order:
         """A new order; an id is never reused."""
         assert self.get(intent.client_id) is None, f"client order id {intent.client_id} used twice"
