@@ -1,4 +1,4 @@
-"""A desk's core without a node around it: state opened and fed, wishes, answers, and records as they really come."""
+"""A desk's core without a node around it: opened and fed, wished at, answered, and its records as they come."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""A real node in this process, composed as `wiring/node_main` does it, against a venue process of `bench.venue`."""
+"""A real node in this process, composed as `wiring/node_main` does it, against the process of `bench.venue`."""
 
 import asyncio
 import json

@@ -1,7 +1,7 @@
 """Pausing under load: how long until the reply, and whether any entry left after it.
 
-A real node on real sockets, a new entry for each tick, never an exit. Every order that the pool wrote is stamped; the pause goes
-through the same `Commands` that the control socket answers with.
+A real node on real sockets, a new entry for each tick, never an exit. Every order that the pool wrote is
+stamped; the pause goes through the same `Commands` that the control socket answers with.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""From a quote in memory to the order at the door of the execution client, beside NautilusTrader doing the same.
+"""From a quote in memory to the order at the execution client, beside NautilusTrader doing the same.
 
 Ours includes the journal's record, its frame and one turn of the loop, with an append that is done at once;
 neither side signs or writes. The two take turns. NautilusTrader is not among our dependencies: set

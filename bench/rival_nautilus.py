@@ -1,23 +1,25 @@
-"""NautilusTrader's way from a quote to an order at its execution client; runs in a Python that has it installed.
+"""NautilusTrader's way from a quote to an order at its execution client; runs in a Python that has it.
 
 Imports nothing of ours. Its own message bus, cache, data, risk and execution engines, not bypassed; the client
 only notes the time and rejects the order, so that the cache stays small. Each line on standard input, a number,
 is answered with so many samples in ns as JSON.
 """
 
+# mypy: disable-error-code="import-not-found,misc"
+# It is no dependency of ours: where these checks run, nothing of it is installed.
 import json
 import sys
 import time
 from decimal import Decimal
 from typing import Any
 
-from nautilus_trader.common.component import LiveClock, MessageBus
 from nautilus_trader.cache.cache import Cache
+from nautilus_trader.common.component import LiveClock, MessageBus
 from nautilus_trader.config import RiskEngineConfig, StrategyConfig
 from nautilus_trader.data.engine import DataEngine
 from nautilus_trader.execution.client import ExecutionClient
 from nautilus_trader.execution.engine import ExecutionEngine
-from nautilus_trader.model.currencies import USDT, BTC
+from nautilus_trader.model.currencies import BTC, USDT
 from nautilus_trader.model.data import QuoteTick
 from nautilus_trader.model.enums import AccountType, OmsType, OrderSide, TimeInForce
 from nautilus_trader.model.identifiers import AccountId, ClientId, TraderId, Venue

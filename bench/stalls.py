@@ -1,4 +1,4 @@
-"""The longest time the loop of a node stood still: under a recording at full speed, and while a snapshot is taken.
+"""The longest time the loop of a node stood still: in a fast replay, and while a snapshot is taken.
 
 A heartbeat each millisecond; what is told is how much later than due it came. The node runs in this process,
 the practice exchange in its own.
@@ -85,12 +85,13 @@ async def _snapshot(run: Run) -> list[Figure]:
     recovered = await recover(engine, clock.wall())
     state, head = recovered.state, recovered.head
     digest, seq = head.digest, head.seq
-    late, waited = list[int](), list[int]()
+    late, waited, size = list[int](), list[int](), 0
     for _ in range(SNAPSHOTS):
         heartbeat = Heartbeat()
         await asyncio.sleep(0.02)
         started = clock.mono()
         snapshot = seal(seq=seq, epoch=granted.epoch, chain=digest, body=encode_state(state))
+        size = len(snapshot.body)
         saving = asyncio.ensure_future(engine.save_snapshot(granted.epoch, snapshot))
         await asyncio.sleep(0)
         frame = encode_frame(
@@ -102,13 +103,12 @@ async def _snapshot(run: Run) -> list[Figure]:
         await saving
         await asyncio.sleep(0.02)
         late += heartbeat.stop()
-    size = len(snapshot.body) / 1e6
     await engine.cut(granted.epoch, Seq(head.seq + 1))  # the next benchmark finds it as it was
     await engine.release(granted.epoch)
     await engine.close()
     return [
         _longest(f"longest stall around a snapshot at {records:,} records", late),
-        Figure(name="... its bytes", unit="MB", value=size),
+        Figure(name="... its bytes", unit="MB", value=size / 1e6),
         spread("... an append behind it, durable after", waited, unit="ms", scale=1e6),
     ]
 

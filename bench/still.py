@@ -53,7 +53,7 @@ class AtOnce:
 
 
 class Accepting:
-    """Stands in for the venue: every order rests (an IOC expires), every cancel works, in the loop's next turn."""
+    """Stands in for the venue: orders rest (an IOC expires), cancels work, answers come in the next turn."""
 
     def __init__(self) -> None:
         self.written = 0

@@ -55,9 +55,9 @@ def test_public_functions_and_classes_have_docstrings(path: Path) -> None:
                 and not ast.get_docstring(item)
             ]
     for item in tree.body:
-        if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
-            if not item.name.startswith("_") and not ast.get_docstring(item):
-                missing.append(item.name)
+        function = isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
+        if function and not item.name.startswith("_") and not ast.get_docstring(item):
+            missing.append(item.name)
     assert not missing, f"without docstring: {', '.join(missing)}"
 
 

@@ -6,10 +6,11 @@ import struct
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import h11
 import pytest
 
 from nightdesk.adapters import http as http_module
-from nightdesk.adapters.http import HttpPool
+from nightdesk.adapters.http import HttpPool, told_events, wire_bytes
 from nightdesk.model.errors import BadInput
 from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.ports.venue import ConnectFailed
@@ -484,3 +485,13 @@ def test_closing_ends_what_is_under_way_as_perhaps_done() -> None:
 def test_an_address_that_is_none_is_a_clear_error(url: str) -> None:
     with pytest.raises(BadInput, match="address"):
         HttpPool(url)
+
+
+@pytest.mark.parametrize("body", [b"", b"symbol=BTCUSDT&price=1.5"])
+@pytest.mark.parametrize("target", ["/api/v3/time", "/api/v3/order?a=%2B&b=1"])
+def test_what_is_written_is_what_h11_would_write(target: str, body: bytes) -> None:
+    headers = (("X-MBX-APIKEY", "k"), ("Content-Type", "application/x-www-form-urlencoded"))
+    request = HttpRequest(method="POST", target=target, headers=headers, body=body)
+    machine = h11.Connection(h11.CLIENT)
+    events = told_events(b"127.0.0.1:80", request)
+    assert wire_bytes(b"127.0.0.1:80", request) == b"".join(machine.send(e) or b"" for e in events)

@@ -181,7 +181,6 @@ def test_an_average_times_its_quantity_is_the_value_again(value, qty):
 
 
 def _rounds(where, call, expected):
-    reason = f"{where} uses operators, which round in whatever context the thread has"
     return pytest.param(call, expected)
 
 

@@ -2,7 +2,6 @@
 
 from decimal import localcontext
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,7 +3,6 @@
 from decimal import localcontext
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -158,7 +158,7 @@ def test_past_its_deadline_an_order_has_no_request(left):
             "/api/v3/myTrades",
             "symbol=BTCUSDT&orderId=28&limit=1000&",
         ),
-        (CODEC.open_orders(NOW), "GET", "/api/v3/openOrders", ""),
+        (CODEC.open_orders(an_instrument(), NOW), "GET", "/api/v3/openOrders", "symbol=BTCUSDT&"),
         (CODEC.account(NOW), "GET", "/api/v3/account", ""),
     ],
     ids=["cancel", "query", "trades", "open_orders", "account"],

@@ -29,6 +29,7 @@ from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
 from nightdesk.desk.work import Work, scopes
+from nightdesk.model.ids import InstrumentId
 from nightdesk.model.order import Origin
 from nightdesk.model.records import Record
 from nightdesk.model.time import Moment
@@ -78,6 +79,10 @@ class Desk:
             work.record(record)
         watch.unresolved(work)
         return work.decision
+
+    def weigh(self, instrument: InstrumentId, moment: Moment) -> None:
+        """Keep the worst exposure ever allowed."""
+        placing.weigh(Work(self.state, self.views, self.settings, moment), instrument)
 
     def may_send(self, approved: Approved) -> bool:
         """The mode latch of the last step before the wire; nothing may come between it and the write."""

@@ -186,6 +186,12 @@ class Tell(msgspec.Struct, frozen=True, kw_only=True):
     message: ToStrategy
 
 
+class Weigh(msgspec.Struct, frozen=True, kw_only=True):
+    """Measure the exposure that was just allowed, while its intent is being made durable."""
+
+    instrument: InstrumentId
+
+
 class Revive(msgspec.Struct, frozen=True, kw_only=True):
     """Start a crashed strategy anew from its kept state."""
 
@@ -201,7 +207,16 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Effect = (
-    SendOrder | SendCancel | AskOrder | AskTrades | AskAccount | AskPrice | Tell | Revive | Note
+    SendOrder
+    | SendCancel
+    | AskOrder
+    | AskTrades
+    | AskAccount
+    | AskPrice
+    | Tell
+    | Weigh
+    | Revive
+    | Note
 )
 
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from nightdesk.desk.events import SendCancel, SendOrder, Tell
+from nightdesk.desk.events import SendCancel, SendOrder, Tell, Weigh
 from nightdesk.desk.work import Work, scopes
 from nightdesk.model import money
 from nightdesk.model.ids import (
@@ -129,7 +129,7 @@ def submit(work: Work, wish: Wish) -> Intent | Refused:
     _remember(work, wish)
     work.record(Intended(intent=intent))
     work.decision.after.append(SendOrder(approved=verdict))
-    _note_worst(work, wish.instrument)
+    work.decision.at_once.append(Weigh(instrument=wish.instrument))
     return intent
 
 
@@ -200,13 +200,10 @@ def _place(work: Work, strategy: StrategyId, place: Place) -> None:
         )
     else:
         wish = Wish(strategy, place.instrument, place.side, place.type, place.qty, place.price)
-        # The ref is known before the id is told to anybody.
-        client_id = _next_id(work)
         result = submit(work, wish)
         if isinstance(result, Intent):
-            assert result.client_id == client_id
-            work.views.ref_of[client_id] = place.ref
-            work.views.id_of[strategy, place.ref] = client_id
+            work.views.ref_of[result.client_id] = place.ref
+            work.views.id_of[strategy, place.ref] = result.client_id
             return
         refused = result
     message = Refusal(at=work.now, ref=place.ref, rule=refused.rule, text=str(refused))
@@ -256,8 +253,8 @@ def _remember(work: Work, wish: Wish) -> None:
         same.pop(next(iter(same)))
 
 
-def _note_worst(work: Work, instrument: InstrumentId) -> None:
-    """Keep the worst exposure that was ever allowed, for the limits' report."""
+def weigh(work: Work, instrument: InstrumentId) -> None:
+    """Keep the worst exposure that was ever allowed, for the limits' report; off the way to the wire."""
     seen = work.views.worst
     here = worst(work, instrument)
     everywhere = gross(work)

@@ -19,7 +19,7 @@ FRESH_FOR_NS = SECOND_NS  # hysteresis: a feed that flaps does not flap the mode
 TRADES_WAIT_NS = 500 * MS_NS  # the stream usually brings a fill's trade well within this
 CANCEL_AGAIN_NS = SECOND_NS
 ACCOUNT_EVERY_NS = 10 * SECOND_NS
-ACCOUNT_SOON_NS = SECOND_NS  # while a difference was seen once, or no quiet moment was found
+ACCOUNT_SOON_NS = 2 * SECOND_NS  # while a difference was seen once, or no quiet moment was found
 
 
 def tick(work: Work) -> None:

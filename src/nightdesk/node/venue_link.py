@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from nightdesk.desk.events import AccountTold, Event, Health, OrderTold, QuoteSeen
 from nightdesk.model.errors import NightdeskError, OperatingError, ProtocolViolation
 from nightdesk.model.instrument import Instrument
+from nightdesk.model.order import OrderReport
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.modes.ladder import DESK, Mode
 from nightdesk.ports.clock import Clock
@@ -132,17 +134,29 @@ class VenueLink:
         try:
             before = self._stirring(shell)
             asked_at = self._requester.venue_now()
-            opened = self.codec.opened(await self._requester.request(self.codec.open_orders))
+            orders = await self._open_orders(shell)
             held = self.codec.held(await self._requester.request(self.codec.account))
-            if isinstance(opened, NoAnswer) or isinstance(held, NoAnswer):
+            if orders is None or isinstance(held, NoAnswer):
                 shell.telemetry.count("account.no_answer")
                 return
             after = self._stirring(shell)
             quiet = before == after and not shell.gateway.in_flight
-            told = AccountTold(balances=held, open_orders=opened, asked_at=asked_at, quiet=quiet)
+            told = AccountTold(balances=held, open_orders=orders, asked_at=asked_at, quiet=quiet)
         finally:
             self._asking = False
         tell(told)
+
+    async def _open_orders(self, shell: Shell) -> list[OrderReport] | None:
+        """What is open in every traded instrument; None when one question was not answered."""
+        found: list[OrderReport] = []
+        for instrument in shell.desk.settings.instruments.values():
+            opened = self.codec.opened(
+                await self._requester.request(partial(self.codec.open_orders, instrument))
+            )
+            if isinstance(opened, NoAnswer):
+                return None
+            found += opened
+        return found
 
     async def ask_price(
         self, instrument: Instrument, shell: Shell, tell: Callable[[Event], None]

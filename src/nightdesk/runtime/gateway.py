@@ -151,7 +151,9 @@ class Gateway:
 
     async def _cancel(self, intent: Intent) -> None:
         started = self._requester.mono()
-        result = await self._requester.request(lambda now: self._codec.cancel(intent, now))
+        result = await self._requester.request(
+            lambda now: self._codec.cancel(intent, now), way_out=True
+        )
         self._telemetry.stages["cancel_to_answer"].record(self._requester.mono() - started)
         outcome = self._codec.cancelled(intent, result)
         self._telemetry.count(f"cancel.{outcome.verdict}")

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Http
-from nightdesk.venues.http import HttpFailure, HttpRequest, HttpResult
+from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
 READ_TIMEOUT_NS = 5 * SECOND_NS
 CONNECT_TIMEOUT_S = 2.0
+TOLD_TO_WAIT = frozenset({418, 429})  # the way every venue of ours says it
+WAIT_LEAST_S = 2  # where no Retry-After was given, or one of nothing
 
 
 class Requester:
@@ -18,6 +20,7 @@ class Requester:
     def __init__(self, http: Http, clock: Clock) -> None:
         self.http = http
         self.offset_ns = 0  # the venue's clock minus ours
+        self._wait_until = Mono(0)
         self._clock = clock
 
     def mono(self) -> Mono:
@@ -38,10 +41,23 @@ class Requester:
             return str(error) or "no connection in time"
         return ""
 
-    async def request(self, build: Callable[[Wall], HttpRequest]) -> HttpResult:
-        """One read or cancel: waits for a connection, then signs and writes in one step."""
+    async def request(
+        self, build: Callable[[Wall], HttpRequest], *, way_out: bool = False
+    ) -> HttpResult:
+        """One read or cancel: waits for a connection, then signs and writes in one step.
+
+        While the venue has told this host to wait, only the way out is tried: every other request would make
+        the wait longer.
+        """
+        if self.mono() < self._wait_until and not way_out:
+            return HttpFailure(written=False, timed_out=False, cause="the venue said to wait")
         if not self.http.ready():
             cause = await self.hold()
             if cause:
                 return HttpFailure(written=False, timed_out=False, cause=cause)
-        return await self.http.exchange(build(self.venue_now()), timeout_ns=READ_TIMEOUT_NS)
+        result = await self.http.exchange(build(self.venue_now()), timeout_ns=READ_TIMEOUT_NS)
+        if isinstance(result, HttpAnswer) and result.status in TOLD_TO_WAIT:
+            said = result.headers.get("retry-after", "")
+            wait_s = int(said) if said.isascii() and said.isdecimal() and len(said) < 7 else 0
+            self._wait_until = Mono(self.mono() + max(wait_s, WAIT_LEAST_S) * SECOND_NS)
+        return result

@@ -25,6 +25,7 @@ from nightdesk.desk.events import (
     SendCancel,
     SendOrder,
     Tell,
+    Weigh,
 )
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.market import MarketEvent, Quote
@@ -203,6 +204,19 @@ class Shell:
                 self._tell(name, message)
             case SendCancel(intent=intent):
                 self.gateway.cancel(intent)
+            case AskOrder() | AskTrades() | AskAccount() | AskPrice():
+                self._ask(effect)
+            case Weigh(instrument=instrument):
+                self.desk.weigh(instrument, self.moment())
+            case Revive(strategy=name):
+                self._revive(name)
+            case Note():
+                self.note(effect)
+            case SendOrder():
+                raise AssertionError("an order may only leave after its intent is durable")
+
+    def _ask(self, effect: AskOrder | AskTrades | AskAccount | AskPrice) -> None:
+        match effect:
             case AskOrder(intent=intent):
                 self.gateway.ask_order(intent)
             case AskTrades(intent=intent, venue_order_id=venue_order_id):
@@ -211,12 +225,6 @@ class Shell:
                 self.ask_account()
             case AskPrice(instrument=instrument):
                 self.ask_price(instrument)
-            case Revive(strategy=name):
-                self._revive(name)
-            case Note():
-                self.note(effect)
-            case SendOrder():
-                raise AssertionError("an order may only leave after its intent is durable")
 
     def _tell(self, name: StrategyId, message: ToStrategy) -> None:
         host = self._hosts.get(name)

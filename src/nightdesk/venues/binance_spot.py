@@ -156,9 +156,10 @@ class BinanceSpot(BinanceStreams):
 
         return _answered(_read(result, list[wire.AccountTrade], build))
 
-    def open_orders(self, now: Wall) -> HttpRequest:
-        """Everything that is open in the account, whoever placed it."""
-        return self._signed("GET", "/api/v3/openOrders", "", now)
+    def open_orders(self, instrument: Instrument, now: Wall) -> HttpRequest:
+        """Everything that is open in one instrument, whoever placed it: weight 6, where all cost 80."""
+        parameters = f"symbol={self._names[instrument.id]}"
+        return self._signed("GET", "/api/v3/openOrders", parameters, now)
 
     def opened(self, result: HttpResult) -> Sequence[OrderReport] | NoAnswer:
         """The open orders of the instruments this desk trades."""
