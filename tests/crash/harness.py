@@ -75,16 +75,18 @@ id = "binance:BTCUSDT"
 id = "binance:ETHUSDT"
 
 [[strategy]]
-name = "maker"
-class = "nightdesk.strategy.examples.maker:Maker"
-instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
-params = {{ size = "0.01", follow_ticks = 2, inventory_max = "0.1", pause_ms = 20 }}
-
-[[strategy]]
 name = "trend"
 class = "nightdesk.strategy.examples.trend:Trend"
 instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
 params = {{ size = "0.02", fast = 5, slow = 20, band_bps = 0.0, both_ways = true }}
+"""
+
+MAKER = """\
+[[strategy]]
+name = "maker"
+class = "nightdesk.strategy.examples.maker:Maker"
+instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
+params = {{ size = "0.01", follow_ticks = 2, inventory_max = "0.1", pause_ms = 20 }}
 """
 
 # What the lab does to the desk all the while: kind, probability, arguments.
@@ -106,7 +108,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
 class Rig:
     """One lab, one journal, one node after the other."""
 
-    def __init__(self, folder: Path, seed: int, plant: str = "") -> None:
+    def __init__(self, folder: Path, seed: int, plant: str = "", *, makers: bool = True) -> None:
         self.plant = plant
         self.folder = folder
         self.rng = Random(f"crash/{seed}")
@@ -120,7 +122,8 @@ class Rig:
         self.lab = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._lab_log)
         assert self.lab.stdout is not None
         self.url = json.loads(self.lab.stdout.readline())["url"]
-        config = CONFIG.format(rest=self.url, stream=self.url.replace("http", "ws", 1))
+        config = CONFIG + (MAKER if makers else "")
+        config = config.format(rest=self.url, stream=self.url.replace("http", "ws", 1))
         (folder / "desk.toml").write_text(config)
 
     def close(self) -> None:
@@ -275,14 +278,15 @@ def crash(
     only: Sequence[str] = (),
     faults: Sequence[dict[str, Any]] = FAULTS,
     passages: tuple[int, int] = (1, 12),
+    makers: bool = True,
 ) -> dict[str, Any]:
     """Do it; returns the report. `plant` names a bug of the victim's, `only` the points to die at;
-    `passages` how often a point may be passed before."""
+    `passages` how often a point may be passed before; without `makers` every order crosses the spread."""
 
     met: Counter[str] = Counter()
     with_order = 0
     with TemporaryDirectory(prefix="nightdesk-crash-") as folder, Progress(console=console) as bar:
-        rig = Rig(Path(folder), seed, plant)
+        rig = Rig(Path(folder), seed, plant, makers=makers)
         try:
             rig.post_faults(faults)
             task = bar.add_task("kills", total=kills)

@@ -6,6 +6,8 @@ from tests.crash.harness import crash
 
 pytestmark = pytest.mark.process
 
+ORDER = {"method": "POST", "path": "/api/v3/order"}
+
 
 def test_twenty_kills_leave_no_duplicate_and_no_unknown() -> None:
     report = crash(20, seed=7, rounds=None, console=Console(quiet=True))
@@ -36,7 +38,8 @@ def test_a_desk_that_resends_an_unanswered_order_is_found() -> None:
         console=Console(quiet=True),
         plant="resend when unanswered",
         only=("after the answer is decided",),
-        faults=({"kind": "lost_response", "probability": 0.7, "how": "close"},),
-        passages=(40, 60),
+        faults=({"kind": "lost_response", "match": ORDER, "probability": 0.7, "how": "close"},),
+        passages=(15, 25),
+        makers=False,
     )
     assert "no duplicate" in {finding["law"] for finding in report["findings"]}

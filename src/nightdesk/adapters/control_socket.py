@@ -17,10 +17,11 @@ from nightdesk.control.messages import (
     decode_request,
     encode,
 )
-from nightdesk.model.errors import OperatingError
+from nightdesk.model.errors import BadInput, OperatingError
 
 LINE_MAX = 1 << 20
 WATCH_EVERY_S = 1.0
+PATH_MAX = 107  # of sockaddr_un, its closing zero left out
 
 
 class NoNode(OperatingError):
@@ -42,6 +43,10 @@ class ControlServer:
 
     async def serve(self) -> None:
         """Listen until cancelled. The lease is held here, so a socket file left behind is a dead node's."""
+        if len(os.fsencode(self._path)) > PATH_MAX:
+            raise BadInput(
+                f"control socket {self._path}: Unix allows {PATH_MAX} bytes; choose a shorter desk.control"
+            )
         self._path.unlink(missing_ok=True)
         async with asyncio.TaskGroup() as clients:
 

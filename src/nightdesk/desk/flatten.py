@@ -62,7 +62,13 @@ def verify(work: Work, event: AccountTold) -> None:
     if ours or work.state.orders.live:
         return
     left = excess(work, event.balances)
-    if any(not _dust(work, instrument, qty) for instrument, qty in left.items()):
+    more = [f"{qty} {i}" for i, qty in left.items() if not _dust(work, i, qty)]
+    if more:
+        _say(
+            work,
+            f"the venue holds {', '.join(more)} beyond the baseline that the books do not know; "
+            "look at it, then resume with a reason (which adopts it) and flatten again",
+        )
         return
     dust = ", ".join(f"{qty} {work.settings.instruments[i].base}" for i, qty in left.items() if qty)
     done = f"flat at the venue; unsellable dust: {dust or 'none'}"
