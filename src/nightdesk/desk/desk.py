@@ -30,6 +30,7 @@ from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
 from nightdesk.desk.work import Work, scopes
 from nightdesk.model.ids import InstrumentId
+from nightdesk.model.market import Quote
 from nightdesk.model.order import Origin
 from nightdesk.model.records import Record
 from nightdesk.model.time import Moment
@@ -47,12 +48,10 @@ class Desk:
 
     def decide(self, event: Event, moment: Moment) -> Decision:
         """Everything that follows from `event` now."""
-        work = Work(self.state, self.views, self.settings, moment)
         self.state.settle(moment.wall)
         if isinstance(event, QuoteSeen):  # by far the most frequent
-            self.views.quotes[event.quote.instrument] = event.quote
-            targets.converge(work, event.quote.instrument)
-            return work.decision
+            return self._see(event.quote, moment)
+        work = Work(self.state, self.views, self.settings, moment)
         match event:
             case Proposed():
                 placing.take(work, event.strategy, event.proposal)
@@ -70,6 +69,14 @@ class Desk:
                 flatten.step(work)
             case Pause() | Resume() | CancelAll() | Flatten():
                 operator.command(work, event)
+        return work.decision
+
+    def _see(self, quote: Quote, moment: Moment) -> Decision:
+        self.views.quotes[quote.instrument] = quote
+        if not self.state.targets:
+            return Decision(at=moment.wall)
+        work = Work(self.state, self.views, self.settings, moment)
+        targets.converge(work, quote.instrument)
         return work.decision
 
     def open(self, records: list[Record], moment: Moment) -> Decision:

@@ -8,15 +8,16 @@ from nightdesk.model import money
 from nightdesk.model.ids import (
     ClientOrderId,
     InstrumentId,
-    OrderKey,
     StrategyId,
-    encode_order_id,
+    order_id,
+    order_id_front,
 )
+from nightdesk.model.market import Quote
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Inputs, Intent, OrderType, Origin, Side
 from nightdesk.model.records import CancelAsked, Intended, StrategyKept, TargetSet
 from nightdesk.model.time import Wall
-from nightdesk.modes.ladder import Action, Mode, strategy_scope
+from nightdesk.modes.ladder import ALLOWED, NAMES, Action, Mode, strategy_scope
 from nightdesk.orders.book import Order
 from nightdesk.reconcile.resolve import Asked
 from nightdesk.risk.gate import Refused, check
@@ -121,7 +122,7 @@ def submit(work: Work, wish: Wish) -> Intent | Refused:
             source="stream",
         ),
     )
-    verdict = check(intent, work.settings.limits[wish.instrument], view(work, wish))
+    verdict = check(intent, work.settings.limits[wish.instrument], view(work, wish, seen))
     if isinstance(verdict, Refused):
         refusals = work.views.refusals
         refusals[verdict.rule] = refusals.get(verdict.rule, 0) + 1
@@ -133,13 +134,12 @@ def submit(work: Work, wish: Wish) -> Intent | Refused:
     return intent
 
 
-def view(work: Work, wish: Wish) -> View:
+def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
     """What the gate needs to know to judge `wish`."""
     state, instrument = work.state, work.settings.instruments[wish.instrument]
     exposure = state.exposure(wish.instrument)
-    seen = work.quote(wish.instrument)
     same = work.views.same.get(_same(wish))
-    covered = scopes(wish.strategy, wish.instrument)
+    mode = state.ladder.mode(*scopes(wish.strategy, wish.instrument))
     reducing = Action.FLATTEN if wish.origin is Origin.FLATTEN else Action.REDUCE
     return View(
         instrument=instrument,
@@ -155,9 +155,9 @@ def view(work: Work, wish: Wish) -> View:
         quote_age_ns=seen[1] if seen else None,
         available_base=state.funds.available(instrument.base),
         available_quote=state.funds.available(instrument.quote),
-        may_add_risk=state.ladder.allows(Action.NEW_RISK, *covered),
-        may_reduce=state.ladder.allows(reducing, *covered),
-        mode=state.ladder.mode(*covered).name,
+        may_add_risk=Action.NEW_RISK in ALLOWED[mode],
+        may_reduce=reducing in ALLOWED[mode],
+        mode=NAMES[mode],
     )
 
 
@@ -222,15 +222,8 @@ def _orderly(place: Place) -> bool:
 
 def _next_id(work: Work) -> ClientOrderId:
     state = work.state
-    return encode_order_id(
-        OrderKey(
-            desk=work.settings.code,
-            nonce=state.nonce,
-            epoch=state.epoch,
-            seq=work.next_seq(),
-            attempt=0,
-        )
-    )
+    front = order_id_front(work.settings.code, state.nonce, state.epoch)
+    return order_id(front, work.next_seq(), attempt=0)
 
 
 def _deadline(work: Work) -> Wall:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
@@ -13,6 +14,11 @@ from nightdesk.risk.limits import Limits
 OPERATOR = StrategyId(
     "operator"
 )  # holds what no strategy ordered: opening surplus over the baseline
+
+
+@lru_cache(maxsize=8)
+def _code_of(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big") % DESK_CODES
 
 
 class StrategySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +48,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def code(self) -> int:
         """The desk's place in every client order id, from its name."""
-        return (
-            int.from_bytes(blake2b(self.name.encode(), digest_size=4).digest(), "big") % DESK_CODES
-        )
+        return _code_of(self.name)
 
     def assets(self) -> list[str]:
         """Every asset the traded instruments touch."""

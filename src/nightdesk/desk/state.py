@@ -93,9 +93,11 @@ class DeskState:
 
     def net(self, instrument: InstrumentId) -> Decimal:
         """What all strategies hold of one instrument together."""
-        return money.total(
-            position.qty for (_, of), position in self.positions.items() if of == instrument
-        )
+        held = ZERO
+        for (_, of), position in self.positions.items():
+            if of == instrument:
+                held = money.add(held, position.qty)
+        return held
 
     def settle(self, now: Wall) -> None:
         """Release what cancelled orders held once no fill can follow any more."""
@@ -110,7 +112,13 @@ class DeskState:
 
     def orders_last_second(self, now: Wall) -> int:
         """Intents of the last second, this epoch's and those before it."""
-        return sum(1 for at in self.intents_at if at > now - SECOND_NS)
+        count, since = len(self.intents_at), now - SECOND_NS
+        # Oldest first: only what ran out since the last intent is looked at.
+        for at in self.intents_at:
+            if at > since:
+                break
+            count -= 1
+        return count
 
     def recount(self, now: Wall) -> None:
         """Count exposure and holds anew from the orders, after they were loaded."""

@@ -71,6 +71,8 @@ def _step(work: Work, strategy: StrategyId, instrument: InstrumentId, target: Ta
     rules = work.settings.instruments[instrument]
     position = work.state.position(strategy, instrument)
     gap = money.subtract(target.qty, position.qty)
+    if not gap:
+        return
     side = Side.BUY if gap > 0 else Side.SELL
     qty = rules.qty_down(min(abs(gap), work.settings.limits[instrument].order_qty_max))
     if qty < rules.qty_min:

@@ -1,5 +1,7 @@
 """One decision in the making: what its parts share, and the one way to decide a fact."""
 
+from functools import lru_cache
+
 from nightdesk.desk import tell
 from nightdesk.desk.events import Decision, Note, Tell
 from nightdesk.desk.settings import DeskSettings
@@ -87,6 +89,7 @@ class Work:
             )
 
 
+@lru_cache(maxsize=256)
 def scopes(strategy: StrategyId, instrument: InstrumentId) -> tuple[str, str, str]:
     """Every scope that covers an order."""
     return DESK, strategy_scope(strategy), instrument_scope(instrument)

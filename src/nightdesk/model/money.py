@@ -25,7 +25,7 @@ EXACT = Context(prec=34, traps=[FloatOperation, Inexact, InvalidOperation, Divis
 _ROUNDED = Context(prec=34, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
 _BPS = Decimal(10_000)
 DIGITS_MAX = 15  # on either side of the point; a venue has at most 12 and 8
-_TWO = Decimal(2)
+_ONE, _TWO = Decimal(1), Decimal(2)
 _EIGHT = Decimal("1E-8")
 
 add = EXACT.add
@@ -96,6 +96,8 @@ def is_amount(value: object) -> bool:
     """Whether `value` is an exact number of a size that any market has."""
     if not isinstance(value, Decimal) or not value.is_finite() or value.adjusted() > DIGITS_MAX:
         return False
+    if len(str(value)) <= DIGITS_MAX and "E" not in str(value):
+        return True  # too short for too many decimals
     exponent = value.as_tuple().exponent
     return isinstance(exponent, int) and exponent >= -DIGITS_MAX
 
@@ -105,9 +107,9 @@ def canonical(value: Decimal) -> Decimal:
     if value == 0:
         return ZERO
     short = value.normalize(EXACT)
-    exponent = short.as_tuple().exponent
-    assert isinstance(exponent, int), f"not a finite amount: {value}"
-    return short if exponent <= 0 else short.quantize(Decimal(1), context=EXACT)
+    assert short.is_finite(), f"not a finite amount: {value}"
+    # Only a positive exponent is spelled "E+"; asking for the exponent itself costs five times as much.
+    return short.quantize(_ONE, context=EXACT) if "E+" in str(short) else short
 
 
 def plain(value: Decimal) -> str:

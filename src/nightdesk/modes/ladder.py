@@ -39,6 +39,7 @@ ALLOWED: dict[Mode, frozenset[Action]] = {
     Mode.HALTED: frozenset({Action.FLATTEN}),
 }
 
+NAMES = {mode: mode.name for mode in Mode}  # `.name` is slow, and every order asks for it
 DESK = "desk"
 
 
@@ -85,6 +86,8 @@ class Ladder:
     def mode(self, *scopes: str) -> Mode:
         """The strictest mode over the scopes that cover something."""
         strictest = Mode.NORMAL
+        if not self.causes:
+            return strictest
         for scope in scopes:
             for cause in self.causes.get(scope, {}).values():
                 strictest = max(strictest, cause.mode)

@@ -92,8 +92,18 @@ class Shell:
             self._execute(self.desk.decide(event, self.moment()), done)
             self._drain()
             return
-        self._queue.append(event)
-        if not self._draining:
+        if self._draining or self._queue:
+            self._queue.append(event)
+            if not self._draining:
+                self._drain()
+            return
+        # Nothing waits and nothing is being decided: the usual case needs no queue.
+        self._draining = True
+        try:
+            self._execute(self.desk.decide(event, self.moment()), None)
+        finally:
+            self._draining = False
+        if self._queue:
             self._drain()
 
     def execute_opening(self, decision: Decision) -> None:

@@ -20,6 +20,7 @@ from nightdesk.strategy.messages import (
     NOTHING,
     Cancel,
     Filled,
+    FromDesk,
     FromStrategy,
     Market,
     OrderChanged,
@@ -134,7 +135,10 @@ class Host:
             return NOTHING
         self.ctx.now = message.at
         try:
-            self._deliver(message)
+            if isinstance(message, Market):  # by far the most frequent: ask for it first
+                self._market(message)
+            else:
+                self._deliver(message)
             state = self._encoder.encode(self.strategy.state)
             if len(state) > STATE_MAX:
                 raise ValueError(f"state of {len(state)} bytes is over {STATE_MAX}")
@@ -170,10 +174,7 @@ class Host:
                 self.ctx.timers[name] = (interval, at + interval * ((now - at) // interval + 1))
         return names
 
-    def _deliver(self, message: ToStrategy) -> None:
-        if isinstance(message, Market):  # by far the most frequent: ask for it first
-            self._market(message)
-            return
+    def _deliver(self, message: FromDesk) -> None:
         strategy, ctx = self.strategy, self.ctx
         match message:
             case Started(positions=positions, orders=orders):

@@ -94,7 +94,8 @@ class TimerFired(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-ToStrategy = Started | Market | OrderChanged | Filled | Refusal | TargetSuspended | TimerFired
+FromDesk = Started | OrderChanged | Filled | Refusal | TargetSuspended | TimerFired
+ToStrategy = Market | FromDesk
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,4 +69,7 @@ def signer_for(key: str, secret: str) -> Signer:
 
 def signed_query(signer: Signer, payload: str) -> str:
     """The payload with its signature behind it."""
-    return f"{payload}&signature={quote(signer.sign(payload), safe='')}"
+    signature = signer.sign(payload)
+    if not signature.isalnum():  # hex is safe as it is; base64 is not
+        signature = quote(signature, safe="")
+    return f"{payload}&signature={signature}"
