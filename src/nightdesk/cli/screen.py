@@ -162,6 +162,7 @@ def _money(sample: Sample) -> Table:
     rows += [
         (row.limit.rpartition(":")[2], f"{row.worst:,.4f} of {row.maximum:,f}")
         for row in sample.limits
+        if row.limit.startswith(("position", "gross"))
     ]
     return _pairs("money, worst of limits", rows)
 

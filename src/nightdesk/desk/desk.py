@@ -29,9 +29,8 @@ from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
 from nightdesk.desk.work import Work, scopes
-from nightdesk.model.ids import InstrumentId
 from nightdesk.model.market import Quote
-from nightdesk.model.order import Origin
+from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import Record
 from nightdesk.model.time import Moment
 from nightdesk.modes.ladder import Action
@@ -87,9 +86,9 @@ class Desk:
         watch.unresolved(work)
         return work.decision
 
-    def weigh(self, instrument: InstrumentId, moment: Moment) -> None:
-        """Keep the worst exposure ever allowed."""
-        placing.weigh(Work(self.state, self.views, self.settings, moment), instrument)
+    def weigh(self, intent: Intent, moment: Moment) -> None:
+        """Keep the worst that was ever allowed of each limit."""
+        placing.weigh(Work(self.state, self.views, self.settings, moment), intent)
 
     def may_send(self, approved: Approved) -> bool:
         """The mode latch of the last step before the wire; nothing may come between it and the write."""

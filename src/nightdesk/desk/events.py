@@ -189,7 +189,7 @@ class Tell(msgspec.Struct, frozen=True, kw_only=True):
 class Weigh(msgspec.Struct, frozen=True, kw_only=True):
     """Measure the exposure that was just allowed, while its intent is being made durable."""
 
-    instrument: InstrumentId
+    intent: Intent
 
 
 class Revive(msgspec.Struct, frozen=True, kw_only=True):

@@ -130,7 +130,7 @@ def submit(work: Work, wish: Wish) -> Intent | Refused:
     _remember(work, wish)
     work.record(Intended(intent=intent))
     work.decision.after.append(SendOrder(approved=verdict))
-    work.decision.at_once.append(Weigh(instrument=wish.instrument))
+    work.decision.at_once.append(Weigh(intent=intent))
     return intent
 
 
@@ -246,10 +246,17 @@ def _remember(work: Work, wish: Wish) -> None:
         same.pop(next(iter(same)))
 
 
-def weigh(work: Work, instrument: InstrumentId) -> None:
-    """Keep the worst exposure that was ever allowed, for the limits' report; off the way to the wire."""
+def weigh(work: Work, intent: Intent) -> None:
+    """Keep the worst that was ever allowed of each limit, for its report; off the way to the wire."""
+    of = intent.instrument
+    measured = {
+        f"position {of}": worst(work, of),
+        f"order_qty {of}": intent.qty,
+        f"order_notional {of}": money.notional(intent.price, intent.qty),
+        "gross": gross(work) or ZERO,
+        "open_orders": Decimal(len(work.state.orders.live)),
+        "orders_per_second": Decimal(work.state.orders_last_second(work.now)),
+    }
     seen = work.views.worst
-    here = worst(work, instrument)
-    everywhere = gross(work)
-    seen[instrument] = max(seen.get(instrument, ZERO), here)
-    seen["gross"] = max(seen.get("gross", ZERO), everywhere or ZERO)
+    for limit, value in measured.items():
+        seen[limit] = max(seen.get(limit, ZERO), value)

@@ -13,7 +13,7 @@ from nightdesk.control.messages import (
     Sample,
 )
 from nightdesk.desk.desk import Desk
-from nightdesk.desk.placing import gross, worst
+from nightdesk.desk.placing import worst
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
@@ -91,19 +91,26 @@ def instrument_rows(desk: Desk, moment: Moment) -> list[InstrumentRow]:
     return rows
 
 
-def limit_rows(desk: Desk, moment: Moment) -> list[LimitRow]:
-    """The worst exposure that was ever allowed, beside its limit."""
-    rows = []
-    gross_max = ZERO
+def limit_rows(desk: Desk) -> list[LimitRow]:
+    """The worst that was ever allowed of each limit, beside it."""
+    rows: list[tuple[str, Decimal]] = []
     for instrument, limits in desk.settings.limits.items():
-        name = f"position {instrument}"
-        seen = desk.views.worst.get(instrument, ZERO)
-        rows.append(LimitRow(limit=name, worst=money.canonical(seen), maximum=limits.position_max))
-        gross_max = limits.gross_max
-    work = Work(desk.state, desk.views, desk.settings, moment)
-    seen = max(desk.views.worst.get("gross", ZERO), gross(work) or ZERO)
-    rows.append(LimitRow(limit="gross", worst=money.shown(seen), maximum=gross_max))
-    return rows
+        rows += [
+            (f"position {instrument}", limits.position_max),
+            (f"order_qty {instrument}", limits.order_qty_max),
+            (f"order_notional {instrument}", limits.order_notional_max),
+        ]
+    shared = next(iter(desk.settings.limits.values()))
+    rows += [
+        ("gross", shared.gross_max),
+        ("open_orders", Decimal(shared.open_orders_max)),
+        ("orders_per_second", Decimal(shared.orders_per_second_max)),
+    ]
+    worst_of = desk.views.worst
+    return [
+        LimitRow(limit=name, worst=money.shown(worst_of.get(name, ZERO)), maximum=maximum)
+        for name, maximum in rows
+    ]
 
 
 def cause_rows(desk: Desk) -> list[CauseRow]:
@@ -160,7 +167,7 @@ class Sampler:
                 },
             },
             refusals=dict(desk.views.refusals),
-            limits=limit_rows(desk, moment),
+            limits=limit_rows(desk),
             fills=counts.get("fills", 0),
             volume=money.total(row.volume for row in positions),
             realised=money.total(row.realised for row in positions),

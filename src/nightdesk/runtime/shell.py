@@ -216,8 +216,8 @@ class Shell:
                 self.gateway.cancel(intent)
             case AskOrder() | AskTrades() | AskAccount() | AskPrice():
                 self._ask(effect)
-            case Weigh(instrument=instrument):
-                self.desk.weigh(instrument, self.moment())
+            case Weigh(intent=intent):
+                self.desk.weigh(intent, self.moment())
             case Revive(strategy=name):
                 self._revive(name)
             case Note():

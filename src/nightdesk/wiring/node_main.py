@@ -48,7 +48,8 @@ def run_node(config: Config, options: NodeOptions) -> int:
     assert __debug__, "a desk does not run under python -O: its assertions are part of it"
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.freeze()
-    log = StructLog(as_json=options.json_logs, level=options.log_level)
+    as_json = options.json_logs or config.desk.log == "json"
+    log = StructLog(as_json=as_json, level=options.log_level)
     try:
         return asyncio.run(_Process(config, options, log).run())
     finally:
