@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from benches import Bench, causes, effects, sent, some_settings
 from builders import BTCUSDT, D, an_execution, an_instrument
 from nightdesk.desk.events import AskOrder, Flatten, Note, Resume, TradesTold
 from nightdesk.desk.settings import OPERATOR
@@ -12,7 +13,6 @@ from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import SECOND_NS
 from nightdesk.modes.ladder import DESK, Mode
 from nightdesk.orders.lifecycle import State
-from worlds import Bench, causes, effects, sent, some_settings
 
 OFF = {"BTC": D("10.5"), "USDT": D(1_000_000)}
 

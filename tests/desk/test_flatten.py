@@ -1,12 +1,12 @@
 """The way out: cancels, closes only what lies above the baseline, verifies at the venue, says what is left."""
 
+from benches import Bench, cancels, causes, effects, sent, some_limits, some_settings
 from builders import BTCUSDT, STRATEGY, D, an_instrument
 from nightdesk.desk.events import AskAccount, AskPrice, Decision, Flatten, Pause, Proposed, Resume
 from nightdesk.model.order import Intent, OrderType, Origin, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.modes.ladder import DESK, Mode
 from nightdesk.strategy.messages import Place, Proposal, Target
-from worlds import Bench, cancels, causes, effects, sent, some_limits, some_settings
 
 OUT = Flatten(by="me", reason="enough")
 

@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benches import Bench, fold, some_settings
 from builders import BTCUSDT, STRATEGY, D
 from nightdesk.desk.events import (
     CancelAll,
@@ -25,7 +26,6 @@ from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.modes.ladder import DESK, Mode
 from nightdesk.portfolio.position import Position
 from nightdesk.strategy.messages import Place, Target
-from worlds import Bench, fold, some_settings
 
 ACTIONS = [
     "place",

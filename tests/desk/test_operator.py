@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from benches import Bench, cancels, causes, fold, sent, some_settings
 from builders import BTCUSDT, STRATEGY, D
 from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume
 from nightdesk.model.ids import OrderKey, encode_order_id
@@ -13,7 +14,6 @@ from nightdesk.model.records import CancelAsked, ModeSet
 from nightdesk.modes.ladder import DESK, Mode
 from nightdesk.risk.gate import Approved
 from nightdesk.strategy.messages import Place
-from worlds import Bench, cancels, causes, fold, sent, some_settings
 
 PAUSE = Pause(reason="lunch", by="me")
 

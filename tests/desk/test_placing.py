@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benches import LEASE_NS, TTL_NS, Bench, effects, fold, sent, some_limits, some_settings
 from builders import BTCUSDT, NOW, STRATEGY, D
 from nightdesk.desk.events import Tell, Weigh
 from nightdesk.model.ids import decode_order_id
@@ -16,7 +17,6 @@ from nightdesk.model.records import Intended, StrategyKept
 from nightdesk.model.time import SECOND_NS, Moment, Mono, Wall
 from nightdesk.node.sample import limit_rows
 from nightdesk.strategy.messages import Cancel, Place, Refusal, Target
-from worlds import LEASE_NS, TTL_NS, Bench, effects, fold, sent, some_limits, some_settings
 
 
 def wish(**changed: object) -> Place:

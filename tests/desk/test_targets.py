@@ -2,13 +2,13 @@
 
 import pytest
 
+from benches import Bench, causes, effects, sent, some_limits, some_settings
 from builders import BTCUSDT, STRATEGY, D
 from nightdesk.desk.events import AccountTold, Resume, Tell
 from nightdesk.model.order import OrderType, Origin, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import SECOND_NS
 from nightdesk.strategy.messages import Target, TargetSuspended
-from worlds import Bench, causes, effects, sent, some_limits, some_settings
 
 
 def want(bench: Bench, qty: str | None) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benches import READ_LAG_NS, TTL_NS, Bench, cancels, causes, effects, sent, some_settings
 from builders import BTCUSDT, D
 from nightdesk.desk.events import (
     AskAccount,
@@ -18,7 +19,6 @@ from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import SECOND_NS
 from nightdesk.orders.lifecycle import State
 from nightdesk.strategy.messages import Place
-from worlds import READ_LAG_NS, TTL_NS, Bench, cancels, causes, effects, sent, some_settings
 
 GRACE_S = (TTL_NS + READ_LAG_NS) / SECOND_NS
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benches import Bench, sent
 from builders import BTCUSDT, NOW
 from nightdesk.desk.events import Event, Pause, SendEnded, SendOrder
 from nightdesk.model.ids import VenueId
@@ -24,7 +25,6 @@ from nightdesk.strategy.messages import Place
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.http import HttpFailure, HttpRequest, HttpResult
-from worlds import Bench, sent
 
 
 class Hand:
