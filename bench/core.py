@@ -21,6 +21,7 @@ from nightdesk.desk.state import DeskState
 from nightdesk.model.ids import Epoch, InstrumentId, StrategyId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import (
     Execution,
     Intent,
@@ -33,7 +34,7 @@ from nightdesk.model.order import (
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.records import Configured, EpochOpened, Record, StrategyKept
 from nightdesk.model.time import SECOND_NS, Moment, Mono, Wall
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.modes.ladder import DESK
 from nightdesk.risk.limits import Limits
 from nightdesk.strategy.messages import Place, Proposal
 from nightdesk.venues.binance_sign import HmacSigner

@@ -30,6 +30,7 @@ from nightdesk.risk.gate import Approved
 from nightdesk.runtime.gateway import Gateway, Trigger
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease
+from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
@@ -162,8 +163,15 @@ def still_desk(group: asyncio.TaskGroup, config: Config) -> StillDesk:
         desk=desk,
         writer=writer,
         gateway=gateway,
+        questions=Questions(
+            orders=desk.state.orders,
+            codec=codec,
+            requester=requester,
+            telemetry=telemetry,
+            spawn=spawn,
+            tell=tell,
+        ),
         requester=requester,
-        lease=lease,
         hosts=_hosts(plan, desk),
         telemetry=telemetry,
         log=Silent(),

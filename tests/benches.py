@@ -12,6 +12,8 @@ from nightdesk.desk.events import (
     AccountTold,
     Decision,
     Event,
+    OrderFound,
+    OrderNotFound,
     OrderTold,
     Proposed,
     QuoteSeen,
@@ -20,7 +22,6 @@ from nightdesk.desk.events import (
     SendOrder,
     Tick,
 )
-from nightdesk.desk.image import encode_state
 from nightdesk.desk.settings import DeskSettings, StrategySettings
 from nightdesk.desk.state import DeskState
 from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, Seq, StrategyId
@@ -44,7 +45,7 @@ from nightdesk.model.records import (
     encode_record,
 )
 from nightdesk.model.time import MS_NS, SECOND_NS, Moment, Mono, Wall
-from nightdesk.orders.book import Order
+from nightdesk.orders.book import SETTLE_NS, Order
 from nightdesk.portfolio.position import Position
 from nightdesk.risk.limits import Limits
 from nightdesk.strategy.messages import Cancel, Place, Proposal, Target
@@ -112,12 +113,16 @@ class Bench:
         self.wall = wall
         self.mono = Mono(SECOND_NS)
         self.records: list[tuple[Wall, Record]] = list(history)
-        self.desk = Desk(state or fold(history, wall), self.settings)
+        self.desk = Desk(state or fold(history), self.settings)
         opening: list[Record] = [
             EpochOpened(
                 epoch=Epoch(epoch), nonce=epoch * 7, holder="me", version="0", config_hash="x"
             ),
-            Configured(hash="x", instruments=list(self.settings.instruments.values()), body="{}"),
+            Configured(
+                hash="x",
+                instruments=list(self.settings.instruments.values()),
+                body=self.settings.canonical(),
+            ),
         ]
         self.opening = self._kept(self.desk.open(opening, self.moment()))
 
@@ -276,6 +281,25 @@ class Bench:
         """The private stream says it."""
         return self.decide(OrderTold(report=report, execution=execution))
 
+    def found(
+        self, intent: Intent, status: VenueStatus, filled: str | Decimal = "0", *, ago: int = 0
+    ) -> Decision:
+        """A question that left `ago` ns ago was answered."""
+        report = self.report(intent, status, filled, ReportSource.QUERY)
+        return self.decide(OrderFound(report=report, asked_at=Wall(self.wall - ago)))
+
+    def not_found(self, intent: Intent, *, everywhere: bool = True) -> Decision:
+        """A question that left now found nothing."""
+        absent = OrderNotFound(
+            client_id=intent.client_id, asked_at=self.wall, everywhere=everywhere
+        )
+        return self.decide(absent)
+
+    def confirm(self, intent: Intent) -> Decision:
+        """Wait until the settle window of a cancelled order is over, and let the venue confirm its end."""
+        self.wait(SETTLE_NS)
+        return self.found(intent, VenueStatus.CANCELLED, self.order(intent).filled)
+
     def fill(self, intent: Intent, qty: str = "", *, fee: str = "0", asset: str = "") -> Decision:
         """One trade of an order, with its report."""
         order = self.order(intent)
@@ -321,12 +345,11 @@ class Bench:
         return decision
 
 
-def fold(history: Sequence[tuple[Wall, Record]], now: Wall) -> DeskState:
+def fold(history: Sequence[tuple[Wall, Record]]) -> DeskState:
     """The state that records alone come to."""
     state = DeskState()
     for index, (at, record) in enumerate(history, 1):
         state.apply(decode_record(encode_record(record)), Seq(index), at)
-    state.settle(now)
     return state
 
 
@@ -335,11 +358,6 @@ def without_views(state: DeskState) -> DeskState:
     for key in [k for k, p in state.positions.items() if p == Position()]:
         del state.positions[key]
     return state
-
-
-def folded_bytes(bench: Bench) -> tuple[bytes, bytes]:
-    """The live state and the fold of its records, as bytes."""
-    return encode_state(bench.state), encode_state(fold(bench.records, bench.wall))
 
 
 def sent(*decisions: Decision) -> list[Intent]:

@@ -21,8 +21,8 @@ from nightdesk.lab.launch import LaunchOptions, prepare
 from nightdesk.lab.settings import AccountSettings
 from nightdesk.lab.wire import Respond, RestCall
 from nightdesk.model.errors import AppendUnknown
-from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, Seq, VenueId
-from nightdesk.model.records import Executed, Record, Reported, decode_record
+from nightdesk.model.ids import Epoch, InstrumentId, Seq, VenueId
+from nightdesk.model.records import Record, decode_record
 from nightdesk.model.time import Wall
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
@@ -328,12 +328,3 @@ def live(main: Callable[[], Awaitable[T]]) -> T:
                 await asyncio.wait(left)
 
     return run(whole)
-
-
-def journaled_orders(path: Path) -> set[ClientOrderId]:
-    """Ids that the journal says lived."""
-    return {
-        r.report.client_id if isinstance(r, Reported) else r.execution.client_id
-        for _, r in durable_records(path)
-        if isinstance(r, (Reported, Executed))
-    }

@@ -208,11 +208,20 @@ def test_an_order_is_explained_by_its_id_its_slot_and_its_trade(desk: Desk) -> N
             f"{intent['epoch']}.{intent['slot']}",
         )
     ]
-    kinds = [row["kind"] for row in stories[0]]
+    kinds = [row["kind"] for row in stories[0]["records"]]
     assert kinds[0] == "intent"
     assert {"answer", "report", "execution"} <= set(kinds)
+    assert stories[0]["order"] == fill["client_id"]
     assert stories[0] == stories[2]
-    assert desk.run("explain", fill["client_id"]).returncode == 0
+    weighed = {row["rule"]: row for row in stories[0]["verdict"]}
+    assert weighed["order_qty"]["value"] == intent["record"]["intent"]["qty"]
+    assert all(row["kept"] for row in stories[0]["verdict"])
+    assert stories[0]["sent"]["request"] == "POST /api/v3/order HTTP/1.1"
+    assert f"newClientOrderId={fill['client_id']}" in stories[0]["sent"]["body"]
+    told = desk.run("explain", fill["client_id"])
+    assert told.returncode == 0
+    assert "what the gate weighed" in told.stdout
+    assert "what was sent" in told.stdout
     assert desk.run("explain", "nothing-like-it").returncode == 1
 
 

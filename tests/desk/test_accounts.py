@@ -5,13 +5,14 @@ from msgspec.structs import replace
 
 from benches import Bench, causes, effects, sent, some_settings
 from builders import BTCUSDT, D, an_execution, an_instrument
-from nightdesk.desk.events import AskOrder, Flatten, Note, Resume, TradesTold
+from nightdesk.desk.events import AskAccount, AskOrder, Flatten, Note, Resume, TradesTold
 from nightdesk.desk.settings import OPERATOR
 from nightdesk.model.ids import OrderKey, encode_order_id
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import ReportSource, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import SECOND_NS
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.modes.ladder import DESK
 from nightdesk.orders.lifecycle import State
 
 OFF = {"BTC": D("10.5"), "USDT": D(1_000_000)}
@@ -152,9 +153,7 @@ def test_reports_out_of_order_and_a_fill_after_the_cancels_ack_are_counted() -> 
     assert bench.state.exposure(BTCUSDT).buying == D("0.5"), "a fill may still come"
     bench.told(bench.report(intent, VenueStatus.CANCELLED, "0.8"))
     assert bench.state.net(BTCUSDT) == D("0.8")
-    bench.wait(3 * SECOND_NS)
-    bench.tick()
-    assert bench.state.exposure(BTCUSDT).buying == D(0)
+    bench.wait(600 * SECOND_NS)
     bench.told(bench.report(intent, VenueStatus.FILLED, "1"))  # minutes late
     assert bench.order(intent).state is State.FILLED
     assert bench.state.net(BTCUSDT) == D(1)
@@ -169,7 +168,12 @@ def test_what_is_answered_with_more_than_was_asked_stops_new_risk() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "cause"), [(Reason.THROTTLED, "throttled"), (Reason.BANNED, "throttled")]
+    ("reason", "cause"),
+    [
+        (Reason.THROTTLED, "throttled"),
+        (Reason.BANNED, "throttled"),
+        (Reason.MAINTENANCE, "maintenance"),
+    ],
 )
 def test_a_venue_that_says_wait_gets_no_new_risk(reason: Reason, cause: str) -> None:
     bench = Bench().ready()
@@ -198,3 +202,13 @@ def test_an_order_of_an_instrument_that_left_the_config_is_still_resolved() -> N
     (order,) = again.state.orders.live.values()
     again.told(again.report(order.intent, VenueStatus.EXPIRED))
     assert not again.state.orders.live
+
+
+def test_a_balance_that_the_venue_denies_is_looked_at_soon_and_not_at_every_refusal() -> None:
+    bench = Bench().ready()
+    bench.wait(2 * SECOND_NS)
+    first = bench.answer(bench.place(), Verdict.REJECTED, Reason.BY_BALANCE)
+    assert effects(AskAccount, first)
+    bench.quote()
+    second = bench.answer(bench.place(price="99"), Verdict.REJECTED, Reason.BY_BALANCE)
+    assert not effects(AskAccount, second)

@@ -2,10 +2,20 @@
 
 from benches import Bench, cancels, causes, effects, sent, some_limits, some_settings
 from builders import BTCUSDT, STRATEGY, D, an_instrument
-from nightdesk.desk.events import AskAccount, AskPrice, Decision, Flatten, Pause, Proposed, Resume
+from nightdesk.desk.events import (
+    AskAccount,
+    AskOrder,
+    AskPrice,
+    Decision,
+    Flatten,
+    Pause,
+    Proposed,
+    Resume,
+)
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import Intent, OrderType, Origin, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.modes.ladder import DESK
 from nightdesk.strategy.messages import Place, Proposal, Target
 
 OUT = Flatten(by="me", reason="enough")
@@ -42,6 +52,9 @@ class Venue:
             order = bench.state.orders.live.get(client_id)
             if order is not None and order.state == "open":
                 bench.told(bench.report(order.intent, VenueStatus.CANCELLED, order.filled))
+        for ask in effects(AskOrder, decision):
+            order = bench.order(ask.intent)
+            bench.found(ask.intent, VenueStatus.CANCELLED, order.filled)
         for intent in sent(decision):
             self.orders.append(intent)
             bench.ack(intent)
@@ -66,7 +79,7 @@ def test_it_latches_then_cancels_then_sells_what_is_above_the_baseline() -> None
     first = bench.decide(OUT)
     assert bench.state.ladder.mode(DESK) is Mode.FLATTENING
     assert cancels(first) == [resting.client_id]
-    assert sent(first) == [], "nothing is sold while an order may still fill"
+    assert sent(first) == [], "nothing is sold while an order is open"
     venue.drive(first)
     assert sum(i.qty for i in venue.orders) == D(3)
     assert venue.balances["BTC"] == D(9)
@@ -265,3 +278,31 @@ def test_paused_and_flattened_both_need_a_resume() -> None:
     assert causes(bench.state) == {"operator": "REDUCE_ONLY", "flatten": "REDUCE_ONLY"}
     bench.decide(Resume(reason="r", by="me"))
     assert causes(bench.state) == {}
+
+
+def test_what_a_cancelled_exit_may_still_have_closed_is_not_closed_twice() -> None:
+    bench = Bench().ready()
+    bench.buy("2")
+    exit_ = bench.open_order(Side.SELL, "1.5", "101")
+    bench.decide(OUT)
+    bench.told(bench.report(exit_, VenueStatus.CANCELLED, "0"))
+    bench.quote()
+    (slice_,) = sent(bench.tick())
+    assert (slice_.side, slice_.qty) == (Side.SELL, D("0.5"))
+
+
+def test_a_cancelled_entry_that_settles_keeps_nothing_waiting_but_the_word_flat() -> None:
+    bench = Bench().ready()
+    bench.buy("2")
+    entry = bench.open_order(Side.BUY, "1", "99")
+    bench.decide(OUT)
+    bench.told(bench.report(entry, VenueStatus.CANCELLED, "0"))
+    bench.quote()
+    (slice_,) = sent(bench.tick())
+    assert (slice_.side, slice_.qty) == (Side.SELL, D(2))
+    bench.ack(slice_)
+    bench.fill(slice_, "2")
+    bench.tick()
+    assert "settling" in bench.desk.views.flatten_said
+    bench.account()
+    assert bench.state.ladder.mode(DESK) is Mode.FLATTENING

@@ -9,9 +9,10 @@ from benches import Bench, cancels, causes, fold, sent, some_settings
 from builders import BTCUSDT, STRATEGY, D
 from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume
 from nightdesk.model.ids import OrderKey, encode_order_id
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side, VenueStatus
 from nightdesk.model.records import CancelAsked, ModeSet
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.modes.ladder import DESK
 from nightdesk.risk.gate import Approved
 from nightdesk.strategy.messages import Place
 
@@ -118,9 +119,9 @@ def test_a_pause_survives_every_prefix_of_its_records_that_holds_it() -> None:
     start = len(bench.records)
     bench.decide(PAUSE)
     for cut in range(start + 1, len(bench.records) + 1):
-        state = fold(bench.records[:cut], bench.wall)
+        state = fold(bench.records[:cut])
         assert state.ladder.mode(DESK) is Mode.REDUCE_ONLY
-    assert fold(bench.records[:start], bench.wall).ladder.mode(DESK) is Mode.NORMAL
+    assert fold(bench.records[:start]).ladder.mode(DESK) is Mode.NORMAL
 
 
 def halt(bench: Bench) -> None:

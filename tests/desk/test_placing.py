@@ -37,7 +37,7 @@ def test_a_strategys_state_is_in_the_same_append_as_its_decision_and_before_it()
     decision = bench.propose(wish(), state=b"seen 7")
     assert [type(r) for r in decision.records] == [StrategyKept, Intended]
     for cut in range(len(bench.records) - 2, len(bench.records) + 1):
-        state = fold(bench.records[:cut], bench.wall)
+        state = fold(bench.records[:cut])
         if state.orders.live:
             assert state.kept[STRATEGY] == b"seen 7", "never an order without the state behind it"
 

@@ -94,7 +94,8 @@ def test_nothing_converges_while_a_cancel_may_still_fill() -> None:
     resting = bench.open_order(Side.BUY, "1", "99")
     bench.told(bench.report(resting, VenueStatus.CANCELLED))
     want(bench, "1")
-    assert sent(*bench.ticks(1.8, quoted=True)) == []
+    assert sent(*bench.ticks(10, quoted=True)) == []
+    bench.found(resting, VenueStatus.CANCELLED)
     assert len(sent(*bench.ticks(1, quoted=True))) == 1
 
 

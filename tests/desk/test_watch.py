@@ -3,16 +3,16 @@
 import pytest
 
 from benches import READ_LAG_NS, TTL_NS, Bench, cancels, causes, effects, sent, some_settings
-from builders import BTCUSDT, D
+from builders import BTCUSDT, D, an_execution
 from nightdesk.desk.events import (
     AskAccount,
     AskOrder,
     AskTrades,
     CancelAll,
     CancelEnded,
-    OrderFound,
     OrderNotFound,
     Resume,
+    TradesTold,
 )
 from nightdesk.model.order import OrderType, Side, VenueStatus
 from nightdesk.model.outcome import Outcome, Reason, Verdict
@@ -21,10 +21,6 @@ from nightdesk.orders.lifecycle import State
 from nightdesk.strategy.messages import Place
 
 GRACE_S = (TTL_NS + READ_LAG_NS) / SECOND_NS
-
-
-def not_found(bench: Bench, client_id: str) -> None:
-    bench.decide(OrderNotFound(client_id=client_id, asked_at=bench.wall))
 
 
 def test_an_unknown_order_counts_as_filled_and_as_unfilled() -> None:
@@ -95,7 +91,7 @@ def test_an_unknown_order_that_is_found_becomes_what_the_venue_says(
     bench.lose(intent)
     if after_grace:
         bench.wait(int((GRACE_S + 10) * SECOND_NS))
-    decision = bench.decide(OrderFound(report=bench.report(intent, status, filled)))
+    decision = bench.found(intent, status, filled)
     order = bench.order(intent)
     assert (order.state, order.filled) == (state, D(filled))
     assert bench.state.net(BTCUSDT) == D(filled)
@@ -107,12 +103,47 @@ def test_not_found_before_the_grace_means_nothing_however_often() -> None:
     intent = bench.place()
     bench.lose(intent)
     for _ in range(50):
-        not_found(bench, intent.client_id)
+        bench.not_found(intent)
     bench.wait(int(GRACE_S * SECOND_NS) - 1)
     for _ in range(50):
-        not_found(bench, intent.client_id)
+        bench.not_found(intent)
     assert bench.order(intent).state is State.UNKNOWN
     assert bench.state.exposure(BTCUSDT).buying == D(1)
+
+
+def test_not_found_by_its_id_alone_is_never_believed() -> None:
+    bench = Bench().ready()
+    intent = bench.place()
+    bench.lose(intent)
+    for _ in range(50):
+        bench.wait(int(GRACE_S * SECOND_NS))
+        bench.not_found(intent, everywhere=False)
+    assert bench.order(intent).state is State.UNKNOWN
+    assert bench.state.exposure(BTCUSDT).buying == D(1)
+
+
+def test_only_after_the_grace_is_an_unknown_order_looked_for_everywhere() -> None:
+    bench = Bench().ready()
+    intent = bench.place()
+    placed_at = bench.wall
+    bench.lose(intent)
+    early = effects(AskOrder, *bench.ticks(GRACE_S - 0.1))
+    late = effects(AskOrder, *bench.ticks(10))
+    assert {ask.since for ask in early} == {None}
+    assert late
+    assert all(ask.since is not None and ask.since < placed_at for ask in late)
+
+
+def test_an_unknown_order_makes_its_instrument_cautious_until_it_is_resolved() -> None:
+    bench = Bench().ready()
+    intent = bench.place()
+    bench.lose(intent)
+    bench.tick()
+    assert causes(bench.state) == {"unresolved": "CAUTIOUS"}
+    bench.found(intent, VenueStatus.WORKING)
+    bench.quote()
+    bench.tick()
+    assert causes(bench.state) == {}
 
 
 def test_not_found_twice_after_the_grace_frees_the_exposure_and_is_journaled() -> None:
@@ -120,9 +151,9 @@ def test_not_found_twice_after_the_grace_frees_the_exposure_and_is_journaled() -
     intent = bench.place()
     bench.lose(intent)
     bench.wait(int((GRACE_S + 1) * SECOND_NS))
-    not_found(bench, intent.client_id)
+    bench.not_found(intent)
     assert bench.order(intent).state is State.UNKNOWN
-    not_found(bench, intent.client_id)
+    bench.not_found(intent)
     assert bench.order(intent).state is State.NEVER_ACCEPTED
     assert bench.state.exposure(BTCUSDT).buying == D(0)
     again = bench.restart()
@@ -138,7 +169,7 @@ def test_a_question_that_left_before_the_grace_ended_does_not_count_when_it_is_a
     asked_at = bench.wall
     bench.wait(60 * SECOND_NS)
     for _ in range(5):
-        bench.decide(OrderNotFound(client_id=intent.client_id, asked_at=asked_at))
+        bench.decide(OrderNotFound(client_id=intent.client_id, asked_at=asked_at, everywhere=True))
     assert bench.order(intent).state is State.UNKNOWN
 
 
@@ -148,7 +179,7 @@ def test_an_order_found_after_it_was_given_up_is_a_surprise_that_stops_new_risk(
     bench.lose(intent)
     bench.wait(int((GRACE_S + 1) * SECOND_NS))
     for _ in range(2):
-        not_found(bench, intent.client_id)
+        bench.not_found(intent)
     bench.told(bench.report(intent, VenueStatus.WORKING, "0.5"))
     assert bench.order(intent).state is State.OPEN
     assert bench.state.net(BTCUSDT) == D("0.5")
@@ -165,7 +196,7 @@ def test_a_crash_between_journal_and_send_is_unknown_and_blocks_its_instrument()
     assert [e.intent.client_id for e in effects(AskOrder, *decisions)] == [intent.client_id]
     again.wait(int((GRACE_S + 1) * SECOND_NS))
     for _ in range(2):
-        not_found(again, intent.client_id)
+        again.not_found(intent)
     again.tick()
     assert "unresolved" not in causes(again.state)
 
@@ -248,8 +279,8 @@ def test_a_throttled_desk_that_restarts_goes_on_when_the_wait_is_over() -> None:
 def test_an_open_order_that_one_lagging_answer_missed_and_the_next_one_shows_is_no_alarm() -> None:
     bench = Bench().ready()
     intent = bench.open_order()
-    not_found(bench, intent.client_id)
-    bench.decide(OrderFound(report=bench.report(intent)))
+    bench.not_found(intent)
+    bench.found(intent, VenueStatus.WORKING)
     bench.ticks(10, quoted=True)
     assert "vanished" not in causes(bench.state)
 
@@ -259,6 +290,82 @@ def test_an_open_order_that_vanished_stops_new_risk_and_stays_counted() -> None:
     intent = bench.open_order()
     bench.wait(60 * SECOND_NS)
     for _ in range(3):
-        not_found(bench, intent.client_id)
+        bench.not_found(intent)
     assert causes(bench.state)["vanished"] == "REDUCE_ONLY"
     assert bench.state.exposure(BTCUSDT).buying == D(1)
+
+
+def test_a_cancelled_order_is_asked_about_once_more_when_its_settle_window_ends() -> None:
+    bench = Bench().ready()
+    intent = bench.open_order()
+    bench.told(bench.report(intent, VenueStatus.CANCELLED, "0"))
+    early = bench.ticks(1.9, quoted=True)
+    assert effects(AskOrder, *early) == []
+    asked = effects(AskOrder, *bench.ticks(0.1, quoted=True))
+    assert [ask.intent.client_id for ask in asked] == [intent.client_id]
+    assert bench.state.exposure(BTCUSDT).buying == D(1), "asking is no answer"
+    bench.found(intent, VenueStatus.CANCELLED)
+    assert bench.state.exposure(BTCUSDT).buying == D(0)
+    assert bench.restart().state.exposure(BTCUSDT).buying == D(0)
+    assert effects(AskOrder, *bench.ticks(10, quoted=True)) == []
+
+
+def test_no_silence_makes_a_cancel_final_and_its_instrument_becomes_cautious() -> None:
+    bench = Bench().ready()
+    intent = bench.open_order()
+    bench.told(bench.report(intent, VenueStatus.CANCELLED, "0"))
+    asked = effects(AskOrder, *bench.ticks(60, quoted=True))
+    assert 5 < len(asked) < 40, "asked again, and ever slower"
+    assert bench.state.exposure(BTCUSDT).buying == D(1)
+    assert causes(bench.state) == {"unresolved": "CAUTIOUS"}
+    again = bench.restart().ready()
+    assert again.state.exposure(BTCUSDT).buying == D(1)
+    assert effects(AskOrder, *again.ticks(0.2, quoted=True))
+
+
+@pytest.mark.parametrize(
+    ("status", "filled", "ago_s"),
+    [
+        (VenueStatus.CANCELLED, "0", 1.5),  # asked before the window was over
+        (VenueStatus.WORKING, "0", 0),  # a replica that has not seen the cancel yet
+        (
+            VenueStatus.CANCELLED,
+            "0.4",
+            0,
+        ),  # a fill nobody told: known now, and not yet by its trade
+    ],
+)
+def test_what_does_not_confirm_a_cancel(status: VenueStatus, filled: str, ago_s: float) -> None:
+    bench = Bench().ready()
+    intent = bench.open_order()
+    bench.told(bench.report(intent, VenueStatus.CANCELLED, "0"))
+    bench.wait(3 * SECOND_NS)
+    bench.found(intent, status, filled, ago=int(ago_s * SECOND_NS))
+    assert bench.state.exposure(BTCUSDT).buying == D(1) - D(filled)
+    assert bench.state.settling
+
+
+def test_a_fill_found_behind_a_cancel_is_counted_and_waits_for_a_new_confirmation() -> None:
+    bench = Bench().ready()
+    intent = bench.open_order()
+    bench.told(bench.report(intent, VenueStatus.CANCELLED, "0"))
+    bench.wait(3 * SECOND_NS)
+    bench.fill(intent, "0.4")
+    bench.found(intent, VenueStatus.CANCELLED, "0.4")
+    assert bench.state.settling, "stable for a whole window, not for a moment"
+    bench.confirm(intent)
+    assert not bench.state.settling
+    assert bench.state.net(BTCUSDT) == D("0.4")
+    assert bench.state.exposure(BTCUSDT).buying == D(0)
+
+
+def test_questions_about_trades_that_came_are_forgotten() -> None:
+    bench = Bench().ready()
+    intent = bench.open_order()
+    bench.told(bench.report(intent, VenueStatus.FILLED, "1"))
+    bench.ticks(2)
+    assert bench.desk.views.trades_asked
+    trade = an_execution(client_id=intent.client_id)
+    bench.decide(TradesTold(client_id=intent.client_id, executions=[trade]))
+    bench.tick()
+    assert not bench.desk.views.trades_asked

@@ -83,6 +83,7 @@ def test_tags_are_stable_words_of_the_format():
         "Executed": "execution",
         "CancelAsked": "cancel",
         "Resolved": "resolved",
+        "Settled": "settled",
         "ModeSet": "mode",
         "StrategyKept": "state",
         "TargetSet": "target",

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightdesk.model.mode import Mode
 from nightdesk.modes.ladder import (
     ALLOWED,
     DESK,
     Action,
     Cause,
     Ladder,
-    Mode,
     instrument_scope,
     strategy_scope,
 )

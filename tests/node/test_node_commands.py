@@ -10,8 +10,9 @@ from builders import D
 from nightdesk.control.messages import ExitCode
 from nightdesk.lab.faults import FaultKind
 from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.mode import Mode
 from nightdesk.model.records import TargetSet
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.modes.ladder import DESK
 from node.healing import whole
 from worlds import SimWorld, durable_records, live
 

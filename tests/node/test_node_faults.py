@@ -11,9 +11,9 @@ import pytest
 
 from benches import fold, without_views
 from nightdesk.lab.faults import FaultKind
+from nightdesk.model.mode import Mode
 from nightdesk.model.records import EpochOpened
-from nightdesk.model.time import Wall
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.modes.ladder import DESK
 from node.healing import QUICK, whole
 from worlds import SimWorld, durable_records, live
 
@@ -128,7 +128,7 @@ def test_what_a_crash_leaves_is_what_the_next_life_folds(tmp_path: Path) -> None
         again = await world.desk().up()
         durable = durable_records(world.path)
         assert durable[: len(records)] == records
-        ours = fold(durable[: len(records)], Wall(world.clock.wall()))
+        ours = fold(durable[: len(records)])
         assert again.state.epoch == ours.epoch + 1
         assert {k: p.qty for k, p in without_views(again.state).positions.items()} == {
             k: p.qty for k, p in without_views(ours).positions.items()

@@ -128,14 +128,16 @@ def test_a_report_that_teaches_nothing_changes_nothing(facts):
             assert everything(order) != known
 
 
-@given(FACTS, st.integers(0, 5 * SECOND_NS))
-def test_at_stake_is_all_that_remains_or_nothing_and_never_negative(facts, later):
+@given(FACTS, st.booleans())
+def test_at_stake_is_all_that_remains_or_nothing_and_never_negative(facts, confirmed):
     book, order = a_book()
     for fact in facts:
         tell(book, fact)
-    stake = order.at_stake(Wall(NOW + later))
+    if confirmed and not order.live:
+        book.settle(ID)
+    stake = order.at_stake
     assert stake >= 0
-    assert stake == (0 if order.settled(Wall(NOW + later)) else QTY - order.filled)
+    assert stake == (0 if order.settled else QTY - order.filled)
     if order.live:
         assert stake == QTY - order.filled
 
@@ -215,7 +217,7 @@ def test_a_trade_of_a_refused_order_is_counted_and_is_a_surprise(verdict):
     assert change.surprise
     assert change.filled == 4
     assert order.live
-    assert order.at_stake(NOW) == 6
+    assert order.at_stake == 6
 
 
 def test_a_trade_behind_a_cancel_is_counted_without_a_surprise():
@@ -231,7 +233,7 @@ def test_filling_more_than_was_asked_is_a_surprise_that_tells_both():
     change = told(book, VenueStatus.FILLED, QTY + 1)
     assert "filled 11 of 10" in change.surprise
     assert ID in change.surprise
-    assert order.at_stake(NOW) == 0
+    assert order.at_stake == 0
 
 
 def test_a_surprise_names_order_fact_and_state():
@@ -277,29 +279,29 @@ def test_the_venues_own_id_is_learnt_and_teaches():
 
 
 @pytest.mark.parametrize(
-    ("filled", "waited", "settled"),
-    [
-        (0, 0, False),
-        (4, SETTLE_NS - 1, False),
-        (4, SETTLE_NS, True),
-        (QTY, 0, True),
-    ],
+    ("filled", "confirmed", "settled"),
+    [(0, False, False), (4, False, False), (4, True, True), (QTY, False, True)],
 )
-def test_a_cancel_is_final_after_its_settle_window(filled, waited, settled):
+def test_a_cancel_is_final_once_the_venue_confirmed_it_and_never_by_time(
+    filled, confirmed, settled
+):
     book, order = a_book()
     told(book, VenueStatus.CANCELLED, filled, at=NOW)
-    now = Wall(NOW + waited)
-    assert order.settled(now) is settled
-    assert order.at_stake(now) == (0 if settled else QTY - filled)
+    if confirmed:
+        book.settle(ID)
+    assert order.settled is settled
+    assert order.at_stake == (0 if settled else QTY - filled)
 
 
-def test_a_late_fill_inside_the_window_frees_only_itself():
+def test_a_fill_behind_the_confirmation_opens_the_window_again():
     book, order = a_book()
     told(book, VenueStatus.CANCELLED, 4, at=NOW)
+    book.settle(ID)
     traded(book, "7", 4, at=Wall(NOW + 1))
+    assert order.settled
     traded(book, "8", 2, at=Wall(NOW + 2))
-    assert order.at_stake(Wall(NOW + 3)) == QTY - 6
-    assert order.settled(Wall(NOW + SETTLE_NS))
+    assert order.at_stake == QTY - 6
+    assert order.ended_at == NOW + 2
 
 
 def test_repeating_a_cancel_does_not_open_its_window_again():
@@ -307,23 +309,22 @@ def test_repeating_a_cancel_does_not_open_its_window_again():
     told(book, VenueStatus.CANCELLED, 4, at=NOW)
     told(book, VenueStatus.CANCELLED, 4, at=Wall(NOW + SETTLE_NS))
     assert order.ended_at == NOW
-    assert order.settled(Wall(NOW + SETTLE_NS))
 
 
 @pytest.mark.parametrize("status", [VenueStatus.EXPIRED, VenueStatus.REJECTED, VenueStatus.FILLED])
 def test_other_ends_are_final_at_once(status):
     book, order = a_book()
     told(book, status, QTY if status is VenueStatus.FILLED else 0)
-    assert order.settled(NOW)
-    assert order.at_stake(NOW) == 0
+    assert order.settled
+    assert order.at_stake == 0
 
 
-def test_an_unknown_order_is_never_settled_by_time():
+def test_an_unknown_order_is_never_settled():
     book, order = a_book()
     book.answered(ID, Verdict.UNKNOWN, "timeout", NOW)
-    much_later = Wall(NOW + 10**18)
-    assert not order.settled(much_later)
-    assert order.at_stake(much_later) == QTY
+    book.settle(ID)
+    assert not order.settled
+    assert order.at_stake == QTY
 
 
 def test_an_absent_order_frees_what_it_held():
@@ -331,7 +332,7 @@ def test_an_absent_order_frees_what_it_held():
     book.answered(ID, Verdict.UNKNOWN, "timeout", NOW)
     book.absent(ID, NOW)
     assert order.state is State.NEVER_ACCEPTED
-    assert order.at_stake(NOW) == 0
+    assert order.at_stake == 0
 
 
 def test_an_order_that_lives_again_has_not_ended():
@@ -347,7 +348,7 @@ def test_a_cancel_heard_after_a_refusal_opens_its_own_settle_window():
     book.answered(ID, Verdict.REJECTED, "no", NOW)
     cancelled_at = Wall(NOW + 60 * SECOND_NS)
     assert told(book, VenueStatus.CANCELLED, 0, at=cancelled_at).surprise
-    assert order.at_stake(cancelled_at) == QTY
+    assert order.at_stake == QTY
 
 
 def test_only_so_many_ended_orders_are_kept_and_the_oldest_go_first(monkeypatch):

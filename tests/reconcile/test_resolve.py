@@ -59,15 +59,15 @@ def test_the_grace_is_the_deadline_and_the_venues_read_lag():
 def test_not_found_before_the_grace_is_over_is_worth_nothing_however_often(asked_at):
     asked = Asked()
     for _ in range(100):
-        asked, belief = not_found(asked, asked_at=Wall(asked_at), grace=GRACE)
+        asked, belief = not_found(asked, asked_at=Wall(asked_at), grace=GRACE, everywhere=True)
         assert belief is Belief.NOTHING
     assert asked.absent == 0
 
 
 def test_not_found_past_the_grace_is_believed_the_second_time():
-    first, nothing = not_found(Asked(), asked_at=Wall(GRACE + 1), grace=GRACE)
+    first, nothing = not_found(Asked(), asked_at=Wall(GRACE + 1), grace=GRACE, everywhere=True)
     assert nothing is Belief.NOTHING
-    second, absent = not_found(first, asked_at=Wall(GRACE + 2), grace=GRACE)
+    second, absent = not_found(first, asked_at=Wall(GRACE + 2), grace=GRACE, everywhere=True)
     assert absent is Belief.ABSENT
     assert second.absent == 2
 
@@ -76,11 +76,24 @@ def test_not_found_past_the_grace_is_believed_the_second_time():
 def test_absence_is_believed_exactly_from_the_second_question_past_the_grace(offsets):
     asked, late = Asked(), 0
     for offset in offsets:
-        asked, belief = not_found(asked, asked_at=Wall(GRACE + offset), grace=GRACE)
+        asked, belief = not_found(
+            asked, asked_at=Wall(GRACE + offset), grace=GRACE, everywhere=True
+        )
         late += offset > 0
         assert (belief is Belief.ABSENT) == (offset > 0 and late >= 2)
 
 
 def test_weighing_an_answer_keeps_the_questions_count():
-    asked, _ = not_found(Asked(times=3, last=NOW), asked_at=Wall(GRACE + 1), grace=GRACE)
+    asked, _ = not_found(
+        Asked(times=3, last=NOW), asked_at=Wall(GRACE + 1), grace=GRACE, everywhere=True
+    )
     assert (asked.times, asked.last) == (3, NOW)
+
+
+def test_not_found_by_its_id_alone_is_worth_nothing_however_late_and_often():
+    asked = Asked()
+    for n in range(1, 100):
+        late = Wall(GRACE + n * SECOND_NS)
+        asked, belief = not_found(asked, asked_at=late, grace=GRACE, everywhere=False)
+        assert belief is Belief.NOTHING
+    assert asked.absent == 0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from builders import D, an_instrument, an_intent
 from nightdesk.model.order import Side
-from nightdesk.risk.gate import Approved, Refused, check, reduces
+from nightdesk.risk.gate import Approved, Refused, check, reduces, weigh
 from nightdesk.risk.limits import Limits, View
 
 LIMITS = Limits(
@@ -393,3 +393,27 @@ def test_a_verdict_does_not_depend_on_the_threads_decimal_context():
 @pytest.mark.parametrize("order", [{"qty": D("1E+30")}, {"price": D("1E+30")}])
 def test_an_absurd_order_is_refused_and_never_raises(order):
     assert isinstance(judge(order), Refused)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_what_is_told_of_a_verdict_is_what_was_judged(row):
+    rule, _, beyond, *_ = row
+    changed = {name: beyond.get(name) or {} for name in ("order", "view", "limits")}
+    refused = judge(**changed)
+    weighed = weigh(
+        an_intent(**changed["order"]),
+        msgspec.structs.replace(LIMITS, **changed["limits"]),
+        msgspec.structs.replace(VIEW, **changed["view"]),
+    )
+    broken = [w for w in weighed if not w.kept]
+    assert (broken[0].rule, broken[0].limit, broken[0].value) == (
+        rule,
+        refused.limit,
+        refused.value,
+    )
+
+
+def test_everything_weighed_of_an_approved_order_is_kept():
+    weighed = weigh(an_intent(), LIMITS, VIEW)
+    assert len(weighed) == 12
+    assert all(w.kept for w in weighed)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from builders import BTCUSDT, NOW, STRATEGY, D, a_quote, an_id, an_instrument
 from nightdesk.model.errors import BadInput
 from nightdesk.model.market import DepthUpdate, Trade
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.strategy.api import Strategy
@@ -21,6 +22,7 @@ from nightdesk.strategy.messages import (
     Fill,
     Filled,
     Market,
+    ModeChanged,
     OrderChanged,
     OrderView,
     Place,
@@ -54,7 +56,9 @@ def an_order(ref="r1", **changed) -> OrderView:
     return msgspec.structs.replace(made, **changed)
 
 
-STARTED = Started(at=NOW, positions={BTCUSDT: D(2)}, orders=(an_order(),))
+STARTED = Started(
+    at=NOW, positions={BTCUSDT: D(2)}, orders=(an_order(),), modes={BTCUSDT: Mode.CAUTIOUS}
+)
 QUOTED = Market(at=NOW, event=a_quote())
 
 
@@ -96,6 +100,9 @@ class Recorder(Strategy):
 
     def on_target_suspended(self, ctx, instrument, why):
         self.calls.append(("suspended", instrument, why))
+
+    def on_mode(self, ctx, instrument, mode):
+        self.calls.append(("mode", instrument, mode, ctx.mode(instrument)))
 
     def on_timer(self, ctx, name):
         self.calls.append(("timer", name, ctx.now))
@@ -143,6 +150,10 @@ DEPTH = DepthUpdate(
         (Filled(at=NOW, fill=FILL, position=D(1)), ("fill", FILL, D(1))),
         (Refusal(at=NOW, ref="r1", rule="collar", text="far"), ("refusal", "r1", "collar", "far")),
         (TargetSuspended(at=NOW, instrument=BTCUSDT, why="hand"), ("suspended", BTCUSDT, "hand")),
+        (
+            ModeChanged(at=NOW, instrument=BTCUSDT, mode=Mode.CAUTIOUS),
+            ("mode", BTCUSDT, Mode.CAUTIOUS, Mode.CAUTIOUS),
+        ),
         (TimerFired(at=NOW, name="t"), ("timer", "t", NOW)),
     ],
     ids=lambda value: type(value).__name__,
@@ -151,6 +162,15 @@ def test_each_message_reaches_its_handler_with_its_views_up_to_date(message, cal
     host = a_host(Recorder)
     assert host.handle(message) is NOTHING
     assert host.strategy.calls == [call]
+
+
+def test_a_strategy_sees_the_mode_of_each_instrument_from_its_start_on():
+    host = a_host(Recorder)
+    assert host.ctx.mode(BTCUSDT) is Mode.NORMAL
+    host.handle(STARTED)
+    assert host.ctx.mode(BTCUSDT) is Mode.CAUTIOUS
+    host.handle(ModeChanged(at=NOW, instrument=BTCUSDT, mode=Mode.HALTED))
+    assert host.ctx.mode(BTCUSDT) is Mode.HALTED
 
 
 def test_an_ended_order_leaves_the_view():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import NOW, D, an_id, an_instrument, an_intent
+from builders import BTCUSDT, NOW, D, an_id, an_instrument, an_intent
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import MS_NS, SECOND_NS, Wall
 from nightdesk.venues.binance_sign import HmacSigner
@@ -110,7 +110,7 @@ def test_past_its_deadline_an_order_has_no_request(left):
             "/api/v3/myTrades",
             "symbol=BTCUSDT&orderId=28&limit=1000&",
         ),
-        (CODEC.open_orders(an_instrument(), NOW), "GET", "/api/v3/openOrders", "symbol=BTCUSDT&"),
+        (CODEC.open_orders(BTCUSDT, NOW), "GET", "/api/v3/openOrders", "symbol=BTCUSDT&"),
         (CODEC.account(NOW), "GET", "/api/v3/account", ""),
     ],
     ids=["cancel", "query", "trades", "open_orders", "account"],

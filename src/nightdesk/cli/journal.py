@@ -1,4 +1,4 @@
-"""Reading journals: verify, show, export, size, and the story of one order."""
+"""Reading journals: verify, show, export, size."""
 
 from collections import deque
 from datetime import UTC, datetime
@@ -8,12 +8,10 @@ import msgspec
 from rich.progress import Progress
 
 from nightdesk.adapters.journal_file import JournalFile
-from nightdesk.cli.places import journal_file
-from nightdesk.cli.tables import ERR, OUT, print_json, say, table
+from nightdesk.cli.tables import ERR, OUT, print_json, table
 from nightdesk.control.messages import ExitCode
 from nightdesk.journal.frame import Frame
-from nightdesk.model.ids import decode_order_id
-from nightdesk.model.records import Executed, Intended, Record, Reported
+from nightdesk.model.records import Record
 
 
 def verify_journal(path: Path, *, as_json: bool) -> int:
@@ -46,15 +44,15 @@ def show_journal(path: Path, *, last: int, as_json: bool) -> int:
     journal.close()
     if as_json:
         for frame, record in kept:
-            print_json(_row(frame, record))
+            print_json(row(frame, record))
         return ExitCode.OK
     rows = [
         {
             "slot": frame.seq,
             "epoch": frame.epoch,
-            "at": _at(frame.at),
-            "kind": _kind(record),
-            "what": _short(record),
+            "at": at_text(frame.at),
+            "kind": kind(record),
+            "what": short(record),
         }
         for frame, record in kept
     ]
@@ -66,7 +64,7 @@ def export_journal(path: Path) -> int:
     """Every record as JSON lines."""
     journal = JournalFile(path)
     for frame, record in journal.records():
-        print_json(_row(frame, record))
+        print_json(row(frame, record))
     journal.close()
     return ExitCode.OK
 
@@ -83,76 +81,29 @@ def journal_size(path: Path, *, as_json: bool) -> int:
     return ExitCode.OK
 
 
-def explain_id(wanted: str, config: Path | None, folder: Path | None, *, as_json: bool) -> int:
-    """Every record about one order, found by client id, by one of its trades, or by epoch.slot."""
-    journal = JournalFile(journal_file(config, folder))
-    records = list(journal.records())
-    journal.close()
-    client_id = _client_id(wanted, records)
-    story = [(f, r) for f, r in records if client_id and _about(r) == client_id]
-    if not story:
-        say(f"nothing in {journal.path} is about {wanted!r}")
-        return ExitCode.FAILED
-    if as_json:
-        print_json([_row(frame, record) for frame, record in story])
-        return ExitCode.OK
-    start = story[0][0].at
-    rows = [
-        {
-            "slot": frame.seq,
-            "at": _at(frame.at),
-            "after_ms": round((frame.at - start) / 1e6, 3),
-            "kind": _kind(record),
-            "what": _short(record),
-        }
-        for frame, record in story
-    ]
-    key = decode_order_id(client_id)
-    title = client_id if key is None else f"{client_id}: decision {key.epoch}.{key.seq}"
-    OUT.print(table(title, rows, ("slot", "at", "after_ms", "kind", "what")))
-    return ExitCode.OK
-
-
-def _client_id(wanted: str, records: list[tuple[Frame, Record]]) -> str:
-    for frame, record in records:
-        if isinstance(record, Intended) and wanted == f"{frame.epoch}.{frame.seq}":
-            return record.intent.client_id
-        if isinstance(record, Executed) and wanted == record.execution.trade_id:
-            return record.execution.client_id
-    return wanted
-
-
-def _about(record: Record) -> str:
-    match record:
-        case Intended(intent=intent):
-            return intent.client_id
-        case Reported(report=report):
-            return report.client_id
-        case Executed(execution=execution):
-            return execution.client_id
-        case _:
-            return str(getattr(record, "client_id", ""))
-
-
-def _row(frame: Frame, record: Record) -> dict[str, object]:
+def row(frame: Frame, record: Record) -> dict[str, object]:
+    """A record for programs."""
     return {
         "slot": frame.seq,
         "epoch": frame.epoch,
         "at_ns": frame.at,
-        "kind": _kind(record),
+        "kind": kind(record),
         "record": record,
     }
 
 
-def _kind(record: Record) -> str:
+def kind(record: Record) -> str:
+    """What the record is."""
     return str(record.__struct_config__.tag)
 
 
-def _at(wall_ns: int) -> str:
+def at_text(wall_ns: int) -> str:
+    """UTC, to the microsecond."""
     return datetime.fromtimestamp(wall_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def _short(record: Record) -> str:
+def short(record: Record) -> str:
+    """The record on one line: what says nothing is left out."""
     body = msgspec.to_builtins(record)
     flat: dict[str, object] = {}
     for name, value in body.items():

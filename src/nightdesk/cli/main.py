@@ -180,7 +180,7 @@ def explain(
     json: JsonOption = False,
 ) -> None:
     """The chain of one order, from the market it was decided on to its last fill."""
-    from nightdesk.cli.journal import explain_id
+    from nightdesk.cli.explain import explain_id
 
     raise typer.Exit(explain_id(id, config, folder, as_json=json))
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from nightdesk.desk import targets, tell
+from nightdesk.desk import degrade, targets, tell
 from nightdesk.desk.events import (
     AccountTold,
+    AskAccount,
     AskOrder,
     CancelEnded,
     OrderFound,
@@ -16,17 +17,25 @@ from nightdesk.desk.events import (
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId
+from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Execution, OrderReport, VenueStatus
 from nightdesk.model.outcome import Outcome, Reason, Verdict
-from nightdesk.model.records import Answered, Executed, Reconciled, Reported
+from nightdesk.model.records import Answered, Executed, Reconciled, Reported, Settled
 from nightdesk.model.time import SECOND_NS, Wall
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.modes.ladder import DESK
+from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.account import Owner, differences, owner_of
-from nightdesk.reconcile.resolve import Asked
+from nightdesk.reconcile.resolve import Asked, grace_ends
 
-THROTTLE_NS = 5 * SECOND_NS  # where the venue throttles and does not say for how long
+CLOCK_SLACK_NS = SECOND_NS  # how far two clocks may differ where a list is asked for by time
+
+_WAITS = {
+    Reason.THROTTLED: "throttled",
+    Reason.BANNED: "throttled",
+    Reason.MAINTENANCE: "maintenance",
+}
 
 
 def learn(work: Work, event: SendEnded | CancelEnded | OrderTold | OrderFound | TradesTold) -> None:
@@ -41,8 +50,9 @@ def learn(work: Work, event: SendEnded | CancelEnded | OrderTold | OrderFound | 
                 trade(work, execution)
             if report is not None:
                 told(work, report)
-        case OrderFound(report=report):
+        case OrderFound(report=report, asked_at=asked_at):
             told(work, report)
+            _confirm(work, report, asked_at)
         case TradesTold(executions=executions):
             for execution in executions:
                 trade(work, execution)
@@ -57,6 +67,13 @@ def told(work: Work, report: OrderReport) -> None:
     work.views.asked.pop(report.client_id, None)  # whatever "not found" was counted, it is there
     if work.state.orders.teaches(report):
         work.record(Reported(report=report))
+
+
+def ask(work: Work, order: Order) -> None:
+    """Ask what an order is; once an absence could be believed, everywhere that it could stand."""
+    late = work.now > grace_ends(order.intent.deadline, work.settings.read_lag_ns)
+    since = Wall(order.intended_at - CLOCK_SLACK_NS) if late else None
+    work.decision.at_once.append(AskOrder(intent=order.intent, since=since))
 
 
 def trade(work: Work, execution: Execution) -> None:
@@ -140,18 +157,32 @@ def _cancel_ended(work: Work, event: CancelEnded) -> None:
     if order is not None and event.outcome.verdict is Verdict.REJECTED:
         # "Unknown order": it ended before the cancel, or is not visible yet. Only asking tells.
         work.views.asked[event.client_id] = Asked(times=1, last=work.now)
-        work.decision.at_once.append(AskOrder(intent=order.intent))
+        ask(work, order)
     _heed(work, event.outcome)
+
+
+def _confirm(work: Work, report: OrderReport, asked_at: Wall) -> None:
+    """A cancel is final once the venue, asked after the settle window, tells the fills that are known."""
+    window_ends = work.state.settling.get(report.client_id)
+    if window_ends is None or asked_at < window_ends:
+        return
+    order = work.state.orders.get(report.client_id)
+    assert order is not None, "an order that settles is never forgotten"
+    if report.status is VenueStatus.CANCELLED and report.filled == order.filled == order.traded:
+        work.record(Settled(client_id=report.client_id))
+        work.views.settle_asked.pop(report.client_id, None)
 
 
 def _heed(work: Work, outcome: Outcome) -> None:
     """What one answer says about the venue as a whole."""
-    if outcome.reason in (Reason.THROTTLED, Reason.BANNED):
-        wait = outcome.wait_ns or THROTTLE_NS
-        work.views.throttled_until = Wall(max(work.views.throttled_until, work.now + wait))
-        work.set_mode(DESK, "throttled", Mode.REDUCE_ONLY, by="desk", why=outcome.text)
+    cause = _WAITS.get(outcome.reason)
+    if cause is not None:
+        degrade.wait(work, cause, outcome.wait_ns, outcome.text)
     elif outcome.reason is Reason.AUTH:
         work.set_mode(DESK, "auth", Mode.REDUCE_ONLY, by="desk", why=outcome.text)
+    elif outcome.reason is Reason.BY_BALANCE and work.now - work.views.account_asked >= SECOND_NS:
+        work.views.account_asked = work.now  # the gate saw enough: books and venue may differ
+        work.decision.at_once.append(AskAccount())
 
 
 def _stranger(work: Work, report: OrderReport) -> None:
@@ -183,7 +214,7 @@ def _missing(work: Work, event: AccountTold) -> None:
     for client_id, order in work.state.orders.live.items():
         old_enough = order.intended_at < event.asked_at - work.settings.read_lag_ns
         if order.state is State.OPEN and client_id not in listed and old_enough:
-            work.decision.at_once.append(AskOrder(intent=order.intent))
+            ask(work, order)
 
 
 def _surplus(work: Work, venue: Mapping[str, Decimal]) -> dict[InstrumentId, Decimal]:

@@ -5,7 +5,7 @@ applied the moment it is decided, so that exposure is reserved before the append
 ends this incarnation, and the next one folds only what is durable.
 """
 
-from nightdesk.desk import accounts, flatten, operator, placing, targets, watch
+from nightdesk.desk import accounts, degrade, flatten, operator, placing, targets, watch
 from nightdesk.desk.events import (
     AccountTold,
     CancelAll,
@@ -28,12 +28,12 @@ from nightdesk.desk.events import (
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
-from nightdesk.desk.work import Work, scopes
+from nightdesk.desk.work import Work
 from nightdesk.model.market import Quote
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import Record
 from nightdesk.model.time import Moment
-from nightdesk.modes.ladder import Action
+from nightdesk.modes.ladder import Action, scopes
 from nightdesk.risk.gate import Approved
 
 
@@ -47,7 +47,6 @@ class Desk:
 
     def decide(self, event: Event, moment: Moment) -> Decision:
         """Everything that follows from `event` now."""
-        self.state.settle(moment.wall)
         if isinstance(event, QuoteSeen):  # by far the most frequent
             return self._see(event.quote, moment)
         work = Work(self.state, self.views, self.settings, moment)
@@ -64,7 +63,9 @@ class Desk:
             case Health():
                 work.set_mode(event.scope, event.cause, event.mode, by="desk", why=event.why)
             case Tick():
+                degrade.strain(work, event)
                 watch.tick(work)
+                degrade.pull(work)
                 flatten.step(work)
             case Pause() | Resume() | CancelAll() | Flatten():
                 operator.command(work, event)

@@ -11,11 +11,11 @@ import msgspec
 
 from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId
 from nightdesk.model.market import Quote
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import Execution, Intent, OrderReport
 from nightdesk.model.outcome import Outcome
 from nightdesk.model.records import Record
 from nightdesk.model.time import Wall
-from nightdesk.modes.ladder import Mode
 from nightdesk.risk.gate import Approved
 from nightdesk.strategy.messages import Proposal, ToStrategy
 
@@ -56,16 +56,21 @@ class OrderTold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderFound(msgspec.Struct, frozen=True, kw_only=True):
-    """A query was answered with the order's state."""
+    """A question that left at `asked_at` was answered with the order's state."""
 
     report: OrderReport
+    asked_at: Wall
 
 
 class OrderNotFound(msgspec.Struct, frozen=True, kw_only=True):
-    """A query that left at `asked_at` was answered with "does not exist"."""
+    """A query that left at `asked_at` was answered with "does not exist".
+
+    `everywhere` says that the order was then also missing from the open orders and from the trades.
+    """
 
     client_id: ClientOrderId
     asked_at: Wall
+    everywhere: bool = False
 
 
 class TradesTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +99,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True):
-    """Time passed."""
+    """Time passed, `late_ns` more than it should have; the commit under way takes `journal_ns` so far."""
+
+    late_ns: int = 0
+    journal_ns: int = 0
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,9 +165,14 @@ class SendCancel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AskOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask the venue what an order is."""
+    """Ask the venue what an order is.
+
+    With `since` (UTC, before it can have arrived), an order the query does not find is looked for in the open
+    orders and in the trades from then on as well: only missing from all three may it count as never accepted.
+    """
 
     intent: Intent
+    since: Wall | None = None
 
 
 class AskTrades(msgspec.Struct, frozen=True, kw_only=True):

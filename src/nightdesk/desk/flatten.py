@@ -14,10 +14,11 @@ from nightdesk.desk.targets import crossing, suspend
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import OrderType, Origin, Side
 from nightdesk.model.time import MS_NS, SECOND_NS
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.modes.ladder import DESK
 from nightdesk.risk.gate import Refused
 
 CAUSE = "flatten"
@@ -59,7 +60,7 @@ def verify(work: Work, event: AccountTold) -> None:
     if work.state.ladder.demands(DESK, CAUSE) is not Mode.FLATTENING or not event.quiet:
         return
     ours = [o for o in event.open_orders if work.state.orders.get(o.client_id) is not None]
-    if ours or work.state.orders.live:
+    if ours or work.state.orders.live or work.state.settling:
         return
     left = excess(work, event.balances)
     more = [f"{qty} {i}" for i, qty in left.items() if not _dust(work, i, qty)]
@@ -91,19 +92,17 @@ def excess(work: Work, balances: Mapping[str, Decimal]) -> dict[InstrumentId, De
 def _close(work: Work, instrument: InstrumentId) -> list[str]:
     """One slice towards flat; returns what is being waited for."""
     live = [o for o in work.state.orders.live.values() if o.intent.instrument == instrument]
-    settling = [
-        order
-        for client_id in work.state.settling
-        if (order := work.state.orders.get(client_id)) and order.intent.instrument == instrument
-    ]
-    if live or settling:
+    if live:
         unknown = sum(1 for order in live if order.state == "unknown")
-        return [
-            f"{instrument}: {len(live)} orders open ({unknown} unknown), {len(settling)} settling"
-        ]
-    net = work.state.net(instrument)
-    if _dust(work, instrument, net):
-        return []
+        return [f"{instrument}: {len(live)} orders open ({unknown} unknown)"]
+    exposure, net = work.state.exposure(instrument), work.state.net(instrument)
+    # What a cancelled order may still have closed is not closed a second time; what one may still have
+    # opened does not keep the rest waiting.
+    taken = exposure.selling if net > 0 else exposure.buying
+    free = max(money.subtract(money.magnitude(net), taken), ZERO)
+    if _dust(work, instrument, free):
+        settling = exposure.selling or exposure.buying
+        return [f"{instrument}: {net} left, cancelled orders are settling"] if settling else []
     seen = work.quote(instrument)
     if seen is None or seen[1] > QUOTE_AGE_MAX_NS:
         if work.now - work.views.price_asked.get(instrument, 0) >= SECOND_NS:
@@ -113,9 +112,9 @@ def _close(work: Work, instrument: InstrumentId) -> list[str]:
     rules, limits = work.settings.instruments[instrument], work.settings.limits[instrument]
     side = Side.SELL if net > 0 else Side.BUY
     owner, held = _owner(work, instrument, net)
-    qty = rules.qty_down(min(abs(net), abs(held), limits.order_qty_max))
+    qty = rules.qty_down(min(free, abs(held), limits.order_qty_max))
     if _dust(work, instrument, qty):  # crumbs of several strategies are sold together
-        qty = rules.qty_down(min(abs(net), limits.order_qty_max))
+        qty = rules.qty_down(min(free, limits.order_qty_max))
     price = crossing(rules, seen[0], side, SLIPPAGE_BPS)
     wish = Wish(owner, instrument, side, OrderType.IOC, qty, price, Origin.FLATTEN)
     result = submit(work, wish)

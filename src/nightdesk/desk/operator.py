@@ -1,16 +1,14 @@
 """What an operator may order. Every command is idempotent and lands in the journal."""
 
 from collections.abc import Callable
-from decimal import Decimal
 
-from nightdesk.desk import accounts, flatten
+from nightdesk.desk import accounts, degrade, flatten
 from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume, Revive
 from nightdesk.desk.placing import cancel
 from nightdesk.desk.work import Work
-from nightdesk.model import money
-from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId
-from nightdesk.model.order import Side
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.model.ids import StrategyId
+from nightdesk.model.mode import Mode
+from nightdesk.modes.ladder import DESK
 from nightdesk.orders.book import Order
 
 # Raised by the desk or by a command, lifted only by a person who has looked.
@@ -25,7 +23,7 @@ def command(work: Work, event: Pause | Resume | CancelAll | Flatten) -> None:
         case Pause(reason=reason, by=by, keep=keep):
             work.set_mode(DESK, "operator", Mode.REDUCE_ONLY, by=by, why=reason)
             if not keep:
-                exits = _exits(work)
+                exits = degrade.exits(work)
                 _cancel(work, "paused", lambda order: order.intent.client_id not in exits)
         case Resume():
             _resume(work, event)
@@ -49,18 +47,3 @@ def _cancel(work: Work, why: str, wanted: Callable[[Order], bool]) -> None:
     for order in list(work.state.orders.live.values()):
         if wanted(order):
             cancel(work, order, why=why)
-
-
-def _exits(work: Work) -> set[ClientOrderId]:
-    """Resting orders that, all of them together, can only bring their positions nearer to flat."""
-    room: dict[tuple[InstrumentId, Side], Decimal] = {}
-    kept: set[ClientOrderId] = set()
-    for client_id, order in work.state.orders.live.items():
-        instrument, side = order.intent.instrument, order.intent.side
-        net = work.state.net(instrument)
-        left = room.get((instrument, side), net if side is Side.SELL else money.minus(net))
-        if order.remaining <= left:
-            kept.add(client_id)
-            left = money.subtract(left, order.remaining)
-        room[instrument, side] = left
-    return kept

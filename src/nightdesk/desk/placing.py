@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from nightdesk.desk.events import SendCancel, SendOrder, Tell, Weigh
-from nightdesk.desk.work import Work, scopes
+from nightdesk.desk.views import SameOrder
+from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import (
     ClientOrderId,
@@ -13,11 +14,12 @@ from nightdesk.model.ids import (
     order_id_front,
 )
 from nightdesk.model.market import Quote
+from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Inputs, Intent, OrderType, Origin, Side
 from nightdesk.model.records import CancelAsked, Intended, StrategyKept, TargetSet
 from nightdesk.model.time import Wall
-from nightdesk.modes.ladder import ALLOWED, NAMES, Action, Mode, strategy_scope
+from nightdesk.modes.ladder import ALLOWED, NAMES, Action, scopes, strategy_scope
 from nightdesk.orders.book import Order
 from nightdesk.reconcile.resolve import Asked
 from nightdesk.risk.gate import Refused, check
@@ -103,6 +105,7 @@ def cancel(work: Work, order: Order, why: str) -> None:
 def submit(work: Work, wish: Wish) -> Intent | Refused:
     """Judge a wish; when approved it is recorded, reserved, and leaves once durable."""
     seen = work.quote(wish.instrument)
+    looked = view(work, wish, seen)
     intent = Intent(
         client_id=_next_id(work),
         strategy=wish.strategy,
@@ -119,10 +122,10 @@ def submit(work: Work, wish: Wish) -> Intent | Refused:
             bid=money.canonical(seen[0].bid),
             ask=money.canonical(seen[0].ask),
             age_ns=seen[1],
-            source="stream",
+            gross_elsewhere=looked.gross_elsewhere and money.canonical(looked.gross_elsewhere),
         ),
     )
-    verdict = check(intent, work.settings.limits[wish.instrument], view(work, wish, seen))
+    verdict = check(intent, work.limits(wish.strategy, wish.instrument), looked)
     if isinstance(verdict, Refused):
         refusals = work.views.refusals
         refusals[verdict.rule] = refusals.get(verdict.rule, 0) + 1
@@ -138,7 +141,7 @@ def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
     """What the gate needs to know to judge `wish`."""
     state, instrument = work.state, work.settings.instruments[wish.instrument]
     exposure = state.exposure(wish.instrument)
-    same = work.views.same.get(_same(wish))
+    same = work.views.same.get(same_order(wish))
     mode = state.ladder.mode(*scopes(wish.strategy, wish.instrument))
     reducing = Action.FLATTEN if wish.origin is Origin.FLATTEN else Action.REDUCE
     return View(
@@ -233,13 +236,14 @@ def _deadline(work: Work) -> Wall:
     return min(Wall(moment.wall + work.settings.order_ttl_ns), lease_ends)
 
 
-def _same(wish: Wish) -> tuple[StrategyId, InstrumentId, Side, OrderType, Decimal, Decimal]:
+def same_order(wish: Wish) -> SameOrder:
+    """What two orders of the duplicate window have in common."""
     return (wish.strategy, wish.instrument, wish.side, wish.type, wish.qty, wish.price)
 
 
 def _remember(work: Work, wish: Wish) -> None:
     same = work.views.same
-    key = _same(wish)
+    key = same_order(wish)
     same.pop(key, None)
     same[key] = work.now
     if len(same) > SAME_KEPT_MAX:

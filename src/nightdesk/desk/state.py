@@ -12,6 +12,7 @@ from nightdesk.desk.settings import OPERATOR
 from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, Seq, StrategyId
 from nightdesk.model.instrument import Instrument
+from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Execution
 from nightdesk.model.records import (
@@ -26,11 +27,12 @@ from nightdesk.model.records import (
     Record,
     Reported,
     Resolved,
+    Settled,
     StrategyKept,
     TargetSet,
 )
 from nightdesk.model.time import SECOND_NS, Wall
-from nightdesk.modes.ladder import Cause, Ladder, Mode
+from nightdesk.modes.ladder import Cause, Ladder
 from nightdesk.orders.book import SETTLE_NS, Change, Order, OrderBook
 from nightdesk.orders.lifecycle import State
 from nightdesk.portfolio.exposure import Exposure, Leg
@@ -68,7 +70,7 @@ class DeskState:
         self.intents_at: deque[Wall] = deque()  # UTC of the intents of the last second
         self.settling: dict[
             ClientOrderId, Wall
-        ] = {}  # cancelled, but a fill may still come until then
+        ] = {}  # cancelled, but a fill may still have come: to be asked about from then on
         self.untraded: dict[ClientOrderId, Wall] = {}  # filled beyond the known trades, since when
         self.counts: dict[str, int] = {}
 
@@ -99,17 +101,6 @@ class DeskState:
                 held = money.add(held, position.qty)
         return held
 
-    def settle(self, now: Wall) -> None:
-        """Release what cancelled orders held once no fill can follow any more."""
-        while self.settling:
-            client_id = next(iter(self.settling))
-            if self.settling[client_id] > now:
-                return
-            del self.settling[client_id]
-            order = self.orders.get(client_id)
-            if order is not None:
-                self._count(order, now)
-
     def orders_last_second(self, now: Wall) -> int:
         """Intents of the last second, this epoch's and those before it."""
         count, since = len(self.intents_at), now - SECOND_NS
@@ -123,11 +114,7 @@ class DeskState:
     def recount(self, now: Wall) -> None:
         """Count exposure and holds anew from the orders, after they were loaded."""
         for order in (*self.orders.live.values(), *self.orders.ended.values()):
-            if not order.settled(now):
-                if not order.live:
-                    self.settling[order.intent.client_id] = Wall(order.ended_at + SETTLE_NS)
-                self._count(order, now)
-            elif order.filled > order.traded:
+            if not order.settled or order.filled > order.traded:
                 self._count(order, now)
 
     def apply(self, record: Record, seq: Seq, at: Wall) -> Change | None:
@@ -151,6 +138,10 @@ class DeskState:
                     order.cancel_asked = True
             case Resolved():
                 return self._changed(self.orders.absent(record.client_id, at), at)
+            case Settled():
+                order = self.orders.settle(record.client_id)
+                if order is not None:
+                    self._count(order, at)
             case _:
                 self._apply_rare(record, at)
         return None
@@ -221,15 +212,17 @@ class DeskState:
             self._moved(intent.strategy, intent.instrument).fill(intent.side, change.filled)
         if order.state is not change.before:
             self._tally(order.state)
-        if order.state is State.CANCELLED and order.remaining > 0:
-            self.settling.setdefault(intent.client_id, Wall(order.ended_at + SETTLE_NS))
         self._count(order, at)
         return change
 
     def _count(self, order: Order, now: Wall) -> None:
         """Bring exposure and funds in line with what `order` may still trade."""
         intent = order.intent
-        stake = order.at_stake(now)
+        stake = order.at_stake
+        if order.live or order.settled:
+            self.settling.pop(intent.client_id, None)
+        else:
+            self.settling[intent.client_id] = Wall(order.ended_at + SETTLE_NS)
         leg = Leg(side=intent.side, qty=stake, price=intent.price)
         self.exposure(intent.instrument).set_leg(intent.client_id, leg)
         instrument = self.instruments[intent.instrument]

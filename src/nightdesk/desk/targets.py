@@ -74,7 +74,7 @@ def _step(work: Work, strategy: StrategyId, instrument: InstrumentId, target: Ta
     if not gap:
         return
     side = Side.BUY if gap > 0 else Side.SELL
-    qty = rules.qty_down(min(abs(gap), work.settings.limits[instrument].order_qty_max))
+    qty = rules.qty_down(min(abs(gap), work.limits(strategy, instrument).order_qty_max))
     if qty < rules.qty_min:
         return
     seen = work.quote(instrument)

@@ -5,10 +5,12 @@ from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
 from nightdesk.model.ids import StrategyId
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import Execution
 from nightdesk.model.time import Wall
+from nightdesk.modes.ladder import scopes
 from nightdesk.orders.book import Change, Order
-from nightdesk.strategy.messages import Fill, Filled, OrderChanged, OrderView, Started
+from nightdesk.strategy.messages import Fill, Filled, ModeChanged, OrderChanged, OrderView, Started
 
 
 def view_of(order: Order, views: Views) -> OrderView:
@@ -65,9 +67,29 @@ def executed(
     return [Tell(strategy=strategy, message=Filled(at=now, fill=fill, position=position))]
 
 
-def started(state: DeskState, views: Views, strategy: StrategyId, now: Wall) -> Started:
+def modes(state: DeskState, views: Views, settings: DeskSettings, now: Wall) -> list[Effect]:
+    """Tell each strategy which of its instruments are in another mode than it was told last."""
+    told: list[Effect] = []
+    for strategy in settings.strategies.values():
+        for instrument in strategy.instruments:
+            key = (strategy.name, instrument)
+            mode = state.ladder.mode(*scopes(*key))
+            if mode is not views.mode_told.get(key, Mode.NORMAL):
+                views.mode_told[key] = mode
+                message = ModeChanged(at=now, instrument=instrument, mode=mode)
+                told.append(Tell(strategy=strategy.name, message=message))
+    return told
+
+
+def started(
+    state: DeskState, views: Views, settings: DeskSettings, strategy: StrategyId, now: Wall
+) -> Started:
     """What a strategy is told first."""
+    of = settings.strategies[strategy].instruments
+    modes = {instrument: state.ladder.mode(*scopes(strategy, instrument)) for instrument in of}
+    views.mode_told.update({(strategy, instrument): mode for instrument, mode in modes.items()})
     return Started(
+        modes=modes,
         at=now,
         positions={i: p.qty for (s, i), p in state.positions.items() if s == strategy},
         orders=tuple(

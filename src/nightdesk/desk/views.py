@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId
 from nightdesk.model.market import Quote
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import Wall
 from nightdesk.reconcile.resolve import Asked
@@ -23,6 +24,7 @@ class Views:
         self.id_of: dict[tuple[StrategyId, str], ClientOrderId] = {}
         self.asked: dict[ClientOrderId, Asked] = {}
         self.trades_asked: dict[ClientOrderId, Asked] = {}
+        self.settle_asked: dict[ClientOrderId, Asked] = {}
         self.cancels_sent: dict[ClientOrderId, Asked] = {}
         self.same: dict[SameOrder, Wall] = {}
         self.not_before: dict[tuple[StrategyId, InstrumentId], Wall] = {}
@@ -30,8 +32,11 @@ class Views:
         self.flatten_asked: Wall = Wall(0)
         self.account_asked: Wall = Wall(0)
         self.compared = False  # whether the last comparison of the books found a quiet moment
-        self.throttled_until: Wall = Wall(0)
-        self.fresh_since: dict[InstrumentId, Wall] = {}
+        self.mode_told: dict[tuple[StrategyId, InstrumentId], Mode] = {}
+        self.waits: dict[str, Wall] = {}  # cause -> until when the venue's word is heeded
+        self.calm_since: dict[
+            tuple[str, str], Wall
+        ] = {}  # (scope, cause) -> since when all is well
         self.strangers: deque[str] = deque(maxlen=STRANGERS_MAX)
         self.price_asked: dict[InstrumentId, Wall] = {}
         self.refusals: dict[str, int] = {}

@@ -3,14 +3,16 @@
 Nothing here turns silence into an answer; it only asks again, and says what is wrong meanwhile.
 """
 
-from nightdesk.desk.accounts import THROTTLE_NS
+from nightdesk.desk.accounts import ask
 from nightdesk.desk.events import AskAccount, AskOrder, AskTrades, OrderNotFound
 from nightdesk.desk.placing import cancel
 from nightdesk.desk.work import Work
 from nightdesk.model.ids import InstrumentId
+from nightdesk.model.mode import Mode
 from nightdesk.model.records import Resolved
-from nightdesk.model.time import MS_NS, SECOND_NS, Wall
-from nightdesk.modes.ladder import DESK, Mode, instrument_scope
+from nightdesk.model.time import MS_NS, SECOND_NS
+from nightdesk.modes.ladder import instrument_scope
+from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.resolve import Asked, Belief, due, grace_ends
 from nightdesk.reconcile.resolve import not_found as weigh
@@ -18,6 +20,7 @@ from nightdesk.reconcile.resolve import not_found as weigh
 FRESH_FOR_NS = SECOND_NS  # hysteresis: a feed that flaps does not flap the mode
 TRADES_WAIT_NS = 500 * MS_NS  # the stream usually brings a fill's trade well within this
 CANCEL_AGAIN_NS = SECOND_NS
+UNCONFIRMED_NS = 5 * SECOND_NS  # past the settle window; an answer takes a fraction of it
 ACCOUNT_EVERY_NS = 10 * SECOND_NS
 ACCOUNT_SOON_NS = 2 * SECOND_NS  # while a difference was seen once, or no quiet moment was found
 
@@ -27,14 +30,9 @@ def tick(work: Work) -> None:
     for instrument in work.settings.instruments:
         _feed(work, instrument)
     _orders(work)
+    _settling(work)
     _trades(work)
     unresolved(work)
-    throttled = work.state.ladder.demands(DESK, "throttled") is not Mode.NORMAL
-    if throttled and not work.views.throttled_until:  # raised before a restart: wait once more
-        work.views.throttled_until = Wall(work.now + THROTTLE_NS)
-    if throttled and work.now >= work.views.throttled_until:
-        work.views.throttled_until = Wall(0)
-        work.set_mode(DESK, "throttled", Mode.NORMAL, by="desk", why="the venue's wait is over")
     soon = bool(work.views.last_difference) or not work.views.compared
     every = ACCOUNT_SOON_NS if soon else ACCOUNT_EVERY_NS
     if work.now - work.views.account_asked >= every:
@@ -43,16 +41,26 @@ def tick(work: Work) -> None:
 
 
 def unresolved(work: Work) -> None:
-    """An instrument with an unknown order of an earlier epoch takes no new risk until it is resolved."""
-    waiting: dict[InstrumentId, int] = {}
+    """What an unknown order does to its instrument: one of an earlier epoch stops new risk, one of this makes
+    it cautious, and so does a cancel whose end the venue does not confirm."""
+    waiting: dict[InstrumentId, list[Order]] = {}
     for order in work.state.orders.unknown():
-        if order.epoch < work.state.epoch:
-            instrument = order.intent.instrument
-            waiting[instrument] = waiting.get(instrument, 0) + 1
+        waiting.setdefault(order.intent.instrument, []).append(order)
+    unconfirmed: set[InstrumentId] = set()
+    for client_id, window_ends in work.state.settling.items():
+        order_settling = work.state.orders.get(client_id)
+        if order_settling is not None and work.now - window_ends > UNCONFIRMED_NS:
+            unconfirmed.add(order_settling.intent.instrument)
     for instrument in work.settings.instruments:
-        count = waiting.get(instrument, 0)
-        mode = Mode.REDUCE_ONLY if count else Mode.NORMAL
-        why = f"{count} orders from before the start are unresolved" if count else "all resolved"
+        orders = waiting.get(instrument, [])
+        older = sum(1 for order in orders if order.epoch < work.state.epoch)
+        mode, why = Mode.NORMAL, "all resolved"
+        if older:
+            mode, why = Mode.REDUCE_ONLY, f"{older} orders from before the start are unresolved"
+        elif orders:
+            mode, why = Mode.CAUTIOUS, f"{len(orders)} orders have an unknown outcome"
+        elif instrument in unconfirmed:
+            mode, why = Mode.CAUTIOUS, "the venue does not confirm the end of a cancelled order"
         work.set_mode(instrument_scope(instrument), "unresolved", mode, by="desk", why=why)
 
 
@@ -63,7 +71,9 @@ def not_found(work: Work, event: OrderNotFound) -> None:
         return
     asked = work.views.asked.get(event.client_id, Asked())
     grace = grace_ends(order.intent.deadline, work.settings.read_lag_ns)
-    counted, belief = weigh(asked, asked_at=event.asked_at, grace=grace)
+    counted, belief = weigh(
+        asked, asked_at=event.asked_at, grace=grace, everywhere=event.everywhere
+    )
     work.views.asked[event.client_id] = counted
     if belief is Belief.NOTHING:
         return
@@ -72,26 +82,22 @@ def not_found(work: Work, event: OrderNotFound) -> None:
         scope = instrument_scope(order.intent.instrument)
         work.set_mode(scope, "vanished", Mode.REDUCE_ONLY, by="desk", why=why)
     else:
-        evidence = f"not found {counted.absent} times after {grace}"
+        evidence = (
+            f"asked {counted.absent} times after {grace}: not by its id, not among the open orders, "
+            "not among the trades"
+        )
         work.record(Resolved(client_id=event.client_id, evidence=evidence))
 
 
 def _feed(work: Work, instrument: InstrumentId) -> None:
-    scope = instrument_scope(instrument)
     seen = work.quote(instrument)
     limit = work.settings.limits[instrument].stale_after_ns
-    if seen is None or seen[1] > limit:
-        work.views.fresh_since.pop(instrument, None)
-        why = (
-            "no usable quote yet"
-            if seen is None
-            else f"the last quote is over {limit / 1e6:.0f} ms old"
-        )
-        work.set_mode(scope, "feed", Mode.REDUCE_ONLY, by="desk", why=why)
-        return
-    since = work.views.fresh_since.setdefault(instrument, work.now)
-    if work.now - since >= FRESH_FOR_NS:
-        work.set_mode(scope, "feed", Mode.NORMAL, by="desk", why="quotes are fresh")
+    mode, why = Mode.NORMAL, "quotes are fresh"
+    if seen is None:
+        mode, why = Mode.REDUCE_ONLY, "no usable quote yet"
+    elif seen[1] > limit:
+        mode, why = Mode.REDUCE_ONLY, f"the last quote is over {limit / 1e6:.0f} ms old"
+    work.demand(instrument_scope(instrument), "feed", mode, why=why, calm_ns=FRESH_FOR_NS)
 
 
 def _orders(work: Work) -> None:
@@ -102,14 +108,28 @@ def _orders(work: Work) -> None:
                 work.views.asked[client_id] = Asked(
                     times=asked.times + 1, last=work.now, absent=asked.absent
                 )
-                work.decision.at_once.append(AskOrder(intent=order.intent))
+                ask(work, order)
         elif order.cancel_asked and order.state is State.OPEN:
             sent = work.views.cancels_sent.get(client_id, Asked())
             if work.now - sent.last >= CANCEL_AGAIN_NS:
                 cancel(work, order, why="again")
 
 
+def _settling(work: Work) -> None:
+    """Ask once more about each cancelled order when its settle window is over: only then is its end final."""
+    for client_id, window_ends in work.state.settling.items():
+        asked = work.views.settle_asked.get(client_id, Asked())
+        if work.now < window_ends or not due(asked, work.now):
+            continue
+        order = work.state.orders.get(client_id)
+        assert order is not None, "an order that settles is never forgotten"
+        work.views.settle_asked[client_id] = Asked(times=asked.times + 1, last=work.now)
+        work.decision.at_once.append(AskOrder(intent=order.intent))
+
+
 def _trades(work: Work) -> None:
+    for client_id in work.views.trades_asked.keys() - work.state.untraded.keys():
+        del work.views.trades_asked[client_id]
     for client_id, since in list(work.state.untraded.items()):
         order = work.state.orders.get(client_id)
         if order is None or not order.venue_order_id or work.now - since < TRADES_WAIT_NS:

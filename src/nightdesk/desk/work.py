@@ -1,7 +1,5 @@
 """One decision in the making: what its parts share, and the one way to decide a fact."""
 
-from functools import lru_cache
-
 from nightdesk.desk import tell
 from nightdesk.desk.events import Decision, Note, Tell
 from nightdesk.desk.settings import DeskSettings
@@ -9,10 +7,12 @@ from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
 from nightdesk.model.ids import InstrumentId, Seq, StrategyId, correlation_id, decode_order_id
 from nightdesk.model.market import Quote
+from nightdesk.model.mode import Mode
 from nightdesk.model.records import ModeSet, Record
 from nightdesk.model.time import Moment, Wall
-from nightdesk.modes.ladder import DESK, Mode, instrument_scope, strategy_scope
+from nightdesk.modes.ladder import instrument_scope, scopes
 from nightdesk.orders.book import Change
+from nightdesk.risk.limits import Limits, cautious
 from nightdesk.strategy.messages import TargetSuspended
 
 
@@ -54,7 +54,17 @@ class Work:
             return
         self.record(ModeSet(scope=scope, cause=cause, mode=mode.name, by=by, why=why))
         level = "info" if mode is Mode.NORMAL else "warning"
+        self.decision.at_once += tell.modes(self.state, self.views, self.settings, self.now)
         self.note(level, "mode.set", scope=scope, cause=cause, mode=mode.name, by=by, why=why)
+
+    def demand(self, scope: str, cause: str, mode: Mode, *, why: str, calm_ns: int) -> None:
+        """What a watcher wants now: raised at once, lifted only after `calm_ns` without a reason for it."""
+        key = (scope, cause)
+        if mode is not Mode.NORMAL:
+            self.views.calm_since.pop(key, None)
+        elif self.now - self.views.calm_since.setdefault(key, self.now) < calm_ns:
+            return
+        self.set_mode(scope, cause, mode, by="desk", why=why)
 
     def note(self, level: str, event: str, **fields: object) -> None:
         """Say it in the log, under the decision's correlation id; a fact about an order, under the order's."""
@@ -74,6 +84,12 @@ class Work:
             return None
         return quote, self.moment.mono - quote.received
 
+    def limits(self, strategy: StrategyId, instrument: InstrumentId) -> Limits:
+        """The limits an order of `strategy` has to keep now: in CAUTIOUS they are tighter."""
+        limits = self.settings.limits[instrument]
+        mode = self.state.ladder.mode(*scopes(strategy, instrument))
+        return cautious(limits) if mode is Mode.CAUTIOUS else limits
+
     def suspended(self, strategy: StrategyId, instrument: InstrumentId, why: str) -> None:
         """Tell a strategy that its target is not followed any more."""
         message = TargetSuspended(at=self.now, instrument=instrument, why=why)
@@ -87,9 +103,3 @@ class Work:
             self.decision.at_once += tell.order_changed(
                 self.state, self.views, self.settings, change, self.now
             )
-
-
-@lru_cache(maxsize=256)
-def scopes(strategy: StrategyId, instrument: InstrumentId) -> tuple[str, str, str]:
-    """Every scope that covers an order."""
-    return DESK, strategy_scope(strategy), instrument_scope(instrument)

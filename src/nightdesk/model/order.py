@@ -39,12 +39,13 @@ class Origin(StrEnum):
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """The market a decision looked at: what it was, how old, from where."""
+    """What a decision looked at that no record tells: the market, how old it was, and the worst case of the
+    other instruments in quote (None where one of them had no price)."""
 
     bid: Decimal
     ask: Decimal
     age_ns: int
-    source: str
+    gross_elsewhere: Decimal | None = None
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,10 +71,16 @@ class CancelAsked(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True, tag="resolved"):
-    """The venue was asked after the deadline and its read lag, and never had the order."""
+    """Asked after the deadline and its read lag, neither query, open orders nor trades had the order."""
 
     client_id: ClientOrderId
     evidence: str
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True, tag="settled"):
+    """The venue was asked after a cancel's settle window: what it had filled before is all it ever will."""
+
+    client_id: ClientOrderId
 
 
 class ModeSet(msgspec.Struct, frozen=True, kw_only=True, tag="mode"):
@@ -127,6 +133,7 @@ Record = (
     | Executed
     | CancelAsked
     | Resolved
+    | Settled
     | ModeSet
     | StrategyKept
     | TargetSet

@@ -5,20 +5,13 @@ the strictest scope that covers an order wins. A cause is lifted by whoever rais
 watcher, an operator's by an operator only.
 """
 
-from enum import IntEnum, StrEnum, auto
+from enum import StrEnum, auto
+from functools import lru_cache
 
 import msgspec
 
-
-class Mode(IntEnum):
-    """Ordered: higher is stricter."""
-
-    NORMAL = 0
-    CAUTIOUS = 1
-    REDUCE_ONLY = 2
-    CANCEL_ONLY = 3
-    FLATTENING = 4
-    HALTED = 5
+from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.mode import Mode
 
 
 class Action(StrEnum):
@@ -51,6 +44,12 @@ def strategy_scope(strategy: str) -> str:
 def instrument_scope(instrument: str) -> str:
     """The scope of one instrument."""
     return f"instrument/{instrument}"
+
+
+@lru_cache(maxsize=256)
+def scopes(strategy: StrategyId, instrument: InstrumentId) -> tuple[str, str, str]:
+    """Every scope that covers an order."""
+    return DESK, strategy_scope(strategy), instrument_scope(instrument)
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,8 @@ import msgspec
 
 from nightdesk.control.messages import ExitCode, Reply, Request
 from nightdesk.desk.events import CancelAll, Event, Flatten, Pause, Resume
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.model.mode import Mode
+from nightdesk.modes.ladder import DESK
 from nightdesk.node.sample import Sampler, order_rows, position_rows
 from nightdesk.runtime.shell import Shell
 

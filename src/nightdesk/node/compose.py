@@ -3,19 +3,22 @@
 import importlib
 import importlib.util
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
-from nightdesk.config.schema import Config, Instrument
+from nightdesk.config.schema import Config
+from nightdesk.config.schema import Instrument as InstrumentConfig
 from nightdesk.config.schema import Strategy as StrategyConfig
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, instrument_key
+from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import MS_NS
 from nightdesk.node.plan import Plan, StrategyPlan
 from nightdesk.node.secrets import read_secret
 from nightdesk.risk.limits import Limits
 from nightdesk.strategy.api import Strategy
 from nightdesk.strategy.host import prepare
-from nightdesk.venues.binance_sign import signer_for
+from nightdesk.venues.binance_sign import Unsigned, signer_for
 from nightdesk.venues.binance_spot import BinanceSpot
 
 
@@ -41,6 +44,13 @@ def codec_of(config: Config, base: Path) -> BinanceSpot:
     return BinanceSpot(VenueId(name), signer, symbols)
 
 
+def telling_codec(instruments: Collection[Instrument]) -> BinanceSpot:
+    """A codec that can tell again what was sent, without any key."""
+    symbols = {i.symbol: i.id for i in instruments}
+    venue = next((i.venue for i in instruments), VenueId(""))
+    return BinanceSpot(venue, Unsigned(), symbols)
+
+
 def control_path(config: Config, base: Path) -> Path:
     """Where the node listens for commands."""
     return base / (config.desk.control or f"{config.desk.name}.sock")
@@ -51,7 +61,7 @@ def journal_path(config: Config, base: Path) -> Path:
     return base / config.desk.journal
 
 
-def _limits(config: Config, instrument: Instrument) -> Limits:
+def _limits(config: Config, instrument: InstrumentConfig) -> Limits:
     merged = config.limits.model_dump() | instrument.limits.model_dump(exclude_none=True)
     stale_ms, window_ms = merged.pop("stale_after_ms"), merged.pop("duplicate_window_ms")
     return Limits(**merged, stale_after_ns=stale_ms * MS_NS, duplicate_window_ns=window_ms * MS_NS)

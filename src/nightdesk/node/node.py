@@ -15,10 +15,11 @@ from nightdesk.desk.settings import DeskSettings
 from nightdesk.journal.snapshot import seal
 from nightdesk.model.errors import AppendUnknown, BadInput, OperatingError
 from nightdesk.model.ids import NONCES, InstrumentId, StrategyId, instrument_key
+from nightdesk.model.mode import Mode
 from nightdesk.model.outcome import Reason
 from nightdesk.model.records import Configured, EpochOpened, Record
 from nightdesk.model.time import MS_NS, SECOND_NS
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.modes.ladder import DESK
 from nightdesk.node.commands import Commands
 from nightdesk.node.plan import Plan, World
 from nightdesk.node.recovery import Recovered, recover
@@ -27,6 +28,7 @@ from nightdesk.node.venue_link import VenueDown, VenueLink
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease, take
+from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
@@ -163,12 +165,20 @@ class Node:
             spawn=self._spawn,
             tell=self._tell,
         )
+        questions = Questions(
+            orders=desk.state.orders,
+            codec=world.codec,
+            requester=self._requester,
+            telemetry=self.telemetry,
+            spawn=self._spawn,
+            tell=self._tell,
+        )
         self.shell = Shell(
             desk=desk,
             writer=writer,
             gateway=gateway,
+            questions=questions,
             requester=self._requester,
-            lease=self._lease,
             hosts=self._hosts(desk),
             telemetry=self.telemetry,
             log=world.log,
@@ -298,12 +308,13 @@ class Node:
         while True:
             due = clock.mono() + TICK_NS
             await asyncio.sleep(TICK_NS / SECOND_NS)
-            lag.record(clock.mono() - due)
+            late = clock.mono() - due
+            lag.record(late)
             drift = clock.wall() - clock.mono()
             if abs(drift - self._drift) > STEP_NS:
                 self._clock_stepped(f"UTC moved by {(drift - self._drift) / SECOND_NS:+.3f} s")
             self._drift = drift
-            self.shell.handle(Tick())
+            self.shell.handle(Tick(late_ns=late, journal_ns=self.shell.writer.waits_ns()))
             self.shell.timers()
             if self._may_begin():
                 self.shell.start_strategies()

@@ -65,7 +65,6 @@ async def recover(
             replayed += 1
         after = rows[-1].seq
         progress(after - start, stored.head - start)
-    state.settle(now)
     return Recovered(
         state=state,
         head=chain.head,

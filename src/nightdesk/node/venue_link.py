@@ -7,9 +7,10 @@ from functools import partial
 from nightdesk.desk.events import AccountTold, Event, Health, OrderTold, QuoteSeen
 from nightdesk.model.errors import NightdeskError, OperatingError, ProtocolViolation
 from nightdesk.model.instrument import Instrument
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderReport
-from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
-from nightdesk.modes.ladder import DESK, Mode
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono
+from nightdesk.modes.ladder import DESK
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Send, Streams
 from nightdesk.runtime.requester import Requester
@@ -48,9 +49,6 @@ class VenueLink:
         self._clock = clock
         self._draw = draw
         self._asking = False
-        self._heard_until: Wall | None = (
-            None  # when the private stream was lost; None: before the start
-        )
 
     async def measure_clock(self) -> int | None:
         """The venue's clock minus ours in ns, or None when it did not tell."""
@@ -117,7 +115,6 @@ class VenueLink:
             if update.note == "subscribed":
                 self.subscribed = True
                 self._ask_after_gap(shell, tell)
-                self._heard_until = None
             if update.report is not None or update.execution is not None:
                 tell(OrderTold(report=update.report, execution=update.execution))
             if update.foreign:
@@ -149,7 +146,7 @@ class VenueLink:
     async def _open_orders(self, shell: Shell) -> list[OrderReport] | None:
         """What is open in every traded instrument; None when one question was not answered."""
         found: list[OrderReport] = []
-        for instrument in shell.desk.settings.instruments.values():
+        for instrument in shell.desk.settings.instruments:
             opened = self.codec.opened(
                 await self._requester.request(partial(self.codec.open_orders, instrument))
             )
@@ -171,9 +168,8 @@ class VenueLink:
 
     def _ask_after_gap(self, shell: Shell, tell: Callable[[Event], None]) -> None:
         """Everything that may have happened while nobody listened."""
-        orders = shell.desk.state.orders
-        for order in (*orders.live.values(), *orders.unsettled_since(self._heard_until)):
-            shell.gateway.ask_order(order.intent)
+        for order in shell.desk.state.orders.live.values():
+            shell.questions.ask_order(order.intent)
         shell.ask_account()
         tell(Health(scope=DESK, cause="private", mode=Mode.NORMAL, why="subscribed"))
 
@@ -198,8 +194,6 @@ class VenueLink:
             except ConnectFailed as error:
                 why = str(error)
             if name == "private":
-                if self.subscribed:
-                    self._heard_until = self._requester.venue_now()
                 self.subscribed = False
                 shell.handle(Health(scope=DESK, cause="private", mode=Mode.REDUCE_ONLY, why=why))
             shell.telemetry.count(f"{name}.reconnects")

@@ -44,7 +44,8 @@ class Order(msgspec.Struct, kw_only=True):
     """One order and what is known of it. Mutable; one writer, the desk's fold.
 
     `filled` is the highest cumulative quantity ever told; `traded` is the sum of the trades known one by one.
-    `ended_at` is UTC and 0 while the order lives.
+    `ended_at` is when it ended, or grew after that (UTC, 0 while it lives). `confirmed` says that the venue was
+    asked about a cancel after its settle window and nothing more had filled.
     """
 
     intent: Intent
@@ -57,6 +58,7 @@ class Order(msgspec.Struct, kw_only=True):
     cancel_asked: bool = False
     intended_at: Wall = Wall(0)
     ended_at: Wall = Wall(0)
+    confirmed: bool = False
     reason: str = ""
 
     @property
@@ -69,17 +71,17 @@ class Order(msgspec.Struct, kw_only=True):
         """What has not been filled."""
         return money.subtract(self.intent.qty, self.filled)
 
-    def settled(self, now: Wall) -> bool:
+    @property
+    def settled(self) -> bool:
         """Whether its end is final: a fill may still follow a cancel's acknowledgement for a while."""
         if self.live:
             return False
-        if self.state is State.CANCELLED and self.remaining > 0:
-            return now - self.ended_at >= SETTLE_NS
-        return True
+        return self.confirmed or self.state is not State.CANCELLED or self.remaining <= 0
 
-    def at_stake(self, now: Wall) -> Decimal:
+    @property
+    def at_stake(self) -> Decimal:
         """What it may still trade, in the worst case."""
-        return ZERO if self.settled(now) else self.remaining
+        return ZERO if self.settled else self.remaining
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,20 +112,6 @@ class OrderBook:
     def unknown(self) -> Iterator[Order]:
         """Orders whose send nobody can vouch for."""
         return (order for order in self.live.values() if order.state is State.UNKNOWN)
-
-    def unsettled_since(self, lost_at: Wall | None) -> list[Order]:
-        """Cancelled orders that a fill may have followed unheard, the private stream being lost at `lost_at`.
-
-        None is a start: then whatever was unsettled when this journal was last written.
-        """
-        cancelled = [
-            order
-            for order in self.ended.values()
-            if order.state is State.CANCELLED and order.remaining > 0
-        ]
-        if lost_at is None:
-            lost_at = max((order.ended_at for order in self.ended.values()), default=Wall(0))
-        return [order for order in cancelled if order.ended_at >= lost_at - SETTLE_NS]
 
     def intend(self, intent: Intent, epoch: Epoch, at: Wall) -> Order:
         """A new order; an id is never reused."""
@@ -182,12 +170,21 @@ class OrderBook:
         order = self.get(client_id)
         return None if order is None else self._advance(order, Fact.ABSENT, at)
 
+    def settle(self, client_id: ClientOrderId) -> Order | None:
+        """Its cancel is final."""
+        order = self.get(client_id)
+        if order is not None:
+            order.confirmed = True
+        return order
+
     def _advance(self, order: Order, fact: Fact, at: Wall, filled: Decimal = ZERO) -> Change:
         before = order.state
         grown = ZERO
         if filled > order.filled:
             grown = money.subtract(filled, order.filled)
             order.filled = filled
+            if not order.live:
+                order.ended_at, order.confirmed = at, False  # stable means stable from here on
         step = advance(before, fact)
         state = State.FILLED if order.filled >= order.intent.qty else step.state
         surprise = f"{order.intent.client_id}: {fact} while {before}" if step.surprise else ""
@@ -206,7 +203,7 @@ class OrderBook:
         was_live, changed = order.live, order.state is not state
         order.state = state
         if order.live:
-            order.ended_at = Wall(0)
+            order.ended_at, order.confirmed = Wall(0), False
             if not was_live:
                 self.ended.pop(client_id, None)
                 self.live[client_id] = order
@@ -216,14 +213,14 @@ class OrderBook:
         if was_live:
             self.live.pop(client_id, None)
             self.ended[client_id] = order
-            self._forget(at)
+            self._forget()
 
-    def _forget(self, now: Wall) -> None:
+    def _forget(self) -> None:
         """Drop the oldest ended orders that nothing is owed about any more."""
         excess = len(self.ended) - ENDED_KEPT_MAX
         if excess <= 0:
             return
         for client_id, order in list(islice(self.ended.items(), excess + FORGET_LOOK)):
-            if excess > 0 and order.settled(now) and order.traded >= order.filled:
+            if excess > 0 and order.settled and order.traded >= order.filled:
                 del self.ended[client_id]
                 excess -= 1

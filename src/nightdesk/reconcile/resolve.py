@@ -1,8 +1,9 @@
 """When to ask about an order that nobody can vouch for, and when "not found" may be believed.
 
 The venue refuses the order after its deadline, and may hide an accepted one from queries for its read lag.
-So a "not found" asked after deadline plus lag, twice, means that the venue never had it. Before that it means
-nothing, and no timer ever turns silence into a rejection.
+So an order that was asked for after deadline plus lag, twice, and stood in neither the query nor the open
+orders nor the trades, was never accepted. Anything less means nothing, and no timer ever turns silence into a
+rejection.
 """
 
 from enum import StrEnum, auto
@@ -44,9 +45,11 @@ def grace_ends(deadline: Wall, read_lag_ns: int) -> Wall:
     return Wall(deadline + read_lag_ns)
 
 
-def not_found(asked: Asked, *, asked_at: Wall, grace: Wall) -> tuple[Asked, Belief]:
-    """Weigh one "not found" whose question left at `asked_at`."""
-    if asked_at <= grace:
+def not_found(
+    asked: Asked, *, asked_at: Wall, grace: Wall, everywhere: bool
+) -> tuple[Asked, Belief]:
+    """Weigh one "not found" whose question left at `asked_at`, `everywhere` the order could stand or not."""
+    if asked_at <= grace or not everywhere:
         return asked, Belief.NOTHING
     counted = msgspec.structs.replace(asked, absent=asked.absent + 1)
     return counted, Belief.ABSENT if counted.absent >= ABSENT_AFTER else Belief.NOTHING

@@ -6,6 +6,7 @@ but what is physically impossible: the venue's filters and the balance.
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,10 @@ from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Side
 from nightdesk.risk.limits import Limits, View
+
+_Numbers = tuple[
+    bool, Any, Any
+]  # whether the rule is kept, its limit, the value; as `_text` spells them
 
 
 class Approved(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,14 +38,36 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.rule}: {self.value} against a limit of {self.limit}"
 
 
+class Weighed(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule's number beside its limit, as a verdict compared them."""
+
+    rule: str
+    limit: str
+    value: str
+    kept: bool
+
+
 def check(intent: Intent, limits: Limits, view: View) -> Approved | Refused:
     """Judge `intent` as if everything that is open may still fill, or not, whichever is worse."""
     reducing = reduces(intent.side, intent.qty, view)
-    for rule in _PHYSICAL if reducing else _ALL:
-        refused = rule(intent, limits, view)
-        if refused is not None:
-            return refused
+    for name, rule in _PHYSICAL if reducing else _ALL:
+        kept, limit, value = rule(intent, limits, view)
+        if not kept:
+            return Refused(rule=name, limit=_limit_text(name, limit), value=_text(name, value))
     return Approved(intent=intent, reduces=reducing)
+
+
+def weigh(intent: Intent, limits: Limits, view: View) -> list[Weighed]:
+    """Every number that `check` compares for `intent`, for people."""
+    physical = reduces(intent.side, intent.qty, view)
+    weighed = []
+    for name, rule in _PHYSICAL if physical else _ALL:
+        kept, limit, value = rule(intent, limits, view)
+        told = Weighed(
+            rule=name, limit=_limit_text(name, limit), value=_text(name, value), kept=kept
+        )
+        weighed.append(told)
+    return weighed
 
 
 def reduces(side: Side, qty: Decimal, view: View) -> bool:
@@ -52,62 +79,44 @@ def reduces(side: Side, qty: Decimal, view: View) -> bool:
     return qty <= money.minus(money.add(view.position, view.buying))
 
 
-def _mode(_: Intent, __: Limits, view: View) -> Refused | None:
-    if view.may_add_risk:
-        return None
-    return Refused(rule="mode", limit="new risk in NORMAL or CAUTIOUS", value=view.mode)
+def _mode(_: Intent, __: Limits, view: View) -> _Numbers:
+    return view.may_add_risk, "new risk in NORMAL or CAUTIOUS", view.mode
 
 
-def _filters(intent: Intent, _: Limits, view: View) -> Refused | None:
+def _filters(intent: Intent, _: Limits, view: View) -> _Numbers:
     fault = view.instrument.fault_of(intent.qty, intent.price)
-    return (
-        None if fault is None else Refused(rule="filter", limit="the venue's filters", value=fault)
-    )
+    return fault is None, "the venue's filters", fault or "fits"
 
 
-def _balance(intent: Intent, _: Limits, view: View) -> Refused | None:
+def _balance(intent: Intent, _: Limits, view: View) -> _Numbers:
     if intent.side is Side.BUY:
         needed, have = money.notional(intent.price, intent.qty), view.available_quote
         asset = view.instrument.quote
     else:
         needed, have, asset = intent.qty, view.available_base, view.instrument.base
-    if needed <= have:
-        return None
-    return Refused(rule="balance", limit=f"{have} {asset} free", value=f"{needed} {asset}")
+    return needed <= have, (have, asset), (needed, asset)
 
 
-def _order_qty(intent: Intent, limits: Limits, _: View) -> Refused | None:
-    if intent.qty <= limits.order_qty_max:
-        return None
-    return Refused(rule="order_qty", limit=str(limits.order_qty_max), value=str(intent.qty))
+def _order_qty(intent: Intent, limits: Limits, _: View) -> _Numbers:
+    return intent.qty <= limits.order_qty_max, limits.order_qty_max, intent.qty
 
 
-def _order_notional(intent: Intent, limits: Limits, _: View) -> Refused | None:
+def _order_notional(intent: Intent, limits: Limits, _: View) -> _Numbers:
     value = money.notional(intent.price, intent.qty)
-    if value <= limits.order_notional_max:
-        return None
-    return Refused(rule="order_notional", limit=str(limits.order_notional_max), value=str(value))
+    return value <= limits.order_notional_max, limits.order_notional_max, value
 
 
-def _position(intent: Intent, limits: Limits, view: View) -> Refused | None:
+def _position(intent: Intent, limits: Limits, view: View) -> _Numbers:
     worst = _worst(intent, view)
-    if worst <= limits.position_max:
-        return None
-    return Refused(rule="position", limit=str(limits.position_max), value=f"{worst} at worst")
+    return worst <= limits.position_max, limits.position_max, worst
 
 
-def _gross(intent: Intent, limits: Limits, view: View) -> Refused | None:
+def _gross(intent: Intent, limits: Limits, view: View) -> _Numbers:
     if view.gross_elsewhere is None:
-        return Refused(
-            rule="gross", limit=str(limits.gross_max), value="unknown: another market has no price"
-        )
+        return False, limits.gross_max, None
     here = money.notional(max(intent.price, view.ask), _worst(intent, view))
     value = money.add(here, view.gross_elsewhere)
-    if value <= limits.gross_max:
-        return None
-    return Refused(
-        rule="gross", limit=str(limits.gross_max), value=f"{money.shown(value)} at worst"
-    )
+    return value <= limits.gross_max, limits.gross_max, value
 
 
 def _worst(intent: Intent, view: View) -> Decimal:
@@ -120,67 +129,79 @@ def _worst(intent: Intent, view: View) -> Decimal:
     )
 
 
-def _open_orders(_: Intent, limits: Limits, view: View) -> Refused | None:
-    if view.open_orders < limits.open_orders_max:
-        return None
-    return Refused(
-        rule="open_orders", limit=str(limits.open_orders_max), value=str(view.open_orders + 1)
-    )
+def _open_orders(_: Intent, limits: Limits, view: View) -> _Numbers:
+    return view.open_orders < limits.open_orders_max, limits.open_orders_max, view.open_orders + 1
 
 
-def _rate(_: Intent, limits: Limits, view: View) -> Refused | None:
-    if view.orders_last_second < limits.orders_per_second_max:
-        return None
-    return Refused(
-        rule="order_rate",
-        limit=f"{limits.orders_per_second_max} a second",
-        value=str(view.orders_last_second + 1),
-    )
+def _rate(_: Intent, limits: Limits, view: View) -> _Numbers:
+    most = limits.orders_per_second_max
+    return view.orders_last_second < most, most, view.orders_last_second + 1
 
 
-def _fresh(_: Intent, limits: Limits, view: View) -> Refused | None:
-    if view.quote_age_ns is not None and view.quote_age_ns <= limits.stale_after_ns:
-        return None
-    age = "no quote yet" if view.quote_age_ns is None else f"{view.quote_age_ns / 1e6:.0f} ms"
-    return Refused(rule="stale", limit=f"{limits.stale_after_ns / 1e6:.0f} ms", value=age)
+def _fresh(_: Intent, limits: Limits, view: View) -> _Numbers:
+    age, most = view.quote_age_ns, limits.stale_after_ns
+    return age is not None and age <= most, most, age
 
 
-def _collar(intent: Intent, limits: Limits, view: View) -> Refused | None:
+def _collar(intent: Intent, limits: Limits, view: View) -> _Numbers:
     reference = view.ask if intent.side is Side.BUY else view.bid
     away = money.away_bps(intent.price, reference)
-    if away <= limits.collar_bps:
-        return None
-    return Refused(
-        rule="collar",
-        limit=f"{limits.collar_bps} bps from {reference}",
-        value=f"{money.shown(away)} bps at {intent.price}",
-    )
+    return away <= limits.collar_bps, (limits.collar_bps, reference), (away, intent.price)
 
 
-def _duplicate(_: Intent, limits: Limits, view: View) -> Refused | None:
-    age = view.same_order_age_ns
-    if age is None or age > limits.duplicate_window_ns:
-        return None
-    return Refused(
-        rule="duplicate",
-        limit=f"one such order in {limits.duplicate_window_ns / 1e6:.0f} ms",
-        value=f"the same order {age / 1e6:.0f} ms ago",
-    )
+def _duplicate(_: Intent, limits: Limits, view: View) -> _Numbers:
+    age, window = view.same_order_age_ns, limits.duplicate_window_ns
+    return age is None or age > window, window, age
 
 
-_Rule = Callable[[Intent, Limits, View], Refused | None]
-_PHYSICAL: tuple[_Rule, ...] = (_filters, _balance)
-_ALL: tuple[_Rule, ...] = (
-    _mode,
-    _fresh,
-    _filters,
-    _order_qty,
-    _order_notional,
-    _collar,
-    _position,
-    _gross,
-    _open_orders,
-    _rate,
-    _duplicate,
-    _balance,
+def _limit_text(rule: str, limit: Any) -> str:
+    match rule:
+        case "balance":
+            return f"{limit[0]} {limit[1]} free"
+        case "collar":
+            return f"{limit[0]} bps from {limit[1]}"
+        case "order_rate":
+            return f"{limit} a second"
+        case "stale":
+            return f"{limit / 1e6:.0f} ms"
+        case "duplicate":
+            return f"one such order in {limit / 1e6:.0f} ms"
+        case _:
+            return str(limit)
+
+
+def _text(rule: str, value: Any) -> str:
+    match rule:
+        case "balance":
+            return f"{value[0]} {value[1]}"
+        case "collar":
+            return f"{money.shown(value[0])} bps at {value[1]}"
+        case "position":
+            return f"{value} at worst"
+        case "gross":
+            none = "unknown: another market has no price"
+            return none if value is None else f"{money.shown(value)} at worst"
+        case "stale":
+            return "no quote yet" if value is None else f"{value / 1e6:.0f} ms"
+        case "duplicate":
+            return "none" if value is None else f"the same order {value / 1e6:.0f} ms ago"
+        case _:
+            return str(value)
+
+
+_Rule = Callable[[Intent, Limits, View], _Numbers]
+_PHYSICAL: tuple[tuple[str, _Rule], ...] = (("filter", _filters), ("balance", _balance))
+_ALL: tuple[tuple[str, _Rule], ...] = (
+    ("mode", _mode),
+    ("stale", _fresh),
+    ("filter", _filters),
+    ("order_qty", _order_qty),
+    ("order_notional", _order_notional),
+    ("collar", _collar),
+    ("position", _position),
+    ("gross", _gross),
+    ("open_orders", _open_orders),
+    ("order_rate", _rate),
+    ("duplicate", _duplicate),
+    ("balance", _balance),
 )

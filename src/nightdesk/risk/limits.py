@@ -1,10 +1,13 @@
 """What a desk may do at most, and what the gate looks at when it judges one order."""
 
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
+from nightdesk.model import money
 from nightdesk.model.instrument import Instrument
+from nightdesk.model.money import ZERO
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +25,20 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     collar_bps: Decimal
     stale_after_ns: int
     duplicate_window_ns: int
+
+
+@lru_cache(maxsize=256)
+def cautious(limits: Limits) -> Limits:
+    """The limits in CAUTIOUS: half the size, half the rate, half as many orders."""
+    return msgspec.structs.replace(
+        limits,
+        order_qty_max=money.half_way(ZERO, limits.order_qty_max),
+        order_notional_max=money.half_way(ZERO, limits.order_notional_max),
+        position_max=money.half_way(ZERO, limits.position_max),
+        gross_max=money.half_way(ZERO, limits.gross_max),
+        open_orders_max=max(1, limits.open_orders_max // 2),
+        orders_per_second_max=max(1, limits.orders_per_second_max // 2),
+    )
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,10 +10,7 @@ from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import (
     CancelEnded,
     Event,
-    OrderFound,
-    OrderNotFound,
     SendEnded,
-    TradesTold,
 )
 from nightdesk.model.order import Intent
 from nightdesk.model.outcome import Outcome, Reason, Verdict
@@ -23,7 +20,7 @@ from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.venues.http import HttpResult
-from nightdesk.venues.protocol import Found, NoAnswer, NotFound, VenueCodec
+from nightdesk.venues.protocol import VenueCodec
 
 ORDER_TIMEOUT_NS = 5 * SECOND_NS  # past every deadline we give: later nothing new can happen to it
 HELD_BACK_MAX = 200  # sends waiting for a connection; more means that there is none to be had
@@ -43,7 +40,7 @@ class Trigger:
 
 
 class Gateway:
-    """Sends what is approved and durable; asks; cancels."""
+    """Sends what is approved and durable; cancels."""
 
     def __init__(
         self,
@@ -61,7 +58,7 @@ class Gateway:
         self._desk = desk
         self._codec = codec
         self._requester = requester
-        self._lease = lease
+        self.lease = lease
         self._telemetry = telemetry
         self._spawn = spawn
         self._tell = tell
@@ -81,14 +78,6 @@ class Gateway:
         """Cancel one order by its own id."""
         self._spawn(self._cancel(intent), "cancel")
 
-    def ask_order(self, intent: Intent) -> None:
-        """Ask what became of an order."""
-        self._spawn(self._ask_order(intent), "query")
-
-    def ask_trades(self, intent: Intent, venue_order_id: str) -> None:
-        """Ask for an order's trades."""
-        self._spawn(self._ask_trades(intent, venue_order_id), "trades")
-
     def _last_step(self, approved: Approved, trigger: Trigger) -> None:
         """Nothing may be awaited between the first check and the write."""
         intent = approved.intent
@@ -97,13 +86,15 @@ class Gateway:
         if latched:
             self._not_sent(intent, latched)
             return
-        request = self._codec.place(intent, self._requester.venue_now())
+        sent_at = (
+            self._requester.venue_now()
+        )  # also the request's stamp: its bytes can be told again
+        request = self._codec.place(intent, sent_at)
         if request is None:
             self._not_sent(intent, "its deadline has passed")
             return
         future = self._requester.http.exchange(request, timeout_ns=ORDER_TIMEOUT_NS)
         wire = self._requester.mono()
-        sent_at = self._requester.venue_now()
         self.sent += 1
         self.in_flight.add(intent.client_id)
         self._time(trigger, wire)
@@ -112,7 +103,7 @@ class Gateway:
     def _latched(self, approved: Approved, now: Mono) -> str:
         """Why the last step refuses, or nothing."""
         intent = approved.intent
-        if not self._lease.held(now):
+        if not self.lease.held(now):
             return "the lease is not held"
         if not self._desk.may_send(approved):
             return "the mode has changed"
@@ -158,27 +149,6 @@ class Gateway:
         outcome = self._codec.cancelled(intent, result)
         self._telemetry.count(f"cancel.{outcome.verdict}")
         self._tell(CancelEnded(client_id=intent.client_id, outcome=outcome))
-
-    async def _ask_order(self, intent: Intent) -> None:
-        asked_at = self._requester.venue_now()
-        result = await self._requester.request(lambda now: self._codec.query(intent, now))
-        match self._codec.queried(intent, result):
-            case Found(report=report):
-                self._tell(OrderFound(report=report))
-            case NotFound():
-                self._tell(OrderNotFound(client_id=intent.client_id, asked_at=asked_at))
-            case NoAnswer(outcome=outcome):
-                self._telemetry.count(f"no_answer.{outcome.reason}")
-
-    async def _ask_trades(self, intent: Intent, venue_order_id: str) -> None:
-        result = await self._requester.request(
-            lambda now: self._codec.trades(intent, venue_order_id, now)
-        )
-        traded = self._codec.traded(intent, result)
-        if isinstance(traded, NoAnswer):
-            self._telemetry.count(f"no_answer.{traded.outcome.reason}")
-            return
-        self._tell(TradesTold(client_id=intent.client_id, executions=traded))
 
     def _time(self, trigger: Trigger, wire: int) -> None:
         stages = self._telemetry.stages

@@ -53,6 +53,10 @@ class JournalWriter:
         """Frames that are not durable yet."""
         return len(self._waiting) + self._in_flight
 
+    def waits_ns(self) -> int:
+        """How long the commit under way has taken so far; 0 when none is."""
+        return self._clock.mono() - self._started if self._in_flight else 0
+
     def submit(self, records: Sequence[Record], at: Wall, done: Done | None) -> None:
         """Queue records for the next slots; `done` runs once they are durable, never otherwise."""
         if self.failed.done():

@@ -33,7 +33,7 @@ from nightdesk.model.time import Moment
 from nightdesk.ports.process import LogSink
 from nightdesk.runtime.gateway import Gateway, Trigger
 from nightdesk.runtime.journal_writer import Done, JournalWriter
-from nightdesk.runtime.lease import Lease
+from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host
@@ -51,8 +51,8 @@ class Shell:
         desk: Desk,
         writer: JournalWriter,
         gateway: Gateway,
+        questions: Questions,
         requester: Requester,
-        lease: Lease,
         hosts: Mapping[StrategyId, Host],
         telemetry: Telemetry,
         log: LogSink,
@@ -60,12 +60,12 @@ class Shell:
         self.desk = desk
         self.writer = writer
         self.gateway = gateway
+        self.questions = questions
         self.requester = requester
         self.telemetry = telemetry
         self.trading = False
         self.ask_account: Callable[[], None] = lambda: None
         self.ask_price: Callable[[InstrumentId], None] = lambda _: None
-        self._lease = lease
         self._hosts = hosts
         self._log = log
         self._queue: deque[Event] = deque()
@@ -81,7 +81,7 @@ class Shell:
         return Moment(
             mono=self.requester.mono(),
             wall=self.requester.venue_now(),
-            lease_until=self._lease.until,
+            lease_until=self.gateway.lease.until,
         )
 
     def handle(self, event: Event, done: Done | None = None) -> None:
@@ -123,8 +123,8 @@ class Shell:
             self._greet(name)
 
     def _greet(self, name: StrategyId) -> None:
-        now = self.moment().wall
-        message = tell.started(self.desk.state, self.desk.views, name, now)
+        desk, now = self.desk, self.moment().wall
+        message = tell.started(desk.state, desk.views, desk.settings, name, now)
         proposal = self._hosts[name].handle(message)
         if proposal is not NOTHING:
             self.handle(Proposed(strategy=name, proposal=proposal))
@@ -227,10 +227,10 @@ class Shell:
 
     def _ask(self, effect: AskOrder | AskTrades | AskAccount | AskPrice) -> None:
         match effect:
-            case AskOrder(intent=intent):
-                self.gateway.ask_order(intent)
+            case AskOrder(intent=intent, since=since):
+                self.questions.ask_order(intent, since)
             case AskTrades(intent=intent, venue_order_id=venue_order_id):
-                self.gateway.ask_trades(intent, venue_order_id)
+                self.questions.ask_trades(intent, venue_order_id)
             case AskAccount():
                 self.ask_account()
             case AskPrice(instrument=instrument):

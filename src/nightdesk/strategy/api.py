@@ -21,6 +21,7 @@ import msgspec
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthUpdate, Quote, Trade
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import Wall
 from nightdesk.strategy.messages import Fill, OrderView
@@ -55,6 +56,7 @@ class Context(Protocol):
     def orders(self) -> Mapping[str, OrderView]: ...
     def quote(self, instrument: InstrumentId) -> Quote | None: ...
     def position(self, instrument: InstrumentId) -> Decimal: ...
+    def mode(self, instrument: InstrumentId) -> Mode: ...
     def place(
         self,
         instrument: InstrumentId,
@@ -100,6 +102,9 @@ class Strategy:
 
     def on_target_suspended(self, ctx: Context, instrument: InstrumentId, why: str) -> None:
         """Something changed the position that this strategy did not order; declare a new target to go on."""
+
+    def on_mode(self, ctx: Context, instrument: InstrumentId, mode: Mode) -> None:
+        """Orders here may do more or less than before: in CAUTIOUS limits are halved; be simpler as well."""
 
     def on_timer(self, ctx: Context, name: str) -> None:
         """A timer of `ctx.every` came due."""

@@ -12,6 +12,7 @@ from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthUpdate, Quote, Trade
+from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import Wall
@@ -23,6 +24,7 @@ from nightdesk.strategy.messages import (
     FromDesk,
     FromStrategy,
     Market,
+    ModeChanged,
     OrderChanged,
     OrderView,
     Place,
@@ -50,6 +52,7 @@ class HostContext:
         self.orders: dict[str, OrderView] = {}
         self.timers: dict[str, tuple[int, int]] = {}  # name -> (interval, due), UTC ns
         self.positions: dict[InstrumentId, Decimal] = {}
+        self.modes: dict[InstrumentId, Mode] = {}
         self.quotes: dict[InstrumentId, Quote] = {}
         self.actions: list[FromStrategy] = []
         self._refs = 0
@@ -61,6 +64,10 @@ class HostContext:
     def position(self, instrument: InstrumentId) -> Decimal:
         """What this strategy holds, from its own fills."""
         return self.positions.get(instrument, ZERO)
+
+    def mode(self, instrument: InstrumentId) -> Mode:
+        """The strictest mode over this strategy's orders there; NORMAL before anything was told."""
+        return self.modes.get(instrument, Mode.NORMAL)
 
     def place(
         self,
@@ -177,8 +184,8 @@ class Host:
     def _deliver(self, message: FromDesk) -> None:
         strategy, ctx = self.strategy, self.ctx
         match message:
-            case Started(positions=positions, orders=orders):
-                ctx.positions = dict(positions)
+            case Started(positions=positions, orders=orders, modes=modes):
+                ctx.positions, ctx.modes = dict(positions), dict(modes)
                 ctx.orders = {order.ref: order for order in orders}
                 strategy.on_start(ctx)
             case OrderChanged(order=order, position=position):
@@ -195,6 +202,9 @@ class Host:
                 strategy.on_refusal(ctx, ref, rule, text)
             case TargetSuspended(instrument=instrument, why=why):
                 strategy.on_target_suspended(ctx, instrument, why)
+            case ModeChanged(instrument=instrument, mode=mode):
+                ctx.modes[instrument] = mode
+                strategy.on_mode(ctx, instrument, mode)
             case TimerFired(name=name):
                 strategy.on_timer(ctx, name)
 

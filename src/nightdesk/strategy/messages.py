@@ -6,6 +6,7 @@ import msgspec
 
 from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.market import MarketEvent
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import Wall
 
@@ -45,6 +46,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     at: Wall
     positions: dict[InstrumentId, Decimal]
     orders: tuple[OrderView, ...]
+    modes: dict[InstrumentId, Mode] = {}
 
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +89,14 @@ class TargetSuspended(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class ModeChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """The strictest mode over this strategy's orders in one instrument is another one now."""
+
+    at: Wall
+    instrument: InstrumentId
+    mode: Mode
+
+
 class TimerFired(msgspec.Struct, frozen=True, kw_only=True):
     """A timer set by `every` came due."""
 
@@ -94,7 +104,7 @@ class TimerFired(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-FromDesk = Started | OrderChanged | Filled | Refusal | TargetSuspended | TimerFired
+FromDesk = Started | OrderChanged | Filled | Refusal | TargetSuspended | ModeChanged | TimerFired
 ToStrategy = Market | FromDesk
 
 

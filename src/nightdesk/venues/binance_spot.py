@@ -32,11 +32,12 @@ from nightdesk.venues.binance_errors import meaning_of, meaning_without_body
 from nightdesk.venues.binance_sign import Signer, signed_query
 from nightdesk.venues.binance_streams import BinanceStreams
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
-from nightdesk.venues.protocol import Found, NoAnswer, NotFound
+from nightdesk.venues.protocol import Found, NoAnswer, NotFound, TradePage
 
 RECV_WINDOW_MS_MAX = 60_000
 READ_WINDOW_MS = 5_000
 RETRY_AFTER_DIGITS_MAX = 6  # the longest documented ban is three days, 259,200 s
+TRADES_MAX = 1_000  # the most that one answer of myTrades holds
 PRICE_MAX = Decimal(10**9)  # where the venue names none
 
 _TYPE = {
@@ -118,20 +119,42 @@ class BinanceSpot(BinanceStreams):
     def queried(self, intent: Intent, result: HttpResult) -> Found | NotFound | NoAnswer:
         """The order, or that the venue does not know it now."""
 
-        def build(answer: wire.OrderAnswer) -> Found:
-            _about(intent, answer.client_order_id)
-            return Found(report=self._report(answer, ReportSource.QUERY))
+        return self._found(result, intent)
 
-        found = _read(result, wire.OrderAnswer, build)
-        if isinstance(found, Found):
-            return found
-        if found.code in (-2013, -2026):
-            return NotFound(text=found.text)
-        return NoAnswer(outcome=found)
+    def identify(self, instrument: InstrumentId, venue_order_id: str, now: Wall) -> HttpRequest:
+        """Ask for one order by the venue's id, whoever placed it."""
+        parameters = f"symbol={self._names[instrument]}&orderId={venue_order_id}"
+        return self._signed("GET", "/api/v3/order", parameters, now)
+
+    def identified(self, result: HttpResult) -> Found | NotFound | NoAnswer:
+        """The order of an `identify`."""
+        return self._found(result, None)
+
+    def trades_between(
+        self, instrument: InstrumentId, start: Wall, end: Wall, now: Wall
+    ) -> HttpRequest:
+        """The account's trades in a span of at most 24 hours, oldest first."""
+        span = f"startTime={start // MS_NS}&endTime={end // MS_NS}"
+        parameters = f"symbol={self._names[instrument]}&{span}&limit={TRADES_MAX}"
+        return self._signed("GET", "/api/v3/myTrades", parameters, now)
+
+    def traded_between(self, result: HttpResult) -> TradePage | NoAnswer:
+        """Whose orders traded; the venue's trades carry no client id."""
+
+        def build(answer: list[wire.AccountTrade]) -> TradePage:
+            return TradePage(
+                venue_order_ids=tuple(dict.fromkeys(str(trade.order_id) for trade in answer)),
+                full=len(answer) >= TRADES_MAX,
+                last=_wall(max((trade.time for trade in answer), default=0)),
+            )
+
+        return _answered(_read(result, list[wire.AccountTrade], build))
 
     def trades(self, intent: Intent, venue_order_id: str, now: Wall) -> HttpRequest:
         """Every trade of one order."""
-        parameters = f"symbol={self._names[intent.instrument]}&orderId={venue_order_id}&limit=1000"
+        parameters = (
+            f"symbol={self._names[intent.instrument]}&orderId={venue_order_id}&limit={TRADES_MAX}"
+        )
         return self._signed("GET", "/api/v3/myTrades", parameters, now)
 
     def traded(self, intent: Intent, result: HttpResult) -> Sequence[Execution] | NoAnswer:
@@ -156,9 +179,9 @@ class BinanceSpot(BinanceStreams):
 
         return _answered(_read(result, list[wire.AccountTrade], build))
 
-    def open_orders(self, instrument: Instrument, now: Wall) -> HttpRequest:
+    def open_orders(self, instrument: InstrumentId, now: Wall) -> HttpRequest:
         """Everything that is open in one instrument, whoever placed it: weight 6, where all cost 80."""
-        parameters = f"symbol={self._names[instrument.id]}"
+        parameters = f"symbol={self._names[instrument]}"
         return self._signed("GET", "/api/v3/openOrders", parameters, now)
 
     def opened(self, result: HttpResult) -> Sequence[OrderReport] | NoAnswer:
@@ -229,6 +252,19 @@ class BinanceSpot(BinanceStreams):
             )
 
         return _answered(_read(result, wire.Price, build))
+
+    def _found(self, result: HttpResult, intent: Intent | None) -> Found | NotFound | NoAnswer:
+        def build(answer: wire.OrderAnswer) -> Found:
+            if intent is not None:
+                _about(intent, answer.client_order_id)
+            return Found(report=self._report(answer, ReportSource.QUERY))
+
+        found = _read(result, wire.OrderAnswer, build)
+        if isinstance(found, Found):
+            return found
+        if found.code in (-2013, -2026):
+            return NotFound(text=found.text)
+        return NoAnswer(outcome=found)
 
     def _of(self, intent: Intent) -> str:
         return f"symbol={self._names[intent.instrument]}&origClientOrderId={intent.client_id}"

@@ -1,0 +1,100 @@
+"""Graceful degradation: what slows the desk down, what it waits for, and which resting orders it pulls.
+
+A strained machine makes the desk cautious before it makes it stop; a desk that cannot see or hear a market
+does not leave its entries resting there.
+"""
+
+from decimal import Decimal
+
+from nightdesk.desk.events import Tick
+from nightdesk.desk.placing import cancel
+from nightdesk.desk.work import Work
+from nightdesk.model import money
+from nightdesk.model.ids import ClientOrderId, InstrumentId
+from nightdesk.model.mode import Mode
+from nightdesk.model.order import Origin, Side
+from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+from nightdesk.modes.ladder import DESK, scopes
+from nightdesk.orders.lifecycle import State
+
+LATE_NS = 500 * MS_NS  # ticks come every 50 ms: ten of them were missed
+JOURNAL_SLOW_NS = 250 * MS_NS  # a commit takes under one; an order that waits so long is old
+JOURNAL_STALLED_NS = SECOND_NS
+CALM_NS = 5 * SECOND_NS
+PULL_AFTER_NS = 2 * SECOND_NS  # a stream that reconnects at once costs no place in any queue
+# Where the desk cannot see the market, hear of fills or trust its books. What only stops new orders (a venue
+# that throttles, a strategy that crashed) leaves the resting ones managed.
+PULLING = frozenset({"feed", "private", "reconcile", "surprise", "vanished"})
+# How long a venue's refusal is heeded where it does not say.
+WAITS_NS = {"throttled": 5 * SECOND_NS, "maintenance": 30 * SECOND_NS}
+
+
+def strain(work: Work, tick: Tick) -> None:
+    """A process that gets no time, or a journal that gets no disk, is told by how late they are."""
+    late, waits = tick.late_ns, tick.journal_ns
+    mode = Mode.CAUTIOUS if late > LATE_NS else Mode.NORMAL
+    why = f"the process stood still for {late / MS_NS:.0f} ms" if late > LATE_NS else "on time"
+    work.demand(DESK, "starved", mode, why=why, calm_ns=CALM_NS)
+    mode, why = Mode.NORMAL, "commits are fast"
+    if waits > JOURNAL_SLOW_NS:
+        mode = Mode.REDUCE_ONLY if waits > JOURNAL_STALLED_NS else Mode.CAUTIOUS
+        why = f"a record waits {waits / MS_NS:.0f} ms for the disk"
+    work.demand(DESK, "journal", mode, why=why, calm_ns=CALM_NS)
+    for cause in WAITS_NS:
+        _wait_over(work, cause)
+
+
+def wait(work: Work, cause: str, wait_ns: int, why: str) -> None:
+    """The venue wants to be left alone for a while; `wait_ns` 0 where it did not say how long."""
+    until = work.now + (wait_ns or WAITS_NS[cause])
+    work.views.waits[cause] = Wall(max(work.views.waits.get(cause, 0), until))
+    work.set_mode(DESK, cause, Mode.REDUCE_ONLY, by="desk", why=why)
+
+
+def pull(work: Work) -> None:
+    """Cancel resting entries wherever a cause that pulls them has lasted."""
+    lasting = {
+        scope: name
+        for scope, name, cause in work.state.ladder.told()
+        if name in PULLING
+        and cause.mode >= Mode.REDUCE_ONLY
+        and work.now - cause.since >= PULL_AFTER_NS
+    }
+    if not lasting:
+        return
+    kept = exits(work)
+    for client_id, order in list(work.state.orders.live.items()):
+        intent = order.intent
+        if order.cancel_asked or order.state is not State.OPEN or client_id in kept:
+            continue
+        if intent.origin is Origin.FLATTEN:
+            continue
+        for scope in scopes(intent.strategy, intent.instrument):
+            if scope in lasting:
+                cancel(work, order, why=lasting[scope])
+                break
+
+
+def exits(work: Work) -> set[ClientOrderId]:
+    """Resting orders that, all of them together, can only bring their positions nearer to flat."""
+    room: dict[tuple[InstrumentId, Side], Decimal] = {}
+    kept: set[ClientOrderId] = set()
+    for client_id, order in work.state.orders.live.items():
+        instrument, side = order.intent.instrument, order.intent.side
+        net = work.state.net(instrument)
+        left = room.get((instrument, side), net if side is Side.SELL else money.minus(net))
+        if order.remaining <= left:
+            kept.add(client_id)
+            left = money.subtract(left, order.remaining)
+        room[instrument, side] = left
+    return kept
+
+
+def _wait_over(work: Work, cause: str) -> None:
+    if work.state.ladder.demands(DESK, cause) is Mode.NORMAL:
+        return
+    # Raised before a restart: wait once more.
+    until = work.views.waits.setdefault(cause, Wall(work.now + WAITS_NS[cause]))
+    if work.now >= until:
+        del work.views.waits[cause]
+        work.set_mode(DESK, cause, Mode.NORMAL, by="desk", why="the venue's wait is over")

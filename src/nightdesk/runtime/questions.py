@@ -1,0 +1,148 @@
+"""Questions to the venue about single orders. An answer becomes an event; silence becomes nothing."""
+
+from collections.abc import Callable
+from functools import partial
+
+from nightdesk.desk.events import Event, OrderFound, OrderNotFound, TradesTold
+from nightdesk.model.order import Intent
+from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.orders.book import OrderBook
+from nightdesk.runtime.gateway import Spawn
+from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.venues.protocol import Found, NoAnswer, NotFound, VenueCodec
+
+DAY_NS = 24 * 3600 * SECOND_NS  # the longest span that one question about trades may cover
+PAGES_MAX = 20  # answers full of trades read in one search; what is beyond is not vouched for
+IDENTIFIED_MAX = 1_000  # foreign orders remembered; a forgotten one is asked about again
+
+
+class Questions:
+    """Asks what became of orders, by every way the venue has to tell."""
+
+    def __init__(
+        self,
+        *,
+        orders: OrderBook,
+        codec: VenueCodec,
+        requester: Requester,
+        telemetry: Telemetry,
+        spawn: Spawn,
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._orders = orders
+        self._codec = codec
+        self._requester = requester
+        self._telemetry = telemetry
+        self._spawn = spawn
+        self._tell = tell
+        self._searching: set[str] = set()
+        self._identified: dict[str, None] = {}  # the venue's ids of orders that are not ours
+
+    def ask_order(self, intent: Intent, since: Wall | None = None) -> None:
+        """Ask what became of an order; see `AskOrder` for `since`."""
+        self._spawn(self._ask_order(intent, since), "query")
+
+    def ask_trades(self, intent: Intent, venue_order_id: str) -> None:
+        """Ask for an order's trades."""
+        self._spawn(self._ask_trades(intent, venue_order_id), "trades")
+
+    async def _ask_order(self, intent: Intent, since: Wall | None) -> None:
+        asked_at = self._requester.venue_now()
+        result = await self._requester.request(lambda now: self._codec.query(intent, now))
+        match self._codec.queried(intent, result):
+            case Found(report=report):
+                self._tell(OrderFound(report=report, asked_at=asked_at))
+            case NotFound():
+                if since is None:
+                    self._tell(OrderNotFound(client_id=intent.client_id, asked_at=asked_at))
+                else:
+                    await self._search(intent, since, asked_at)
+            case NoAnswer() as silence:
+                self._unanswered(silence)
+
+    async def _search(self, intent: Intent, since: Wall, asked_at: Wall) -> None:
+        """Look where an accepted order would also stand: the query may be what lags."""
+        client_id = intent.client_id
+        if client_id in self._searching:
+            return
+        self._searching.add(client_id)
+        try:
+            missing = await self._not_open(intent, asked_at) and await self._not_traded(
+                intent, since, asked_at
+            )
+        finally:
+            self._searching.discard(client_id)
+        if missing:
+            self._tell(OrderNotFound(client_id=client_id, asked_at=asked_at, everywhere=True))
+
+    async def _not_open(self, intent: Intent, asked_at: Wall) -> bool:
+        """Whether the venue was heard and does not list the order as open."""
+        ask = partial(self._codec.open_orders, intent.instrument)
+        opened = self._codec.opened(await self._requester.request(ask))
+        if isinstance(opened, NoAnswer):
+            self._unanswered(opened)
+            return False
+        for report in opened:
+            if report.client_id == intent.client_id:
+                self._tell(OrderFound(report=report, asked_at=asked_at))
+                return False
+        return True
+
+    async def _not_traded(self, intent: Intent, since: Wall, asked_at: Wall) -> bool:
+        """Whether every trade since then is known to be another order's."""
+        start = since
+        for _ in range(PAGES_MAX):
+            end = Wall(min(start + DAY_NS, asked_at))
+            ask = partial(self._codec.trades_between, intent.instrument, start, end)
+            page = self._codec.traded_between(await self._requester.request(ask))
+            if isinstance(page, NoAnswer):
+                self._unanswered(page)
+                return False
+            for venue_order_id in page.venue_order_ids:
+                if not await self._anothers(intent, venue_order_id, asked_at):
+                    return False
+            if page.full:
+                start = Wall(max(page.last, start + 1))
+            elif end == asked_at:
+                return True
+            else:
+                start = end
+        self._telemetry.count("search.too_many_trades")
+        return False
+
+    async def _anothers(self, intent: Intent, venue_order_id: str, asked_at: Wall) -> bool:
+        """Whether a trade's order is certainly not the one that is looked for."""
+        if venue_order_id in self._identified or self._known(venue_order_id):
+            return True
+        ask = partial(self._codec.identify, intent.instrument, venue_order_id)
+        found = self._codec.identified(await self._requester.request(ask))
+        if isinstance(found, NoAnswer):
+            self._unanswered(found)
+        if not isinstance(found, Found):
+            return False
+        self._tell(OrderFound(report=found.report, asked_at=asked_at))
+        if found.report.client_id == intent.client_id:
+            return False
+        self._identified[venue_order_id] = None
+        if len(self._identified) > IDENTIFIED_MAX:
+            del self._identified[next(iter(self._identified))]
+        return True
+
+    def _known(self, venue_order_id: str) -> bool:
+        """Whether the id belongs to an order this desk remembers, which then is not the unknown one."""
+        orders = (*self._orders.live.values(), *self._orders.ended.values())
+        return any(order.venue_order_id == venue_order_id for order in orders)
+
+    async def _ask_trades(self, intent: Intent, venue_order_id: str) -> None:
+        result = await self._requester.request(
+            lambda now: self._codec.trades(intent, venue_order_id, now)
+        )
+        traded = self._codec.traded(intent, result)
+        if isinstance(traded, NoAnswer):
+            self._unanswered(traded)
+            return
+        self._tell(TradesTold(client_id=intent.client_id, executions=traded))
+
+    def _unanswered(self, silence: NoAnswer) -> None:
+        self._telemetry.count(f"no_answer.{silence.outcome.reason}")
