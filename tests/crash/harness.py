@@ -13,7 +13,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -26,14 +25,14 @@ from rich.progress import Progress
 from tests.crash.victim import POINTS
 
 from nightdesk.adapters.control_socket import ControlClient, NoNode
-from nightdesk.adapters.journal_file import JournalFile
+from nightdesk.adapters.journal_file import history_of
 from nightdesk.audit.check import JournalView
-from nightdesk.audit.venue_log import Entry, VenueLog
 from nightdesk.control.messages import Request as Command
 from nightdesk.control.messages import Sample, sample_of
 from nightdesk.model.records import Answered, CancelAsked
 from nightdesk.node.practice import accounts_text, write_keys, write_private
-from nightdesk.node.result import Result, result_of
+from nightdesk.node.result import Result
+from nightdesk.wiring.told import result_at
 
 ROOT = Path(__file__).parents[2]
 START_WITHIN_S = 30.0
@@ -134,10 +133,6 @@ class Rig:
                 child.wait()
         self._lab_log.close()
 
-    def get(self, path: str) -> Any:
-        with urlopen(self.url + path, timeout=10.0) as answer:
-            return json.loads(answer.read())
-
     def post_faults(self, faults: Sequence[dict[str, Any]]) -> None:
         for fault in faults:
             body = json.dumps(fault).encode()
@@ -213,11 +208,7 @@ class Rig:
 
     def in_flight(self) -> int:
         """Orders whose send or cancel had been written down, and of whose end the journal knows nothing."""
-        journal = JournalFile(self.folder / "desk.journal")
-        try:
-            records = [(frame.at, record) for frame, record in journal.records()]
-        finally:
-            journal.close()
+        records = history_of(self.folder / "desk.journal")
         answered = {r.client_id for _, r in records if isinstance(r, Answered)}
         cancelling = {r.client_id for _, r in records if isinstance(r, CancelAsked)}
         view = JournalView(records)
@@ -247,25 +238,8 @@ class Rig:
         return sample, self.audit(sample)
 
     def audit(self, sample: Sample) -> Result:
-        entries: list[Entry] = []
-        after = 0
-        while page := self.get(f"/lab/log?after={after}&limit=5000")["entries"]:
-            entries += msgspec.convert(page, list[Entry], strict=False)
-            after = entries[-1].seq
-        balances = self.get("/lab/account?name=practice")["balances"]
-        held = {a: Decimal(b["free"]) + Decimal(b["locked"]) for a, b in balances.items()}
-        journal = JournalFile(self.folder / "desk.journal")
-        records = [(frame.at, record) for frame, record in journal.records()]
-        journal.close()
-        return result_of(
-            sample,
-            VenueLog(entries, "practice"),
-            held,
-            records,
-            speed="1",
-            seed=self.seed,
-            feed={},
-        )
+        journal = self.folder / "desk.journal"
+        return result_at(self.url, journal, sample, speed="1", seed=self.seed)
 
 
 def crash(

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from benches import LEASE_NS, TTL_NS, Bench, effects, fold, sent, some_limits, some_settings
 from builders import BTCUSDT, NOW, STRATEGY, D
-from nightdesk.desk.events import Tell, Weigh
+from nightdesk.desk.events import Proposed, Tell, Weigh
 from nightdesk.model.ids import decode_order_id
 from nightdesk.model.order import OrderType, Side, VenueStatus
 from nightdesk.model.records import Intended, StrategyKept
 from nightdesk.model.time import SECOND_NS, Moment, Mono, Wall
 from nightdesk.node.sample import limit_rows
-from nightdesk.strategy.messages import Cancel, Place, Refusal, Target
+from nightdesk.strategy.messages import Cancel, Place, Proposal, Refusal, Target
 
 
 def wish(**changed: object) -> Place:
@@ -64,6 +64,24 @@ def test_an_id_tells_its_slot_and_no_life_repeats_one() -> None:
             seen.add(intent.client_id)
             bench.told(bench.report(intent, VenueStatus.EXPIRED))
         bench = bench.restart().ready()
+
+
+def test_without_a_lease_nothing_is_intended() -> None:
+    bench = Bench().ready()
+    seq = bench.state.seq
+    void = Moment(mono=bench.mono, wall=bench.wall, lease_until=bench.mono)
+    wish = Place(
+        ref="w",
+        instrument=BTCUSDT,
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        qty=D(1),
+        price=D(100),
+    )
+    proposed = Proposed(strategy=STRATEGY, proposal=Proposal(actions=(wish,)))
+    decision = bench.desk.decide(proposed, void)
+    assert (sent(decision), decision.records, bench.state.seq) == ([], [], seq)
+    assert bench.desk.views.refusals == {"lease": 1}
 
 
 def test_a_deadline_is_short_and_never_past_the_lease() -> None:

@@ -12,6 +12,7 @@ from nightdesk.journal.snapshot import fault_of
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.model.records import Record, decode_record
+from nightdesk.model.time import Wall
 
 PAGE = 5_000
 
@@ -94,3 +95,12 @@ class JournalFile:
         }
         parts["total"] = sum(parts.values())
         return parts
+
+
+def history_of(path: Path) -> list[tuple[Wall, Record]]:
+    """Every record of the journal at `path`, with its time."""
+    journal = JournalFile(path)
+    try:
+        return [(frame.at, record) for frame, record in journal.records()]
+    finally:
+        journal.close()

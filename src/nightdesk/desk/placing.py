@@ -104,6 +104,9 @@ def cancel(work: Work, order: Order, why: str) -> None:
 
 def submit(work: Work, wish: Wish) -> Intent | Refused:
     """Judge a wish; when approved it is recorded, reserved, and leaves once durable."""
+    deadline = _deadline(work)
+    if deadline <= work.now:
+        return _refused(work, Refused(rule="lease", limit="a lease that is held", value="none"))
     seen = work.quote(wish.instrument)
     looked = view(work, wish, seen)
     intent = Intent(
@@ -114,7 +117,7 @@ def submit(work: Work, wish: Wish) -> Intent | Refused:
         type=wish.type,
         qty=wish.qty,
         price=wish.price,
-        deadline=_deadline(work),
+        deadline=deadline,
         origin=wish.origin,
         inputs=None
         if seen is None
@@ -127,14 +130,18 @@ def submit(work: Work, wish: Wish) -> Intent | Refused:
     )
     verdict = check(intent, work.limits(wish.strategy, wish.instrument), looked)
     if isinstance(verdict, Refused):
-        refusals = work.views.refusals
-        refusals[verdict.rule] = refusals.get(verdict.rule, 0) + 1
-        return verdict
+        return _refused(work, verdict)
     _remember(work, wish)
     work.record(Intended(intent=intent))
     work.decision.after.append(SendOrder(approved=verdict))
     work.decision.at_once.append(Weigh(intent=intent))
     return intent
+
+
+def _refused(work: Work, refused: Refused) -> Refused:
+    refusals = work.views.refusals
+    refusals[refused.rule] = refusals.get(refused.rule, 0) + 1
+    return refused
 
 
 def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:

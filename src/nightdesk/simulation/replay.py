@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from nightdesk.adapters.journal_file import JournalFile
+from nightdesk.adapters.journal_file import history_of
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.audit.venue_log import Entry, VenueLog
 from nightdesk.config.load import load
@@ -135,15 +135,12 @@ def _config(options: ReplayOptions, symbols: list[str]) -> tuple[Config, Path]:
 
 
 def _result(options: ReplayOptions, lab: Lab, node: Node, path: Path, clock: SimClock) -> Result:
-    file = JournalFile(path)
-    records = [(frame.at, record) for frame, record in file.records()]
-    file.close()
     entries = msgspec.convert(msgspec.to_builtins(lab.log), list[Entry], strict=False)
     return result_of(
         node.sampler.sample(),
         VenueLog(entries, "practice"),
         _account(lab, clock),
-        records,
+        history_of(path),
         speed="max",
         seed=options.seed,
         feed={"market": lab.state(clock.wall())["market"]},

@@ -10,19 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
-from urllib.request import Request as HttpRequest
-from urllib.request import urlopen
 
 import msgspec
 
 from nightdesk.adapters.control_socket import ControlClient, NoNode
-from nightdesk.adapters.journal_file import JournalFile
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.adapters.system import SystemProcesses
-from nightdesk.audit.venue_log import Entry, VenueLog
 from nightdesk.config.load import load
 from nightdesk.control.messages import ExitCode, Sample, sample_of
 from nightdesk.model.errors import LeaseHeld, OperatingError
@@ -37,13 +31,13 @@ from nightdesk.node.practice import (
     write_keys,
     write_private,
 )
-from nightdesk.node.result import Result, result_of
+from nightdesk.node.result import Result
+from nightdesk.wiring.told import lab_get, result_at
 
 START_WITHIN_S = 30.0
 STOP_WITHIN_S = 25.0  # the node itself gives up after ten
 RESTART_FIRST_S, RESTART_MAX_S = 1.0, 30.0
 STEADY_S = 60.0
-LOG_PAGE = 5_000
 FINAL = frozenset({ExitCode.OK, ExitCode.CONFIG, ExitCode.REFUSED, ExitCode.USAGE})
 
 
@@ -119,7 +113,7 @@ class Up:
         self._lab = _spawn(command, folder / "lab.log")
         self._url = _url_of(self._lab, folder / "lab.log")
         if self._config is None:
-            listed = self._lab_get("/api/v3/exchangeInfo")["symbols"]
+            listed = lab_get(self._url, "/api/v3/exchangeInfo")["symbols"]
             symbols = [symbol["symbol"] for symbol in listed]
             self._config = folder / CONFIG_FILE
             self._config.write_text(practice_text(self._url, symbols))
@@ -170,7 +164,7 @@ class Up:
             if (
                 self._url
                 and self._options.replay
-                and self._lab_get("/lab/status")["market"]["ended"]
+                and lab_get(self._url, "/lab/status")["market"]["ended"]
             ):
                 return None
         return None
@@ -218,31 +212,13 @@ class Up:
         return sample
 
     def _result(self, sample: Sample) -> Result:
-        entries: list[Entry] = []
-        after = 0
-        while page := self._lab_get(f"/lab/log?after={after}&limit={LOG_PAGE}")["entries"]:
-            entries += msgspec.convert(page, list[Entry], strict=False)
-            after = entries[-1].seq
-        account = self._lab_get("/lab/account?name=practice")["balances"]
-        held = {asset: Decimal(b["free"]) + Decimal(b["locked"]) for asset, b in account.items()}
-        journal = JournalFile(self._options.folder / JOURNAL)
-        try:
-            records = [(frame.at, record) for frame, record in journal.records()]
-        finally:
-            journal.close()
-        return result_of(
+        return result_at(
+            self._url,
+            self._options.folder / JOURNAL,
             sample,
-            VenueLog(entries, "practice"),
-            held,
-            records,
             speed=self._options.speed,
             seed=self._options.seed,
-            feed={"market": self._lab_get("/lab/status")["market"]},
         )
-
-    def _lab_get(self, path: str) -> Any:
-        with urlopen(HttpRequest(self._url + path), timeout=10.0) as answer:
-            return json.loads(answer.read())
 
     def _end(self, child: subprocess.Popen[bytes] | None) -> None:
         if child is None or child.poll() is not None:

@@ -1,0 +1,49 @@
+"""What a lab in another process tells of itself, and the result of a run made from that."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import msgspec
+
+from nightdesk.adapters.journal_file import history_of
+from nightdesk.audit.venue_log import Entry, VenueLog
+from nightdesk.control.messages import Sample
+from nightdesk.node.result import Result, result_of
+
+ACCOUNT = "practice"
+LOG_PAGE = 5_000
+TIMEOUT_S = 10.0
+
+
+def lab_get(url: str, path: str) -> Any:
+    """One answer of the lab at `url`."""
+    with urlopen(Request(url + path), timeout=TIMEOUT_S) as answer:
+        return json.loads(answer.read())
+
+
+def venue_entries(url: str) -> list[Entry]:
+    """The lab's whole log, page by page."""
+    entries: list[Entry] = []
+    after = 0
+    while page := lab_get(url, f"/lab/log?after={after}&limit={LOG_PAGE}")["entries"]:
+        entries += msgspec.convert(page, list[Entry], strict=False)
+        after = entries[-1].seq
+    return entries
+
+
+def result_at(url: str, journal: Path, sample: Sample, *, speed: str, seed: int) -> Result:
+    """The result of a run whose desk has stopped and whose lab still answers."""
+    balances = lab_get(url, f"/lab/account?name={ACCOUNT}")["balances"]
+    held = {asset: Decimal(b["free"]) + Decimal(b["locked"]) for asset, b in balances.items()}
+    return result_of(
+        sample,
+        VenueLog(venue_entries(url), ACCOUNT),
+        held,
+        history_of(journal),
+        speed=speed,
+        seed=seed,
+        feed={"market": lab_get(url, "/lab/status")["market"]},
+    )
