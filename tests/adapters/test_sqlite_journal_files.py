@@ -241,3 +241,14 @@ def test_freed_space_takes_the_ballast_and_appends_again(full: Path) -> None:
     journal.append(epoch, Seq(done), more[done:])
     assert whole_chain(journal) == done + 10
     journal.close()
+
+
+def test_a_disk_without_room_to_spare_is_not_asked_for_a_wal(full: Path) -> None:
+    path = full / "desk.journal"
+    journal = SqliteJournal(str(path))
+    epoch = journal.acquire(journal.lease(), ME, TTL).epoch
+    assert Path(f"{path}-wal").stat().st_size < 100_000
+    fill(full)
+    done, _ = until_refused(journal, epoch)
+    assert whole_chain(journal) == done
+    journal.close()

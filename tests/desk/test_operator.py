@@ -27,7 +27,7 @@ def wish(side: Side = Side.BUY, qty: str = "1", price: str = "100") -> Place:
 
 def approved(bench: Bench, *args: Any) -> Approved:
     """An order that is decided but has not left."""
-    (effect,) = bench.propose(wish(*args)).after
+    (effect, _) = bench.propose(wish(*args)).after
     return effect.approved  # type: ignore[union-attr]
 
 

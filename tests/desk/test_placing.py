@@ -45,7 +45,7 @@ def test_a_strategys_state_is_in_the_same_append_as_its_decision_and_before_it()
 def test_an_order_leaves_only_after_its_record() -> None:
     bench = Bench().ready()
     decision = bench.propose(wish())
-    assert len(decision.after) == 1
+    assert len(sent(decision)) == 1
     assert not any(e in decision.at_once for e in decision.after)
 
 
@@ -186,8 +186,8 @@ def test_the_worst_that_was_allowed_of_every_limit_is_kept_and_told() -> None:
     bench = Bench().ready()
     for qty in ("1", "0.5"):
         decision = bench.propose(wish(qty=D(qty)))
-        (measured,) = [effect for effect in decision.at_once if isinstance(effect, Weigh)]
-        bench.desk.weigh(measured.intent, bench.moment())
+        (measured,) = [effect for effect in decision.after if isinstance(effect, Weigh)]
+        bench.desk.weigh(measured.intent, measured.view)
         bench.wall = Wall(bench.wall + 2 * SECOND_NS)
     rows = {row.limit: (row.worst, row.maximum) for row in limit_rows(bench.desk)}
     limits = bench.settings.limits[BTCUSDT]

@@ -96,7 +96,7 @@ class Rig:
             price=Decimal(price),
         )
         decision = self.bench.propose(wish)
-        (effect,) = decision.after
+        (effect, _) = decision.after
         assert isinstance(effect, SendOrder)
         assert sent(decision)
         return effect.approved

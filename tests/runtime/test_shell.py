@@ -4,8 +4,12 @@ import asyncio
 from pathlib import Path
 
 from nightdesk.desk.events import Pause
+from nightdesk.model.order import Intent
 from nightdesk.model.records import Intended, ModeSet
 from nightdesk.model.time import Mono, Wall
+from nightdesk.risk.gate import Approved
+from nightdesk.risk.limits import View
+from nightdesk.runtime.gateway import Trigger
 from worlds import SimWorld, durable_records, live
 
 
@@ -83,5 +87,32 @@ def test_a_command_is_answered_once_its_records_are_durable(tmp_path: Path) -> N
         await asyncio.sleep(0.1)
         assert seen == [True]
         await life.stop()
+
+    live(main)
+
+
+def test_nothing_is_weighed_before_its_order_has_left(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = SimWorld(tmp_path, seed=2)
+        life = await world.desk().up()
+        shell = life.node.shell
+        done: list[tuple[str, str]] = []
+        send, weigh = shell.gateway.send, shell.desk.weigh
+
+        def sending(approved: Approved, trigger: Trigger) -> None:
+            done.append(("sent", approved.intent.client_id))
+            send(approved, trigger)
+
+        def weighing(intent: Intent, view: View) -> None:
+            done.append(("weighed", intent.client_id))
+            weigh(intent, view)
+
+        shell.gateway.send, shell.desk.weigh = sending, weighing  # type: ignore[method-assign]
+        await asyncio.sleep(8)
+        await life.stop()
+        orders = {name for what, name in done if what == "sent"}
+        assert orders
+        for name in orders:
+            assert done.index(("sent", name)) < done.index(("weighed", name))
 
     live(main)

@@ -35,6 +35,7 @@ from nightdesk.model.records import Record
 from nightdesk.model.time import Moment
 from nightdesk.modes.ladder import Action, scopes
 from nightdesk.risk.gate import Approved
+from nightdesk.risk.limits import View
 
 
 class Desk:
@@ -87,9 +88,9 @@ class Desk:
         watch.unresolved(work)
         return work.decision
 
-    def weigh(self, intent: Intent, moment: Moment) -> None:
+    def weigh(self, intent: Intent, view: View) -> None:
         """Keep the worst that was ever allowed of each limit."""
-        placing.weigh(Work(self.state, self.views, self.settings, moment), intent)
+        placing.weigh(self.views, intent, view)
 
     def may_send(self, approved: Approved) -> bool:
         """The mode latch of the last step before the wire; nothing may come between it and the write."""

@@ -17,6 +17,7 @@ from nightdesk.model.outcome import Outcome
 from nightdesk.model.records import Record
 from nightdesk.model.time import Wall
 from nightdesk.risk.gate import Approved
+from nightdesk.risk.limits import View
 from nightdesk.strategy.messages import Proposal, ToStrategy
 
 
@@ -200,9 +201,10 @@ class Tell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Weigh(msgspec.Struct, frozen=True, kw_only=True):
-    """Measure the exposure that was just allowed, while its intent is being made durable."""
+    """Measure what was just allowed, as it was when it was; nothing on the way to the wire waits for it."""
 
     intent: Intent
+    view: View
 
 
 class Revive(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from nightdesk.desk.events import SendCancel, SendOrder, Tell, Weigh
-from nightdesk.desk.views import SameOrder
+from nightdesk.desk.views import SameOrder, Views
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import (
@@ -22,7 +22,7 @@ from nightdesk.model.time import Wall
 from nightdesk.modes.ladder import ALLOWED, NAMES, Action, scopes, strategy_scope
 from nightdesk.orders.book import Order
 from nightdesk.reconcile.resolve import Asked
-from nightdesk.risk.gate import Refused, check
+from nightdesk.risk.gate import Refused, check, worst_with
 from nightdesk.risk.limits import View
 from nightdesk.strategy.messages import Cancel, Place, Proposal, Refusal, Target
 
@@ -134,7 +134,7 @@ def submit(work: Work, wish: Wish) -> Intent | Refused:
     _remember(work, wish)
     work.record(Intended(intent=intent))
     work.decision.after.append(SendOrder(approved=verdict))
-    work.decision.at_once.append(Weigh(intent=intent))
+    work.decision.after.append(Weigh(intent=intent, view=looked))
     return intent
 
 
@@ -257,17 +257,17 @@ def _remember(work: Work, wish: Wish) -> None:
         same.pop(next(iter(same)))
 
 
-def weigh(work: Work, intent: Intent) -> None:
+def weigh(views: Views, intent: Intent, view: View) -> None:
     """Keep the worst that was ever allowed of each limit, for its report; off the way to the wire."""
-    of = intent.instrument
+    of, worst_here = intent.instrument, worst_with(intent, view)
+    here = money.notional(max(intent.price, view.ask), worst_here)
     measured = {
-        f"position {of}": worst(work, of),
+        f"position {of}": worst_here,
         f"order_qty {of}": intent.qty,
         f"order_notional {of}": money.notional(intent.price, intent.qty),
-        "gross": gross(work) or ZERO,
-        "open_orders": Decimal(len(work.state.orders.live)),
-        "orders_per_second": Decimal(work.state.orders_last_second(work.now)),
+        "gross": money.add(here, view.gross_elsewhere or ZERO),
+        "open_orders": Decimal(view.open_orders + 1),
+        "orders_per_second": Decimal(view.orders_last_second + 1),
     }
-    seen = work.views.worst
     for limit, value in measured.items():
-        seen[limit] = max(seen.get(limit, ZERO), value)
+        views.worst[limit] = max(views.worst.get(limit, ZERO), value)

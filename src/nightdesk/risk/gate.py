@@ -107,19 +107,19 @@ def _order_notional(intent: Intent, limits: Limits, _: View) -> _Numbers:
 
 
 def _position(intent: Intent, limits: Limits, view: View) -> _Numbers:
-    worst = _worst(intent, view)
+    worst = worst_with(intent, view)
     return worst <= limits.position_max, limits.position_max, worst
 
 
 def _gross(intent: Intent, limits: Limits, view: View) -> _Numbers:
     if view.gross_elsewhere is None:
         return False, limits.gross_max, None
-    here = money.notional(max(intent.price, view.ask), _worst(intent, view))
+    here = money.notional(max(intent.price, view.ask), worst_with(intent, view))
     value = money.add(here, view.gross_elsewhere)
     return value <= limits.gross_max, limits.gross_max, value
 
 
-def _worst(intent: Intent, view: View) -> Decimal:
+def worst_with(intent: Intent, view: View) -> Decimal:
     """The largest distance from zero on either side if this order joins the others."""
     buying = money.add(view.buying, intent.qty if intent.side is Side.BUY else ZERO)
     selling = money.add(view.selling, intent.qty if intent.side is Side.SELL else ZERO)

@@ -195,14 +195,19 @@ class Shell:
             return done
         decided = self.requester.mono()
         trigger = Trigger(self._received, decided)
+        loop = asyncio.get_running_loop()
         if self._received:
             self.telemetry.stages["tick_to_decided"].record(decided - self._received)
 
         def run() -> None:
             trigger.durable = self.requester.mono()
             for effect in decision.after:
-                assert isinstance(effect, SendOrder)
-                self.gateway.send(effect.approved, trigger)
+                if isinstance(effect, SendOrder):
+                    self.gateway.send(effect.approved, trigger)
+                else:
+                    assert isinstance(effect, Weigh), "nothing else waits for the journal"
+                    # A later turn: one order's weighing must not delay the next one's send.
+                    loop.call_soon(self.desk.weigh, effect.intent, effect.view)
             if done is not None:
                 done()
 
@@ -216,13 +221,11 @@ class Shell:
                 self.gateway.cancel(intent)
             case AskOrder() | AskTrades() | AskAccount() | AskPrice():
                 self._ask(effect)
-            case Weigh(intent=intent):
-                self.desk.weigh(intent, self.moment())
             case Revive(strategy=name):
                 self._revive(name)
             case Note():
                 self.note(effect)
-            case SendOrder():
+            case SendOrder() | Weigh():
                 raise AssertionError("an order may only leave after its intent is durable")
 
     def _ask(self, effect: AskOrder | AskTrades | AskAccount | AskPrice) -> None:
