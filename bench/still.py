@@ -138,6 +138,7 @@ def still_desk(group: asyncio.TaskGroup, config: Config) -> StillDesk:
     head = Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0))
     writer = JournalWriter(engine, Epoch(1), head, clock, telemetry)
     requester = Requester(http, clock)
+    requester.corrected(0)
     lease = Lease(engine, clock, Epoch(1), clock.mono())
     lease.until = FOR_EVER
 

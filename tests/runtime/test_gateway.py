@@ -13,7 +13,7 @@ from nightdesk.desk.events import Event, Pause, SendEnded, SendOrder
 from nightdesk.model.ids import VenueId
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.outcome import Reason, Verdict
-from nightdesk.model.time import SECOND_NS, Mono, Wall
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed
 from nightdesk.risk.gate import Approved
 from nightdesk.runtime import gateway as gateway_module
@@ -73,10 +73,12 @@ class Rig:
         self.told: list[Event] = []
         self.tasks: list[asyncio.Task[None]] = []
         signer = HmacSigner("k", "s")
+        self.requester = Requester(self.hand, self.hand)
+        self.requester.corrected(0)
         self.gateway = Gateway(
             desk=self.bench.desk,
             codec=BinanceSpot(VenueId("binance"), signer, {"BTCUSDT": BTCUSDT}),
-            requester=Requester(self.hand, self.hand),
+            requester=self.requester,
             lease=self.hand,
             telemetry=Telemetry(),
             spawn=self._spawn,
@@ -145,10 +147,16 @@ def pause(rig: Rig) -> None:
 def goes_stale(rig: Rig) -> None:
     rig.hand.until = Mono(10**18)
     rig.bench.mono = Mono(rig.bench.mono + 2 * SECOND_NS + 1)
+    rig.requester.corrected(0)
 
 
 def passes_deadline(rig: Rig) -> None:
     rig.bench.wall = Wall(rig.bench.wall + 2 * SECOND_NS)
+    rig.requester.corrected(0)  # as if it were the venue's time
+
+
+def clock_steps(rig: Rig) -> None:
+    rig.bench.wall = Wall(rig.bench.wall + 260 * MS_NS)
 
 
 REFUSALS = [
@@ -157,6 +165,7 @@ REFUSALS = [
     (pause, "mode"),
     (goes_stale, "too old"),
     (passes_deadline, "deadline"),
+    (clock_steps, "time is not known"),
 ]
 
 

@@ -66,6 +66,8 @@ class SqliteJournal:
         try:
             self._db = apsw.Connection(path, flags=flags, vfs=vfs)
             self._db.set_busy_timeout(BUSY_TIMEOUT_MS)
+            if vfs is not None:  # one without shared memory: the file is this connection's alone
+                self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             if readonly:
                 self._recognise()
             else:
@@ -101,6 +103,7 @@ class SqliteJournal:
 
     def acquire(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView:
         """Take the lease if nobody touched it since it was seen."""
+        self._rewrite()
         with _Transaction(self):
             now = self.lease()
             if (now.epoch, now.renewals) != (seen.epoch, seen.renewals):
@@ -219,6 +222,22 @@ class SqliteJournal:
         self._db.execute("PRAGMA synchronous = FULL")
         if layout == 0:
             self._db.execute(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {LAYOUT}; COMMIT")
+
+    def _rewrite(self) -> None:
+        """Write what is read again before building on it.
+
+        After a failed sync the kernel keeps pages that never reached the disk and calls them clean: a process
+        that starts then reads them, and no later sync would write them. What can be in that state lies in the
+        WAL; checkpointing it all makes those pages new writes, and the WAL begins empty.
+        """
+        try:
+            busy, _, _ = self._one("PRAGMA wal_checkpoint(TRUNCATE)")
+        except apsw.Error as error:
+            raise AppendUnknown(
+                f"journal {self.path}: {error}; what it holds may be lost"
+            ) from error
+        if busy:
+            raise AppendRefused(f"journal {self.path}: another process reads it; try again")
 
     def _grow_wal(self) -> None:
         """Give the WAL its size, so that a commit overwrites and its sync has no growth to make durable.

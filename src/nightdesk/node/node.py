@@ -20,6 +20,7 @@ from nightdesk.model.outcome import Reason
 from nightdesk.model.records import Configured, EpochOpened, Record
 from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.modes.ladder import DESK
+from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.commands import Commands
 from nightdesk.node.plan import Plan, World
 from nightdesk.node.recovery import Recovered, recover
@@ -37,9 +38,6 @@ from nightdesk.strategy.host import Host, prepare
 VERSION = "0.1.0"
 TICK_NS = 50 * MS_NS
 SNAPSHOT_EVERY = 20_000  # records: replaying so many takes well under a second
-STEP_NS = (
-    250 * MS_NS
-)  # UTC against CLOCK_BOOTTIME: more than this between two ticks is a stepped clock
 STOP_WITHIN_S = 10.0
 START_RETRY_S = 1.0
 
@@ -71,10 +69,10 @@ class Node:
             draw=world.entropy.stream("backoff"),
         )
         self._lease: Lease
+        self._clock: ClockWatch
         self._snapshot_seq = 0
         self._compared = False
         self._broken: asyncio.Future[None]
-        self._drift = world.clock.wall() - world.clock.mono()
 
     def stop(self) -> None:
         """Cancel what is open at the venue, then end."""
@@ -100,7 +98,7 @@ class Node:
                 self._spawn(self._watch_journal(), "journal")
                 self._spawn(self._feed(), "market")
                 self._spawn(self._link.follow_orders(self.shell, self._tell), "private")
-                self._spawn(self._link.keep_clock(self._clock_measured), "clock")
+                self._spawn(self._link.keep_clock(self._clock.measured), "clock")
                 self._spawn(self._tick(), "tick")
         except* Stopped:
             await self._lease.release()
@@ -132,7 +130,7 @@ class Node:
         while True:
             offset = await self._link.measure_clock()
             if offset is not None:
-                self._requester.offset_ns = offset
+                self._requester.corrected(offset)
                 try:
                     rules = await self._link.rules(symbols)
                     return self._plan.settled(rules)
@@ -187,6 +185,14 @@ class Node:
             self._link.ask_account(self.shell, self._tell), "account"
         )
         self.shell.ask_price = lambda instrument: self._ask_price(desk, instrument)
+        self._clock = ClockWatch(
+            self._requester,
+            self._link.measure_clock,
+            void=self._lease.void,
+            tell=self.shell.handle,
+            say=lambda why: self.shell.say("warning", "clock.stepped", why=why),
+            spawn=self._spawn,
+        )
         self.sampler = Sampler(self.shell, world.clock.mono(), world.log_dropped)
         self.commands = Commands(self.shell, self.sampler, self.stop)
 
@@ -245,7 +251,7 @@ class Node:
     def _tell(self, event: Event) -> None:
         """An answer from outside becomes an event; some also concern this node itself."""
         if isinstance(event, SendEnded) and event.outcome.reason is Reason.CLOCK:
-            self._clock_stepped("the venue refuses our clock")
+            self._clock.stepped("the venue refuses our clock")
         self.shell.handle(event)
         if isinstance(event, AccountTold):
             self._compared = self._compared or event.quiet
@@ -310,10 +316,7 @@ class Node:
             await asyncio.sleep(TICK_NS / SECOND_NS)
             late = clock.mono() - due
             lag.record(late)
-            drift = clock.wall() - clock.mono()
-            if abs(drift - self._drift) > STEP_NS:
-                self._clock_stepped(f"UTC moved by {(drift - self._drift) / SECOND_NS:+.3f} s")
-            self._drift = drift
+            self._clock.look()
             self.shell.handle(Tick(late_ns=late, journal_ns=self.shell.writer.waits_ns()))
             self.shell.timers()
             if self._may_begin():
@@ -324,24 +327,6 @@ class Node:
         """Whether recovery is over: books compared, the private stream heard, nobody asked to stop."""
         begun = self.shell.trading or self._stop.is_set()
         return not begun and self._compared and self._link.subscribed
-
-    def _clock_stepped(self, why: str) -> None:
-        """No send may rely on the lease until a renewal that starts after this has committed."""
-        self._lease.void()
-        self.shell.say("warning", "clock.stepped", why=why)
-        self._spawn(self._remeasure(), "clock")
-
-    async def _remeasure(self) -> None:
-        offset = await self._link.measure_clock()
-        if offset is not None:
-            self._clock_measured(offset)
-
-    def _clock_measured(self, offset_ns: int) -> None:
-        moved = offset_ns - self._requester.offset_ns
-        self._requester.offset_ns = offset_ns
-        if abs(moved) > STEP_NS:
-            self._lease.void()
-            self.shell.say("warning", "clock.offset_moved", by_ms=f"{moved / MS_NS:.1f}")
 
     def _ask_price(self, desk: Desk, instrument: InstrumentId) -> None:
         rules = desk.settings.instruments[instrument]

@@ -105,6 +105,8 @@ class Gateway:
         intent = approved.intent
         if not self.lease.held(now):
             return "the lease is not held"
+        if not self._requester.clock_held():
+            return "the venue's time is not known"
         if not self._desk.may_send(approved):
             return "the mode has changed"
         if approved.reduces or intent.inputs is None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from nightdesk.model.time import SECOND_NS, Mono, Wall
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Http
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
@@ -11,6 +11,9 @@ from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResu
 READ_TIMEOUT_NS = 5 * SECOND_NS
 CONNECT_TIMEOUT_S = 2.0
 TOLD_TO_WAIT = frozenset({418, 429})  # the way every venue of ours says it
+STEP_NS = (
+    250 * MS_NS
+)  # UTC against CLOCK_BOOTTIME: a slewed clock moves less between two measurements
 WAIT_LEAST_S = 2  # where no Retry-After was given, or one of nothing
 
 
@@ -20,6 +23,7 @@ class Requester:
     def __init__(self, http: Http, clock: Clock) -> None:
         self.http = http
         self.offset_ns = 0  # the venue's clock minus ours
+        self._anchor_ns: int | None = None  # UTC minus CLOCK_BOOTTIME when that was measured
         self._wait_until = Mono(0)
         self.mono: Callable[[], Mono] = clock.mono  # this host's CLOCK_BOOTTIME
         self._wall = clock.wall
@@ -27,6 +31,21 @@ class Requester:
     def venue_now(self) -> Wall:
         """UTC on the venue's clock."""
         return self._wall() + self.offset_ns  # type: ignore[return-value]  # a NewType's call is a call
+
+    def corrected(self, offset_ns: int) -> None:
+        """The venue's clock was measured."""
+        self.offset_ns = offset_ns
+        self._anchor_ns = self._wall() - self.mono()
+
+    def lose_clock(self) -> None:
+        """The measured offset is worth nothing any more."""
+        self._anchor_ns = None
+
+    def clock_held(self) -> bool:
+        """Whether the offset was measured and this host's UTC has not been stepped since."""
+        if self._anchor_ns is None:
+            return False
+        return abs(self._wall() - self.mono() - self._anchor_ns) <= STEP_NS
 
     async def hold(self) -> str:
         """Wait for a held connection; returns why there is none, or nothing."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import BTCUSDT, NOW, STRATEGY, D, a_quote, an_id, an_instrument
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import MS_NS, Wall
 from nightdesk.strategy.examples.maker import Maker
@@ -15,6 +16,7 @@ from nightdesk.strategy.host import Host, prepare
 from nightdesk.strategy.messages import (
     Cancel,
     Market,
+    ModeChanged,
     OrderChanged,
     OrderView,
     Place,
@@ -83,6 +85,9 @@ class Desk:
     def changed(self, order):
         message = OrderChanged(at=self.now, order=order, position=self.position)
         self.take(self.host.handle(message))
+
+    def mode(self, mode):
+        self.take(self.host.handle(ModeChanged(at=self.now, instrument=BTCUSDT, mode=mode)))
 
     def refuse(self, place):
         message = Refusal(at=self.now, ref=place.ref, rule="collar", text="far")
@@ -221,3 +226,21 @@ def test_whatever_fills_or_ends_there_is_one_quote_a_side_and_inventory_stays_in
         longest = desk.position + sum(o.qty for o in desk.open.values() if o.side is Side.BUY)
         shortest = desk.position - sum(o.qty for o in desk.open.values() if o.side is Side.SELL)
         assert -ROOM <= shortest <= longest <= ROOM
+
+
+@pytest.mark.parametrize(
+    ("position", "wanted"), [("0", []), ("0.03", [Side.SELL]), ("-0.03", [Side.BUY])]
+)
+def test_a_cautious_maker_quotes_only_what_brings_its_inventory_down(position, wanted):
+    desk = Desk(position=position)
+    desk.mode(Mode.CAUTIOUS)
+    assert [place.side for place in desk.quote("60000", "60000.01")] == wanted
+
+
+@pytest.mark.parametrize("mode", [m for m in Mode if m >= Mode.REDUCE_ONLY])
+def test_a_maker_asks_for_nothing_where_no_risk_is_taken_and_goes_on_afterwards(mode):
+    desk = Desk()
+    desk.mode(mode)
+    assert desk.quote("60000", "60000.01") == []
+    desk.mode(Mode.NORMAL)
+    assert len(desk.quote("60000", "60000.01", later_ms=1)) == 2

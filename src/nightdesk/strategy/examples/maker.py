@@ -1,4 +1,8 @@
-"""A market maker by orders: one bid and one ask, post-only, leaning against its own inventory."""
+"""A market maker by orders: one bid and one ask, post-only, leaning against its own inventory.
+
+Simpler where the desk is: cautious, it quotes only the side that brings its inventory down; where no new risk
+is taken, it asks for nothing.
+"""
 
 from decimal import ROUND_FLOOR, Decimal
 
@@ -7,6 +11,7 @@ import msgspec
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.strategy.api import Context, Strategy
 from nightdesk.strategy.messages import OrderView
@@ -71,7 +76,7 @@ class Maker(Strategy):
                 if ran > self.params.follow_ticks:
                     ctx.cancel(ref)
             return
-        if ctx.now < self.not_before.get(key, 0):
+        if ctx.now < self.not_before.get(key, 0) or not self._may(ctx, key):
             return
         size = min(self.params.size, room)
         qty = (size / instrument.lot).to_integral_value(ROUND_FLOOR) * instrument.lot
@@ -79,6 +84,13 @@ class Maker(Strategy):
             return
         self.resting[key] = ctx.place(instrument.id, side, qty, price, OrderType.POST_ONLY)
         self.state.quotes += 1
+
+    def _may(self, ctx: Context, key: tuple[InstrumentId, Side]) -> bool:
+        instrument, side = key
+        mode = ctx.mode(instrument)
+        if mode is Mode.CAUTIOUS:
+            return side.sign * ctx.position(instrument) < 0
+        return mode is Mode.NORMAL
 
     def _rest(self, ctx: Context, key: tuple[InstrumentId, Side]) -> None:
         self.not_before[key] = ctx.now + self.params.pause_ms * 1_000_000

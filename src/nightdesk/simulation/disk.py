@@ -1,0 +1,194 @@
+"""A machine's disk under SQLite: what is written is seen at once, and survives a power loss only after a sync.
+
+An apsw VFS, so that the production journal's own statements run on it. A power loss keeps, per file, the writes
+up to the last sync and some of those behind it, the last of them perhaps torn. SQLite's shared memory is not
+simulated: one connection has the file to itself.
+"""
+
+from random import Random
+
+import apsw
+
+SECTOR = 512
+PENDING = tuple[int, bytes | None]  # (offset, data), or (size, None) for a truncation
+
+
+class DiskFile:
+    """One file: what processes see, what a power loss leaves, and the writes between the two."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.seen = bytearray(data)
+        self.durable = bytearray(data)
+        self.pending: list[PENDING] = []
+        self.abandoned = False  # its process is gone: nothing done to it matters, or fails
+
+    def copy(self) -> "DiskFile":
+        """The same file under new handles."""
+        other = DiskFile()
+        other.seen, other.durable = bytearray(self.seen), bytearray(self.durable)
+        other.pending = list(self.pending)
+        return other
+
+    def sync(self) -> None:
+        """Everything written so far survives."""
+        for where, data in self.pending:
+            _put(self.durable, where, data)
+        self.pending.clear()
+
+    def lose_power(self, draw: Random) -> bool:
+        """Keep what was synced and a part of the rest; True when a write was torn."""
+        kept = draw.randint(0, len(self.pending))
+        for where, data in self.pending[:kept]:
+            _put(self.durable, where, data)
+        torn = False
+        if kept < len(self.pending) and draw.random() < 0.5:
+            where, data = self.pending[kept]
+            if data is not None and len(data) > SECTOR:
+                cut = draw.randrange(1, len(data) // SECTOR + 1) * SECTOR
+                _put(self.durable, where, data[:cut])
+                torn = cut < len(data)
+        self.pending.clear()
+        self.seen = bytearray(self.durable)
+        return torn
+
+
+class Disk(apsw.VFS):
+    """The files of one machine, and what is wrong with its disk now."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.files: dict[str, DiskFile] = {}
+        self.full = False
+        self.sync_fails = False
+        self.over = False  # the world has ended: nothing is deleted any more
+        self.syncs = 0
+        super().__init__(name, "", iVersion=2)
+
+    def lose_power(self, draw: Random) -> int:
+        """What a power loss leaves of every file; how many writes were torn."""
+        self.abandon()
+        return sum(file.lose_power(draw) for _, file in sorted(self.files.items()))
+
+    def abandon(self) -> None:
+        """Who holds a file open now keeps a copy that nobody else will ever read."""
+        for file in self.files.values():
+            file.abandoned = True
+        self.files = {path: file.copy() for path, file in self.files.items()}
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> "OpenFile":
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        path = name.filename() if isinstance(name, apsw.URIFilename) else name or "(temporary)"
+        flags[1] = flags[0]
+        return OpenFile(self, self.files.setdefault(path, DiskFile()))
+
+    def xAccess(self, path: str, flags: int) -> bool:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return path in self.files
+
+    def xDelete(self, path: str, sync_dir: bool) -> None:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        if not self.over:
+            self.files.pop(path, None)
+
+    def xFullPathname(self, name: str) -> str:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return name
+
+    def xRandomness(self, count: int) -> bytes:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return b"\x5a" * count
+
+    def xSleep(self, microseconds: int) -> int:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return microseconds
+
+    def xCurrentTime(self) -> float:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return 2_460_000.5
+
+    def xCurrentTimeInt64(self) -> int:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return 212_544_043_200_000
+
+    def xGetLastError(self) -> tuple[int, str]:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return (0, "")
+
+
+class OpenFile(apsw.VFSFile):
+    """A file as SQLite holds it open."""
+
+    def __init__(self, disk: Disk, file: DiskFile) -> None:  # the base would open a file of its own
+        self._disk = disk
+        self._file = file
+
+    def xRead(self, amount: int, offset: int) -> bytes:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return bytes(self._file.seen[offset : offset + amount])
+
+    def xWrite(self, data: bytes, offset: int) -> None:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        if (
+            self._disk.full
+            and not self._file.abandoned
+            and offset + len(data) > len(self._file.seen)
+        ):
+            raise apsw.FullError("no space left on the simulated disk")
+        written = bytes(data)
+        _put(self._file.seen, offset, written)
+        self._file.pending.append((offset, written))
+
+    def xTruncate(self, size: int) -> None:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        _put(self._file.seen, size, None)
+        self._file.pending.append((size, None))
+
+    def xSync(self, flags: int) -> None:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        self._disk.syncs += 1
+        if self._disk.sync_fails and not self._file.abandoned:
+            # As Linux does it: the pages are clean now, and their data is gone.
+            self._file.pending.clear()
+            raise apsw.IOError("fsync failed on the simulated disk")
+        self._file.sync()
+
+    def xFileSize(self) -> int:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return len(self._file.seen)
+
+    def xLock(self, level: int) -> None:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return
+
+    def xUnlock(self, level: int) -> None:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return
+
+    def xCheckReservedLock(self) -> bool:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return False
+
+    def xFileControl(self, op: int, pointer: int) -> bool:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return False
+
+    def xSectorSize(self) -> int:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return 4096
+
+    def xDeviceCharacteristics(self) -> int:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return 0
+
+    def xClose(self) -> None:
+        """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
+        return
+
+
+def _put(image: bytearray, where: int, data: bytes | None) -> None:
+    if data is None:
+        del image[where:]
+        return
+    if where > len(image):
+        image.extend(bytes(where - len(image)))
+    image[where : where + len(data)] = data
