@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from builders import NOW, D
+from nightdesk.adapters.journal_file import history_of
 from nightdesk.adapters.sqlite_journal import SqliteJournal
-from nightdesk.audit.check import Finding, JournalView, check
+from nightdesk.audit.invariant import Finding
 from nightdesk.audit.venue_log import Entry, VenueLog
+from nightdesk.audit.verdict import judge
 from nightdesk.config.load import load
 from nightdesk.desk.state import DeskState
 from nightdesk.journal.chain import Chain, Head
@@ -211,13 +213,15 @@ class SimWorld:
 
     def findings(self) -> list[Finding]:
         """The journal against the venue's log."""
-        entries = msgspec.convert(msgspec.to_builtins(self.lab.log), list[Entry], strict=False)
-        return check(JournalView(durable_records(self.path)), VenueLog(entries, "practice"))
+        return judge(history_of(self.path), self.entries(), account="practice").findings
+
+    def entries(self) -> list[Entry]:
+        """The lab's log, as the audit reads it."""
+        return msgspec.convert(msgspec.to_builtins(self.lab.log), list[Entry], strict=False)
 
     def venue_log(self) -> VenueLog:
         """The venue's orders and fills."""
-        entries = msgspec.convert(msgspec.to_builtins(self.lab.log), list[Entry], strict=False)
-        return VenueLog(entries, "practice")
+        return VenueLog(self.entries(), "practice")
 
     def differences(self, life: "Life") -> dict[str, Decimal]:
         """Venue minus desk, per asset."""

@@ -26,7 +26,7 @@ from tests.crash.victim import POINTS
 
 from nightdesk.adapters.control_socket import ControlClient, NoNode
 from nightdesk.adapters.journal_file import history_of
-from nightdesk.audit.check import JournalView
+from nightdesk.audit.intents import Intents
 from nightdesk.control.messages import Request as Command
 from nightdesk.control.messages import Sample, sample_of
 from nightdesk.model.records import Answered, CancelAsked
@@ -209,14 +209,16 @@ class Rig:
     def in_flight(self) -> int:
         """Orders whose send or cancel had been written down, and of whose end the journal knows nothing."""
         records = history_of(self.folder / "desk.journal")
-        answered = {r.client_id for _, r in records if isinstance(r, Answered)}
-        cancelling = {r.client_id for _, r in records if isinstance(r, CancelAsked)}
-        view = JournalView(records)
+        answered = {r.client_id for *_, r in records if isinstance(r, Answered)}
+        cancelling = {r.client_id for *_, r in records if isinstance(r, CancelAsked)}
+        intents = Intents()
+        for _, epoch, at, record in records:
+            intents.read(record, epoch=epoch, decided_at=at, heard_ns=at)
         return sum(
             1
-            for client_id in view.intents
-            if client_id not in view.ended
-            and (client_id in cancelling or client_id not in answered | view.filled.keys())
+            for client_id, known in intents.known.items()
+            if not known.ended
+            and (client_id in cancelling or not (known.told or client_id in answered))
         )
 
     def finish(self) -> tuple[Sample, Result]:

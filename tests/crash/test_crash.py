@@ -27,7 +27,7 @@ def test_a_desk_that_sends_before_its_intent_is_durable_is_found() -> None:
         plant="send before durable",
         only=("before the commit",),
     )
-    assert "write-ahead" in {finding["law"] for finding in report["findings"]}
+    assert "I6 write-ahead" in {finding["law"] for finding in report["findings"]}
 
 
 def test_a_desk_that_resends_an_unanswered_order_is_found() -> None:
@@ -42,4 +42,4 @@ def test_a_desk_that_resends_an_unanswered_order_is_found() -> None:
         passages=(15, 25),
         makers=False,
     )
-    assert "no duplicate" in {finding["law"] for finding in report["findings"]}
+    assert "I1 no duplicate exposure" in {finding["law"] for finding in report["findings"]}

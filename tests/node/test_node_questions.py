@@ -49,6 +49,6 @@ def test_a_desk_that_believed_the_query_alone_would_give_live_orders_up(
         life = await denied(world)
         assert life.state.counts["never_accepted"] > 0
         await life.stop()
-        assert "venue is truth" in {finding.law for finding in world.findings()}
+        assert "I5 every intent resolved" in {finding.law for finding in world.findings()}
 
     live(main)

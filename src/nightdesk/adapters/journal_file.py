@@ -97,10 +97,10 @@ class JournalFile:
         return parts
 
 
-def history_of(path: Path) -> list[tuple[Wall, Record]]:
-    """Every record of the journal at `path`, with its time."""
+def history_of(path: Path) -> list[tuple[Seq, Epoch, Wall, Record]]:
+    """Every record of the journal at `path`, with its slot, epoch and time."""
     journal = JournalFile(path)
     try:
-        return [(frame.at, record) for frame, record in journal.records()]
+        return [(frame.seq, frame.epoch, frame.at, record) for frame, record in journal.records()]
     finally:
         journal.close()

@@ -1,17 +1,97 @@
 """What a venue's log says happened to orders, read for the checkers.
 
 The log is the lab's (`GET /lab/log`) or a venue export in the same shape: one object per fact, with `kind`,
-`at_ns`, and what applies of `client_order_id`, `symbol`, `side`, `quantity`, `last_quantity`, `fee`,
-`fee_asset`.
+`at_ns`, and what applies of the other fields. What a venue adds to it is ignored.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
+from nightdesk.model.time import MS_NS
+
+RECV_WINDOW_MS = 5_000  # what the venue takes where a request names none
+_AMOUNTS = ("quantity", "price", "last_quantity", "last_price", "fee")
+_WINDOW = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?")
+_MICROSECONDS_FROM = 10**14  # stamps come in milliseconds or microseconds; only these are that long
+
+
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sent a request, as far as the venue can tell."""
+
+    api_key: str = ""
+    source: str = ""
+    node: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the log, as far as the checkers read it.
+
+    `arrived_ns` is when the request behind an accept or a cancel came in. `cumulative` is what the order had
+    filled by then. `clock_offset_ns` is how far the venue's own clock, which stamps are held against, was
+    ahead of `at_ns`.
+    """
+
+    seq: int
+    at_ns: int
+    kind: str
+    account: str | None = None
+    what: str | None = None
+    symbol: str | None = None
+    client_order_id: str | None = None
+    order_id: int | None = None
+    side: str | None = None
+    order_type: str | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    cumulative: Decimal | None = None
+    last_quantity: Decimal | None = None
+    last_price: Decimal | None = None
+    fee: Decimal | None = None
+    fee_asset: str | None = None
+    trade_id: int | None = None
+    timestamp: str | None = None
+    recv_window: str | None = None
+    arrived_ns: int | None = None
+    sender: Sender | None = None
+    code: int | None = None
+    reason: str | None = None
+    fault: int | None = None
+    clock_offset_ns: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind == "accept" and self.order_id is not None and self.quantity is None:
+            raise ValueError(f"accept {self.seq} names no quantity")
+        for name in _AMOUNTS:
+            value = getattr(self, name)
+            if value is not None and not money.is_amount(value):
+                raise ValueError(f"{name} is no amount: {value}")
+        if self.recv_window is not None and not _WINDOW.fullmatch(self.recv_window):
+            raise ValueError(f"recv_window is no number of milliseconds: {self.recv_window}")
+
+    @property
+    def places(self) -> bool:
+        """Whether this is the arrival of an order, and not of a question or a cancel."""
+        return self.kind == "arrival" and bool(self.client_order_id) and self.side is not None
+
+    @property
+    def stamp_ns(self) -> int | None:
+        """When the request says that it was made, on the venue's clock."""
+        if self.timestamp is None or not self.timestamp.isdecimal():
+            return None
+        stamp = int(self.timestamp)
+        return stamp * (1_000 if stamp >= _MICROSECONDS_FROM else MS_NS)
+
+    @property
+    def window_ns(self) -> int:
+        """For how long after its stamp the request counts."""
+        if self.recv_window is None:
+            return RECV_WINDOW_MS * MS_NS
+        return int(money.multiply(Decimal(self.recv_window), Decimal(MS_NS)))
 
 
 class VenueOrder(msgspec.Struct, kw_only=True):
@@ -23,79 +103,71 @@ class VenueOrder(msgspec.Struct, kw_only=True):
     side: str
     qty: Decimal
     accepted_ns: int
+    account: str = ""
+    order_type: str = ""
     filled: Decimal = ZERO
     ended: bool = False
 
+    @property
+    def at_stake(self) -> Decimal:
+        """What it may still trade."""
+        return ZERO if self.ended else money.subtract(self.qty, self.filled)
 
-class Entry(msgspec.Struct, kw_only=True):
-    """One line of the log, as far as the checkers read it."""
-
-    seq: int
-    at_ns: int
-    kind: str
-    account: str | None = None
-    what: str | None = None
-    symbol: str | None = None
-    client_order_id: str | None = None
-    order_id: int | None = None
-    side: str | None = None
-    quantity: Decimal | None = None
-    last_quantity: Decimal | None = None
-    last_price: Decimal | None = None
-    fee: Decimal | None = None
-    fee_asset: str | None = None
+    @property
+    def exposes(self) -> Decimal:
+        """What it has traded and may still trade."""
+        return self.filled if self.ended else self.qty
 
 
 class VenueLog:
-    """Orders and fills by the venue's account."""
+    """Orders and fills by the venue's account; of every account where none is named."""
 
-    def __init__(self, entries: Iterable[Entry], account: str) -> None:
+    def __init__(self, entries: Iterable[Entry] = (), account: str = "") -> None:
+        self.account = account
         self.orders: dict[int, VenueOrder] = {}
+        self.by_client_id: dict[str, list[VenueOrder]] = {}
         self.fills = 0
         self.cancels = 0
         self.partial_fills = 0
         self.volume = ZERO
-        self.moved: dict[str, Decimal] = {}  # asset -> net change, fees included
-        self.arrivals: dict[
-            str, int
-        ] = {}  # client id -> when an order request with it first arrived
         for entry in entries:
-            if entry.account == account:
-                self._read(entry)
+            self.read(entry)
 
-    def by_client_id(self) -> Mapping[str, list[VenueOrder]]:
-        """Every order ever accepted, by the id its client gave it."""
-        found: dict[str, list[VenueOrder]] = {}
-        for order in self.orders.values():
-            found.setdefault(order.client_id, []).append(order)
-        return found
+    def concerns(self, entry: Entry) -> bool:
+        """Whether the entry is about this account, or about no account that it names."""
+        return not self.account or entry.account in (None, self.account)
 
-    def _read(self, entry: Entry) -> None:
-        client_id = entry.client_order_id or ""
-        if entry.kind == "arrival" and client_id:
-            self.arrivals.setdefault(client_id, entry.at_ns)
-            return
-        if entry.order_id is None:
-            return
+    def read(self, entry: Entry) -> VenueOrder | None:
+        """Fold one entry; the order that it accepted or changed, or None."""
+        if entry.order_id is None or not self.concerns(entry):
+            return None
         if entry.kind == "accept":
-            assert entry.quantity is not None, f"accept {entry.seq} names no quantity"
-            self.orders[entry.order_id] = VenueOrder(
-                client_id=client_id,
-                order_id=entry.order_id,
-                symbol=entry.symbol or "",
-                side=entry.side or "",
-                qty=entry.quantity,
-                accepted_ns=entry.at_ns,
-            )
-            return
+            return self._accept(entry, entry.order_id)
         order = self.orders.get(entry.order_id)
         if order is None:
-            return
+            return None
         if entry.kind == "fill":
             self._fill(order, entry)
         elif entry.kind in ("cancel", "expire"):
             order.ended = True
             self.cancels += entry.kind == "cancel"
+        return order
+
+    def _accept(self, entry: Entry, order_id: int) -> VenueOrder:
+        assert entry.quantity is not None, f"accept {entry.seq} names no quantity"
+        order = VenueOrder(
+            client_id=entry.client_order_id or "",
+            order_id=order_id,
+            symbol=entry.symbol or "",
+            side=entry.side or "",
+            qty=entry.quantity,
+            accepted_ns=entry.at_ns,
+            account=entry.account or "",
+            order_type=entry.order_type or "",
+        )
+        self.orders[order_id] = order
+        self.by_client_id.setdefault(order.client_id, []).append(order)
+        return order
 
     def _fill(self, order: VenueOrder, entry: Entry) -> None:
         qty = entry.last_quantity or ZERO

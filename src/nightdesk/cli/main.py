@@ -195,6 +195,24 @@ def doctor(
     raise typer.Exit(examine(config, folder, as_json=json))
 
 
+@app.command()
+def audit(
+    journal: Annotated[Path, typer.Option(help="The journal of a desk that has stopped.")],
+    venue_log: Annotated[
+        Path,
+        typer.Option(help="What the venue did: JSON lines, as the lab's GET /lab/log has them."),
+    ],
+    account: Annotated[
+        str, typer.Option(help="The desk's account, where the venue's log has several.")
+    ] = "",
+    json: JsonOption = False,
+) -> None:
+    """Hold a journal and the venue's log against the laws; exit 1 when one is violated."""
+    from nightdesk.cli.audit import audit_files
+
+    raise typer.Exit(audit_files(journal, venue_log, account=account, as_json=json))
+
+
 @lab_app.command(name="serve")
 def lab_serve(
     port: Annotated[int, typer.Option(help="0 takes a free one; it is printed.")] = 8085,

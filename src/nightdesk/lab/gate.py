@@ -145,6 +145,7 @@ class Gate:
             timestamp=ask.params.get("timestamp"),
             recv_window=ask.params.get("recvWindow"),
             sender=ask.sender,
+            clock_offset_ns=ask.clock_offset_ns or None,
         )
 
     def _refuse(self, ask: Ask, refusal: Refused, way: Plan, at_ns: int) -> None:
@@ -185,4 +186,5 @@ class Gate:
             timestamp=sent.get("timestamp"),
             recv_window=sent.get("recvWindow"),
             sender=ask.sender,
+            clock_offset_ns=ask.clock_offset_ns or None,
         )

@@ -65,6 +65,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: int | None = None
     reason: str | None = None
     fault: int | None = None
+    # How far the venue's clock, which stamps are held against, was ahead when the request came in.
+    clock_offset_ns: int | None = None
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: str | None
     recv_window: str | None
     sender: Sender
+    clock_offset_ns: int | None
 
 
 # What a request itself brings about; its fills may also concern others.

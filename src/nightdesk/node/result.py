@@ -1,15 +1,16 @@
 """What a run came to: the desk's last sample, held against the venue's log and the journal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
-from nightdesk.audit.check import Finding, JournalView, check, duplicates
-from nightdesk.audit.venue_log import VenueLog
+from nightdesk.audit.invariant import Finding
+from nightdesk.audit.venue_log import Entry, VenueLog
+from nightdesk.audit.verdict import judge
 from nightdesk.control.messages import Sample
 from nightdesk.model import money
-from nightdesk.model.ids import InstrumentId, instrument_key
+from nightdesk.model.ids import Epoch, InstrumentId, Seq, instrument_key
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
 from nightdesk.model.records import Configured, Record
@@ -51,21 +52,23 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def result_of(
     sample: Sample,
-    venue: VenueLog,
+    entries: Sequence[Entry],
     account: Mapping[str, Decimal],
-    records: Iterable[tuple[Wall, Record]],
+    history: Iterable[tuple[Seq, Epoch, Wall, Record]],
     *,
+    account_name: str,
     speed: str,
     seed: int,
     feed: Mapping[str, object],
 ) -> Result:
-    """Hold everything together; `account` is what the venue says it holds now."""
-    kept = list(records)
+    """Hold everything together; `account` is what the venue says the account of that name holds now."""
+    kept = list(history)
+    venue = VenueLog(entries, account_name)
     instruments: dict[InstrumentId, Instrument] = {}
-    for _, record in kept:
+    for *_, record in kept:
         if isinstance(record, Configured):
             instruments.update({i.id: i for i in record.instruments})
-    findings = check(JournalView(kept), venue)
+    verdict = judge(kept, entries, account=account_name)
     return Result(
         orders=dict(sample.funnel),
         fills=sample.fills,
@@ -83,7 +86,7 @@ def result_of(
         feed=_feed(sample, feed),
         latency=sample.latency,
         refusals=sample.refusals,
-        duplicates=duplicates(findings),
+        duplicates=verdict.duplicates,
         unknown=sample.orders_unknown,
         position_diff={
             instrument_key(i.id): money.canonical(
@@ -91,7 +94,7 @@ def result_of(
             )
             for i in instruments.values()
         },
-        findings=findings,
+        findings=verdict.findings,
         journal=sample.journal,
         mode=sample.mode,
         speed=speed,

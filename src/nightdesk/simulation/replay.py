@@ -14,7 +14,7 @@ import msgspec
 
 from nightdesk.adapters.journal_file import history_of
 from nightdesk.adapters.sqlite_journal import SqliteJournal
-from nightdesk.audit.venue_log import Entry, VenueLog
+from nightdesk.audit.venue_log import Entry
 from nightdesk.config.load import load
 from nightdesk.config.schema import Config
 from nightdesk.lab.core import Lab
@@ -138,9 +138,10 @@ def _result(options: ReplayOptions, lab: Lab, node: Node, path: Path, clock: Sim
     entries = msgspec.convert(msgspec.to_builtins(lab.log), list[Entry], strict=False)
     return result_of(
         node.sampler.sample(),
-        VenueLog(entries, "practice"),
+        entries,
         _account(lab, clock),
         history_of(path),
+        account_name="practice",
         speed="max",
         seed=options.seed,
         feed={"market": lab.state(clock.wall())["market"]},

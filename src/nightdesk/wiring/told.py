@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 import msgspec
 
 from nightdesk.adapters.journal_file import history_of
-from nightdesk.audit.venue_log import Entry, VenueLog
+from nightdesk.audit.venue_log import Entry
 from nightdesk.control.messages import Sample
 from nightdesk.node.result import Result, result_of
 
@@ -40,9 +40,10 @@ def result_at(url: str, journal: Path, sample: Sample, *, speed: str, seed: int)
     held = {asset: Decimal(b["free"]) + Decimal(b["locked"]) for asset, b in balances.items()}
     return result_of(
         sample,
-        VenueLog(venue_entries(url), ACCOUNT),
+        venue_entries(url),
         held,
         history_of(journal),
+        account_name=ACCOUNT,
         speed=speed,
         seed=seed,
         feed={"market": lab_get(url, "/lab/status")["market"]},

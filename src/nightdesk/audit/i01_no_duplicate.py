@@ -1,0 +1,60 @@
+"""I1: what the venue took under one client order id is never more than was intended under it.
+
+Several orders with one id count together: what ended by what it filled, what lives by its whole quantity.
+"""
+
+from collections.abc import Sequence
+
+from nightdesk.audit.facts import Fact, VenueSaid, Written
+from nightdesk.audit.invariant import Finding
+from nightdesk.audit.ledger import Ledger
+from nightdesk.model import money
+from nightdesk.model.records import Intended
+
+LAW = "I1 no duplicate exposure"
+
+
+class NoDuplicate:
+    """The intent is found from the id alone; one that no journal knows may be as large as its largest order."""
+
+    law = LAW
+    needs = "orders of this desk in the venue's log"
+
+    def __init__(self, *, ledger: Ledger | None = None) -> None:
+        self.ledger = ledger or Ledger()
+        self.checked = False
+        self._told: set[str] = set()
+
+    def hear(self, fact: Fact) -> Sequence[Finding]:
+        """Judge the id that the fact is about."""
+        self.ledger.hear(fact)
+        match fact:
+            case VenueSaid(entry=entry) if entry.kind in ("accept", "fill"):
+                return self._judge(entry.client_order_id or "", fact.at_ns)
+            case Written(record=Intended(intent=intent)):
+                return self._judge(intent.client_id, fact.at_ns)
+            case _:
+                return ()
+
+    def rest(self, at_ns: int) -> Sequence[Finding]:
+        """Nothing more: every fact was judged when it was heard."""
+        return ()
+
+    def _judge(self, client_id: str, at_ns: int) -> Sequence[Finding]:
+        orders = self.ledger.venue.by_client_id.get(client_id)
+        if not orders or client_id in self._told or not self.ledger.is_ours(client_id):
+            return ()
+        self.checked = True
+        known = self.ledger.known(client_id)
+        wanted = max(order.qty for order in orders) if known is None else known.intent.qty
+        side = orders[0].side if known is None else known.intent.side.name
+        taken = money.total(order.exposes for order in orders)
+        what = ""
+        if taken > wanted:
+            what = f"{taken} accepted of {wanted} intended, in {len(orders)} orders"
+        elif any(order.side != side for order in orders):
+            what = f"accepted as {', '.join(order.side for order in orders)}, intended as {side}"
+        if not what:
+            return ()
+        self._told.add(client_id)
+        return (Finding(law=LAW, order=client_id, what=what, at_ns=at_ns),)

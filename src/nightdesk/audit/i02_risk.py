@@ -1,0 +1,137 @@
+"""I2: the desk's own doing never takes the worst case, one order or the order rate beyond its limits.
+
+Judged on the venue's truth, which also counts orders that the desk does not know of. A worst case that is
+beyond its limit without having grown by an order or fill of this desk (an adopted position, a tightened
+limit) is not held against it.
+"""
+
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from nightdesk.audit.facts import Fact, VenueSaid, Written
+from nightdesk.audit.invariant import Finding
+from nightdesk.audit.ledger import InstrumentLimits, Ledger, symbol_of
+from nightdesk.audit.venue_log import VenueOrder
+from nightdesk.model import money
+from nightdesk.model.money import ZERO
+from nightdesk.model.records import Intended, Reconciled
+from nightdesk.model.time import SECOND_NS
+
+LAW = "I2 risk never exceeded"
+RATE_SLACK = 1  # an order on the border of two seconds may count in both
+_KEPT_NS = 120 * SECOND_NS  # no accept comes later than this after its decision
+
+
+class Risk:
+    """Limits and slack are by symbol; limits that are given win over those that the journal tells.
+
+    `slack` is in base: what a position may differ by without anybody's doing, such as external trades between
+    two comparisons. Fees taken in base that the journal did not know when it decided are allowed for anyway.
+    """
+
+    law = LAW
+    needs = (
+        "orders of this desk in the venue's log, and limits: given, or from a journal's Configured"
+    )
+
+    def __init__(
+        self,
+        *,
+        limits: Mapping[str, InstrumentLimits] | None = None,
+        slack: Mapping[str, Decimal] | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.ledger = ledger or Ledger()
+        self.checked = False
+        self._limits = dict(limits or {})
+        self._slack = dict(slack or {})
+        self._worst: dict[str, Decimal] = {}
+        self._fees_known: dict[str, Decimal] = {}  # by client id, when it was decided
+        self._decided: list[int] = []  # of accepted orders, sorted
+
+    def hear(self, fact: Fact) -> Sequence[Finding]:
+        """Judge what an accept or a fill of this desk makes of the worst case."""
+        self.ledger.hear(fact)
+        if isinstance(fact, Written):
+            self._remember(fact)
+            return ()
+        if not isinstance(fact, VenueSaid) or fact.entry.order_id is None:
+            return ()
+        order = self.ledger.venue.orders.get(fact.entry.order_id)
+        if order is None or not self.ledger.is_ours(order.client_id):
+            return ()
+        limits = self._limits.get(order.symbol) or self.ledger.limits.get(order.symbol)
+        if limits is None:
+            return ()
+        self.checked = True
+        told = list(self._worst_case(order, limits))
+        if fact.entry.kind == "accept":
+            told += self._order(order, fact, limits)
+        return [Finding(law=LAW, order=order.client_id, what=w, at_ns=fact.at_ns) for w in told]
+
+    def rest(self, at_ns: int) -> Sequence[Finding]:
+        """Nothing more: every fact was judged when it was heard."""
+        return ()
+
+    def _remember(self, fact: Written) -> None:
+        if isinstance(fact.record, Reconciled):
+            for instrument in fact.record.surplus:
+                self._worst[symbol_of(instrument)] = self.ledger.worst(symbol_of(instrument))
+        elif isinstance(fact.record, Intended):
+            intent = fact.record.intent
+            known = self.ledger.fees_known.get(symbol_of(intent.instrument), ZERO)
+            self._fees_known[intent.client_id] = known
+
+    def _allowance(self, order: VenueOrder) -> Decimal:
+        slack = self._slack.get(order.symbol, ZERO)
+        known = self._fees_known.get(order.client_id)
+        if known is None:
+            return slack
+        unknown = money.subtract(self.ledger.fees.get(order.symbol, ZERO), known)
+        return money.add(slack, max(unknown, ZERO))
+
+    def _worst_case(self, order: VenueOrder, limits: InstrumentLimits) -> Iterator[str]:
+        worst, before = self.ledger.worst(order.symbol), self._worst.get(order.symbol, ZERO)
+        self._worst[order.symbol] = worst
+        most = limits.position_max
+        if most is None or worst <= before:
+            return
+        if worst > money.add(most, self._allowance(order)):
+            yield f"{order.symbol} may become {worst} at worst, the limit is {most}"
+
+    def _order(self, order: VenueOrder, fact: VenueSaid, limits: InstrumentLimits) -> Iterator[str]:
+        rate = self._rate(order, fact.at_ns)
+        if self._reduces(order):
+            return
+        only = "and does not only reduce"
+        if limits.order_qty_max is not None and order.qty > limits.order_qty_max:
+            yield f"quantity {order.qty} is over {limits.order_qty_max} {only}"
+        value = money.notional(fact.entry.price or ZERO, order.qty)
+        if limits.order_notional_max is not None and value > limits.order_notional_max:
+            yield f"notional {value} is over {limits.order_notional_max} {only}"
+        most = limits.orders_per_second_max
+        if most is not None and rate > most + RATE_SLACK:
+            yield f"{rate} orders within a second, the limit is {most}"
+        if limits.open_orders_max is not None and len(self.ledger.live) > limits.open_orders_max:
+            yield f"{len(self.ledger.live)} orders open, the limit is {limits.open_orders_max}"
+
+    def _reduces(self, order: VenueOrder) -> bool:
+        """Whether it can only bring the position nearer to zero, this desk's other orders considered."""
+        held = self.ledger.position(order.symbol)
+        closable = held if order.side == "SELL" else money.minus(held)
+        # Its own quantity is among the open ones already.
+        closing = self.ledger.open_of(order.symbol, order.side)
+        return closing <= money.add(closable, self._allowance(order))
+
+    def _rate(self, order: VenueOrder, at_ns: int) -> int:
+        """Accepted orders decided in the second up to this one's decision.
+
+        The limit binds decisions: a slow network may deliver two seconds' orders in one.
+        """
+        known = self.ledger.known(order.client_id)
+        decided = at_ns if known is None else int(known.decided_at)
+        insort(self._decided, decided)
+        while self._decided and self._decided[0] < at_ns - _KEPT_NS:
+            self._decided.pop(0)
+        return sum(1 for other in self._decided if decided - SECOND_NS < other <= decided)

@@ -1,0 +1,100 @@
+"""I3: only the lease's holder places, no order outlives its window, and no old epoch comes after a new one.
+
+Judged where it counts, at the venue's accept: a request that a frozen node left on its way must not be taken
+once another leads.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from nightdesk.audit.facts import Fact, Leased, SentOut, VenueSaid, Written
+from nightdesk.audit.invariant import Finding
+from nightdesk.audit.ledger import Ledger, key_of
+from nightdesk.audit.venue_log import Entry
+from nightdesk.model.ids import OrderKey
+from nightdesk.model.records import EpochOpened
+
+LAW = "I3 single writer"
+
+
+class SingleWriter:
+    """`margin_ns` is how long before the lease's end its holder must have fallen silent."""
+
+    law = LAW
+    needs = "orders of this desk in the venue's log; who held the lease, only a simulation tells"
+
+    def __init__(self, *, margin_ns: int = 0, ledger: Ledger | None = None) -> None:
+        self.ledger = ledger or Ledger()
+        self.checked = False
+        self._margin_ns = margin_ns
+        self._lease: Leased | None = None
+        self._nonces: set[int] = set()
+        self._newest: dict[
+            int, tuple[int, str]
+        ] = {}  # by desk: epoch, and the id that came with it
+
+    def hear(self, fact: Fact) -> Sequence[Finding]:
+        """Judge a send by the lease, an accept by its window and its epoch."""
+        self.ledger.hear(fact)
+        match fact:
+            case Leased():
+                self._lease = fact
+            case Written(record=EpochOpened(nonce=nonce)):
+                self._nonces.add(nonce)
+            case SentOut(what="place"):
+                return [_finding(fact.client_id, what, fact.at_ns) for what in self._sent(fact)]
+            case VenueSaid(entry=entry) if entry.kind == "accept":
+                key = key_of(entry.client_order_id or "")
+                if key is None or not self.ledger.is_ours(entry.client_order_id):
+                    return ()
+                self.checked = True
+                told = [*self._window(entry), *self._epoch(entry, key)]
+                return [_finding(entry.client_order_id or "", w, fact.at_ns) for w in told]
+            case _:
+                pass
+        return ()
+
+    def rest(self, at_ns: int) -> Sequence[Finding]:
+        """Nothing more: every fact was judged when it was heard."""
+        return ()
+
+    def _sent(self, fact: SentOut) -> Iterator[str]:
+        lease = self._lease
+        if lease is None:
+            return
+        self.checked = True
+        if lease.epoch != fact.epoch:
+            yield f"placed in epoch {fact.epoch} while epoch {lease.epoch} has the lease"
+        elif not lease.holder:
+            yield f"placed in epoch {fact.epoch} while nobody has the lease"
+        elif fact.node and lease.holder != fact.node:
+            yield f"placed by {fact.node} while {lease.holder} has the lease"
+        elif fact.at_ns > lease.until_ns - self._margin_ns:
+            late_ns = fact.at_ns - lease.until_ns + self._margin_ns
+            yield f"placed {late_ns / 1e6:.3f} ms after the lease had to be given up"
+
+    def _window(self, entry: Entry) -> Iterator[str]:
+        stamp_ns = entry.stamp_ns
+        if stamp_ns is None:
+            return
+        expiry_ns = stamp_ns + entry.window_ns
+        arrived_ns = entry.at_ns if entry.arrived_ns is None else entry.arrived_ns
+        late_ns = arrived_ns + entry.clock_offset_ns - expiry_ns
+        if late_ns > 0:
+            yield f"accepted although it arrived {late_ns / 1e6:.3f} ms after its window"
+        known = self.ledger.known(entry.client_order_id)
+        if known is not None and expiry_ns > known.intent.deadline:
+            wide_ms = (expiry_ns - known.intent.deadline) / 1e6
+            yield f"its window ends {wide_ms:.3f} ms after the deadline of its intent"
+
+    def _epoch(self, entry: Entry, key: OrderKey) -> Iterator[str]:
+        if self._nonces and key.nonce not in self._nonces:
+            return  # another journal's life: its epochs count from one again
+        newest, first = self._newest.get(key.desk, (0, ""))
+        if key.epoch > newest:
+            self._newest[key.desk] = (key.epoch, entry.client_order_id or "")
+        elif key.epoch < newest:
+            yield f"accepted in epoch {key.epoch} after {first} of epoch {newest}"
+
+
+def _finding(order: str, what: str, at_ns: int) -> Finding:
+    return Finding(law=LAW, order=order, what=what, at_ns=at_ns)

@@ -1,0 +1,136 @@
+"""I4: a desk that says all is well is right about its positions, and once the faults are over about everything.
+
+In between a desk may lag, as long as it does not say NORMAL with nothing unknown for longer than it may.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from nightdesk.audit.facts import Fact, Healed, Published, VenueSaid, Written
+from nightdesk.audit.invariant import Finding
+from nightdesk.audit.ledger import Ledger, symbol_of
+from nightdesk.model import money
+from nightdesk.model.money import ZERO
+from nightdesk.model.time import SECOND_NS
+
+LAW = "I4 convergence"
+LAST_DIGIT = Decimal("1E-8")  # a venue rounds what it books to this
+
+
+class Convergence:
+    """`lag_ns` is how old the venue's position may be that a confident desk tells, and `lie_ns` for how long
+    it may tell one that never was: reports of two orders may cross, for a moment. At rest nothing is judged
+    before `recover_within_ns` after the faults."""
+
+    law = LAW
+    needs = "what nodes published"
+
+    def __init__(
+        self,
+        *,
+        lag_ns: int = 15 * SECOND_NS,
+        lie_ns: int = 5 * SECOND_NS,
+        recover_within_ns: int = 60 * SECOND_NS,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.ledger = ledger or Ledger()
+        self.checked = False
+        self._lag_ns, self._lie_ns, self._recover_ns = lag_ns, lie_ns, recover_within_ns
+        self._healed_ns: int | None = None
+        self._last: Published | None = None
+        self._were: dict[str, deque[tuple[int, Decimal]]] = {}  # positions, since when
+        self._wrong_since: dict[tuple[str, str], int] = {}  # (node, symbol)
+        self._told: set[tuple[str, str]] = set()
+
+    def hear(self, fact: Fact) -> Sequence[Finding]:
+        """Judge what a node published by what the venue's positions were lately."""
+        self.ledger.hear(fact)
+        match fact:
+            case VenueSaid() | Written():
+                self._follow(fact.at_ns)
+            case Healed(at_ns=at_ns):
+                self._healed_ns = at_ns
+            case Published():
+                self.checked = True
+                if self._last is None or fact.epoch >= self._last.epoch:
+                    self._last = fact
+                return list(self._confident(fact))
+            case _:
+                pass
+        return ()
+
+    def rest(self, at_ns: int) -> Sequence[Finding]:
+        """Judge the newest leader's last words by what the venue holds now."""
+        if self._healed_ns is None or at_ns < self._healed_ns + self._recover_ns:
+            return ()
+        said = self._last
+        if said is None:
+            return ()
+        if said.at_ns < self._healed_ns:
+            return (_finding("nothing was published after the faults were over", at_ns),)
+        told = [*self._positions(said), *self._orders(said), *self._balances(said)]
+        return [_finding(what, at_ns) for what in told]
+
+    def _follow(self, at_ns: int) -> None:
+        for symbol, qty in self.ledger.positions_ever():
+            were = self._were.setdefault(symbol, deque([(0, ZERO)]))
+            if were[-1][1] != qty:
+                were.append((at_ns, qty))
+            while len(were) > 1 and were[1][0] < at_ns - self._lag_ns:
+                were.popleft()
+
+    def _confident(self, said: Published) -> Iterator[Finding]:
+        sure = said.mode == "NORMAL" and said.trading and not said.unknown
+        told = {symbol_of(name): qty for name, qty in said.positions.items()}
+        for symbol in sorted(told.keys() | self._were.keys()):
+            key, qty = (said.node, symbol), told.get(symbol, ZERO)
+            if not sure or self._was(symbol, qty, said.at_ns):
+                self._wrong_since.pop(key, None)
+                self._told.discard(key)
+                continue
+            since_ns = self._wrong_since.setdefault(key, said.at_ns)
+            if said.at_ns - since_ns > self._lie_ns and key not in self._told:
+                self._told.add(key)
+                really = self.ledger.position(symbol)
+                what = f"{said.node or 'a node'} says {symbol} {qty} in NORMAL for "
+                what += f"{(said.at_ns - since_ns) / 1e9:.1f} s, the venue has {really}"
+                yield _finding(what, said.at_ns)
+
+    def _was(self, symbol: str, qty: Decimal, at_ns: int) -> bool:
+        """Whether the venue's position was this at some moment of the last `lag_ns`."""
+        allowed = self.ledger.unknown_fees(symbol)
+        were = self._were.get(symbol, ((0, ZERO),))
+        for since_ns, position in reversed(were):
+            if money.magnitude(money.subtract(position, qty)) <= allowed:
+                return True
+            if since_ns < at_ns - self._lag_ns:
+                break
+        return False
+
+    def _positions(self, said: Published) -> Iterator[str]:
+        told = {symbol_of(name): qty for name, qty in said.positions.items()}
+        ours = self.ledger.positions()
+        for symbol in sorted(told.keys() | ours.keys()):
+            qty, really = told.get(symbol, ZERO), ours.get(symbol, ZERO)
+            if qty != really:
+                yield f"{symbol}: {qty} published, {really} at the venue"
+
+    def _orders(self, said: Published) -> Iterator[str]:
+        told, really = set(said.open_orders), {o.client_id for o in self.ledger.live.values()}
+        for client_id in sorted(told - really):
+            yield f"order {client_id} is published as open and not open at the venue"
+        for client_id in sorted(really - told):
+            yield f"order {client_id} is open at the venue and not published"
+
+    def _balances(self, said: Published) -> Iterator[str]:
+        really = self.ledger.balances()
+        if really is None:
+            return
+        for asset, amount in sorted(said.balances.items()):
+            if money.magnitude(money.subtract(amount, really.get(asset, ZERO))) > LAST_DIGIT:
+                yield f"{asset}: {amount} published, {really.get(asset, ZERO)} at the venue"
+
+
+def _finding(what: str, at_ns: int) -> Finding:
+    return Finding(law=LAW, order="", what=what, at_ns=at_ns)

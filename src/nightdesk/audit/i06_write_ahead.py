@@ -1,0 +1,83 @@
+"""I6: no order leaves before its intent is durable.
+
+A simulation hears bytes leave and records become durable, and judges at once. Artefacts tell neither: there
+a request must not be stamped (or, unstamped, arrive) before the frame of its intent was made, give or take a
+clock's error, and every id of ours at the venue must be in the journal in the end.
+"""
+
+from collections.abc import Sequence
+
+from nightdesk.audit.facts import Fact, SentOut, VenueSaid, Written
+from nightdesk.audit.invariant import Finding
+from nightdesk.audit.ledger import Ledger
+from nightdesk.model.records import Intended
+from nightdesk.model.time import MS_NS
+
+LAW = "I6 write-ahead"
+# Clocks are set while a desk runs, and a venue's is another one; what differs by less proves nothing.
+CLOCK_ERROR_NS = 100 * MS_NS
+
+
+class WriteAhead:
+    """`clock_error_ns` is how far two times in artefacts may be apart in the wrong order."""
+
+    law = LAW
+    needs = "orders of this desk that were sent, or that arrived at the venue"
+
+    def __init__(
+        self, *, clock_error_ns: int = CLOCK_ERROR_NS, ledger: Ledger | None = None
+    ) -> None:
+        self.ledger = ledger or Ledger()
+        self.checked = False
+        self._clock_error_ns = clock_error_ns
+        self._hears_sends = False
+        self._made: dict[
+            str, int
+        ] = {}  # client id -> when it was made, by its stamp or its arrival
+        self._told: set[str] = set()
+
+    def hear(self, fact: Fact) -> Sequence[Finding]:
+        """Judge a send by what is durable; without sends, an arrival by its intent's time."""
+        self.ledger.hear(fact)
+        match fact:
+            case SentOut(what="place", client_id=client_id):
+                self.checked = self._hears_sends = True
+                if self.ledger.known(client_id) is None:
+                    return self._tell(client_id, "sent before its intent was durable", fact.at_ns)
+            case VenueSaid(entry=entry) if entry.places or entry.kind == "accept":
+                client_id = entry.client_order_id or ""
+                if self.ledger.venue.concerns(entry) and self.ledger.is_ours(client_id):
+                    self.checked = True
+                    made_ns = entry.at_ns if entry.stamp_ns is None else entry.stamp_ns
+                    self._made.setdefault(client_id, made_ns)
+                    return self._compare(client_id, fact.at_ns)
+            case Written(record=Intended(intent=intent)):
+                return self._compare(intent.client_id, fact.at_ns)
+            case _:
+                pass
+        return ()
+
+    def rest(self, at_ns: int) -> Sequence[Finding]:
+        """What is at the venue and was never written."""
+        return [
+            finding
+            for client_id, made_ns in self._made.items()
+            if self.ledger.known(client_id) is None and self.ledger.is_ours(client_id)
+            for finding in self._tell(client_id, "at the venue, not in the journal", made_ns)
+        ]
+
+    def _compare(self, client_id: str, at_ns: int) -> Sequence[Finding]:
+        known, made_ns = self.ledger.known(client_id), self._made.get(client_id)
+        if self._hears_sends or known is None or made_ns is None:
+            return ()
+        early_ns = known.decided_at - made_ns
+        if early_ns <= self._clock_error_ns:
+            return ()
+        what = f"sent {early_ns / 1e6:.0f} ms before it was intended"
+        return self._tell(client_id, what, at_ns)
+
+    def _tell(self, client_id: str, what: str, at_ns: int) -> Sequence[Finding]:
+        if client_id in self._told:
+            return ()
+        self._told.add(client_id)
+        return (Finding(law=LAW, order=client_id, what=what, at_ns=at_ns),)

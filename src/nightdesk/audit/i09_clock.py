@@ -1,0 +1,63 @@
+"""I9: a request's stamp is right to within half its window, so that the window means what it says."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from nightdesk.audit.facts import Fact, SentOut, VenueSaid
+from nightdesk.audit.invariant import Finding
+from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.venue_log import Entry
+
+LAW = "I9 clock"
+_SENDS_KEPT = 8  # a cancel is asked for again and again; older tries have run out of their window
+
+
+class Clock:
+    """Held against when the bytes left, where that is known, else against when they arrived, which counts the
+    way as the clock's error. `slack_ns` is how far the venue's own clock may be off unsaid."""
+
+    law = LAW
+    needs = "requests of this desk that the venue took, with their stamps"
+
+    def __init__(self, *, slack_ns: int = 0, ledger: Ledger | None = None) -> None:
+        self.ledger = ledger or Ledger()
+        self.checked = False
+        self._slack_ns = slack_ns
+        self._sent: dict[tuple[str, str], deque[int]] = {}
+
+    def hear(self, fact: Fact) -> Sequence[Finding]:
+        """Judge the stamp of what the venue took."""
+        self.ledger.hear(fact)
+        match fact:
+            case SentOut(what="place" | "cancel"):
+                tries = self._sent.setdefault(
+                    (fact.client_id, fact.what), deque(maxlen=_SENDS_KEPT)
+                )
+                tries.append(fact.at_ns)
+            case VenueSaid(entry=entry) if entry.kind in ("accept", "cancel"):
+                return self._judge(entry)
+            case _:
+                pass
+        return ()
+
+    def rest(self, at_ns: int) -> Sequence[Finding]:
+        """Nothing more: every fact was judged when it was heard."""
+        return ()
+
+    def _judge(self, entry: Entry) -> Sequence[Finding]:
+        stamp_ns, client_id = entry.stamp_ns, entry.client_order_id or ""
+        if stamp_ns is None or not self.ledger.is_ours(client_id):
+            return ()
+        self.checked = True
+        arrived_ns = entry.at_ns if entry.arrived_ns is None else entry.arrived_ns
+        what = "place" if entry.kind == "accept" else "cancel"
+        made = self._sent.pop((client_id, what), None) or (arrived_ns,)
+        # A venue whose clock has just stepped is not the desk's error: true time is right as well.
+        clocks = (0, entry.clock_offset_ns)
+        off_ns = min((then + ahead - stamp_ns for then in made for ahead in clocks), key=abs)
+        if abs(off_ns) <= entry.window_ns // 2 + self._slack_ns:
+            return ()
+        behind = "behind" if off_ns > 0 else "ahead"
+        said = f"stamped {abs(off_ns) / 1e6:.3f} ms {behind}, half its window is "
+        said += f"{entry.window_ns / 2e6:.3f} ms"
+        return (Finding(law=LAW, order=client_id, what=said, at_ns=entry.at_ns),)

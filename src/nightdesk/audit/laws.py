@@ -1,0 +1,38 @@
+"""All invariants together, on one shared ledger."""
+
+from nightdesk.audit.i01_no_duplicate import NoDuplicate
+from nightdesk.audit.i02_risk import Risk
+from nightdesk.audit.i03_single_writer import SingleWriter
+from nightdesk.audit.i04_convergence import Convergence
+from nightdesk.audit.i05_resolved import Resolution
+from nightdesk.audit.i06_write_ahead import WriteAhead
+from nightdesk.audit.i07_way_out import WayOut
+from nightdesk.audit.i08_politeness import Politeness
+from nightdesk.audit.i09_clock import Clock
+from nightdesk.audit.i10_protection import Protection
+from nightdesk.audit.i11_data import Data
+from nightdesk.audit.i12_responsive import Responsive
+from nightdesk.audit.invariant import Invariant
+from nightdesk.audit.ledger import Ledger
+from nightdesk.model.time import SECOND_NS
+
+
+def every_invariant(
+    *, account: str = "", resolve_within_ns: int = 60 * SECOND_NS
+) -> list[Invariant]:
+    """The twelve with their defaults; `account` is the venue's, "" where its log has one only."""
+    ledger = Ledger(account)
+    return [
+        NoDuplicate(ledger=ledger),
+        Risk(ledger=ledger),
+        SingleWriter(ledger=ledger),
+        Convergence(ledger=ledger),
+        Resolution(ledger=ledger, resolve_within_ns=resolve_within_ns),
+        WriteAhead(ledger=ledger),
+        WayOut(ledger=ledger),
+        Politeness(ledger=ledger),
+        Clock(ledger=ledger),
+        Protection(ledger=ledger),
+        Data(ledger=ledger),
+        Responsive(),
+    ]

@@ -1,0 +1,236 @@
+"""What good simulations come to now and then, counted over the same facts that the invariants hear.
+
+A law that holds in a world where nothing ever went wrong proves little: what was never met is listed.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from nightdesk.audit.facts import Commanded, Fact, Leased, SentOut, VenueSaid, Written
+from nightdesk.audit.intents import Known
+from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.venue_log import Entry
+from nightdesk.model.order import ReportSource, VenueStatus
+from nightdesk.model.outcome import Verdict
+from nightdesk.model.records import (
+    Answered,
+    CancelAsked,
+    EpochOpened,
+    Executed,
+    Intended,
+    Reported,
+    Resolved,
+)
+
+# What the lab names in its log when a fault strikes; a stream's silence and a clock's offset strike unlogged.
+FAULTS = (
+    "lost_request",
+    "lost_response",
+    "delay",
+    "late_response",
+    "error_500",
+    "error_502",
+    "error_503",
+    "error_504",
+    "-1007",
+    "-1008",
+    "rate_limit_429",
+    "ban_418",
+    "truncated_body",
+    "empty_body",
+    "html_body",
+    "duplicate_report",
+    "late_report",
+    "reordered_reports",
+    "fill_after_cancel_ack",
+    "read_lag",
+    "stream_drop",
+    "stream_silence",
+    "maintenance",
+    "clock_offset",
+)
+_NO_SUCH_ORDER = -2013
+_ACCEPTED_UNHEARD = "order accepted, answer lost"
+_LATE_FILL = "fill after cancel ack"
+_PARTIAL = "order partly filled, then cancelled"
+_FOUND = "not found then found"
+_BEFORE_SEND = "crash between intent and send"
+_BEFORE_ANSWER = "crash between send and answer"
+_UNKNOWN_FAILOVER = "new epoch while an order is unknown"
+_UNKNOWN_FILLED = "unknown resolved as filled"
+_UNKNOWN_OPEN = "unknown resolved as open"
+_UNKNOWN_ENDED = "unknown resolved as ended at the venue"
+_UNKNOWN_NEVER = "unknown resolved as never accepted"
+_FLATTEN_UNKNOWN = "flatten while an order is unknown"
+_LEASE_MOVED = "lease moved to another holder"
+DECLARED = (
+    _ACCEPTED_UNHEARD,
+    _LATE_FILL,
+    _PARTIAL,
+    _FOUND,
+    _BEFORE_SEND,
+    _BEFORE_ANSWER,
+    _UNKNOWN_FAILOVER,
+    _UNKNOWN_FILLED,
+    _UNKNOWN_OPEN,
+    _UNKNOWN_ENDED,
+    _UNKNOWN_NEVER,
+    _FLATTEN_UNKNOWN,
+    _LEASE_MOVED,
+    *(f"fault {kind}" for kind in FAULTS),
+    *(f"fault {kind}, order in flight" for kind in FAULTS),
+)
+
+
+class Sometimes:
+    """`also` declares what only the teller of the facts can `note`.
+
+    Has a ledger of its own: it looks at what was known before each fact.
+    """
+
+    def __init__(self, *, also: Iterable[str] = ()) -> None:
+        self.ledger = Ledger()
+        self._declared = (*DECLARED, *also)
+        self._counts: Counter[str] = Counter()
+        self._flying: set[str] = set()  # intended and not answered, or asked to be cancelled
+        self._unknown: set[str] = set()
+        self._sent: set[str] = set()
+        self._hears_sends = False
+        self._denied: set[str] = set()  # accepted, and not found when asked for
+        self._unheard: set[str] = set()
+        self._partial: set[str] = set()
+        self._holder = ""
+
+    def hear(self, fact: Fact) -> None:
+        """Count what the fact shows."""
+        known = self._known_before(fact)
+        before = None if known is None else (known.ended, known.filled)
+        self.ledger.hear(fact)
+        match fact:
+            case SentOut(what="place", client_id=client_id):
+                self._hears_sends = True
+                self._sent.add(client_id)
+            case VenueSaid(entry=entry):
+                self._venue_said(entry)
+            case Commanded(command="flatten") if self._unknown:
+                self.note(_FLATTEN_UNKNOWN)
+            case Leased(holder=holder) if holder:
+                if self._holder and holder != self._holder:
+                    self.note(_LEASE_MOVED)
+                self._holder = holder
+            case Written():
+                self._written(fact)
+                if known is not None and before is not None:
+                    for name in _grew(known, *before):
+                        self.note(name)
+            case _:
+                pass
+
+    def note(self, name: str) -> None:
+        """Count what no fact shows."""
+        self._counts[name] += 1
+
+    def counts(self) -> dict[str, int]:
+        """How often each thing was met, everything declared included."""
+        return {
+            name: self._counts[name] for name in {**dict.fromkeys(self._declared), **self._counts}
+        }
+
+    def never(self) -> list[str]:
+        """What was declared and never met."""
+        return [name for name in self._declared if not self._counts[name]]
+
+    def _known_before(self, fact: Fact) -> Known | None:
+        """The intent that a record tells more of; asked before the record is folded."""
+        if not isinstance(fact, Written):
+            return None
+        match fact.record:
+            case Reported(report=told):
+                return self.ledger.known(told.client_id)
+            case Executed(execution=traded):
+                return self.ledger.known(traded.client_id)
+            case _:
+                return None
+
+    def _venue_said(self, entry: Entry) -> None:
+        client_id = entry.client_order_id or ""
+        if entry.kind == "fault_fired":
+            self.note(f"fault {entry.what}")
+            if self._flying:
+                self.note(f"fault {entry.what}, order in flight")
+        elif entry.kind == "accept":
+            self._accepted_unheard(client_id)
+        elif entry.code == _NO_SUCH_ORDER and client_id in self.ledger.venue.by_client_id:
+            self._denied.add(client_id)
+
+    def _written(self, fact: Written) -> None:
+        match fact.record:
+            case Intended(intent=intent):
+                self._flying.add(intent.client_id)
+            case CancelAsked(client_id=client_id):
+                self._flying.add(client_id)
+            case Answered(client_id=client_id, verdict=verdict):
+                self._flying.discard(client_id)
+                if verdict is Verdict.UNKNOWN:
+                    self._unknown.add(client_id)
+                    self._accepted_unheard(client_id)
+            case Resolved(client_id=client_id):
+                self._resolve(client_id, _UNKNOWN_NEVER)
+            case Reported(report=report):
+                if report.source is ReportSource.QUERY and report.client_id in self._denied:
+                    self._denied.discard(report.client_id)
+                    self.note(_FOUND)
+                self._told(report.client_id, report.status)
+            case Executed(execution=execution):
+                known = self.ledger.known(execution.client_id)
+                filled = known is not None and known.ended == VenueStatus.FILLED
+                self._told(
+                    execution.client_id, VenueStatus.FILLED if filled else VenueStatus.WORKING
+                )
+            case EpochOpened(epoch=epoch):
+                self._new_epoch(epoch)
+            case _:
+                pass
+
+    def _told(self, client_id: str, status: VenueStatus) -> None:
+        if status is VenueStatus.WORKING:
+            self._resolve(client_id, _UNKNOWN_OPEN)
+            return
+        self._flying.discard(client_id)
+        filled = status is VenueStatus.FILLED
+        self._resolve(client_id, _UNKNOWN_FILLED if filled else _UNKNOWN_ENDED)
+        known = self.ledger.known(client_id)
+        if not filled and known is not None and known.filled and client_id not in self._partial:
+            self._partial.add(client_id)
+            self.note(_PARTIAL)
+
+    def _resolve(self, client_id: str, name: str) -> None:
+        self._flying.discard(client_id)
+        if client_id in self._unknown:
+            self._unknown.discard(client_id)
+            self.note(name)
+
+    def _accepted_unheard(self, client_id: str) -> None:
+        known = self.ledger.known(client_id)
+        lost = known is not None and known.answer == Verdict.UNKNOWN
+        if lost and client_id in self.ledger.venue.by_client_id and client_id not in self._unheard:
+            self._unheard.add(client_id)
+            self.note(_ACCEPTED_UNHEARD)
+
+    def _new_epoch(self, epoch: int) -> None:
+        """A node died: what it had intended and not heard of is unknown from now on."""
+        if self._unknown:
+            self.note(_UNKNOWN_FAILOVER)
+        for client_id in sorted(self._flying):
+            known = self.ledger.known(client_id)
+            if known is None or known.answer or known.ended or known.epoch >= epoch:
+                continue
+            if self._hears_sends:
+                self.note(_BEFORE_ANSWER if client_id in self._sent else _BEFORE_SEND)
+            self._unknown.add(client_id)
+
+
+def _grew(known: Known, ended: str, filled: object) -> Iterator[str]:
+    """What a record made of an order that had ended before it."""
+    if ended == VenueStatus.CANCELLED and known.filled != filled:
+        yield _LATE_FILL

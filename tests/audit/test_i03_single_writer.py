@@ -1,0 +1,111 @@
+"""Who places, until when, and in which order of epochs."""
+
+import pytest
+
+from audit.told import accept, at, entry, intended, leased, opened, sent, whats
+from builders import NOW, D, an_id
+from nightdesk.audit.facts import Fact, VenueSaid
+from nightdesk.audit.i03_single_writer import SingleWriter
+from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+
+MS = NOW // MS_NS
+
+
+def stamped(
+    arrived_ms: float, *, stamp_ms: int = 0, window_ms: int | None = 500, **rest: object
+) -> Fact:
+    made = {"quantity": D(1), "arrived_ns": at(arrived_ms), "timestamp": str(MS + stamp_ms), **rest}
+    window = None if window_ms is None else str(window_ms)
+    return VenueSaid(
+        at_ns=at(arrived_ms), entry=entry("accept", arrived_ms, recv_window=window, **made)
+    )
+
+
+@pytest.mark.parametrize(
+    ("fact", "late"),
+    [
+        (stamped(500), False),
+        (stamped(500.001), True),
+        (stamped(5_000, window_ms=None), False),
+        (stamped(5_001, window_ms=None), True),
+        (stamped(900, clock_offset_ns=-400 * MS_NS), False),
+        (stamped(900, clock_offset_ns=-399 * MS_NS), True),
+        (stamped(200, clock_offset_ns=400 * MS_NS), True),
+        (accept(9_999), False),
+    ],
+)
+def test_an_accept_after_its_window_is_found(fact: Fact, late: bool) -> None:
+    assert bool(whats(SingleWriter(), [fact])) == late
+
+
+@pytest.mark.parametrize(("deadline_ms", "wide"), [(500, False), (499, True)])
+def test_a_window_that_outlives_its_intents_deadline_is_found(deadline_ms: int, wide: bool) -> None:
+    known = intended(-10, deadline=Wall(MS * MS_NS + deadline_ms * MS_NS))
+    assert bool(whats(SingleWriter(), [known, stamped(10)])) == wide
+
+
+def of_epoch(epoch: int, number: int, nonce: int = 1, desk: int = 1) -> Fact:
+    name = an_id(number, epoch=epoch, nonce=nonce, desk=desk)
+    return accept(number, order_id=number, client_order_id=name)
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ([of_epoch(1, 1), of_epoch(2, 2), of_epoch(2, 3)], 0),
+        ([of_epoch(1, 1), of_epoch(2, 2), of_epoch(1, 3)], 1),
+        ([of_epoch(1, 1, desk=1), of_epoch(2, 2, desk=2), of_epoch(1, 3, desk=1)], 0),
+        ([opened(1), opened(2, nonce=2), of_epoch(2, 1, nonce=2), of_epoch(1, 2)], 1),
+        ([opened(1, nonce=8), of_epoch(7, 1, nonce=5), of_epoch(1, 2, nonce=8)], 0),
+    ],
+    ids=["in order", "an old one after", "two desks", "known lives", "another journal's life"],
+)
+def test_no_old_epoch_is_accepted_after_a_newer_one(facts: list[Fact], found: int) -> None:
+    assert len(whats(SingleWriter(), facts)) == found
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ([leased(), sent(1_000)], []),
+        ([leased(), sent(1_000.001)], ["0.001 ms after the lease"]),
+        ([leased(), leased(900, until=2_000), sent(1_500)], []),
+        ([leased(epoch=2, holder="b"), sent(1)], ["in epoch 1 while epoch 2"]),
+        ([leased(holder="b"), sent(1)], ["by a while b"]),
+        ([leased(holder=""), sent(1)], ["nobody has the lease"]),
+        ([leased(epoch=2, holder="b"), sent(1, "cancel"), sent(1, "query"), sent(1, "other")], []),
+        ([sent(1)], []),
+    ],
+)
+def test_only_the_leases_holder_places_and_only_in_time(
+    facts: list[Fact], found: list[str]
+) -> None:
+    told = whats(SingleWriter(), facts)
+    assert len(told) == len(found), told
+    assert all(part in what for part, what in zip(found, told, strict=True))
+
+
+def test_a_margin_ends_the_lease_earlier() -> None:
+    law = SingleWriter(margin_ns=SECOND_NS // 2)
+    assert whats(law, [leased(), sent(500)]) == []
+    (found,) = whats(law, [sent(501)])
+    assert found.startswith("placed 1.000 ms after")
+
+
+def test_it_is_the_arrival_that_counts_and_not_how_long_the_venue_worked() -> None:
+    slow = entry(
+        "accept", 900, quantity=D(1), timestamp=str(MS), recv_window="500", arrived_ns=at(400)
+    )
+    assert whats(SingleWriter(), [VenueSaid(at_ns=at(900), entry=slow)]) == []
+    quick = entry("accept", 900, quantity=D(1), timestamp=str(MS), recv_window="500")
+    assert whats(SingleWriter(), [VenueSaid(at_ns=at(900), entry=quick)]) != []
+
+
+def test_it_is_checked_once_it_heard_an_accept_or_a_send_under_a_lease() -> None:
+    for facts, checked in (([sent()], False), ([leased(), sent()], True), ([accept()], True)):
+        law = SingleWriter()
+        whats(law, facts, rest_ms=0)
+        assert law.checked == checked
+    foreign = SingleWriter()
+    whats(foreign, [accept(client_order_id="web_x")])
+    assert not foreign.checked
