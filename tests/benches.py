@@ -184,6 +184,12 @@ class Bench:
         told = AccountTold(balances=held, open_orders=orders, asked_at=self.wall, quiet=quiet)
         return self.decide(told)
 
+    def differ(self, balances: dict[str, Decimal]) -> Decision:
+        """The account differs for longer than the venue's answers lag."""
+        self.account(balances)
+        self.wait(READ_LAG_NS + 1)
+        return self.account(balances)
+
     def ready(self) -> "Bench":
         """The books opened and the feed fresh for long enough."""
         self.account()

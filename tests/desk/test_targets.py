@@ -4,10 +4,9 @@ import pytest
 
 from benches import Bench, causes, effects, sent, some_limits, some_settings
 from builders import BTCUSDT, STRATEGY, D
-from nightdesk.desk.events import AccountTold, Resume, Tell
+from nightdesk.desk.events import Resume, Tell
 from nightdesk.model.order import OrderType, Origin, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
-from nightdesk.model.time import SECOND_NS
 from nightdesk.strategy.messages import Target, TargetSuspended
 
 
@@ -146,22 +145,13 @@ def test_a_target_governs_the_strategys_own_position_not_the_accounts() -> None:
     assert bench.state.net(BTCUSDT) == D(2)
 
 
-def differ(bench: Bench, btc: str) -> None:
-    """Twice the same difference, both times quiet."""
-    held = {**bench.state.funds.balances, "BTC": D(btc)}
-    for _ in range(2):
-        told = AccountTold(balances=held, open_orders=[], asked_at=bench.wall, quiet=True)
-        bench.decide(told)
-        bench.wait(SECOND_NS)
-
-
 def test_a_change_from_outside_that_an_operator_adopts_suspends_the_target_until_a_newer_one() -> (
     None
 ):
     bench = Bench().ready()
     want(bench, "1")
     step(bench, 2)
-    differ(bench, "8")
+    bench.differ({**bench.state.funds.balances, "BTC": D("8")})
     assert causes(bench.state)["reconcile"] == "REDUCE_ONLY"
     decision = bench.decide(Resume(reason="I sold three", by="me"))
     told = [e.message for e in effects(Tell, decision)]

@@ -47,6 +47,7 @@ class Risk:
         self._limits = dict(limits or {})
         self._slack = dict(slack or {})
         self._worst: dict[str, Decimal] = {}
+        self._reduced: set[str] = set()  # could only reduce when they were decided
         self._fees_known: dict[str, Decimal] = {}  # by client id, when it was decided
         self._decided: list[int] = []  # of accepted orders, sorted
 
@@ -82,6 +83,10 @@ class Risk:
             intent = fact.record.intent
             known = self.ledger.fees_known.get(symbol_of(intent.instrument), ZERO)
             self._fees_known[intent.client_id] = known
+            symbol, side = symbol_of(intent.instrument), intent.side.name
+            closing = money.add(self.ledger.open_of(symbol, side), intent.qty)
+            if closing <= money.add(self._closable(symbol, side), self._slack.get(symbol, ZERO)):
+                self._reduced.add(intent.client_id)
 
     def _allowance(self, order: VenueOrder) -> Decimal:
         slack = self._slack.get(order.symbol, ZERO)
@@ -102,7 +107,8 @@ class Risk:
 
     def _order(self, order: VenueOrder, fact: VenueSaid, limits: InstrumentLimits) -> Iterator[str]:
         rate = self._rate(order, fact.at_ns)
-        if self._reduces(order):
+        # Decided to reduce, and overtaken on its way by an order that added: it was within its caps.
+        if self._reduces(order) or order.client_id in self._reduced:
             return
         only = "and does not only reduce"
         if limits.order_qty_max is not None and order.qty > limits.order_qty_max:
@@ -118,11 +124,14 @@ class Risk:
 
     def _reduces(self, order: VenueOrder) -> bool:
         """Whether it can only bring the position nearer to zero, this desk's other orders considered."""
-        held = self.ledger.position(order.symbol)
-        closable = held if order.side == "SELL" else money.minus(held)
+        closable = self._closable(order.symbol, order.side)
         # Its own quantity is among the open ones already.
         closing = self.ledger.open_of(order.symbol, order.side)
         return closing <= money.add(closable, self._allowance(order))
+
+    def _closable(self, symbol: str, side: str) -> Decimal:
+        held = self.ledger.position(symbol)
+        return held if side == "SELL" else money.minus(held)
 
     def _rate(self, order: VenueOrder, at_ns: int) -> int:
         """Accepted orders decided in the second up to this one's decision.

@@ -7,8 +7,10 @@ from nightdesk.audit.facts import Fact, SentOut, VenueSaid
 from nightdesk.audit.invariant import Finding
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import Entry
+from nightdesk.model.time import SECOND_NS
 
 LAW = "I9 clock"
+MEASURED_NS = 15 * SECOND_NS  # a desk asks for the venue's time every ten seconds
 _SENDS_KEPT = 8  # a cancel is asked for again and again; older tries have run out of their window
 
 
@@ -24,6 +26,7 @@ class Clock:
         self.checked = False
         self._slack_ns = slack_ns
         self._sent: dict[tuple[str, str], deque[int]] = {}
+        self._offsets: deque[tuple[int, int]] = deque()  # of the venue's clock: until when, which
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
         """Judge the stamp of what the venue took."""
@@ -36,6 +39,8 @@ class Clock:
                 tries.append(fact.at_ns)
             case VenueSaid(entry=entry) if entry.kind in ("accept", "cancel"):
                 return self._judge(entry)
+            case VenueSaid(entry=entry) if entry.kind == "arrival":
+                self._recent(entry.at_ns, entry.clock_offset_ns)
             case _:
                 pass
         return ()
@@ -43,6 +48,14 @@ class Clock:
     def rest(self, at_ns: int) -> Sequence[Finding]:
         """Nothing more: every fact was judged when it was heard."""
         return ()
+
+    def _recent(self, at_ns: int, offset_ns: int) -> list[int]:
+        if not self._offsets or self._offsets[-1][1] != offset_ns:
+            self._offsets.append((at_ns, offset_ns))
+        self._offsets[-1] = (at_ns, offset_ns)
+        while self._offsets[0][0] < at_ns - MEASURED_NS:
+            self._offsets.popleft()
+        return [offset for _, offset in self._offsets]
 
     def _judge(self, entry: Entry) -> Sequence[Finding]:
         stamp_ns, client_id = entry.stamp_ns, entry.client_order_id or ""
@@ -52,8 +65,8 @@ class Clock:
         arrived_ns = entry.at_ns if entry.arrived_ns is None else entry.arrived_ns
         what = "place" if entry.kind == "accept" else "cancel"
         made = self._sent.pop((client_id, what), None) or (arrived_ns,)
-        # A venue whose clock has just stepped is not the desk's error: true time is right as well.
-        clocks = (0, entry.clock_offset_ns)
+        # A venue whose clock has just stepped is not the desk's error before it could be measured again.
+        clocks = {0, *self._recent(entry.at_ns, entry.clock_offset_ns)}
         off_ns = min((then + ahead - stamp_ns for then in made for ahead in clocks), key=abs)
         if abs(off_ns) <= entry.window_ns // 2 + self._slack_ns:
             return ()

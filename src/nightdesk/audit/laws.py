@@ -18,18 +18,26 @@ from nightdesk.model.time import SECOND_NS
 
 
 def every_invariant(
-    *, account: str = "", resolve_within_ns: int = 60 * SECOND_NS
+    *,
+    account: str = "",
+    resolve_within_ns: int = 60 * SECOND_NS,
+    flat_within_ns: int = 60 * SECOND_NS,
+    lie_ns: int = 5 * SECOND_NS,
 ) -> list[Invariant]:
-    """The twelve with their defaults; `account` is the venue's, "" where its log has one only."""
+    """The twelve; `account` is the venue's, "" where its log has one only.
+
+    `resolve_within_ns` and `flat_within_ns` count from the end of the faults; `lie_ns` is how long a confident
+    desk may tell a position that never was: as long as reports may be late.
+    """
     ledger = Ledger(account)
     return [
         NoDuplicate(ledger=ledger),
         Risk(ledger=ledger),
         SingleWriter(ledger=ledger),
-        Convergence(ledger=ledger),
+        Convergence(ledger=ledger, lie_ns=lie_ns, recover_within_ns=resolve_within_ns),
         Resolution(ledger=ledger, resolve_within_ns=resolve_within_ns),
         WriteAhead(ledger=ledger),
-        WayOut(ledger=ledger),
+        WayOut(ledger=ledger, within_ns=flat_within_ns),
         Politeness(ledger=ledger),
         Clock(ledger=ledger),
         Protection(ledger=ledger),

@@ -82,7 +82,6 @@ def trade(work: Work, execution: Execution) -> None:
     if order is None or execution.trade_id in order.trade_ids:
         return
     ref = work.views.ref(execution.client_id)
-    work.views.last_difference = {}  # balances move: what differed must be seen anew
     work.record(Executed(execution=execution))
     work.decision.at_once += tell.executed(work.state, work.settings, execution, ref, work.now)
 
@@ -101,20 +100,27 @@ def compare(work: Work, event: AccountTold) -> None:
         work.record(Reconciled(balances=venue, unexplained={}, surplus=surplus))
         return
     found = differences(work.state.funds.balances, venue, work.settings.assets())
-    seen_before = work.views.last_difference
-    work.views.last_difference = found
+    views = work.views
+    if found != views.difference:
+        views.difference, views.differs_since = found, event.asked_at
+    # An account that lags differs by our own last trades; the same difference beyond the lag is a real one.
+    lasted_ns = event.asked_at - views.differs_since
+    views.confirmed = bool(found) and lasted_ns > work.settings.read_lag_ns
     if not found:
         work.set_mode(DESK, "reconcile", Mode.NORMAL, by="desk", why="desk and venue agree")
-    elif found == seen_before:  # twice the same, both times quiet: not a report under way
+    elif views.confirmed:
         why = ", ".join(f"venue has {amount:+} {asset}" for asset, amount in found.items())
         work.set_mode(DESK, "reconcile", Mode.REDUCE_ONLY, by="desk", why=why)
 
 
-def adopt(work: Work) -> None:
-    """An operator has looked at the difference: the venue's numbers become ours, nobody's target moves."""
-    found = work.views.last_difference
-    if not found or work.state.ladder.demands(DESK, "reconcile") is Mode.NORMAL:
-        return  # only what was confirmed and shown can have been looked at
+def adopt(work: Work) -> bool:
+    """An operator has looked at the difference: the venue's numbers become ours, nobody's target moves.
+
+    Only what lasted in this life, and was shown, can have been looked at; False when nothing was.
+    """
+    found = work.views.difference
+    if not work.views.confirmed or work.state.ladder.demands(DESK, "reconcile") is Mode.NORMAL:
+        return False
     balances = dict(work.state.funds.balances)
     for asset, amount in found.items():
         balances[asset] = money.canonical(money.add(balances.get(asset, ZERO), amount))
@@ -123,7 +129,8 @@ def adopt(work: Work) -> None:
     work.record(Reconciled(balances=balances, unexplained=found, surplus=moved))
     for instrument in moved:
         targets.suspend(work, instrument, "the position was changed from outside")
-    work.views.last_difference = {}
+    work.views.difference, work.views.confirmed = {}, False
+    return True
 
 
 def _send_ended(work: Work, event: SendEnded) -> None:

@@ -34,9 +34,12 @@ def command(work: Work, event: Pause | Resume | CancelAll | Flatten) -> None:
 
 
 def _resume(work: Work, event: Resume) -> None:
-    accounts.adopt(work)
+    adopted = accounts.adopt(work)
     for scope, name, _ in work.state.ladder.told():
-        if name in PERSONAL:
+        if name == "reconcile" and not adopted:
+            why = "the difference is not confirmed yet: look again in a moment"
+            work.note("warning", "resume.not_all", cause=name, why=why)
+        elif name in PERSONAL:
             work.set_mode(scope, name, Mode.NORMAL, by=event.by, why=event.reason)
             if name == "crash":
                 strategy = StrategyId(scope.partition("/")[2])

@@ -41,7 +41,11 @@ class Views:
         self.price_asked: dict[InstrumentId, Wall] = {}
         self.refusals: dict[str, int] = {}
         self.worst: dict[str, Decimal] = {}
-        self.last_difference: dict[str, Decimal] = {}
+        self.difference: dict[str, Decimal] = {}  # of the account, as it was seen last
+        self.differs_since: Wall = Wall(0)  # from when on it was the same
+        self.confirmed = (
+            False  # whether it lasted longer than the venue's answers lag, and was shown
+        )
 
     def ref(self, client_id: ClientOrderId) -> str:
         """What the strategy calls the order; its client id for one of before the start."""

@@ -33,7 +33,7 @@ def tick(work: Work) -> None:
     _settling(work)
     _trades(work)
     unresolved(work)
-    soon = bool(work.views.last_difference) or not work.views.compared
+    soon = bool(work.views.difference) or not work.views.compared
     every = ACCOUNT_SOON_NS if soon else ACCOUNT_EVERY_NS
     if work.now - work.views.account_asked >= every:
         work.views.account_asked = work.now
