@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from nightdesk.cli.simulate import app as simulate_app
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
@@ -17,6 +19,7 @@ lab_app = typer.Typer(no_args_is_help=True, help="The practice exchange.")
 journal_app = typer.Typer(no_args_is_help=True, help="Read a journal: also while its desk runs.")
 app.add_typer(lab_app, name="lab")
 app.add_typer(journal_app, name="journal")
+app.add_typer(simulate_app, name="simulate")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="desk.toml; without it: the practice desk.")

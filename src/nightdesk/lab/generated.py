@@ -41,6 +41,7 @@ class _Feed:
 
     rules: SymbolSettings
     rng: Random
+    pace: float = 1.0  # of everything that happens, by the clock
     mid: float = 0.0
     drift_bps_per_s: float = 0.0
     regime_until_ns: int = 0
@@ -75,7 +76,7 @@ class _Feed:
         self.at_ns = self.regime_until_ns = now_ns
         self.quote_ns = now_ns + self._wait_ns(QUOTES_PER_S)
         self.trade_ns = now_ns + self._wait_ns(TRADES_PER_S)
-        self.depth_ns = now_ns + _DEPTH_EVERY_NS
+        self.depth_ns = now_ns + int(_DEPTH_EVERY_NS / self.pace)
 
     def next_ns(self) -> int:
         """When something happens next."""
@@ -85,7 +86,7 @@ class _Feed:
         """Let the next thing happen."""
         now_ns = self.next_ns()
         if now_ns == self.depth_ns:
-            self.depth_ns += _DEPTH_EVERY_NS
+            self.depth_ns += int(_DEPTH_EVERY_NS / self.pace)
             return self._depth(now_ns)
         if now_ns == self.trade_ns:
             self.trade_ns += self._wait_ns(TRADES_PER_S)
@@ -95,7 +96,7 @@ class _Feed:
         return [self._quote(now_ns)]
 
     def _wait_ns(self, per_s: float) -> int:
-        return 1 + int(self.rng.expovariate(per_s) * SECOND_NS)
+        return 1 + int(self.rng.expovariate(per_s * self.pace) * SECOND_NS)
 
     def _walk(self, now_ns: int) -> None:
         if now_ns >= self.regime_until_ns:
@@ -219,10 +220,10 @@ class _Feed:
 
 
 class GeneratedMarket:
-    """Markets of several symbols, each from its own stream of chance."""
+    """Markets of several symbols, each from its own stream of chance; below a `pace` of 1 less happens."""
 
-    def __init__(self, symbols: tuple[SymbolSettings, ...], seed: int) -> None:
-        self._feeds = [_Feed(s, Random(f"{seed}/market/{s.symbol}")) for s in symbols]
+    def __init__(self, symbols: tuple[SymbolSettings, ...], seed: int, pace: float = 1.0) -> None:
+        self._feeds = [_Feed(s, Random(f"{seed}/market/{s.symbol}"), pace) for s in symbols]
         self._source = f"generated, seed {seed}"
         self._started = False
         self._given = 0

@@ -1,0 +1,152 @@
+"""Faults of a simulated world: what can go wrong, when, and for how long; drawn from a seed or given.
+
+Each kind is drawn from its own stream of chance, so that removing one leaves the others where they are.
+"""
+
+from random import Random
+
+import msgspec
+
+from nightdesk.model.errors import BadInput
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that goes wrong `at_s` into the world and, where it lasts, for `for_s` seconds."""
+
+    kind: str
+    at_s: float
+    for_s: float = 0.0
+    args: dict[str, object] = {}
+
+    def told(self) -> str:
+        """For a line of a report."""
+        more = "".join(f" {name}={value}" for name, value in sorted(self.args.items()))
+        lasts = f" for {self.for_s:.2f} s" if self.for_s else ""
+        return f"{self.at_s:8.3f} s {self.kind}{lasts}{more}"
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a kind strikes in a bad minute, how long it lasts, and what is drawn with it.
+
+    `args` are ranges of whole numbers, or choices; `always` is given with every one.
+    """
+
+    per_minute: float
+    lasts_s: tuple[float, float] = (0.0, 0.0)
+    args: dict[str, tuple[int, int] | tuple[str, ...]] = {}
+    always: dict[str, object] = {}
+
+
+_ORDER: dict[str, object] = {"match": {"path": "/api/v3/order"}}
+_PLACE: dict[str, object] = {"match": {"method": "POST", "path": "/api/v3/order"}}
+_QUERY: dict[str, object] = {"match": {"method": "GET", "path": "/api/v3/order"}}
+
+
+def _venue(percent: tuple[int, int], where: dict[str, object], **args: tuple[int, int]) -> Kind:
+    return Kind(
+        per_minute=0.7, lasts_s=(1.0, 15.0), args={"percent": percent, **args}, always=where
+    )
+
+
+KINDS: dict[str, Kind] = {
+    "venue.lost_request": _venue((10, 60), _ORDER),
+    "venue.lost_response": _venue((10, 60), _ORDER),
+    "venue.delay": _venue((10, 80), _ORDER, ms=(50, 3_000)),
+    "venue.late_response": _venue((10, 60), _ORDER, ms=(500, 8_000)),
+    "venue.error_500": _venue((10, 60), _ORDER),
+    "venue.error_502": _venue((10, 60), _ORDER),
+    "venue.error_503": _venue((10, 60), _ORDER),
+    "venue.error_504": _venue((10, 60), _ORDER),
+    "venue.-1007": _venue((10, 60), _PLACE),
+    "venue.-1008": _venue((10, 60), _PLACE),
+    "venue.rate_limit_429": _venue((5, 40), {}, retry_after_s=(1, 5)),
+    "venue.ban_418": _venue((1, 5), {}, retry_after_s=(2, 10)),
+    "venue.truncated_body": _venue((10, 60), _ORDER),
+    "venue.empty_body": _venue((10, 60), _ORDER),
+    "venue.html_body": _venue((10, 60), _ORDER),
+    "venue.duplicate_report": _venue((20, 100), {}),
+    "venue.late_report": _venue((20, 100), {}, ms=(200, 8_000)),
+    "venue.reordered_reports": _venue((20, 100), {}),
+    "venue.fill_after_cancel_ack": _venue((20, 100), {}, ms=(50, 1_500)),
+    "venue.read_lag": Kind(per_minute=0.7, lasts_s=(2.0, 15.0), args={"ms": (200, 4_500)}),
+    "venue.query_lag": Kind(
+        per_minute=0.5, lasts_s=(5.0, 20.0), args={"ms": (200, 60_000)}, always=_QUERY
+    ),
+    "venue.maintenance": Kind(per_minute=0.2, lasts_s=(1.0, 15.0)),
+    "venue.clock_offset": Kind(per_minute=0.3, lasts_s=(2.0, 30.0), args={"ms": (-3_000, 3_000)}),
+    "stream.drop": Kind(per_minute=1.0, args={"which": ("user", "market", "all")}),
+    "stream.silence": Kind(
+        per_minute=0.5, lasts_s=(2.0, 20.0), args={"which": ("user", "market", "all")}
+    ),
+    "net.up_cut": Kind(per_minute=0.4, lasts_s=(0.2, 12.0)),
+    "net.down_cut": Kind(per_minute=0.4, lasts_s=(0.2, 12.0)),
+    "net.cut": Kind(per_minute=0.4, lasts_s=(0.2, 12.0)),
+    "net.latency": Kind(per_minute=0.5, lasts_s=(1.0, 20.0), args={"ms": (20, 900)}),
+    "net.reset": Kind(per_minute=0.8),
+    "disk.stall": Kind(per_minute=0.5, lasts_s=(0.1, 8.0)),
+    "disk.full": Kind(per_minute=0.3, lasts_s=(0.5, 8.0)),
+    "disk.sync_fails": Kind(per_minute=0.2, lasts_s=(0.1, 1.0)),
+    "process.kill": Kind(per_minute=0.8),
+    "process.freeze": Kind(per_minute=0.5, lasts_s=(0.05, 30.0)),
+    "machine.power": Kind(per_minute=0.4),
+    "clock.step": Kind(per_minute=0.4, args={"ms": (-10_000, 10_000)}),
+    "clock.drift": Kind(per_minute=0.3, lasts_s=(10.0, 120.0), args={"ppm": (-300, 300)}),
+    "node.second": Kind(per_minute=0.4, lasts_s=(0.5, 20.0)),
+    "operator.pause": Kind(per_minute=0.2),
+    "operator.resume": Kind(per_minute=0.3),
+    "operator.cancel-all": Kind(per_minute=0.2),
+    "operator.flatten": Kind(per_minute=0.1),
+}
+
+PROFILES: dict[str, tuple[str, ...]] = {
+    "swarm": tuple(KINDS),
+    "outage": tuple(
+        k for k in KINDS if k.startswith(("venue.error", "venue.m", "net.", "stream.", "process."))
+    ),
+    "flash-crash": tuple(
+        k for k in KINDS if k.startswith(("venue.late", "venue.delay", "stream.", "venue.fill"))
+    ),
+    "slow-disk": tuple(k for k in KINDS if k.startswith(("disk.", "machine.", "process.kill"))),
+    "rate-limit": ("venue.rate_limit_429", "venue.ban_418", "venue.-1008", "stream.drop"),
+    "clock": tuple(k for k in KINDS if "clock" in k or k in ("process.freeze", "net.latency")),
+    "quiet": (),
+}
+
+
+def draw_faults(seed: int, profile: str, seconds: float) -> list[Fault]:
+    """What goes wrong in the world of `seed`: a drawn few of the profile's kinds, each at drawn times.
+
+    Raises `BadInput` for a profile there is not.
+    """
+    if profile not in PROFILES:
+        raise BadInput(f"no profile {profile!r}; there are {', '.join(PROFILES)}")
+    swarm = Random(f"{seed}/faults")
+    share = swarm.uniform(0.05, 0.5)
+    faults: list[Fault] = []
+    for name in PROFILES[profile]:
+        chosen = swarm.random() < share
+        if chosen:
+            faults += _of_kind(name, Random(f"{seed}/faults/{name}"), seconds)
+    return sorted(faults, key=lambda fault: (fault.at_s, fault.kind))
+
+
+def _of_kind(name: str, draw: Random, seconds: float) -> list[Fault]:
+    kind = KINDS[name]
+    faults: list[Fault] = []
+    at = draw.expovariate(kind.per_minute / 60.0)
+    while at < seconds or not faults:
+        at = at if at < seconds else draw.uniform(0.0, seconds)
+        args: dict[str, object] = dict(kind.always)
+        for arg, values in sorted(kind.args.items()):
+            low, high = values[0], values[-1]
+            if isinstance(low, int) and isinstance(high, int):
+                args[arg] = draw.randint(low, high)
+            else:
+                args[arg] = draw.choice(values)
+        low_s, high_s = kind.lasts_s
+        # Short ones are common, the longest rare: most trouble is over before anybody notices.
+        lasts = low_s * (high_s / low_s) ** draw.random() if low_s else 0.0
+        lasts = min(lasts, seconds - at)
+        faults.append(Fault(kind=name, at_s=round(at, 6), for_s=round(lasts, 6), args=args))
+        at += lasts + draw.expovariate(kind.per_minute / 60.0)
+    return faults

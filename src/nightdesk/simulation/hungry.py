@@ -1,0 +1,96 @@
+"""A strategy without sense, for worlds: it asks for whatever its limits might let through, all the time.
+
+A sensible strategy seldom meets a limit; this one leans on every one of them, so that a desk that counts
+wrongly is over one soon.
+"""
+
+from decimal import ROUND_FLOOR, Decimal
+
+import msgspec
+
+from nightdesk.model.ids import InstrumentId
+from nightdesk.model.instrument import Instrument
+from nightdesk.model.market import Quote
+from nightdesk.model.order import OrderType, Side
+from nightdesk.strategy.api import Context, Strategy
+
+TYPES = (OrderType.LIMIT, OrderType.IOC, OrderType.FOK, OrderType.POST_ONLY)
+LIVE_MAX = 6
+
+
+class Hungry(Strategy):
+    """Places, cancels and declares targets by chance."""
+
+    class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+        """`size` is the most of one order, in quote; `every` how many quotes pass between two ideas."""
+
+        size: Decimal = Decimal(1500)
+        every: int = 8
+
+    def on_start(self, ctx: Context) -> None:
+        """Nothing is remembered."""
+        self.seen = 0
+
+    def on_quote(self, ctx: Context, quote: Quote) -> None:
+        """Now and then, an idea."""
+        self.seen += 1
+        if self.seen % self.params.every:
+            return
+        draw = ctx.random
+        rules = ctx.instruments[quote.instrument]
+        mine = [ref for ref, o in ctx.orders.items() if o.instrument == quote.instrument]
+        idea = draw.random()
+        if mine and (idea < 0.25 or len(mine) > LIVE_MAX):
+            ctx.cancel(mine[draw.randint(0, len(mine) - 1)])
+        elif idea < 0.35:
+            self._declare(ctx, rules, quote)
+        else:
+            side = Side.BUY if draw.random() < 0.5 else Side.SELL
+            touch = quote.ask if side is Side.BUY else quote.bid
+            away = rules.tick * draw.randint(-300, 150) * side.sign
+            price = rules.price_down(touch + away)
+            qty = self._qty(rules, price, Decimal(str(round(draw.uniform(0.2, 1.0), 3))))
+            ctx.place(quote.instrument, side, qty, price, TYPES[draw.randint(0, 3)])
+
+    def _declare(self, ctx: Context, rules: Instrument, quote: Quote) -> None:
+        share = Decimal(str(round(ctx.random.uniform(-2.0, 2.0), 3)))
+        size = self._qty(rules, quote.bid, abs(share))
+        instrument: InstrumentId = quote.instrument
+        ctx.target(
+            instrument, None if ctx.random.random() < 0.2 else size * (1 if share > 0 else -1)
+        )
+
+    def _qty(self, rules: Instrument, price: Decimal, share: Decimal) -> Decimal:
+        size: Decimal = self.params.size
+        lots = size * share / price / rules.lot
+        return max(lots.to_integral_value(ROUND_FLOOR), Decimal(1)) * rules.lot
+
+
+LIMITS = """
+[limits]
+order_qty_max = "1"
+order_notional_max = "1600"
+position_max = "0.04"
+gross_max = "6000"
+open_orders_max = 8
+orders_per_second_max = 5
+collar_bps = "50"
+stale_after_ms = 2000
+"""
+STRATEGY = """
+[[strategy]]
+name = "hungry"
+class = "nightdesk.simulation.hungry:Hungry"
+instruments = [{instruments}]
+"""
+
+
+def hungry_text(practice: str, instruments: list[str]) -> str:
+    """The practice desk's config with this strategy alone, and limits within its reach."""
+    head = practice.partition("[limits]")[0]
+    text = head + LIMITS
+    for instrument in instruments:
+        text += f'\n[[instrument]]\nid = "{instrument}"\n'
+        if "ETH" in instrument:
+            text += '[instrument.limits]\nposition_max = "0.8"\n'
+    return text + STRATEGY.format(instruments=", ".join(f'"{i}"' for i in instruments))

@@ -1,0 +1,45 @@
+"""Where a world plays: a lab, what its account holds, and the desk that trades there."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from random import Random
+
+from nightdesk.lab.core import Lab
+from nightdesk.lab.generated import GeneratedMarket
+from nightdesk.lab.settings import (
+    KNOWN_SYMBOLS,
+    AccountSettings,
+    LabSettings,
+    SymbolSettings,
+    default_symbol,
+)
+from nightdesk.node.practice import BALANCES, practice_text
+from nightdesk.simulation.hungry import hungry_text
+
+KEY, SECRET = "simulated-key", "simulated-secret"
+PACE = 0.25  # of the practice market: five quotes and two trades a second and symbol
+HELD = Decimal(1_000)  # of an asset the practice account does not name
+
+
+def drawn_config(seed: int) -> str:
+    """The practice desk, or one that leans on every limit."""
+    practice = practice_text("http://lab", list(KNOWN_SYMBOLS))
+    if Random(f"{seed}/config").random() < 0.5:
+        return practice
+    return hungry_text(practice, [f"binance:{symbol}" for symbol in KNOWN_SYMBOLS])
+
+
+def lab_of(seed: int, names: Sequence[str]) -> Lab:
+    """A lab with a generated market of these symbols and one account."""
+    symbols = tuple(default_symbol(name) for name in names)
+    account = AccountSettings(
+        name="practice", api_key=KEY, secret=SECRET, balances=balances_of(symbols)
+    )
+    settings = LabSettings(seed=seed, accounts=(account,), symbols=symbols)
+    return Lab(settings, GeneratedMarket(symbols, seed, PACE))
+
+
+def balances_of(symbols: Sequence[SymbolSettings]) -> dict[str, Decimal]:
+    """The practice desk's, and something of every asset that it does not know."""
+    held = {symbol.base: HELD for symbol in symbols} | {symbol.quote: HELD for symbol in symbols}
+    return held | {asset: Decimal(amount) for asset, amount in BALANCES.items()}

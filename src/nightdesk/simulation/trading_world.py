@@ -1,0 +1,382 @@
+"""A whole world from a seed: a lab, a machine with a journal, desks that start again when they die, faults.
+
+Two phases: trading while faults strike, then the faults end and progress is demanded: a flatten must finish,
+and everything unknown must become known. Facts reach the checkers as they happen; the first violation ends it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from hashlib import blake2b
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from nightdesk.config.load import load
+from nightdesk.config.schema import Config
+from nightdesk.control.messages import Request
+from nightdesk.journal.frame import decode_frame
+from nightdesk.lab.wire import Respond, RestCall
+from nightdesk.model import money
+from nightdesk.model.errors import OperatingError
+from nightdesk.model.ids import Epoch, InstrumentId, Seq, VenueId, instrument_key
+from nightdesk.model.records import decode_record
+from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.node.compose import plan_of
+from nightdesk.node.node import Node
+from nightdesk.node.plan import World
+from nightdesk.simulation.clocks import TrueTime
+from nightdesk.simulation.faults import Fault
+from nightdesk.simulation.incarnation import RUNNING, Life
+from nightdesk.simulation.loop import SimLoop, run
+from nightdesk.simulation.machine import Machine
+from nightdesk.simulation.network import LabNetwork, SimStreams
+from nightdesk.simulation.processes import (
+    MachineProcesses,
+    ProcessEntropy,
+    Running,
+    TellingHttp,
+    TellingLog,
+)
+from nightdesk.simulation.setting import KEY, SECRET, balances_of, drawn_config, lab_of
+from nightdesk.simulation.strikes import strike
+from nightdesk.simulation.watching import Watch
+from nightdesk.venues.binance_sign import HmacSigner
+from nightdesk.venues.binance_spot import BinanceSpot
+from nightdesk.venues.http import HttpRequest
+
+START = Wall(1_723_161_254 * SECOND_NS)
+RESTART_S = (0.05, 2.0)  # what a supervisor takes
+FLAT_WITHIN_S = 30.0  # from the heal on
+REST_S = 45.0  # from the heal to the end
+PUBLISH_S = 1.0
+DUST_LOTS = 200  # about ten in quote currency, where the venue wants five of an order
+
+
+class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """One world. `seconds` is how long faults may strike; the rest phase follows."""
+
+    seed: int
+    faults: Sequence[Fault]
+    seconds: float = 300.0
+    config: str = ""  # the practice desk's where empty
+    base: str = "."
+    shuffle: bool = False
+
+
+class Ended(msgspec.Struct, kw_only=True):
+    """How a world ended."""
+
+    virtual_s: float
+    turns: int
+    trace: str  # hash of everything said, the same on every Python
+    flat_s: float | None  # after the heal, None when it never was
+    orders: dict[str, int]
+    fills: int
+    epochs: int
+    torn: int
+    broke: str = ""  # an exception that no desk may end with
+
+
+class TradingWorld:
+    """Made inside a `SimLoop`."""
+
+    def __init__(self, options: WorldOptions, watch: Watch) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimLoop), "a world lives in virtual time"
+        loop.set_exception_handler(self._unhandled)
+        self.options = options
+        self.watch = watch
+        self.time = TrueTime(loop, START)
+        watch.begin(self.time)
+        self._loop = loop
+        self._draw = Random(f"{options.seed}/world")
+        self._nonces = Random(f"{options.seed}/nonces")
+        self._trace = blake2b(digest_size=16)
+        self._lab_faults: dict[int, Fault] = {}
+        self._told = 0
+        self._broke = ""
+        self._healed_at: float | None = None
+        self._flat_at: float | None = None
+        text = options.config or drawn_config(options.seed)
+        self.config: Config = load(text, "the world's config")
+        traded = [InstrumentId(i.id) for i in self.config.instrument]
+        self.symbols = {instrument_key(instrument): instrument for instrument in traded}
+        self.lab = lab_of(options.seed, list(self.symbols))
+        self._opened = balances_of(list(self.lab.exchange.rules.values()))
+        self.network = LabNetwork(self.lab, self.time, self._heard)
+        self.machine = Machine("home", loop, self.time, options.seed, self)
+        self.nodes: list[Running] = []
+        self._plan = plan_of(self.config, Path(options.base))
+        self._stopping = False
+
+    # --- facts ---------------------------------------------------------------------------
+
+    def appended(self, node: str, after: Seq, frames: Sequence[bytes]) -> None:
+        """See `machine.Observer`."""
+        for index, data in enumerate(frames, 1):
+            frame = decode_frame(data)
+            record = decode_record(frame.body)
+            self._trace.update(frame.digest)
+            self.watch.written(node, Seq(after + index), frame.epoch, frame.at, record)
+
+    def leased(self, node: str, epoch: Epoch, ttl_ns: int) -> None:
+        """See `machine.Observer`."""
+        self.watch.leased(node, epoch, self.time.wall() + ttl_ns)
+
+    def _say(self, who: str, event: str, fields: dict[str, object]) -> None:
+        self._trace.update(f"{self.time.now():.9f} {who} {event} {fields}\n".encode())
+        self.watch.say(who, event, fields)
+
+    def _heard(self) -> None:
+        """The lab may have written into its log."""
+        for entry in self.lab.truth.after(self._told, 1_000_000):
+            self._told = entry.seq
+            if entry.kind != "market":
+                self._trace.update(f"{entry.at_ns} {entry.kind} {entry.client_order_id}\n".encode())
+                self.watch.venue(entry)
+
+    # --- life ----------------------------------------------------------------------------
+
+    async def live(self) -> Ended:
+        """Both phases; returns how it ended."""
+        self.network.advance()
+        tasks = [
+            self._loop.create_task(self._supervise("desk"), name="supervisor"),
+            self._loop.create_task(self._publish(), name="publisher"),
+            *(
+                self._loop.create_task(self._strike(fault), name=f"fault-{n}")
+                for n, fault in enumerate(self.options.faults)
+            ),
+        ]
+        await self._until(self.options.seconds, tasks)
+        tasks.append(self._heal())
+        await self._until(self.options.seconds + REST_S, tasks)
+        self._stopping = True
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        ended = self._ended()
+        self.machine.bury()
+        return ended
+
+    def _unhandled(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """An exception that nobody awaited: of a dead process it means nothing."""
+        error = context.get("exception")
+        if not isinstance(error, (OperatingError, BaseExceptionGroup)):
+            self._broke = f"{context.get('message')}: {error!r}"
+
+    def _alive(self) -> list[Running]:
+        """Processes that have not ended, oldest first."""
+        return [r for r in self.nodes if r.incarnation.life is not Life.DEAD and not r.task.done()]
+
+    async def _until(self, second: float, tasks: Sequence["asyncio.Task[None]"]) -> None:
+        while self.time.now() < second and not self.watch.stop() and not self._broke:
+            await asyncio.sleep(min(1.0, second - self.time.now()))
+            for task in tasks:
+                if task.done():
+                    task.result()  # the world itself is broken
+
+    async def _supervise(self, program: str) -> None:
+        """Start a desk, and again whenever it ends or dies."""
+        while not self._stopping:
+            running = self._start(program)
+            await running.over.wait()
+            if running.task.done() and running.incarnation.life is not Life.DEAD:
+                self._ended_itself(running)
+            await asyncio.sleep(self._draw.uniform(*RESTART_S))
+
+    def _ended_itself(self, running: Running) -> None:
+        error = None if running.task.cancelled() else running.task.exception()
+        strange = [leaf for leaf in _leaves(error) if not isinstance(leaf, OperatingError)]
+        if strange:
+            self._broke = f"{running.name}: {strange[0]!r}"
+        for leaf in _leaves(error):
+            self._say(running.name, "ended", {"why": f"{type(leaf).__name__}: {leaf}"})
+        self.machine.ended(running.incarnation)
+
+    def _start(self, program: str) -> Running:
+        machine = self.machine
+        incarnation = machine.start(program)
+        seed = f"{self.options.seed}/{incarnation.name}"
+        http = TellingHttp(self.network, machine.link)
+        streams = SimStreams(self.network, machine.link, machine.clock)
+        node = Node(
+            self._plan,
+            World(
+                clock=machine.clock,
+                entropy=ProcessEntropy(seed, self._nonces),
+                processes=MachineProcesses(machine, incarnation),
+                log=TellingLog(self._say, incarnation.name),
+                journal=machine.engine(incarnation),
+                http=http,
+                market=streams,
+                private=streams,
+                codec=BinanceSpot(VenueId("binance"), HmacSigner(KEY, SECRET), self.symbols),
+                log_dropped=lambda: 0,
+            ),
+        )
+        running = Running(incarnation, node, machine.spawn(incarnation, node.run(), "node"))
+        http.tell = lambda request: self._sent(running, request)
+        self.nodes.append(running)
+        return running
+
+    def _sent(self, running: Running, request: HttpRequest) -> None:
+        writer = getattr(getattr(running.node, "shell", None), "writer", None)
+        self.watch.sent(running.name, request, Epoch(0) if writer is None else writer.epoch)
+
+    async def _publish(self) -> None:
+        """What a status request would be told, once a second."""
+        while True:
+            await asyncio.sleep(PUBLISH_S)
+            for running in self._alive():
+                if running.up:
+                    self.watch.published(running)
+            if self._healed_at is not None and self._flat_at is None and self._flat():
+                self._flat_at = self.time.now()
+
+    # --- faults --------------------------------------------------------------------------
+
+    async def _strike(self, fault: Fault) -> None:
+        await asyncio.sleep(fault.at_s)
+        in_flight = sum(
+            len(running.node.shell.gateway.in_flight) for running in self._alive() if running.up
+        )
+        self.watch.struck(fault, in_flight=in_flight)
+        undo = strike(self, fault)
+        if undo is not None:
+            await asyncio.sleep(fault.for_s)
+            undo()
+
+    def lab_door(self, method: str, path: str, body: str = "", query: str = "") -> bytes:
+        """The lab's own control API, past every network fault."""
+        call = RestCall(id=-1, method=method, path=path, query=query, body=body)
+        outs = self.lab.handle(call, self.time.wall())
+        told = [o.body for o in outs if isinstance(o, Respond) and o.call == -1]
+        self.network.emit([o for o in outs if not (isinstance(o, Respond) and o.call == -1)])
+        return told[0] if told else b""
+
+    def lab_fault(self, kind: str, fault: Fault) -> None:
+        """Set one of the lab's own faults."""
+        args = dict(fault.args)
+        if "percent" in args:
+            args["probability"] = int(str(args.pop("percent"))) / 100
+        if fault.for_s:
+            args["duration_ms"] = max(1, int(fault.for_s * 1000))
+        else:
+            args["count"] = 1
+        self.lab_door("POST", "/lab/faults", msgspec.json.encode({"kind": kind, **args}).decode())
+
+    def living(self) -> Running | None:
+        """The newest desk that runs."""
+        for running in reversed(self.nodes):
+            if running.incarnation.life is Life.RUNNING and not running.task.done():
+                return running
+        return None
+
+    def command(self, verb: str) -> None:
+        """An operator's command to the desk that runs."""
+        running = self.living()
+        if running is None or not running.up:
+            return
+        request = Request(verb=verb, reason="an operator of the world", by="operator")
+        self.watch.commanded(verb)
+        answer = running.node.commands.answer(request)
+        _ = self.machine.spawn(running.incarnation, answer, f"command-{verb}")
+
+    def die(self, running: Running, how: str) -> None:
+        """The process is gone."""
+        self.watch.died(running, how)
+        if how == "power":
+            self.machine.lose_power()
+            for other in self.nodes:
+                other.over.set()
+        else:
+            self.machine.kill(running.incarnation)
+            running.over.set()
+
+    def second(self) -> Callable[[], None]:
+        """Another desk on the same journal; returns what ends it."""
+        running = self._start("second")
+
+        def end() -> None:
+            if running.incarnation.life is Life.DEAD:
+                return
+            if running.task.done():
+                self._ended_itself(running)
+            else:
+                self.die(running, "kill")
+
+        return end
+
+    def _heal(self) -> "asyncio.Task[None]":
+        """The faults end; clocks stay as wrong as they are."""
+        self.lab_door("DELETE", "/lab/faults")
+        machine = self.machine
+        machine.link.up_cut = machine.link.down_cut = False
+        machine.link.extra_ns = 0
+        machine.disk.full = machine.disk.sync_fails = False
+        machine.stalled_until = 0.0
+        for running in self.nodes:
+            machine.thaw(running.incarnation)
+        self._healed_at = self.time.now()
+        self.watch.healed()
+        return self._loop.create_task(self._flatten(), name="flatten")
+
+    async def _flatten(self) -> None:
+        """An operator who wants out says so until he is heard."""
+        while not self._stopping:
+            running = self.living()
+            if running is not None and running.up:
+                self.command("flatten")
+                return
+            await asyncio.sleep(0.2)
+
+    def _flat(self) -> bool:
+        """Whether the venue says that nothing is open, nor held beyond what the filters let nobody sell."""
+        account = next(iter(self.lab.exchange.accounts.values()))
+        if account.open_orders():
+            return False
+        told = msgspec.json.decode(self.lab_door("GET", "/lab/account", query="name=practice"))
+        for rules in self.lab.exchange.rules.values():
+            balance = told["balances"][rules.base]
+            held = money.add(Decimal(balance["free"]), Decimal(balance["locked"]))
+            left = money.magnitude(money.subtract(held, self._opened[rules.base]))
+            if left >= DUST_LOTS * rules.step:
+                return False
+        return True
+
+    def _ended(self) -> Ended:
+        running = next((r for r in reversed(self.nodes) if hasattr(r.node, "shell")), None)
+        counts = {} if running is None else dict(running.node.shell.desk.state.counts)
+        flat = None
+        if self._healed_at is not None and self._flat_at is not None:
+            flat = self._flat_at - self._healed_at
+        return Ended(
+            virtual_s=self.time.now(),
+            turns=self._loop.turns,
+            trace=self._trace.hexdigest(),
+            flat_s=flat,
+            orders=counts,
+            fills=counts.get("fills", 0),
+            epochs=0 if running is None else running.node.shell.desk.state.epoch,
+            torn=self.machine.torn,
+            broke=self._broke,
+        )
+
+
+def run_world(options: WorldOptions, watch: Watch) -> Ended:
+    """One world from beginning to end."""
+    assert RUNNING.get() is None, "a world is nobody's process"
+
+    async def main() -> Ended:
+        return await TradingWorld(options, watch).live()
+
+    return run(main, shuffle=Random(f"{options.seed}/shuffle") if options.shuffle else None)
+
+
+def _leaves(error: BaseException | None) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [] if error is None else [error]

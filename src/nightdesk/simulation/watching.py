@@ -1,0 +1,51 @@
+"""What a world tells whoever looks: checkers, counters, reports. The default hears nothing."""
+
+from nightdesk.lab.truth import Entry as LabEntry
+from nightdesk.model.ids import Epoch, Seq
+from nightdesk.model.records import Record
+from nightdesk.model.time import Wall
+from nightdesk.simulation.clocks import TrueTime
+from nightdesk.simulation.faults import Fault
+from nightdesk.simulation.processes import Running
+from nightdesk.venues.http import HttpRequest
+
+
+class Watch:
+    """Hears everything, at the moment it becomes true."""
+
+    def begin(self, time: TrueTime) -> None:
+        """The world is made; this is its time."""
+
+    def venue(self, entry: LabEntry) -> None:
+        """The venue wrote a line into its log."""
+
+    def written(self, node: str, seq: Seq, epoch: Epoch, at: Wall, record: Record) -> None:
+        """A record became durable; `at` is the frame's own time."""
+
+    def leased(self, node: str, epoch: Epoch, until_ns: int) -> None:
+        """The lease was taken or renewed until then; `node` "" when it was given back."""
+
+    def sent(self, node: str, request: HttpRequest, epoch: Epoch) -> None:
+        """A request left a host."""
+
+    def published(self, running: Running) -> None:
+        """Once a second: what a status request would be told."""
+
+    def commanded(self, command: str) -> None:
+        """An operator's command was taken."""
+
+    def healed(self) -> None:
+        """The faults are over."""
+
+    def struck(self, fault: Fault, *, in_flight: int) -> None:
+        """A fault begins, while so many sends have no answer yet."""
+
+    def died(self, running: Running, how: str) -> None:
+        """A process was killed, or its machine lost power."""
+
+    def say(self, who: str, event: str, fields: dict[str, object]) -> None:
+        """A desk's own log line."""
+
+    def stop(self) -> bool:
+        """Whether the world need not go on: something is already wrong."""
+        return False
