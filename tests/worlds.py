@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 
 import msgspec
@@ -30,23 +31,17 @@ from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
 from nightdesk.node.plan import World
 from nightdesk.node.practice import BALANCES, practice_text
+from nightdesk.simulation.clocks import MachineClock, TrueTime
+from nightdesk.simulation.engine import InlineJournal
 from nightdesk.simulation.loop import run
-from nightdesk.simulation.world import (
-    InlineJournal,
-    LabNetwork,
-    SimClock,
-    SimEntropy,
-    SimHttp,
-    SimProcesses,
-    SimStreams,
-)
+from nightdesk.simulation.network import LabNetwork, Link, SimHttp, SimStreams
+from nightdesk.simulation.processes import Alone, ProcessEntropy
+from nightdesk.simulation.setting import KEY, SECRET
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.http import HttpRequest, HttpResult
 
 T = TypeVar("T")
-
-KEY, SECRET = "simulated-key", "simulated-secret"
 
 
 def durable_records(path: Path) -> list[tuple[Wall, Record]]:
@@ -117,8 +112,8 @@ class MortalHttp(SimHttp):
 
     dead = False
 
-    def __init__(self, network: LabNetwork) -> None:
-        super().__init__(network)
+    def __init__(self, network: LabNetwork, link: Link) -> None:
+        super().__init__(network, link)
         self.requests: list[HttpRequest] = []
 
     def exchange(self, request: HttpRequest, *, timeout_ns: int) -> "asyncio.Future[HttpResult]":
@@ -150,9 +145,11 @@ class SimWorld:
         held = {asset: D(amount) for asset, amount in BALANCES.items()}
         account = AccountSettings(name="practice", api_key=KEY, secret=SECRET, balances=held)
         self.lab = Lab(msgspec.structs.replace(settings, accounts=(account,)), market)
-        self.clock = SimClock(self.loop, NOW)
-        self.entropy = SimEntropy(seed)
-        self.network = LabNetwork(self.lab, self.clock, self.entropy.stream("network"))
+        self.time = TrueTime(self.loop, NOW)
+        self.clock = MachineClock(self.time)
+        self.entropy = ProcessEntropy(str(seed), Random(f"{seed}/nonces"))
+        self.network = LabNetwork(self.lab, self.time)
+        self.link = Link("10.0.0.1", self.entropy.stream("network"))
         self.network.advance()
         self.path = folder / "desk.journal"
         symbols = list(self.lab.exchange.rules)
@@ -176,13 +173,12 @@ class SimWorld:
         """The lab's own door, at once."""
         call = RestCall(id=-1, method=method, path=path, query=query, body=body)
         found = None
-        outs = self.lab.handle(call, self.clock.wall())
+        outs = self.lab.handle(call, self.time.wall())
         for out in outs:
             if isinstance(out, Respond) and out.call == -1:
                 assert out.status == 200, out.body
                 found = msgspec.json.decode(out.body)
-        self.network._emit([o for o in outs if not (isinstance(o, Respond) and o.call == -1)])
-        self.network._schedule()
+        self.network.emit([o for o in outs if not (isinstance(o, Respond) and o.call == -1)])
         return found
 
     def fault(self, kind: str, **rest: Any) -> None:
@@ -244,16 +240,16 @@ class Life:
         self.world = world
         self.file = SqliteJournal(str(world.path))
         number = len(world.lives)
-        self.journal = journal(self.file, world.entropy.stream(f"journal/{number}"))
-        self.http = MortalHttp(world.network)
-        streams = SimStreams(world.network, world.clock)
+        self.journal = journal(lambda: self.file, world.entropy.stream(f"journal/{number}"))
+        self.http = MortalHttp(world.network, world.link)
+        streams = SimStreams(world.network, world.link, world.clock)
         signer = HmacSigner(KEY, SECRET)
         self.node = Node(
             plan_of(world.config, world.base),
             World(
                 clock=clock or world.clock,
                 entropy=world.entropy,
-                processes=processes or SimProcesses(),
+                processes=processes or Alone(),
                 log=world.log,
                 journal=self.journal,
                 http=self.http,

@@ -18,8 +18,8 @@ from nightdesk.journal.chain import Head
 from nightdesk.journal.snapshot import KEPT, fault_of, seal
 from nightdesk.model.errors import AppendRefused, Fenced
 from nightdesk.model.ids import Epoch, Seq
+from nightdesk.simulation.engine import InlineJournal
 from nightdesk.simulation.loop import run
-from nightdesk.simulation.world import InlineJournal
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class Contract:
             await engine.open()
         else:
             inner = SqliteJournal(path)
-            engine = InlineJournal(inner, Random(1))
+            engine = InlineJournal(lambda: inner, Random(1))
 
             async def close() -> None:
                 inner.close()

@@ -20,11 +20,11 @@ def stamped(ms: int, *, arrived: float = 0, kind: str = "accept", **rest: object
     return accept(9_000, **made) if kind == "accept" else said(kind, 9_000, **made)
 
 
-@pytest.mark.parametrize("kind", ["accept", "cancel"])
 @pytest.mark.parametrize(("off_ms", "found"), [(0, 0), (250, 0), (251, 1), (-250, 0), (-251, 1)])
-def test_a_stamp_is_right_to_half_its_window(kind: str, off_ms: int, found: int) -> None:
-    assert len(whats(Clock(), [stamped(off_ms, kind=kind)])) == found
-    assert whats(Clock(slack_ns=MS_NS), [stamped(off_ms, kind=kind)]) == []
+def test_a_stamp_is_right_to_half_its_window(off_ms: int, found: int) -> None:
+    assert len(whats(Clock(), [stamped(off_ms)])) == found
+    assert whats(Clock(slack_ns=MS_NS), [stamped(off_ms)]) == []
+    assert whats(Clock(), [stamped(off_ms, kind="cancel")]) == [], "a cancel is the way out"
 
 
 def test_the_way_does_not_count_when_it_is_known_when_bytes_left() -> None:
@@ -32,11 +32,6 @@ def test_the_way_does_not_count_when_it_is_known_when_bytes_left() -> None:
     assert whats(Clock(), [stamped(0, arrived=400)]) != []
     assert whats(Clock(), [sent(300), stamped(0, arrived=310)]) != []
     assert whats(Clock(), [sent(0, "cancel"), stamped(0, arrived=400)]) != []
-
-
-def test_any_of_several_tries_may_be_the_one_that_arrived() -> None:
-    tries = [sent(0, "cancel"), sent(1_000, "cancel")]
-    assert whats(Clock(), [*tries, stamped(0, arrived=400, kind="cancel")]) == []
 
 
 def test_a_venue_whose_own_clock_is_off_is_followed_or_not_yet() -> None:

@@ -15,7 +15,6 @@ from nightdesk.lab.faults import FaultKind
 from nightdesk.model.errors import AppendRefused, AppendUnknown, Fenced
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.records import Intended
-from nightdesk.model.time import Wall
 from nightdesk.node import node as node_module
 from nightdesk.strategy.messages import Proposal, Target
 from nightdesk.venues.binance_sign import HmacSigner
@@ -124,10 +123,10 @@ def test_a_clock_step_voids_the_lease_until_a_later_renewal(tmp_path: Path) -> N
         world = SimWorld(tmp_path, seed=2)
         life = await world.desk().up()
         await asyncio.sleep(6)
-        world.clock._start = Wall(world.clock._start + 2 * 10**9)
+        world.clock.step(2 * 10**9)
         await asyncio.sleep(0.06)
         assert "clock.stepped" in world.log.events()
-        world.clock._start = Wall(world.clock._start - 2 * 10**9)
+        world.clock.step(-2 * 10**9)
         await whole(world, life, seconds=20)
 
     live(main)

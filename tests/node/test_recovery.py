@@ -1,6 +1,7 @@
 """The one way up: the newest snapshot that holds, then every record; a tail is cut, a hole refused."""
 
 from pathlib import Path
+from random import Random
 
 import apsw
 import pytest
@@ -14,8 +15,8 @@ from nightdesk.model.records import ModeSet, encode_record
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.node.recovery import Recovered, recover
 from nightdesk.ports.journal import Holder
+from nightdesk.simulation.engine import InlineJournal
 from nightdesk.simulation.loop import run
-from nightdesk.simulation.world import InlineJournal, SimEntropy
 
 AT = Wall(1_700_000_000 * SECOND_NS)
 RECORDS = 40
@@ -25,7 +26,7 @@ def recovered(path: Path) -> Recovered:
     journal = SqliteJournal(str(path))
 
     async def main() -> Recovered:
-        return await recover(InlineJournal(journal, SimEntropy(1).stream("journal")), AT)
+        return await recover(InlineJournal(lambda: journal, Random(1)), AT)
 
     try:
         return run(main)

@@ -15,7 +15,7 @@ from nightdesk.model.records import Record, StrategyKept, decode_record
 from nightdesk.runtime import journal_writer
 from nightdesk.runtime.journal_writer import BATCH_MAX, JournalWriter
 from nightdesk.runtime.telemetry import Telemetry
-from nightdesk.simulation.world import SimClock
+from nightdesk.simulation.clocks import MachineClock, TrueTime
 from worlds import live
 
 HEAD = Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0))
@@ -48,7 +48,7 @@ def a_record(n: int) -> Record:
 def with_writer(body: Callable[[JournalWriter, Engine], Awaitable[None]]) -> None:
     async def main() -> None:
         engine: Any = Engine()
-        clock = SimClock(asyncio.get_running_loop(), NOW)
+        clock = MachineClock(TrueTime(asyncio.get_running_loop(), NOW))
         await body(JournalWriter(engine, Epoch(1), HEAD, clock, Telemetry()), engine)
 
     live(main)

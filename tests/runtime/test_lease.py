@@ -14,7 +14,8 @@ from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.ports.journal import Holder, LeaseView
 from nightdesk.runtime import lease as lease_module
 from nightdesk.runtime.lease import MARGIN_NS, READS_MIN, RENEW_EVERY_NS, TTL_NS, Lease, take
-from nightdesk.simulation.world import InlineJournal, SimClock
+from nightdesk.simulation.clocks import MachineClock, TrueTime
+from nightdesk.simulation.engine import InlineJournal
 from worlds import live
 
 ME = Holder(name="me on here", machine="here", boot="b", pid=1, started=1)
@@ -52,15 +53,17 @@ class Engine(InlineJournal):
 
 
 def with_engine(
-    path: Path, body: Callable[[Engine, SimClock], Awaitable[None]], held_by: Holder | None = None
+    path: Path,
+    body: Callable[[Engine, MachineClock], Awaitable[None]],
+    held_by: Holder | None = None,
 ) -> None:
     async def main() -> None:
         journal = SqliteJournal(str(path / "j"))
         if held_by is not None:
             journal.acquire(journal.lease(), held_by, TTL_NS)
         try:
-            engine = Engine(journal, Random(1))
-            await body(engine, SimClock(asyncio.get_running_loop(), NOW))
+            engine = Engine(lambda: journal, Random(1))
+            await body(engine, MachineClock(TrueTime(asyncio.get_running_loop(), NOW)))
         finally:
             journal.close()
 
@@ -68,7 +71,7 @@ def with_engine(
 
 
 def test_a_free_lease_is_taken_at_once(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         lease, view = await take(engine, clock, Seen(), ME)
         assert (lease.epoch, view.holder) == (1, ME)
         assert clock.mono() < SECOND_NS + 5_000_000
@@ -77,7 +80,7 @@ def test_a_free_lease_is_taken_at_once(tmp_path: Path) -> None:
 
 
 def test_the_lease_of_a_dead_neighbour_is_taken_at_once(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         lease, _ = await take(engine, clock, Seen(NEIGHBOUR), ME)
         assert lease.epoch == 2
         assert clock.mono() < SECOND_NS + 5_000_000
@@ -86,7 +89,7 @@ def test_the_lease_of_a_dead_neighbour_is_taken_at_once(tmp_path: Path) -> None:
 
 
 def test_a_living_neighbour_keeps_it_and_is_named(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         with pytest.raises(LeaseHeld, match=r"neighbour on here \(pid 2\), epoch 1"):
             await take(engine, clock, Seen(), ME)
         assert (await engine.lease()).holder == NEIGHBOUR
@@ -95,7 +98,7 @@ def test_a_living_neighbour_keeps_it_and_is_named(tmp_path: Path) -> None:
 
 
 def test_a_holder_that_cannot_be_seen_is_outwaited_over_several_reads(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         started = clock.mono()
         lease, _ = await take(engine, clock, Seen(), ME)
         assert lease.epoch == 2
@@ -106,7 +109,7 @@ def test_a_holder_that_cannot_be_seen_is_outwaited_over_several_reads(tmp_path: 
 
 
 def test_a_challenger_that_was_itself_paused_still_reads_three_times(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         taking = asyncio.get_running_loop().create_task(take(engine, clock, Seen(), ME))
         await asyncio.sleep(0.2)
         clock._start = NOW
@@ -118,7 +121,7 @@ def test_a_challenger_that_was_itself_paused_still_reads_three_times(tmp_path: P
 
 
 def test_a_holder_that_cannot_be_seen_and_renews_keeps_it(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         far = Lease(engine, clock, (await engine.lease()).epoch, clock.mono())
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(far.keep())
@@ -130,7 +133,7 @@ def test_a_holder_that_cannot_be_seen_and_renews_keeps_it(tmp_path: Path) -> Non
 
 
 def test_it_counts_from_before_it_was_asked_for_and_is_given_up_early(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         before = clock.mono()
         lease, _ = await take(engine, clock, Seen(), ME)
         assert before <= lease.until - (TTL_NS - MARGIN_NS) <= clock.mono()
@@ -148,7 +151,7 @@ def test_it_counts_from_before_it_was_asked_for_and_is_given_up_early(tmp_path: 
 
 
 def test_a_renewal_that_hangs_lets_the_lease_run_out(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         lease, _ = await take(engine, clock, Seen(), ME)
         engine.hold = asyncio.Event()
         keeping = asyncio.get_running_loop().create_task(lease.keep())
@@ -163,7 +166,7 @@ def test_a_renewal_that_hangs_lets_the_lease_run_out(tmp_path: Path) -> None:
 
 
 def test_kept_it_is_always_held_until_another_takes_it(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         lease, _ = await take(engine, clock, Seen(), ME)
         keeping = asyncio.get_running_loop().create_task(lease.keep())
         for _ in range(200):
@@ -177,7 +180,7 @@ def test_kept_it_is_always_held_until_another_takes_it(tmp_path: Path) -> None:
 
 
 def test_void_it_is_not_held_until_a_later_renewal(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         lease, _ = await take(engine, clock, Seen(), ME)
         lease.void()
         assert not lease.held(clock.mono())
@@ -189,7 +192,7 @@ def test_void_it_is_not_held_until_a_later_renewal(tmp_path: Path) -> None:
 
 
 def test_void_it_stays_void_when_a_renewal_from_before_commits(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         lease, _ = await take(engine, clock, Seen(), ME)
         engine.hold = asyncio.Event()
         renewing = asyncio.get_running_loop().create_task(lease.renew())
@@ -203,7 +206,7 @@ def test_void_it_stays_void_when_a_renewal_from_before_commits(tmp_path: Path) -
 
 
 def test_what_this_very_process_holds_from_an_earlier_life_is_taken_back(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         lease, _ = await take(engine, clock, Seen(), ME)
         assert lease.epoch == 2
 
@@ -211,7 +214,7 @@ def test_what_this_very_process_holds_from_an_earlier_life_is_taken_back(tmp_pat
 
 
 def test_released_it_is_free_and_not_held(tmp_path: Path) -> None:
-    async def body(engine: Engine, clock: SimClock) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
         lease, _ = await take(engine, clock, Seen(), ME)
         await lease.release()
         assert not lease.held(clock.mono())

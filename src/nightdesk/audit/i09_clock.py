@@ -1,4 +1,7 @@
-"""I9: a request's stamp is right to within half its window, so that the window means what it says."""
+"""I9: an order's stamp is right to within half its window, so that the window means what it says.
+
+A cancel is not judged: it is the way out, may be repeated, and leaves also while a clock is unsure.
+"""
 
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +14,7 @@ from nightdesk.model.time import SECOND_NS
 
 LAW = "I9 clock"
 MEASURED_NS = 15 * SECOND_NS  # a desk asks for the venue's time every ten seconds
-_SENDS_KEPT = 8  # a cancel is asked for again and again; older tries have run out of their window
+_SENDS_KEPT = 8  # of one id; a correct desk sends each once
 
 
 class Clock:
@@ -25,19 +28,17 @@ class Clock:
         self.ledger = ledger or Ledger()
         self.checked = False
         self._slack_ns = slack_ns
-        self._sent: dict[tuple[str, str], deque[int]] = {}
+        self._sent: dict[str, deque[int]] = {}
         self._offsets: deque[tuple[int, int]] = deque()  # of the venue's clock: until when, which
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
         """Judge the stamp of what the venue took."""
         self.ledger.hear(fact)
         match fact:
-            case SentOut(what="place" | "cancel"):
-                tries = self._sent.setdefault(
-                    (fact.client_id, fact.what), deque(maxlen=_SENDS_KEPT)
-                )
+            case SentOut(what="place"):
+                tries = self._sent.setdefault(fact.client_id, deque(maxlen=_SENDS_KEPT))
                 tries.append(fact.at_ns)
-            case VenueSaid(entry=entry) if entry.kind in ("accept", "cancel"):
+            case VenueSaid(entry=entry) if entry.kind == "accept":
                 return self._judge(entry)
             case VenueSaid(entry=entry) if entry.kind == "arrival":
                 self._recent(entry.at_ns, entry.clock_offset_ns)
@@ -63,8 +64,7 @@ class Clock:
             return ()
         self.checked = True
         arrived_ns = entry.at_ns if entry.arrived_ns is None else entry.arrived_ns
-        what = "place" if entry.kind == "accept" else "cancel"
-        made = self._sent.pop((client_id, what), None) or (arrived_ns,)
+        made = self._sent.pop(client_id, None) or (arrived_ns,)
         # A venue whose clock has just stepped is not the desk's error before it could be measured again.
         clocks = {0, *self._recent(entry.at_ns, entry.clock_offset_ns)}
         off_ns = min((then + ahead - stamp_ns for then in made for ahead in clocks), key=abs)

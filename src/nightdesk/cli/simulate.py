@@ -13,7 +13,7 @@ Profile = Annotated[
     str,
     typer.Option(help="swarm, outage, flash-crash, slow-disk, rate-limit, clock or quiet."),
 ]
-Minutes = Annotated[float, typer.Option(help="How long faults may strike in each world.")]
+Minutes = Annotated[float, typer.Option(min=0.1, help="How long faults may strike in each world.")]
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="A desk.toml of your own.")]
 Mine = Annotated[str, typer.Option("--strategy", help="your.py:Class, alone on the practice desk.")]
 Shuffle = Annotated[bool, typer.Option(help="Run what is ready in a drawn order: a stress.")]

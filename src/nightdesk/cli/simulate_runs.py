@@ -28,6 +28,7 @@ from nightdesk.simulation.campaign import (
     seeds_of,
     summed,
 )
+from nightdesk.simulation.faults import check_faults
 from nightdesk.simulation.purity import reaches_of
 from nightdesk.simulation.shrink import shrink
 
@@ -59,6 +60,8 @@ def run_simulation(
 ) -> int:
     """Every seed; exit 1 on a violation."""
     wanted = _seeds(seeds)
+    if report is not None and not report.parent.is_dir():
+        raise BadInput(f"--report {report}: there is no folder {report.parent}")
     outcomes: list[Outcome] = []
     with Progress(console=ERR, transient=True) as progress:
         task = progress.add_task("worlds", total=len(wanted))
@@ -178,9 +181,11 @@ def _seeds(text: str) -> list[int]:
 
 def _scenario(path: Path) -> Scenario:
     try:
-        return read_scenario(path)
-    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        scenario = read_scenario(path)
+        check_faults(scenario.faults)
+    except (OSError, msgspec.MsgspecError, ValueError, BadInput) as error:
         raise BadInput(f"scenario {path}: {error}") from error
+    return scenario
 
 
 def _refuse_reaches(strategy: str) -> None:

@@ -172,7 +172,7 @@ def summed(outcomes: Sequence[Outcome]) -> Summary:
         orders=sum(o.ended.orders.get("intended", 0) for o in outcomes),
         simulated_s=sum(o.ended.virtual_s for o in outcomes),
         wall_s=sum(o.wall_s for o in outcomes),
-        bound=3.0 / len(outcomes) if outcomes and not violations else 1.0,
+        bound=min(1.0, 3.0 / len(outcomes)) if outcomes and not violations else 1.0,
     )
 
 
@@ -215,18 +215,18 @@ def _quantile(values: Sequence[float], share: float) -> float:
     return values[min(len(values) - 1, int(share * len(values)))]
 
 
-class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A world written down: what a shrunk failure becomes, and what a person may write by hand."""
 
     seed: int
-    faults: list[Fault]
+    faults: list[Fault] = []
     seconds: float = 300.0
     law: str = ""  # what it once broke
     note: str = ""
 
 
 def read_scenario(path: Path) -> Scenario:
-    """The scenario in a TOML file; raises `msgspec.ValidationError` naming the key that does not fit."""
+    """The scenario in a TOML file; raises `msgspec.ValidationError` naming what does not fit."""
     return msgspec.toml.decode(path.read_bytes(), type=Scenario)
 
 

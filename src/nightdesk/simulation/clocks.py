@@ -47,12 +47,12 @@ class MachineClock:
 
     def mono(self) -> Mono:
         """ns since the world began as this machine counts them, plus one second so that 0 stays special."""
-        return Mono(round(self._time.now() * SECOND_NS) + self._wandered() + SECOND_NS)
+        return Mono(round(self._time.now() * SECOND_NS + self._wandered()) + SECOND_NS)
 
     def wall(self) -> Wall:
         """UTC as this machine believes it."""
-        return Wall(self._time.wall() + self._wandered() + self.offset_ns)
+        return Wall(self._time.wall() + round(self._wandered()) + self.offset_ns)
 
-    def _wandered(self) -> int:
+    def _wandered(self) -> float:
         since = self._time.now() - self._drifted_since
-        return round(self._drifted_ns + since * self.drift_ppm * 1_000)
+        return self._drifted_ns + since * self.drift_ppm * 1_000

@@ -3,6 +3,7 @@
 Each kind is drawn from its own stream of chance, so that removing one leaves the others where they are.
 """
 
+from collections.abc import Sequence
 from random import Random
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from nightdesk.model.errors import BadInput
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One thing that goes wrong `at_s` into the world and, where it lasts, for `for_s` seconds."""
 
     kind: str
@@ -124,10 +125,20 @@ def draw_faults(seed: int, profile: str, seconds: float) -> list[Fault]:
     share = swarm.uniform(0.05, 0.5)
     faults: list[Fault] = []
     for name in PROFILES[profile]:
-        chosen = swarm.random() < share
-        if chosen:
+        if Random(f"{seed}/faults/{name}/chosen").random() < share:
             faults += _of_kind(name, Random(f"{seed}/faults/{name}"), seconds)
     return sorted(faults, key=lambda fault: (fault.at_s, fault.kind))
+
+
+def check_faults(faults: Sequence[Fault]) -> None:
+    """Raises `BadInput` for a kind there is not, or one that lacks what it needs."""
+    for number, fault in enumerate(faults, 1):
+        kind = KINDS.get(fault.kind)
+        if kind is None:
+            raise BadInput(f"fault {number}: no kind {fault.kind!r}; there are {', '.join(KINDS)}")
+        missing = [name for name in kind.args if name not in fault.args]
+        if missing:
+            raise BadInput(f"fault {number}, {fault.kind}: args lack {', '.join(missing)}")
 
 
 def _of_kind(name: str, draw: Random, seconds: float) -> list[Fault]:

@@ -15,7 +15,7 @@ from nightdesk.model.order import OrderType, Side
 from nightdesk.strategy.api import Context, Strategy
 
 TYPES = (OrderType.LIMIT, OrderType.IOC, OrderType.FOK, OrderType.POST_ONLY)
-LIVE_MAX = 6
+LIVE_MAX = 10
 
 
 class Hungry(Strategy):
@@ -24,8 +24,8 @@ class Hungry(Strategy):
     class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """`size` is the most of one order, in quote; `every` how many quotes pass between two ideas."""
 
-        size: Decimal = Decimal(1500)
-        every: int = 8
+        size: Decimal = Decimal(1800)
+        every: int = 3
 
     def on_start(self, ctx: Context) -> None:
         """Nothing is remembered."""
@@ -47,7 +47,8 @@ class Hungry(Strategy):
         else:
             side = Side.BUY if draw.random() < 0.5 else Side.SELL
             touch = quote.ask if side is Side.BUY else quote.bid
-            away = rules.tick * draw.randint(-300, 150) * side.sign
+            far = 100 if draw.random() < 0.1 else 1  # beyond the collar, now and then
+            away = rules.tick * draw.randint(-300, 150) * far * side.sign
             price = rules.price_down(touch + away)
             qty = self._qty(rules, price, Decimal(str(round(draw.uniform(0.2, 1.0), 3))))
             ctx.place(quote.instrument, side, qty, price, TYPES[draw.randint(0, 3)])
@@ -71,7 +72,7 @@ LIMITS = """
 order_qty_max = "1"
 order_notional_max = "1600"
 position_max = "0.04"
-gross_max = "6000"
+gross_max = "3000"
 open_orders_max = 8
 orders_per_second_max = 5
 collar_bps = "50"

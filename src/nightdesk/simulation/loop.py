@@ -125,7 +125,8 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def thawed(self, incarnation: Incarnation) -> None:
         """Run what a process that goes on had waiting."""
-        self._ready.extend(incarnation.parked)  # type: ignore[attr-defined]  # BaseEventLoop's own
+        # Before whatever has come due since: it waited longer.
+        self._ready.extendleft(reversed(incarnation.parked))  # type: ignore[attr-defined]  # BaseEventLoop's own
         incarnation.parked.clear()
 
     def _run_once(self) -> None:

@@ -6,30 +6,23 @@ leaves it.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from contextvars import copy_context
+from collections.abc import Coroutine, Sequence
 from itertools import count
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from nightdesk.adapters.sqlite_journal import SqliteJournal
-from nightdesk.journal.chain import Row
-from nightdesk.journal.snapshot import Snapshot
-from nightdesk.model.errors import OperatingError
 from nightdesk.model.ids import Epoch, Seq
-from nightdesk.model.time import SECOND_NS
-from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Stored
+from nightdesk.ports.journal import Holder, LeaseView
 from nightdesk.simulation.clocks import MachineClock, TrueTime
 from nightdesk.simulation.disk import Disk
+from nightdesk.simulation.engine import InlineJournal
 from nightdesk.simulation.incarnation import Incarnation, Life
 from nightdesk.simulation.loop import SimLoop
 from nightdesk.simulation.network import Link
 
-T = TypeVar("T")
-
 JOURNAL = "/var/lib/nightdesk/desk.journal"
 ROWS_MAX = 1_000_000
-COMMIT_NS = (60_000, 200_000)  # an fdatasync on a good local disk and the hop around it
 
 _numbers = count()  # SQLite knows a VFS by a name that nothing else has
 
@@ -60,7 +53,7 @@ class Machine:
         self._draw = Random(f"{seed}/{name}/machine")
         self._journal: SqliteJournal | None = None
         self._left: list[SqliteJournal] = []  # connections of processes that died
-        self._engines: dict[Incarnation, SimEngine] = {}
+        self._engines: dict[Incarnation, MachineJournal] = {}
         self._pids = 0
 
     def start(self, name: str) -> Incarnation:
@@ -76,10 +69,10 @@ class Machine:
         """Start a task of a process."""
         return incarnation.spawn(self._loop, work, name)
 
-    def engine(self, incarnation: Incarnation) -> "SimEngine":
+    def engine(self, incarnation: Incarnation) -> "MachineJournal":
         """The journal as one process holds it."""
         draw = Random(f"{self._draw.random()}/engine")
-        engine = self._engines[incarnation] = SimEngine(self, incarnation.name, draw)
+        engine = self._engines[incarnation] = MachineJournal(self, incarnation.name, draw)
         return engine
 
     def opened(self) -> SqliteJournal:
@@ -153,121 +146,32 @@ class Machine:
             self._journal = None
 
 
-class SimEngine:
-    """The journal port of one process: the production engine's statements in turn, after drawn delays."""
+class MachineJournal(InlineJournal):
+    """A process's engine on its machine, which tells the world what became true."""
 
     def __init__(self, machine: Machine, node: str, draw: Random) -> None:
+        super().__init__(machine.opened, draw)
         self._machine = machine
         self._node = node
-        self._draw = draw
-        self._loop = asyncio.get_running_loop()
-        self._free_at = 0.0
-        self._under_way: list[Callable[[], None]] = []
 
-    def append(self, epoch: Epoch, after: Seq, frames: Sequence[bytes]) -> asyncio.Future[None]:
-        """See the port."""
+    def appended(self, after: Seq, frames: Sequence[bytes]) -> None:
+        """See the base."""
+        self._machine.told(self._node, after, frames)
 
-        def work() -> None:
-            self._machine.opened().append(epoch, after, frames)
-            self._machine.told(self._node, after, frames)
+    def acquired(self, view: LeaseView) -> None:
+        """See the base. Also told: what an append left behind whose own process never knew."""
+        rows = self.opened().rows(self._machine.head, ROWS_MAX)
+        self._machine.told(self._node, self._machine.head, [row.data for row in rows])
+        self._machine.observer.leased(self._node, view.epoch, view.ttl_ns)
 
-        return self._later(work)
+    def renewed(self, epoch: Epoch) -> None:
+        """See the base."""
+        self._machine.observer.leased(self._node, epoch, self.opened().lease().ttl_ns)
 
-    async def lease(self) -> LeaseView:
-        """See the port."""
-        return await self._later(lambda: self._machine.opened().lease())
+    def released(self, epoch: Epoch) -> None:
+        """See the base."""
+        self._machine.observer.leased("", epoch, 0)
 
-    async def acquire(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView:
-        """See the port."""
-
-        def work() -> LeaseView:
-            journal = self._machine.opened()
-            view = journal.acquire(seen, holder, ttl_ns)
-            rows = journal.rows(self._machine.head, ROWS_MAX)
-            self._machine.told(self._node, self._machine.head, [row.data for row in rows])
-            self._machine.observer.leased(self._node, view.epoch, ttl_ns)
-            return view
-
-        return await self._later(work)
-
-    async def renew(self, epoch: Epoch, renewals: int) -> None:
-        """See the port."""
-
-        def work() -> None:
-            self._machine.opened().renew(epoch, renewals)
-            self._machine.observer.leased(self._node, epoch, self._machine.opened().lease().ttl_ns)
-
-        await self._later(work)
-
-    async def release(self, epoch: Epoch) -> None:
-        """See the port."""
-
-        def work() -> None:
-            self._machine.opened().release(epoch)
-            self._machine.observer.leased("", epoch, 0)
-
-        await self._later(work)
-
-    async def stored(self) -> Stored:
-        """See the port."""
-        return await self._later(lambda: self._machine.opened().stored())
-
-    async def rows(self, after: Seq, limit: int) -> list[Row]:
-        """See the port."""
-        return await self._later(lambda: self._machine.opened().rows(after, limit))
-
-    async def cut(self, epoch: Epoch, first: Seq) -> None:
-        """See the port."""
-        await self._later(lambda: self._machine.opened().cut(epoch, first))
-
-    async def save_snapshot(self, epoch: Epoch, snapshot: Snapshot) -> None:
-        """See the port."""
-        await self._later(lambda: self._machine.opened().save_snapshot(epoch, snapshot))
-
-    async def health(self) -> EngineHealth:
-        """See the port."""
-        return await self._later(lambda: self._machine.opened().health())
-
-    async def restore_ballast(self) -> bool:
-        """See the port."""
-        return await self._later(lambda: self._machine.opened().restore_ballast())
-
-    def killed(self) -> None:
-        """What the process had handed to the kernel may still have happened, unheard."""
-        for act in list(self._under_way):
-            if self._draw.random() < 0.5:
-                try:
-                    act()
-                except OperatingError:
-                    return
-        self._under_way.clear()
-
-    def _later(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        future: asyncio.Future[T] = self._loop.create_future()
-        took = self._draw.randint(*COMMIT_NS) / SECOND_NS
-        begin = max(self._loop.time(), self._free_at, self._machine.stalled_until)
-        acts_at = begin + took * self._draw.random()
-        self._free_at = begin + took
-        result: list[T] = []
-
-        def act() -> None:
-            self._under_way.remove(act)
-            result.append(work())
-
-        def acting() -> None:
-            try:
-                act()
-            except OperatingError as error:
-                future.set_exception(error)
-                return
-            wait = max(0.0, self._free_at - self._loop.time()) if self._free_at else 0.0
-            self._loop.call_later(min(wait, took), told, context=here)
-
-        def told() -> None:
-            if not future.done():
-                future.set_result(result[0])
-
-        here = copy_context()
-        self._under_way.append(act)
-        self._loop.call_at(acts_at, acting, context=here)
-        return future
+    def free_at(self) -> float:
+        """See the base."""
+        return self._machine.stalled_until

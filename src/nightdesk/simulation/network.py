@@ -6,6 +6,7 @@ hears nothing until it goes on.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextvars import Context, copy_context
 
@@ -26,6 +27,7 @@ from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Send
 from nightdesk.simulation.clocks import TrueTime
+from nightdesk.simulation.incarnation import RUNNING, Incarnation
 from nightdesk.strategy.api import Draw
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
@@ -46,6 +48,7 @@ class Link:
         self.down_cut = False
         self.extra_ns = 0
         self.connected = True  # whether the pool holds connections
+        self._faults: Counter[str] = Counter()  # how many faults hold each way cut
         self._draw = draw
         self.calls: dict[int, asyncio.Future[HttpResult]] = {}
         self.streams: dict[int, SimConnection] = {}
@@ -54,6 +57,23 @@ class Link:
     def cut(self) -> bool:
         """Whether no connection can be made: a handshake needs both ways."""
         return self.up_cut or self.down_cut
+
+    def begin(self, way: str) -> None:
+        """One more fault cuts "up_cut" or "down_cut"."""
+        self._faults[way] += 1
+        setattr(self, way, True)
+
+    def end(self, way: str) -> None:
+        """One of them is over."""
+        self._faults[way] -= 1
+        if self._faults[way] <= 0:
+            setattr(self, way, False)
+
+    def mend(self) -> None:
+        """All of them are over."""
+        self._faults.clear()
+        self.up_cut = self.down_cut = False
+        self.extra_ns = 0
 
     def one_way_ns(self) -> int:
         """How long the next message takes."""
@@ -80,6 +100,7 @@ class LabNetwork:
         self._time = time
         self._loop = asyncio.get_running_loop()
         self._ids = 0
+        self._up: dict[int, float] = {}  # when the last frame up of a connection arrives
         self._links: dict[int, Link] = {}  # of each call and connection under way
         self._timer: asyncio.TimerHandle | None = None
 
@@ -109,11 +130,16 @@ class LabNetwork:
         return future
 
     def deliver(self, link: Link, request: Request) -> None:
-        """Hand `request` to the lab, unless the way there is cut."""
-        if not link.up_cut:
-            self._loop.call_later(
-                link.one_way_ns() / SECOND_NS, self._arrive, request, context=NOBODY
-            )
+        """Hand `request` to the lab, unless the way there is cut; a connection keeps its order."""
+        if link.up_cut:
+            return
+        when = self._loop.time() + link.one_way_ns() / SECOND_NS
+        if isinstance(request, (WsOpen, WsText, WsClosed)):
+            when = max(when, self._up.get(request.conn, 0.0))
+            self._up[request.conn] = when
+        if isinstance(request, WsClosed):
+            del self._up[request.conn]
+        self._loop.call_at(when, self._arrive, request, context=NOBODY)
 
     def attach(self, link: Link, connection: "SimConnection") -> None:
         """Frames for this connection go there from now on."""
@@ -125,6 +151,12 @@ class LabNetwork:
         link = self._links.pop(number, None)
         if link is not None and link.streams.pop(number, None) is not None:
             self.deliver(link, WsClosed(conn=number))
+
+    def process_died(self, link: Link, process: Incarnation) -> None:
+        """Its kernel closes its connections."""
+        for number, stream in list(link.streams.items()):
+            if stream.owner is process:
+                self.detach(number)
 
     def advance(self) -> None:
         """Let the lab do what is due, and come back when the next thing is."""
@@ -193,6 +225,7 @@ class SimConnection:
         self._frame = frame
         self._last = 0.0
         self._context = copy_context()
+        self.owner = RUNNING.get()
 
     def queue(self, out: Push | CloseWs, when: float) -> None:
         """Deliver after everything sent before."""

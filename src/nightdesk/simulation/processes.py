@@ -22,7 +22,12 @@ class Running:
         self.node = node
         self.task = task
         self.over = asyncio.Event()  # it ended or died
-        task.add_done_callback(lambda _: self.over.set(), context=copy_context())
+        task.add_done_callback(self._ended, context=copy_context())
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled():
+            task.exception()  # looked at: whoever waits for `over` judges it
+        self.over.set()
 
     @property
     def name(self) -> str:
@@ -49,6 +54,18 @@ class ProcessEntropy:
     def nonce(self, below: int) -> int:
         """See the port."""
         return self._nonces.randrange(below)
+
+
+class Alone:
+    """One process that never dies by itself; who held the lease before has ended."""
+
+    def me(self, name: str) -> Holder:
+        """See the port."""
+        return Holder(name=f"{name} in simulation", machine="sim", boot="sim", pid=1, started=1)
+
+    def gone(self, holder: Holder) -> bool:
+        """See the port."""
+        return holder.machine == "sim"
 
 
 class MachineProcesses:

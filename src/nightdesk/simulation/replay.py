@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import msgspec
@@ -30,16 +31,12 @@ from nightdesk.node.plan import World
 from nightdesk.node.practice import BALANCES, practice_config
 from nightdesk.node.result import Result, result_of
 from nightdesk.ports.process import LogSink
+from nightdesk.simulation.clocks import MachineClock, TrueTime
+from nightdesk.simulation.engine import InlineJournal
 from nightdesk.simulation.loop import run
-from nightdesk.simulation.world import (
-    InlineJournal,
-    LabNetwork,
-    SimClock,
-    SimEntropy,
-    SimHttp,
-    SimProcesses,
-    SimStreams,
-)
+from nightdesk.simulation.network import LabNetwork, Link, SimHttp, SimStreams
+from nightdesk.simulation.processes import Alone, ProcessEntropy
+from nightdesk.simulation.setting import KEY, SECRET
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
 
@@ -47,7 +44,6 @@ from nightdesk.venues.binance_spot import BinanceSpot
 START = Wall(1_723_161_254 * SECOND_NS)
 POLL_S = 0.1
 LAB_URL = "http://lab"
-KEY, SECRET = "simulated-key", "simulated-secret"
 
 
 class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,20 +74,22 @@ def run_replay(options: ReplayOptions, log: LogSink | None = None) -> Result:
 async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
     lab = _lab(options)
     loop = asyncio.get_running_loop()
-    clock, entropy = SimClock(loop, START), SimEntropy(options.seed)
-    network = LabNetwork(lab, clock, entropy.stream("network"))
+    time = TrueTime(loop, START)
+    clock = MachineClock(time)
+    entropy = ProcessEntropy(str(options.seed), Random(f"{options.seed}/nonces"))
+    network, link = LabNetwork(lab, time), Link("10.0.0.1", entropy.stream("network"))
     config, base = _config(options, list(lab.exchange.rules))
     symbols = {instrument_key(InstrumentId(i.id)): InstrumentId(i.id) for i in config.instrument}
     (venue,) = config.venue
     journal = SqliteJournal(str(path))
-    streams = SimStreams(network, clock)
+    streams = SimStreams(network, link, clock)
     world = World(
         clock=clock,
         entropy=entropy,
-        processes=SimProcesses(),
+        processes=Alone(),
         log=log,
-        journal=InlineJournal(journal, entropy.stream("journal")),
-        http=SimHttp(network),
+        journal=InlineJournal(lambda: journal, entropy.stream("journal")),
+        http=SimHttp(network, link),
         market=streams,
         private=streams,
         codec=BinanceSpot(VenueId(venue), HmacSigner(KEY, SECRET), symbols),
@@ -134,7 +132,9 @@ def _config(options: ReplayOptions, symbols: list[str]) -> tuple[Config, Path]:
     return load(options.config.read_text(), str(options.config)), options.config.parent
 
 
-def _result(options: ReplayOptions, lab: Lab, node: Node, path: Path, clock: SimClock) -> Result:
+def _result(
+    options: ReplayOptions, lab: Lab, node: Node, path: Path, clock: MachineClock
+) -> Result:
     entries = msgspec.convert(msgspec.to_builtins(lab.log), list[Entry], strict=False)
     return result_of(
         node.sampler.sample(),
@@ -148,7 +148,7 @@ def _result(options: ReplayOptions, lab: Lab, node: Node, path: Path, clock: Sim
     )
 
 
-def _account(lab: Lab, clock: SimClock) -> dict[str, Decimal]:
+def _account(lab: Lab, clock: MachineClock) -> dict[str, Decimal]:
     call = RestCall(id=-1, method="GET", path="/lab/account", query="name=practice")
     for out in lab.handle(call, clock.wall()):
         if isinstance(out, Respond) and out.call == -1:

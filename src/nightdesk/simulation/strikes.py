@@ -46,11 +46,11 @@ def _net(world: World, what: str, fault: Fault) -> Undo:
         return lambda: setattr(link, "extra_ns", 0)
     names = {"up_cut": ["up_cut"], "down_cut": ["down_cut"], "cut": ["up_cut", "down_cut"]}[what]
     for name in names:
-        setattr(link, name, True)
+        link.begin(name)
 
     def mend() -> None:
         for name in names:
-            setattr(link, name, False)
+            link.end(name)
 
     return mend
 

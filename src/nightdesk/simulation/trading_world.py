@@ -295,6 +295,9 @@ class TradingWorld:
         else:
             self.machine.kill(running.incarnation)
             running.over.set()
+        for other in self.nodes:
+            if other.incarnation.life is Life.DEAD:
+                self.network.process_died(self.machine.link, other.incarnation)
 
     def second(self) -> Callable[[], None]:
         """Another desk on the same journal; returns what ends it."""
@@ -314,8 +317,7 @@ class TradingWorld:
         """The faults end; clocks stay as wrong as they are."""
         self.lab_door("DELETE", "/lab/faults")
         machine = self.machine
-        machine.link.up_cut = machine.link.down_cut = False
-        machine.link.extra_ns = 0
+        machine.link.mend()
         machine.disk.full = machine.disk.sync_fails = False
         machine.stalled_until = 0.0
         for running in self.nodes:

@@ -1,0 +1,91 @@
+"""What a strategy reaches for, found in its source: with file, line and what to use instead."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from nightdesk.simulation import hungry
+from nightdesk.simulation.purity import reaches_in, reaches_of
+from nightdesk.strategy.examples import maker, trend
+
+REACHES = [
+    ("import time", 1, "import time", "ctx.now"),
+    ("x = 1\n\nimport time as clock", 3, "import time", "ctx.now"),
+    ("def f():\n    import random\n    return random.random()", 2, "import random", "ctx.random"),
+    ("import os, socket", 1, "import socket", "what the desk tells"),
+    ("from time import monotonic", 1, "from time import monotonic", "ctx.now"),
+    ("from random import Random", 1, "from random import Random", "ctx.random"),
+    ("from urllib.request import urlopen", 1, "from urllib.request import urlopen", "no network"),
+    ("import concurrent.futures", 1, "import concurrent.futures", "handlers"),
+    ("from datetime import *", 1, "from datetime import *", "ctx.now"),
+    ("import datetime\nx = datetime.datetime.now()", 2, "datetime.datetime.now()", "ctx.now"),
+    ("from datetime import datetime as d\nd.utcnow()", 2, "d.utcnow()", "ctx.now"),
+    ("from datetime import date\n\n\ndate.today()", 4, "date.today()", "ctx.now"),
+    ("import os\nos.urandom(3)", 2, "os.urandom", "ctx.random"),
+    ("import os\nkey = os.environ['KEY']", 2, "os.environ", "params"),
+    ("import uuid", 1, "import uuid", "ctx.place"),
+    ("import asyncio", 1, "import asyncio", "handlers"),
+    ("try:\n    import requests\nexcept ImportError:\n    pass", 2, "import requests", "network"),
+]
+
+CLEAN = [
+    "",
+    "from decimal import Decimal\nimport math\nimport msgspec",
+    "from datetime import datetime, timedelta, UTC\nx = datetime.fromtimestamp(1, UTC)",
+    "import datetime\nday = datetime.timedelta(days=1)",
+    "import os.path\nname = os.path.join('a', 'b')",
+    "def on_quote(self, ctx, quote):\n    later = ctx.now + 5\n    ctx.random.uniform(0, 1)",
+    "time = 5\nrandom = time",
+    "from nightdesk.model.time import SECOND_NS",
+    '"""import time"""\n# import random',
+]
+
+
+@pytest.mark.parametrize(("source", "line", "what", "instead"), REACHES)
+def test_reaching_out_is_found_where_it_stands(
+    source: str, line: int, what: str, instead: str
+) -> None:
+    (reach,) = reaches_in(source, "mine.py")
+    assert (reach.file, reach.line, reach.what) == ("mine.py", line, what)
+    assert instead in reach.instead
+    assert str(reach).startswith(f"mine.py:{line}: {what}: use ")
+
+
+@pytest.mark.parametrize("source", CLEAN)
+def test_what_every_world_could_repeat_is_let_through(source: str) -> None:
+    assert reaches_in(source, "mine.py") == []
+
+
+def test_every_place_is_told_in_order() -> None:
+    source = (
+        "import os\nimport time\nfrom random import random\n\n\ndef f():\n    return os.urandom(1)"
+    )
+    assert [reach.line for reach in reaches_in(source, "mine.py")] == [2, 3, 7]
+
+
+@pytest.mark.parametrize("module", [maker, trend, hungry])
+def test_our_own_strategies_reach_for_nothing(module: object) -> None:
+    assert reaches_of(Path(inspect.getfile(module))) == []  # type: ignore[arg-type]  # a module
+
+
+def test_what_is_no_python_is_no_strategy(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def (:\n")
+    with pytest.raises(SyntaxError, match="invalid"):
+        reaches_of(tmp_path / "mine.py")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from os import urandom\nurandom(3)",
+        "from os import environ",
+        "import os as system\nsystem.getenv('KEY')",
+        "from datetime import datetime\nclock = datetime.now\nclock()",
+        "__import__('time').time()",
+        "import importlib\nimportlib.import_module('time').time()",
+    ],
+)
+@pytest.mark.xfail(reason="only one spelling of each of these is known")
+def test_another_spelling_of_the_same_reach_is_found_too(source: str) -> None:
+    assert reaches_in(source, "mine.py")
