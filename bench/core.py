@@ -191,7 +191,7 @@ class Core:
 
 def intent_of(decision: Decision) -> Intent:
     """The one order that a decision sends."""
-    (effect,) = decision.after
+    effect = decision.after[0]
     assert isinstance(effect, SendOrder), "only orders wait for the journal"
     return effect.approved.intent
 
