@@ -97,8 +97,8 @@ def _print(story: Story) -> None:
         weighed = [{"rule": w.rule, "value": w.value, "limit": w.limit} for w in story.verdict]
         OUT.print(table("what the gate weighed", weighed, ("rule", "value", "limit")))
     if story.sent is not None:
-        parts: list[dict[str, object]] = [{"part": k, "text": v} for k, v in story.sent.items()]
-        OUT.print(table("what was sent, but for key and signature", parts, ("part", "text")))
+        parts: list[dict[str, object]] = [{"part": k, "what": v} for k, v in story.sent.items()]
+        OUT.print(table("what was sent, but for key and signature", parts, ("part", "what")))
 
 
 def _client_id(wanted: str, records: Iterator[tuple[Frame, Record]]) -> str:
