@@ -1,7 +1,7 @@
 """A process that dies between two instructions, one that stands still, and what each leaves in the world."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -285,26 +285,3 @@ def test_two_processes_have_their_own_exception_handlers() -> None:
     told = run(main)
     assert {name: len(lines) for name, lines in told.items()} == {"a": 1, "b": 1, "world": 1}
     assert told["world"] == ["'mine'"]
-
-
-@pytest.mark.xfail(
-    reason="asyncio's own hook for generators left half-way uses call_soon_threadsafe, which SimLoop refuses"
-)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_generator_left_half_way_is_closed_by_its_loop() -> None:
-    closed: list[str] = []
-
-    async def numbers() -> AsyncIterator[int]:
-        try:
-            yield 1
-            yield 2
-        finally:
-            closed.append("closed")
-
-    async def main() -> None:
-        async for _ in numbers():
-            break
-        await asyncio.sleep(1)
-
-    run(main)
-    assert closed == ["closed"]
