@@ -10,7 +10,7 @@ from nightdesk.journal.frame import GENESIS, digest_of, encode_frame
 from nightdesk.journal.snapshot import KEPT, Snapshot, seal
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.model.records import encode_record
-from nightdesk.node.node import SNAPSHOT_EVERY
+from nightdesk.node.plan import SNAPSHOT_EVERY
 from nightdesk.ports.journal import Holder
 
 BATCH = 10_000

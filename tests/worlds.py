@@ -29,12 +29,13 @@ from nightdesk.model.records import Record, decode_record
 from nightdesk.model.time import Wall
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
-from nightdesk.node.plan import World
+from nightdesk.node.plan import SNAPSHOT_EVERY, World
 from nightdesk.node.practice import BALANCES, practice_text
 from nightdesk.simulation.clocks import MachineClock, TrueTime
 from nightdesk.simulation.engine import InlineJournal
+from nightdesk.simulation.link import Link
 from nightdesk.simulation.loop import run
-from nightdesk.simulation.network import LabNetwork, Link, SimHttp, SimStreams
+from nightdesk.simulation.network import LabNetwork, SimHttp, SimStreams
 from nightdesk.simulation.processes import Alone, ProcessEntropy
 from nightdesk.simulation.setting import KEY, SECRET
 from nightdesk.venues.binance_sign import HmacSigner
@@ -236,8 +237,10 @@ class Life:
         clock: Any = None,
         journal: type[MortalJournal] = MortalJournal,
         codec: Any = None,
+        snapshot_every: int = SNAPSHOT_EVERY,
     ) -> None:
         self.world = world
+        plan = plan_of(world.config, world.base)
         self.file = SqliteJournal(str(world.path))
         number = len(world.lives)
         self.journal = journal(lambda: self.file, world.entropy.stream(f"journal/{number}"))
@@ -245,7 +248,7 @@ class Life:
         streams = SimStreams(world.network, world.link, world.clock)
         signer = HmacSigner(KEY, SECRET)
         self.node = Node(
-            plan_of(world.config, world.base),
+            msgspec.structs.replace(plan, snapshot_every=snapshot_every),
             World(
                 clock=clock or world.clock,
                 entropy=world.entropy,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ from nightdesk.model.records import (
 from nightdesk.model.time import MS_NS, Wall
 
 ID = an_id()
+_SLOTS = count(1)
 KEY = "the-key"
 LIMITS = {
     "position_max": "2",
@@ -102,7 +104,9 @@ def written(
     record: Record, ms: float = 0, *, epoch: int = 1, decided: float | None = None
 ) -> Written:
     decided_at = Wall(at(ms if decided is None else decided))
-    return Written(at_ns=at(ms), seq=1, epoch=epoch, record=record, decided_at=decided_at)
+    return Written(
+        at_ns=at(ms), seq=next(_SLOTS), epoch=epoch, record=record, decided_at=decided_at
+    )
 
 
 def intended(

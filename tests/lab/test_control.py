@@ -33,6 +33,7 @@ def test_an_account_shows_free_locked_and_initial_amounts() -> None:
         "free": "99900",
         "locked": "100",
         "initial": "100000",
+        "transferred": "0",
     }
     assert d.lab_call("GET", "account", query="name=no").json["error"] == (
         "no account 'no'; known: desk"

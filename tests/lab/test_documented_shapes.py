@@ -138,10 +138,12 @@ def world() -> dict[str, Any]:
     ours["tested with rates"] = d.call("POST", f"{ORDER}/test", rates).json
     for name, conn in sockets.items():
         ours[f"@{name}"] = d.heard(conn)[-1]
+    d.fault("transfer", asset="BTC", amount=100)
     events = [m for m in d.heard(stream) if "event" in m]
     ours["report"] = next(m for m in events if m["event"].get("x") == "NEW")
     ours["fill"] = next(m for m in events if m["event"].get("x") == "TRADE")
     ours["position"] = next(m for m in events if m["event"]["e"] == "outboundAccountPosition")
+    ours["transfer"] = next(m for m in events if m["event"]["e"] == "balanceUpdate")
     return ours
 
 
@@ -212,6 +214,7 @@ DOCUMENTED = [
     ("order counts", "rest-api", "Query Unfilled Order Count (USER_DATA)", 0),
     ("commission", "rest-api", "Query Commission Rates (USER_DATA)", 0),
     ("position", "user-data-stream", "Account Update", 0),
+    ("transfer", "user-data-stream", "Balance Update", 0),
     ("report", "user-data-stream", "Order Update", 0),
     ("fill", "user-data-stream", "Order Update", 0),
     ("@trade", "web-socket-streams", "Trade Streams", 0),
@@ -246,6 +249,7 @@ NAUTILUS = [
     ("my trades", "http_json/account_trades_response"),
     ("report", "user_data_json/execution_report_wrapped"),
     ("position", "user_data_json/account_position_wrapped"),
+    ("transfer", "user_data_json/balance_update_wrapped"),
 ]
 GOCRYPTOTRADER = [
     ("account", "account", "GET"),

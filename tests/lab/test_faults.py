@@ -1,12 +1,11 @@
 """Every fault does what its name says, and the truth knows."""
 
-from typing import Any
-
+import msgspec
 import pytest
 
 from lab.driver import LIMIT, MS, ORDER, SECOND, Driver
-from lab.markets import ScriptedMarket, trade
-from nightdesk.lab.faults import FaultKind
+from lab.markets import ASKS, BIDS, ScriptedMarket, snapshot, trade
+from nightdesk.lab.settings import default_symbol
 
 PLACE = {"method": "POST", "path": ORDER}
 SENT = LIMIT | {"price": "100", "quantity": "1", "newClientOrderId": "a"}
@@ -71,6 +70,7 @@ def test_a_late_response_comes_after_matching() -> None:
         ("error_503", 503, -1000),
         ("error_504", 504, None),
         ("-1007", 504, -1007),
+        ("unmapped_code", 400, -9417),
     ],
 )
 def test_an_error_answer_may_hide_an_effect_or_not(
@@ -106,6 +106,8 @@ def test_the_two_texts_of_503_mean_different_things() -> None:
     ("kind", "status", "code", "retry_after"),
     [
         ("-1008", 503, -1008, None),
+        ("region_451", 451, 0, None),
+        ("unauthorized", 401, -2015, None),
         ("rate_limit_429", 429, -1003, "7"),
         ("ban_418", 418, -1003, "7"),
     ],
@@ -255,40 +257,6 @@ def test_requests_over_the_websocket_api_meet_the_same_faults() -> None:
     assert d.order("b") == GONE
 
 
-@pytest.mark.parametrize(
-    ("body", "text"),
-    [
-        ({"kind": "lightning"}, "unknown kind 'lightning'; known: lost_request"),
-        ({"kind": "delay"}, "delay needs ms"),
-        ({"kind": "delay", "ms": 1, "hov": "x", "aa": 1}, "delay has no aa, hov; it has: match"),
-        ({"kind": "lost_request", "how": "softly"}, "Invalid enum value 'softly' - at `$.how`"),
-        ({"kind": "-1008", "match": {"verb": "POST"}}, "unknown field `verb` - at `$.match`"),
-        ({"kind": "-1008", "probability": 2}, "probability is above 0 and at most 1"),
-        ({"kind": "-1008", "count": 0}, "count and duration_ms are at least 1"),
-        ({"kind": "error_503", "text": "unavailable", "effect": True}, "effect is false"),
-        ({"kind": "read_lag", "ms": 999_999_999}, "ms is at most 120000"),
-        ([], "the fault is not a JSON object"),
-    ],
-)
-def test_a_fault_that_cannot_be_is_refused_by_name(body: Any, text: str) -> None:
-    answer = Driver().lab_call("POST", "faults", body)
-    assert answer.status == 400
-    assert text in answer.json["error"]
-
-
-def test_every_kind_can_be_set_listed_and_deleted() -> None:
-    d = Driver()
-    needs_ms = {"delay", "late_response", "late_report", "read_lag", "clock_offset"}
-    needs_ms.add("fill_after_cancel_ack")
-    ids = [d.fault(str(k), **({"ms": 1} if str(k) in needs_ms else {})) for k in FaultKind]
-    listed = d.lab_call("GET", "faults").json
-    assert [f["id"] for f in listed] == ids
-    assert d.lab_call("DELETE", f"faults/{ids[0]}").json == {"deleted": [ids[0]]}
-    assert d.lab_call("DELETE", "faults", query=f"id={ids[0]}").status == 404
-    assert d.lab_call("DELETE", "faults").json == {"deleted": ids[1:]}
-    assert d.place().status == 200
-
-
 def test_what_struck_is_in_the_truth() -> None:
     d = Driver()
     number = d.fault("-1008", match=PLACE)
@@ -296,3 +264,142 @@ def test_what_struck_is_in_the_truth() -> None:
     fired = [e for e in d.lab.log if e.kind == "fault_fired"]
     assert [(e.fault, e.what) for e in fired] == [(number, "-1008")]
     d.happen(trade(1, "100", "1", buyer_is_maker=True))
+
+
+def struck(d: Driver) -> list[tuple[str | None, str | None]]:
+    """What the truth says that faults did, and to what."""
+    return [(e.what, e.reason) for e in d.lab.log if e.kind == "fault_fired"]
+
+
+def test_a_firewall_in_front_of_the_venue_answers_in_html() -> None:
+    d = Driver()
+    d.fault("forbidden_403", match=PLACE)
+    answer = d.answer(send(d))
+    assert answer is not None
+    assert (answer.status, answer.headers["Content-Type"]) == (403, "text/html")
+    assert b"Request blocked" in answer.raw.body
+    assert d.order("a") == GONE
+    conn = d.open("/ws-api/v3")
+    assert d.ask(conn, "order.place", d.signed(SENT))["status"] == 403
+    assert struck(d) == [("forbidden_403", "POST /api/v3/order")] * 2
+
+
+def test_a_key_that_is_revoked_fails_wherever_it_signs_and_nowhere_else() -> None:
+    d = Driver()
+    before = d.user_stream()
+    d.fault("unauthorized")
+    text = "Invalid API-key, IP, or permissions for action."
+    assert d.place().error == (401, -2015, text)
+    assert d.call("GET", "/api/v3/account").error == (401, -2015, text)
+    assert d.public("/api/v3/time").status == 200
+    conn = d.open("/ws-api/v3")
+    refused = d.ask(conn, "userDataStream.subscribe.signature", d.signed())
+    assert (refused["status"], refused["error"]["code"]) == (401, -2015)
+    assert d.closed(before) is None
+    assert [what for what, _ in struck(d)] == ["unauthorized"] * 3
+
+
+def test_an_answer_may_have_a_word_that_no_document_knows() -> None:
+    d = Driver()
+    d.fault("new_enum", match={"method": "GET"})
+    placed = d.place(newClientOrderId="a", price="50").json
+    assert placed["status"] == "NEW"
+    assert d.order("a")["status"] == "UNHEARD_OF"
+    rows = d.call("GET", "/api/v3/openOrders").json
+    assert [row["status"] for row in rows] == ["UNHEARD_OF"]
+    assert d.call("GET", "/api/v3/account").json["accountType"] == "SPOT"
+    assert d.order("nothing") == GONE
+    assert len(struck(d)) == 2
+    d.lab_call("DELETE", "faults")
+    d.fault("new_enum", match=PLACE, field="type")
+    assert d.place(newOrderRespType="ACK").status == 200
+    assert d.place(price="50").json["type"] == "UNHEARD_OF"
+    assert len(struck(d)) == 3
+    assert d.order("a")["status"] == "NEW"
+
+
+def test_a_report_may_have_a_word_that_no_document_knows() -> None:
+    d = Driver()
+    stream = d.user_stream()
+    d.fault("new_enum", match={"param": {"x": "NEW"}})
+    assert d.place(newClientOrderId="a", price="101", quantity="0.5").json["status"] == "FILLED"
+    assert [(r["x"], r["X"]) for r in d.reports(stream)] == [
+        ("NEW", "UNHEARD_OF"),
+        ("TRADE", "FILLED"),
+    ]
+    assert struck(d) == [("new_enum", "execution report")]
+
+
+def test_an_account_may_be_told_as_it_was_while_trades_are_told_as_they_are() -> None:
+    d = Driver()
+    old = d.call("GET", "/api/v3/account").json
+    d.fault("read_lag", ms=60_000, match={"path": "/api/v3/account"})
+    d.pass_time(SECOND)
+    d.place(price="101", quantity="0.5")
+    told = d.call("GET", "/api/v3/account").json
+    assert (told["balances"], told["updateTime"]) == (old["balances"], old["updateTime"])
+    trades = d.call("GET", "/api/v3/myTrades", {"symbol": "BTCUSDT"}).json
+    assert [t["qty"] for t in trades] == ["0.50000000"]
+    d.lab_call("DELETE", "faults")
+    now = d.call("GET", "/api/v3/account").json
+    assert now["balances"] != old["balances"]
+    assert now["updateTime"] == trades[0]["time"]
+
+
+def test_maintenance_may_be_of_one_endpoint() -> None:
+    d = Driver()
+    d.fault("maintenance", match=PLACE)
+    assert d.place().status == 503
+    assert d.call("GET", "/api/v3/account").status == 200
+
+
+def test_what_lasts_is_in_the_truth_once_from_when_it_is_felt() -> None:
+    d = Driver(ScriptedMarket(beating=True))
+    d.fault("clock_offset", ms=100)
+    assert struck(d) == [("clock_offset", None)]
+    d.fault("stream_silence", which="user")
+    d.place(price="50")
+    user = d.user_stream()
+    assert len(struck(d)) == 1
+    d.place()
+    d.place()
+    assert d.reports(user) == []
+    assert struck(d)[1:] == [("stream_silence", None)]
+    listed = d.lab_call("GET", "faults").json
+    assert [(f["fired"], f["active"]) for f in listed] == [(1, True)] * 2
+
+
+def test_the_streams_of_one_symbol_can_be_silenced() -> None:
+    symbols = (default_symbol("BTCUSDT"), default_symbol("ETHUSDT"))
+    opening = [snapshot(BIDS, ASKS, symbol=s.symbol) for s in symbols]
+    d = Driver(ScriptedMarket(opening), symbols=symbols)
+    btc, user = d.open("/ws/btcusdt@trade"), d.user_stream()
+    eth = d.open("/ws/ethusdt@trade")
+    d.fault("stream_silence", symbol="BTCUSDT")
+    ether = msgspec.structs.replace(trade(1, "100", "1", buyer_is_maker=True), symbol="ETHUSDT")
+    d.happen(ether)
+    assert struck(d) == []
+    d.happen(trade(1, "100", "1", buyer_is_maker=True))
+    d.place()
+    assert (len(d.heard(btc)), len(d.heard(eth)), len(d.reports(user))) == (0, 1, 1)
+    assert [(e.what, e.symbol) for e in d.lab.log if e.kind == "fault_fired"] == [
+        ("stream_silence", "BTCUSDT")
+    ]
+
+
+def test_a_slow_body_is_the_same_body_and_no_frame_is_slow() -> None:
+    d = Driver()
+    d.fault("slow_body", ms=700)
+    good = d.order("a")
+    answer = d.answer(send(d))
+    assert answer is not None
+    assert (answer.status, answer.json["status"], answer.raw.spread_ns) == (200, "NEW", 700 * MS)
+    assert good == GONE
+    conn = d.open("/ws-api/v3")
+    assert (
+        d.ask(conn, "order.status", d.signed({"symbol": "BTCUSDT", "orderId": 1}))["status"] == 200
+    )
+    assert struck(d) == [
+        ("slow_body", "GET /api/v3/order"),
+        ("slow_body", "POST /api/v3/order"),
+    ]

@@ -88,6 +88,25 @@ def test_a_cut_answer_promises_more_than_it_sends() -> None:
     run(use)
 
 
+def test_a_slow_body_keeps_coming_and_takes_its_time() -> None:
+    async def use(session: aiohttp.ClientSession, url: str, _: ScriptedMarket) -> None:
+        await fault(session, url, kind="slow_body", match={"path": "/api/v3/depth"}, ms=400)
+        now_s = asyncio.get_running_loop().time
+        start_s = now_s()
+        patience = aiohttp.ClientTimeout(sock_read=0.3)
+        async with session.get(f"{url}/api/v3/depth?symbol=BTCUSDT", timeout=patience) as reply:
+            pieces = [piece async for piece in reply.content.iter_any()]
+        assert now_s() - start_s >= 0.3
+        assert len(pieces) > 3
+        assert json.loads(b"".join(pieces))["bids"][0] == ["99.00000000", "1.00000000"]
+        patience = aiohttp.ClientTimeout(total=0.1)
+        with pytest.raises(TimeoutError):
+            async with session.get(f"{url}/api/v3/depth?symbol=BTCUSDT", timeout=patience) as reply:
+                await reply.read()
+
+    run(use)
+
+
 def test_market_frames_arrive_in_order() -> None:
     async def use(session: aiohttp.ClientSession, url: str, _: ScriptedMarket) -> None:
         async with session.ws_connect(f"{url}/ws/btcusdt@trade") as ws:

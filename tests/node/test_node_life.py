@@ -15,7 +15,6 @@ from nightdesk.lab.faults import FaultKind
 from nightdesk.model.errors import AppendRefused, AppendUnknown, Fenced
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.records import Intended
-from nightdesk.node import node as node_module
 from nightdesk.strategy.messages import Proposal, Target
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
@@ -132,14 +131,10 @@ def test_a_clock_step_voids_the_lease_until_a_later_renewal(tmp_path: Path) -> N
     live(main)
 
 
-def test_a_desk_lives_through_its_snapshots_and_opens_from_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(node_module, "SNAPSHOT_EVERY", 200)
-
+def test_a_desk_lives_through_its_snapshots_and_opens_from_one(tmp_path: Path) -> None:
     async def main() -> None:
         world = SimWorld(tmp_path, seed=2)
-        life = await world.desk().up()
+        life = await world.desk(snapshot_every=200).up()
         await asyncio.sleep(30)
         assert life.task is not None
         assert not life.task.done()

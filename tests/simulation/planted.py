@@ -4,16 +4,28 @@ Every one must be caught by a law; one that is not means that a fault or a check
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
 
-from nightdesk.desk import placing
+from nightdesk.adapters.sqlite_journal import SqliteJournal
+from nightdesk.desk import accounts, placing, targets, watch
+from nightdesk.desk.image import decode_state
+from nightdesk.desk.state import DeskState
+from nightdesk.model.errors import AppendUnknown, Fenced
 from nightdesk.model.money import ZERO
+from nightdesk.model.order import OrderReport, ReportSource, VenueStatus
 from nightdesk.model.outcome import Verdict
 from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.modes.ladder import Ladder
+from nightdesk.node import node
+from nightdesk.node.recovery import recover
 from nightdesk.orders.book import Order, OrderBook
+from nightdesk.orders.lifecycle import State
+from nightdesk.reconcile.resolve import Belief
+from nightdesk.risk import gate
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.simulation.faults import Fault
@@ -100,6 +112,136 @@ def the_deadline_moves_with_the_signature(patch: Patch) -> None:
         return place(self, moved, now)
 
     patch.setattr(BinanceSpot, "place", later)
+
+
+def a_timeout_is_a_rejection(patch: Patch) -> None:
+    placed = BinanceSpot.placed
+
+    def rejected(self: BinanceSpot, intent: Any, result: Any) -> Any:
+        outcome = placed(self, intent, result)
+        if outcome.verdict is not Verdict.UNKNOWN:
+            return outcome
+        return msgspec.structs.replace(outcome, verdict=Verdict.REJECTED)
+
+    patch.setattr(BinanceSpot, "placed", rejected)
+
+
+def not_found_is_never_accepted(patch: Patch) -> None:
+    patch.setattr(watch, "weigh", lambda asked, **_: (asked, Belief.ABSENT))
+
+
+def an_absence_is_believed_before_the_deadline(patch: Patch) -> None:
+    for module in (watch, accounts):
+        patch.setattr(module, "grace_ends", lambda deadline, read_lag_ns: Wall(0))
+
+
+def the_unknown_is_not_exposed(patch: Patch) -> None:
+    at_stake = Order.at_stake.fget
+    assert at_stake is not None
+    patch.setattr(
+        Order,
+        "at_stake",
+        property(lambda order: ZERO if order.state is State.UNKNOWN else at_stake(order)),
+    )
+
+
+def a_restart_lifts_a_halt(patch: Patch) -> None:
+    async def forgetful(*given: Any, **named: Any) -> Any:
+        recovered = await recover(*given, **named)
+        recovered.state.ladder = Ladder()
+        return recovered
+
+    patch.setattr(node, "recover", forgetful)
+
+
+def a_snapshot_is_read_without_its_tail(patch: Patch) -> None:
+    async def headless(engine: Any, now: Wall, **named: Any) -> Any:
+        recovered = await recover(engine, now, **named)
+        if recovered.snapshot_seq:
+            stored = await engine.stored()
+            (body,) = [s.body for s, _ in stored.snapshots if s.seq == recovered.snapshot_seq]
+            state = decode_state(body, now)
+            state.seq, state.epoch = recovered.state.seq, recovered.state.epoch
+            return msgspec.structs.replace(recovered, state=state)
+        return recovered
+
+    patch.setattr(node, "recover", headless)
+
+
+def a_stale_market_is_good_enough(patch: Patch) -> None:
+    fresh = tuple((name, rule) for name, rule in gate._ALL if name != "stale")
+    patch.setattr(gate, "_ALL", fresh)
+    patch.setattr(watch, "_feed", lambda *_: None)
+    patch.setattr(
+        Gateway,
+        "_latched",
+        lambda self, approved, now: "" if self.lease.held(now) else "the lease is not held",
+    )
+
+
+def a_target_converges_over_an_unknown(patch: Patch) -> None:
+    patch.setattr(targets, "sure", lambda *_: True)
+
+
+def every_question_resets_the_grace(patch: Patch) -> None:
+    weigh = watch.weigh
+
+    def patient(asked: Any, *, asked_at: Wall, grace: Wall, everywhere: bool) -> Any:
+        later = max(grace, asked.last + 5 * SECOND_NS)
+        return weigh(asked, asked_at=asked_at, grace=Wall(later), everywhere=everywhere)
+
+    patch.setattr(watch, "weigh", patient)
+
+
+def what_was_under_way_is_forgotten_at_a_start(patch: Patch) -> None:
+    opened = DeskState._open_epoch
+
+    def forget(self: DeskState, record: Any) -> None:
+        live = [o for o in self.orders.live.values() if o.state is State.PENDING]
+        opened(self, record)
+        for order in live:
+            order.state = State.PENDING
+
+    patch.setattr(DeskState, "_open_epoch", forget)
+
+
+def a_failed_sync_is_tried_again(patch: Patch) -> None:
+    append = SqliteJournal.append
+
+    def stubborn(self: SqliteJournal, *given: Any) -> None:
+        try:
+            append(self, *given)
+        except AppendUnknown:
+            with suppress(Fenced):  # its own rows are there already
+                append(self, *given)
+
+    patch.setattr(SqliteJournal, "append", stubborn)
+
+
+def an_append_asks_for_no_epoch(patch: Patch) -> None:
+    patch.setattr(SqliteJournal, "_fence", lambda *_: None)
+
+
+def an_unknown_order_on_cancel_is_gone(patch: Patch) -> None:
+    ended = accounts._cancel_ended
+
+    def gone(work: Any, event: Any) -> None:
+        order = work.state.orders.live.get(event.client_id)
+        if order is not None and event.outcome.verdict is Verdict.REJECTED:
+            report = OrderReport(
+                client_id=event.client_id,
+                venue_order_id=order.venue_order_id,
+                instrument=order.intent.instrument,
+                status=VenueStatus.CANCELLED,
+                filled=order.filled,
+                venue_time=work.now,
+                source=ReportSource.ANSWER,
+            )
+            accounts.told(work, report)
+            return
+        ended(work, event)
+
+    patch.setattr(accounts, "_cancel_ended", gone)
 
 
 LATE_FILLS = [

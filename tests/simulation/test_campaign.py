@@ -19,7 +19,8 @@ from nightdesk.simulation.campaign import (
     summed,
 )
 from nightdesk.simulation.faults import KINDS, Fault, draw_faults
-from nightdesk.simulation.trading_world import REST_S, Ended
+from nightdesk.simulation.setting import Ended
+from nightdesk.simulation.trading_world import REST_S
 
 SHORT = SeedOptions(profile="swarm", seconds=15.0)
 QUIET = SeedOptions(profile="quiet", seconds=15.0)

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from nightdesk.model.errors import BadInput
 from nightdesk.simulation import faults
-from nightdesk.simulation.faults import KINDS, PROFILES, Fault, draw_faults
+from nightdesk.simulation.faults import (
+    KINDS,
+    LEFT,
+    LEFT_AFTER_S,
+    LEFT_FOR_S,
+    PROFILES,
+    Fault,
+    draw_faults,
+)
 from nightdesk.simulation.strikes import _STRIKES
 
 seeds = st.integers(0, 10**6)
@@ -25,6 +33,10 @@ def test_faults_strike_and_end_within_the_horizon_and_are_told_in_order(
     drawn = draw_faults(seed, profile, seconds)
     assert [f.at_s for f in drawn] == sorted(f.at_s for f in drawn)
     for fault in drawn:
+        if fault.at_s == seconds + LEFT_AFTER_S:
+            assert fault.kind in LEFT
+            assert fault.for_s == LEFT_FOR_S
+            continue
         assert 0 <= fault.at_s <= seconds + 1e-6
         assert fault.at_s + fault.for_s <= seconds + 2e-6
         assert fault.for_s <= KINDS[fault.kind].lasts_s[1]
@@ -35,14 +47,21 @@ def test_faults_strike_and_end_within_the_horizon_and_are_told_in_order(
 def test_what_is_drawn_with_a_fault_is_within_its_range(seed: int, profile: str) -> None:
     for fault in draw_faults(seed, profile, 300):
         kind = KINDS[fault.kind]
+        ranges = LEFT[fault.kind] if fault.at_s > 300 else kind.args
         assert fault.args.keys() == kind.args.keys() | kind.always.keys()
         assert all(fault.args[name] == value for name, value in kind.always.items())
-        for name, values in kind.args.items():
+        for name, values in ranges.items():
             value, low, high = fault.args[name], values[0], values[-1]
             if isinstance(value, int) and isinstance(low, int) and isinstance(high, int):
                 assert low <= value <= high
             else:
                 assert value in values
+
+
+def test_what_may_stay_broken_has_all_that_its_kind_needs_and_stays_broken_in_some_seed() -> None:
+    assert all(LEFT[name].keys() == KINDS[name].args.keys() for name in LEFT)
+    drawn = {f.kind for s in range(200) for f in draw_faults(s, "swarm", 60) if f.at_s > 60}
+    assert drawn == set(LEFT)
 
 
 def test_other_seeds_have_other_faults() -> None:

@@ -10,7 +10,8 @@ from nightdesk.model.ids import InstrumentId
 from nightdesk.node.practice import practice_text
 from nightdesk.simulation.hungry import Hungry, hungry_text
 from nightdesk.simulation.judge import Judge
-from nightdesk.simulation.trading_world import Ended, WorldOptions, run_world
+from nightdesk.simulation.setting import Ended, WorldOptions
+from nightdesk.simulation.trading_world import run_world
 
 TRADED = [f"binance:{symbol}" for symbol in KNOWN_SYMBOLS]
 TEXT = hungry_text(practice_text("http://lab", list(KNOWN_SYMBOLS)), TRADED)

@@ -348,8 +348,8 @@ def test_a_holder_is_gone_when_its_process_has_ended_and_not_before() -> None:
             machine = room.machine
             first, second = machine.start("desk"), machine.start("desk")
             assert first.name != second.name
-            eyes = MachineProcesses(machine, second)
-            holder = MachineProcesses(machine, first).me("desk")
+            eyes = MachineProcesses(machine, second, machine.name)
+            holder = MachineProcesses(machine, first, machine.name).me("desk")
             assert not eyes.gone(holder)
             first.freeze()
             assert not eyes.gone(holder)

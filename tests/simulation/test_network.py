@@ -15,12 +15,11 @@ from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed, Send
 from nightdesk.simulation.clocks import MachineClock, TrueTime
 from nightdesk.simulation.incarnation import RUNNING, Incarnation
+from nightdesk.simulation.link import ONE_WAY_NS, Link
 from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.network import (
     CONNECT_TIMEOUT_S,
-    ONE_WAY_NS,
     LabNetwork,
-    Link,
     SimHttp,
     SimStreams,
 )
@@ -298,12 +297,12 @@ def test_the_venue_goes_on_for_others_when_a_client_dies() -> None:
     assert lived(work) == [f"say-0/{n}" for n in range(50)]
 
 
-@pytest.mark.xfail(reason="nobody tells the venue that a killed process's connections are closed")
 def test_the_kernel_closes_the_connections_of_a_killed_process() -> None:
     async def work(room: Room) -> list[type]:
         killed = room.process(frames_of(room, sent=0))
         await asyncio.sleep(1)
         killed.kill()
+        room.network.process_died(room.link, killed)
         await asyncio.sleep(60)
         return [type(request) for request in room.lab.arrived]
 

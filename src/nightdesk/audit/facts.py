@@ -51,7 +51,8 @@ class SentOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """A node told the world where it stands. `positions` are net, per instrument, over the baseline."""
+    """A node told the world where it stands. `positions` are net, per instrument, over the baseline; `differs`
+    is what it says that the venue has beyond its `balances`."""
 
     at_ns: int
     node: str
@@ -62,6 +63,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     open_orders: frozenset[str] | tuple[str, ...]
     unknown: int
     balances: dict[str, Decimal]
+    differs: dict[str, Decimal] = {}
     loop_lag_ns: int = 0
 
 

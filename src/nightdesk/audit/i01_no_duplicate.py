@@ -1,14 +1,16 @@
 """I1: what the venue took under one client order id is never more than was intended under it.
 
-Several orders with one id count together: what ended by what it filled, what lives by its whole quantity.
+Several orders with one id count together: what ended by what it filled, what lives by its whole quantity. And a
+declared target has one order at a time: a second one, while the first may still trade, is the same wish twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from nightdesk.audit.facts import Fact, VenueSaid, Written
 from nightdesk.audit.invariant import Finding
 from nightdesk.audit.ledger import Ledger
 from nightdesk.model import money
+from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import Intended
 
 LAW = "I1 no duplicate exposure"
@@ -24,6 +26,9 @@ class NoDuplicate:
         self.ledger = ledger or Ledger()
         self.checked = False
         self._told: set[str] = set()
+        self._for_target: dict[
+            tuple[str, str], str
+        ] = {}  # the newest order of (strategy, instrument)
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
         """Judge the id that the fact is about."""
@@ -32,13 +37,28 @@ class NoDuplicate:
             case VenueSaid(entry=entry) if entry.kind in ("accept", "fill"):
                 return self._judge(entry.client_order_id or "", fact.at_ns)
             case Written(record=Intended(intent=intent)):
-                return self._judge(intent.client_id, fact.at_ns)
+                told = self._judge(intent.client_id, fact.at_ns)
+                return (
+                    told
+                    if intent.origin is not Origin.TARGET
+                    else (*told, *self._target(fact, intent))
+                )
             case _:
                 return ()
 
     def rest(self, at_ns: int) -> Sequence[Finding]:
         """Nothing more: every fact was judged when it was heard."""
         return ()
+
+    def _target(self, fact: Written, intent: Intent) -> Iterator[Finding]:
+        wish = (intent.strategy, intent.instrument)
+        earlier = self.ledger.known(self._for_target.get(wish))
+        self._for_target[wish] = intent.client_id
+        if earlier is None or earlier.ended:
+            return
+        self.checked = True
+        what = f"a second order for a target while {earlier.intent.client_id} may still trade"
+        yield Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
 
     def _judge(self, client_id: str, at_ns: int) -> Sequence[Finding]:
         orders = self.ledger.venue.by_client_id.get(client_id)

@@ -127,7 +127,8 @@ class Convergence:
         really = self.ledger.balances()
         if really is None:
             return
-        for asset, amount in sorted(said.balances.items()):
+        for asset, balance in sorted(said.balances.items()):
+            amount = money.add(balance, said.differs.get(asset, ZERO))
             if money.magnitude(money.subtract(amount, really.get(asset, ZERO))) > LAST_DIGIT:
                 yield f"{asset}: {amount} published, {really.get(asset, ZERO)} at the venue"
 

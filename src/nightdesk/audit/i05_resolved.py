@@ -1,20 +1,23 @@
 """I5: every intent comes to an end in the journal, and the venue tells the same end.
 
-Judged at rest only: until then "unknown" is an honest answer.
+Judged at rest: until then "unknown" is an honest answer. That an order never lived is judged at once: it is
+believed on evidence, and no report that comes later makes the guess a good one. One that the venue took and
+ended without a trade is as good as never taken.
 """
 
 from collections.abc import Iterator, Sequence
 
-from nightdesk.audit.facts import Fact, Healed, Written
+from nightdesk.audit.facts import Fact, Healed, VenueSaid, Written
 from nightdesk.audit.intents import NEVER_LIVED, Known
 from nightdesk.audit.invariant import Finding
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
-from nightdesk.model.records import Intended
+from nightdesk.model.records import Answered, Intended, Resolved
 from nightdesk.model.time import SECOND_NS
 
 LAW = "I5 every intent resolved"
+_VANISHES = "order_vanishes"  # a venue that denies an order everywhere is believed: nobody could know better
 
 
 class Resolution:
@@ -37,11 +40,18 @@ class Resolution:
         self.checked = False
         self._within_ns, self._resting = resolve_within_ns, resting
         self._healed_ns: int | None = None
+        self._told: set[str] = set()
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
-        """Only listen."""
+        """Judge a belief that an order never lived by the venue's accept, whichever comes first."""
         self.ledger.hear(fact)
         match fact:
+            case Written(record=Answered(client_id=client_id) | Resolved(client_id=client_id)):
+                return list(self._guessed(client_id, fact.at_ns))
+            case VenueSaid(entry=entry) if entry.what == _VANISHES:
+                self._told.add(entry.client_order_id or "")
+            case VenueSaid(entry=entry) if entry.kind == "accept":
+                return list(self._guessed(entry.client_order_id or "", fact.at_ns))
             case Healed(at_ns=at_ns):
                 self._healed_ns = at_ns
             case Written(record=Intended()):
@@ -61,6 +71,16 @@ class Resolution:
             for what in self._judge(known, self.ledger.venue.by_client_id.get(client_id, []))
         ]
 
+    def _guessed(self, client_id: str, at_ns: int) -> Iterator[Finding]:
+        known = self.ledger.known(client_id)
+        if known is None or client_id in self._told or known.ended not in NEVER_LIVED:
+            return
+        orders = self.ledger.venue.by_client_id.get(client_id, [])
+        if any(order.exposes > 0 for order in orders):
+            self._told.add(client_id)
+            what = f"{known.ended} in the journal, the venue accepted it"
+            yield Finding(law=LAW, order=client_id, what=what, at_ns=at_ns)
+
     def _judge(self, known: Known, orders: Sequence[VenueOrder]) -> Iterator[str]:
         filled = money.total(order.filled for order in orders)
         living = any(not order.ended for order in orders)
@@ -71,10 +91,8 @@ class Resolution:
         if not known.ended:
             if not (living and self._resting):
                 yield "no terminal state"
-        elif living:
+        elif living and known.ended not in NEVER_LIVED:
             yield f"{known.ended} in the journal, open at the venue"
-        elif orders and known.ended in NEVER_LIVED:
-            yield f"{known.ended} in the journal, the venue accepted it"
 
     def _covered(self, known: Known) -> bool:
         """Whether the venue's log began before the order: an older part may have been cut away."""

@@ -35,6 +35,7 @@ class WriteAhead:
             str, int
         ] = {}  # client id -> when it was made, by its stamp or its arrival
         self._told: set[str] = set()
+        self._newest_slot = 0
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
         """Judge a send by what is durable; without sends, an arrival by its intent's time."""
@@ -51,8 +52,8 @@ class WriteAhead:
                     made_ns = entry.at_ns if entry.stamp_ns is None else entry.stamp_ns
                     self._made.setdefault(client_id, made_ns)
                     return self._compare(client_id, fact.at_ns)
-            case Written(record=Intended(intent=intent)):
-                return self._compare(intent.client_id, fact.at_ns)
+            case Written():
+                return self._written(fact)
             case _:
                 pass
         return ()
@@ -65,6 +66,16 @@ class WriteAhead:
             if self.ledger.known(client_id) is None and self.ledger.is_ours(client_id)
             for finding in self._tell(client_id, "at the venue, not in the journal", made_ns)
         ]
+
+    def _written(self, fact: Written) -> Sequence[Finding]:
+        """A slot that is filled twice lost what it held: it had been durable, and may have been acted on."""
+        found: list[Finding] = []
+        if fact.seq <= self._newest_slot:
+            found += self._tell("", f"slot {fact.seq} was durable and is written again", fact.at_ns)
+        self._newest_slot = max(self._newest_slot, fact.seq)
+        if isinstance(fact.record, Intended):
+            found += self._compare(fact.record.intent.client_id, fact.at_ns)
+        return found
 
     def _compare(self, client_id: str, at_ns: int) -> Sequence[Finding]:
         known, made_ns = self.ledger.known(client_id), self._made.get(client_id)

@@ -12,6 +12,7 @@ from nightdesk.audit.i09_clock import Clock
 from nightdesk.audit.i10_protection import Protection
 from nightdesk.audit.i11_data import Data
 from nightdesk.audit.i12_responsive import Responsive
+from nightdesk.audit.i13_modes import Modes
 from nightdesk.audit.invariant import Invariant
 from nightdesk.audit.ledger import Ledger
 from nightdesk.model.time import SECOND_NS
@@ -24,7 +25,7 @@ def every_invariant(
     flat_within_ns: int = 60 * SECOND_NS,
     lie_ns: int = 5 * SECOND_NS,
 ) -> list[Invariant]:
-    """The twelve; `account` is the venue's, "" where its log has one only.
+    """All of them; `account` is the venue's, "" where its log has one only.
 
     `resolve_within_ns` and `flat_within_ns` count from the end of the faults; `lie_ns` is how long a confident
     desk may tell a position that never was: as long as reports may be late.
@@ -43,4 +44,5 @@ def every_invariant(
         Protection(ledger=ledger),
         Data(ledger=ledger),
         Responsive(),
+        Modes(ledger=ledger),
     ]

@@ -140,6 +140,8 @@ class Ledger:
         return price is not None and money.notional(price, sellable) < rules.notional_min
 
     def _read(self, entry: Entry) -> None:
+        if entry.kind == "transfer" and self.venue.concerns(entry):
+            self._move(entry.account or "", entry.asset or "", entry.amount or ZERO)
         order = self.venue.read(entry)
         if order is None:
             return

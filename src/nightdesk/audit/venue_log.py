@@ -15,7 +15,7 @@ from nightdesk.model.money import ZERO
 from nightdesk.model.time import MS_NS
 
 RECV_WINDOW_MS = 5_000  # what the venue takes where a request names none
-_AMOUNTS = ("quantity", "price", "last_quantity", "last_price", "fee")
+_AMOUNTS = ("quantity", "price", "last_quantity", "last_price", "fee", "amount")
 _WINDOW = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?")
 _MICROSECONDS_FROM = 10**14  # stamps come in milliseconds or microseconds; only these are that long
 
@@ -53,6 +53,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     last_price: Decimal | None = None
     fee: Decimal | None = None
     fee_asset: str | None = None
+    asset: str | None = None
+    amount: Decimal | None = None
     trade_id: int | None = None
     timestamp: str | None = None
     recv_window: str | None = None

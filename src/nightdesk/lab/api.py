@@ -13,6 +13,7 @@ import msgspec
 from nightdesk.lab import params
 from nightdesk.lab.accounts import Account
 from nightdesk.lab.auth import Window
+from nightdesk.lab.faults import Target
 from nightdesk.lab.params import SIGNED_NAMES
 from nightdesk.lab.settings import MS_NS
 from nightdesk.lab.truth import Sender
@@ -75,6 +76,12 @@ class Ask:
         if self.caller.via is Via.WS and route.ws is not None:
             return route.ws
         return f"{route.method} {route.path}"
+
+    @property
+    def target(self) -> Target:
+        """What a fault may strike here."""
+        route = self.route
+        return Target(self.params, route.method, route.path, route.ws)
 
     @property
     def named_client_id(self) -> str | None:

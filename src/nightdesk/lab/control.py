@@ -4,14 +4,15 @@ Owns what a venue would never offer. Refuses the venue's protocol, limits and ke
 reaches this door runs the lab.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 import msgspec
 
+from nightdesk.lab.catalogue import FaultRefused, FaultSpec, read_spec
 from nightdesk.lab.exchange import Exchange
-from nightdesk.lab.faults import Fault, FaultBoard, FaultRefused, read_spec
+from nightdesk.lab.faults import Fault, FaultBoard, on_path
 from nightdesk.lab.market import Market
 from nightdesk.lab.params import whole_or_none
 from nightdesk.lab.truth import Truth
@@ -38,6 +39,8 @@ class Control:
     faults: FaultBoard
     truth: Truth
     market: Market
+    # What a fault's `path` can name: REST paths and methods of the WebSocket API.
+    endpoints: Collection[str]
     emit: Callable[[Out], None]
     start_market: Callable[[int], None]
     strike: Callable[[Fault, int], None]
@@ -97,15 +100,35 @@ class Control:
                     "free": str(purse.free),
                     "locked": str(purse.locked),
                     "initial": str(purse.initial),
+                    "transferred": str(purse.transferred),
                 }
                 for asset, purse in account.wallet.purses.items()
             },
         }
 
     def _add(self, body: str, now_ns: int) -> object:
-        fault = self.faults.add(read_spec(body.encode()), now_ns)
-        self.strike(fault, now_ns)
+        spec = read_spec(body.encode())
+        self._check_names(spec)
+        fault = self.faults.add(spec, now_ns)
+        try:
+            self.strike(fault, now_ns)
+        except FaultRefused:
+            del self.faults.faults[fault.id]
+            raise
         return _shown(fault, now_ns)
+
+    def _check_names(self, spec: FaultSpec) -> None:
+        """A fault about what this lab does not have would never strike."""
+        exchange, path = self.exchange, spec.match.path
+        for what, name, known in (
+            ("account", spec.account, exchange.accounts),
+            ("asset", spec.asset, exchange.settings.assets()),
+            ("symbol", spec.symbol, exchange.rules),
+        ):
+            if name is not None and name not in known:
+                raise FaultRefused(f"no {what} {name!r}; known: {', '.join(known) or 'none'}")
+        if path is not None and not any(on_path(path, name, None) for name in self.endpoints):
+            raise FaultRefused(f"no endpoint {path!r}; one is a REST path or a ws-api method")
 
     def _delete(self, fault_id: str | None) -> object:
         if fault_id is None:

@@ -4,18 +4,19 @@ Owns the composition of all parts and the order in which things happen. Refuses 
 clocks and chance of its own: time comes with each call, and randomness from the seed.
 """
 
-from decimal import Decimal
-
 from nightdesk.lab.agenda import Agenda
 from nightdesk.lab.api import Ask, Route, Via
 from nightdesk.lab.auth import Keyring
+from nightdesk.lab.by_hand import ByHand
+from nightdesk.lab.catalogue import ACTS, FaultKind, Which
 from nightdesk.lab.control import Control
+from nightdesk.lab.distortion import Distortion
+from nightdesk.lab.engine_faults import EngineFaults
 from nightdesk.lab.exchange import Exchange
-from nightdesk.lab.faults import Fault, FaultBoard, FaultKind, Target, Which
+from nightdesk.lab.faults import Fault, FaultBoard
 from nightdesk.lab.gate import Answer, Gate
 from nightdesk.lab.limits import Limits
 from nightdesk.lab.market import DepthSnapshot, Market, MarketEvent, Trade
-from nightdesk.lab.orders import ZERO, OrderRecord
 from nightdesk.lab.private import Private
 from nightdesk.lab.public import Public
 from nightdesk.lab.refusals import Refused
@@ -29,6 +30,7 @@ from nightdesk.lab.tape import Tape
 from nightdesk.lab.tickers import Tickers
 from nightdesk.lab.trading import Trading
 from nightdesk.lab.truth import Entry, Kind, Truth
+from nightdesk.lab.vanishing import Vanishing
 from nightdesk.lab.views import Json
 from nightdesk.lab.wire import CloseWs, Out, Push, Request, RestCall, WsClosed, WsOpen, WsText
 from nightdesk.lab.ws_api import WsApi
@@ -64,8 +66,9 @@ class Lab:
             self._tapes,
             emit,
             self.venue_ns,
-            lambda now_ns: self.faults.silent(Which.MARKET, now_ns),
+            lambda stream, now_ns: self.faults.silent(Which.MARKET, now_ns, stream),
         )
+        self._distortion = Distortion(self.exchange, self.faults, self._agenda, self._streams)
         self._sessions = Sessions(self.faults, self._agenda, emit, self.venue_ns)
         self._gate = Gate(
             self.settings,
@@ -79,14 +82,16 @@ class Lab:
             self._answer,
             self._flush,
         )
-        routes = self._routes()
+        tickers = Tickers(self.exchange, self._tapes)
+        routes = self._routes(tickers)
+        session_api = SessionApi(self._sessions, keyring, self.venue_ns)
         self._rest = Rest(self._gate, self._limits, emit, routes)
         self._ws_api = WsApi(
             self.settings,
             self._gate,
             self._limits,
             self._sessions,
-            SessionApi(self._sessions, keyring, self.venue_ns),
+            session_api,
             emit,
             routes,
         )
@@ -95,20 +100,29 @@ class Lab:
             self.faults,
             self.truth,
             self.market,
+            [name for r in routes for name in (r.path, r.ws) if name] + list(session_api.methods()),
             emit,
             self.start_market,
             self._strike,
             self.state,
         )
+        self._by_hand = ByHand(
+            self.exchange,
+            self.faults,
+            self._limits,
+            tickers.reference_price,
+            self._sessions.tell_transfer,
+        )
 
-    def _routes(self) -> list[Route]:
-        tickers = Tickers(self.exchange, self._tapes)
-        trading = Trading(self.exchange, self._limits, tickers.reference_price, self._cancel)
+    def _routes(self, tickers: Tickers) -> list[Route]:
+        engine = EngineFaults(self.exchange, self.faults, self._agenda)
+        self.exchange.prevents = engine.prevents
+        trading = Trading(self.exchange, self._limits, tickers.reference_price, engine)
         return [
             *Public(self.exchange, self._tapes).routes(),
             *tickers.routes(),
             *trading.routes(),
-            *Private(self.exchange, self._limits).routes(),
+            *Private(self.exchange, self._limits, Vanishing(self.faults)).routes(),
             *Stubs(self.exchange).routes(),
         ]
 
@@ -245,7 +259,7 @@ class Lab:
         if isinstance(published, Trade):
             self._tapes[event.symbol].add(published)
         if not isinstance(published, DepthSnapshot):
-            self._streams.on_event(published, event.at_ns)
+            self._distortion.on_event(published, event.at_ns)
         self._flush(event.at_ns)
 
     def _flush(self, now_ns: int) -> None:
@@ -266,34 +280,24 @@ class Lab:
         settlement.touched.clear()
         for trade in settlement.prints:
             self._tapes[trade.symbol].add(trade)
-            self._streams.on_event(trade, now_ns)
+            self._distortion.on_event(trade, now_ns)
         settlement.prints.clear()
 
     # --- faults beyond single requests -----------------------------------------------------
 
-    def _cancel(self, ask: Ask, record: OrderRecord, cancel_id: str | None) -> None:
-        """Cancel an order; a fault may let it fill an instant before."""
-        fault, withheld = None, ZERO
-        if self.faults.faults:
-            route = ask.route
-            target = Target(ask.params, route.method, route.path, route.ws)
-            fault = self.faults.pick((FaultKind.FILL_AFTER_CANCEL_ACK,), target, ask.now_ns)
-        if fault is not None:
-            step = self.exchange.rules[record.now.symbol].step
-            remaining = record.now.remaining
-            withheld = remaining * Decimal(str(fault.spec.fraction)) // step * step
-            withheld = min(max(withheld, step), remaining)
-        hidden = self.exchange.cancel(ask.client, record, cancel_id, ask.now_ns, withheld=withheld)
-        if hidden is not None and fault is not None:
-            reveal_ns = ask.now_ns + fault.spec.ms * MS_NS
-            settlement = self.exchange.settlement
-            self._agenda.at(reveal_ns, lambda at_ns: settlement.reveal(hidden, at_ns))
-
     def _strike(self, fault: Fault, now_ns: int) -> None:
         """A fault was just set: those that act by themselves act now."""
-        if fault.spec.kind is not FaultKind.STREAM_DROP:
-            return
-        self.faults.fire(fault, now_ns)
+        if fault.spec.kind in ACTS:
+            self._by_hand.act(fault, now_ns)
+            self._flush(now_ns)
+        elif fault.spec.kind is FaultKind.CLOCK_OFFSET:
+            self.faults.begin(fault, now_ns)
+        elif fault.spec.kind is FaultKind.STREAM_DROP:
+            self.faults.fire(fault, now_ns)
+            self._drop(fault, now_ns)
+
+    def _drop(self, fault: Fault, now_ns: int) -> None:
+        """Break the streams a fault is about."""
         which = fault.spec.which
         conns: list[int] = []
         if which is not Which.MARKET:

@@ -4,6 +4,7 @@ Owns whether an order is accepted, when it ends, and which order a cancel means.
 protocol: requests arrive here parsed, signed and filtered, and shapes are made elsewhere.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
@@ -11,7 +12,7 @@ from string import ascii_letters, digits
 
 from nightdesk.lab.accounts import Account, CancelOrder, NewOrder
 from nightdesk.lab.market import BookTicker, DepthSnapshot, DepthUpdate, MarketEvent, Trade
-from nightdesk.lab.matching import Cross, Matcher, Taking, spendable
+from nightdesk.lab.matching import Clash, Cross, Matcher, Taking, spendable
 from nightdesk.lab.orders import (
     ZERO,
     ExpiryReason,
@@ -52,6 +53,8 @@ class Exchange:
     accounts: dict[str, Account] = field(init=False)
     matchers: dict[str, Matcher] = field(init=False)
     settlement: Settlement = field(init=False)
+    # Whether a match expires an order of ours as a match with its own account's would.
+    prevents: Callable[[Order, int], bool] = lambda _order, _now_ns: False
     _last_order_id: int = 0
     _ids: Random = field(init=False)
 
@@ -70,8 +73,31 @@ class Exchange:
         """Let the market happen; the event comes back as the venue publishes it."""
         published = self.settlement.numbered(event) if isinstance(event, Trade) else event
         for cross in self._crosses(published):
-            self.settlement.settle(event.symbol, cross, event.at_ns)
+            if not self._prevented(cross, event.at_ns):
+                self.settlement.settle(event.symbol, cross, event.at_ns)
         return published
+
+    def _prevented(self, cross: Cross, at_ns: int) -> bool:
+        """Expire a resting order instead of filling it, where a fault says so."""
+        assert cross.maker is not None, "the market trades only with orders that rest"
+        account = self.settlement.owners[cross.maker]
+        order = account.orders[cross.maker].now
+        if not self.prevents(order, at_ns):
+            return False
+        self.matchers[order.symbol].remove(order.order_id, order.side)
+        self._prevent(account, order, StpMode.EXPIRE_MAKER, cross.price, at_ns)
+        return True
+
+    def _prevent(
+        self, account: Account, order: Order, mode: StpMode, price: Decimal, at_ns: int
+    ) -> None:
+        """Expire an order as if it had met one of its own trade group."""
+        self._last_order_id += 1
+        other, own = self._last_order_id, order.order_id
+        takes = mode is StpMode.EXPIRE_TAKER
+        taker, maker = (own, other) if takes else (other, own)
+        clash = Clash(mode=mode, taker=taker, maker=maker, price=price)
+        self.settlement.prevent(account, clash, at_ns)
 
     def _crosses(self, event: MarketEvent) -> list[Cross]:
         matcher = self.matchers[event.symbol]
@@ -172,6 +198,10 @@ class Exchange:
             stp=order.stp,
         )
         matcher = self.matchers[order.symbol]
+        price = matcher.first_price(taking)
+        if price is not None and self.prevents(order, at_ns):
+            self._prevent(account, order, StpMode.EXPIRE_TAKER, price, at_ns)
+            return
         matcher.take(taking)
         for cross in taking.crosses:
             self.settlement.settle(order.symbol, cross, at_ns)

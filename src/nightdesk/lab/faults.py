@@ -1,211 +1,28 @@
-"""Faults: what can be made to go wrong, and when it does.
+"""Faults in force: which of them strikes a given request, report or read, and when.
 
-Owns the catalogue of faults, their arguments, and which of them strikes a given request or
-report. Refuses to carry them out: the core and the streams do what a fault says.
+Owns the board of faults and what each strike leaves in the truth. Refuses to know the kinds'
+arguments, which `catalogue` has, and to carry a fault out: the core and its parts do what it says.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum, auto
 from random import Random
 
-import msgspec
-
-from nightdesk.lab.settings import MS_NS, READ_LAG_NS_MAX
+from nightdesk.lab.catalogue import (
+    MARKET_KINDS,
+    PRICES,
+    STRUCK_STREAMS,
+    FaultKind,
+    FaultRefused,
+    FaultSpec,
+    Match,
+    Stream,
+    Which,
+)
+from nightdesk.lab.settings import MS_NS
 from nightdesk.lab.truth import Kind, Truth
 
 _FAULTS_MAX = 1000  # a drill needs a handful; more is a runaway script
-
-
-class FaultKind(StrEnum):
-    """Every fault there is."""
-
-    LOST_REQUEST = "lost_request"
-    LOST_RESPONSE = "lost_response"
-    DELAY = "delay"
-    LATE_RESPONSE = "late_response"
-    ERROR_500 = "error_500"
-    ERROR_502 = "error_502"
-    ERROR_503 = "error_503"
-    ERROR_504 = "error_504"
-    TIMEOUT_1007 = "-1007"
-    BUSY_1008 = "-1008"
-    RATE_LIMIT_429 = "rate_limit_429"
-    BAN_418 = "ban_418"
-    TRUNCATED_BODY = "truncated_body"
-    EMPTY_BODY = "empty_body"
-    HTML_BODY = "html_body"
-    DUPLICATE_REPORT = "duplicate_report"
-    LATE_REPORT = "late_report"
-    REORDERED_REPORTS = "reordered_reports"
-    FILL_AFTER_CANCEL_ACK = "fill_after_cancel_ack"
-    READ_LAG = "read_lag"
-    STREAM_DROP = "stream_drop"
-    STREAM_SILENCE = "stream_silence"
-    MAINTENANCE = "maintenance"
-    CLOCK_OFFSET = "clock_offset"
-
-
-# The arguments of each kind beside those every fault has; a star marks what must be given.
-_ARGUMENTS: dict[FaultKind, str] = {
-    FaultKind.LOST_REQUEST: "how",
-    FaultKind.LOST_RESPONSE: "how",
-    FaultKind.DELAY: "ms*",
-    FaultKind.LATE_RESPONSE: "ms*",
-    FaultKind.ERROR_500: "effect",
-    FaultKind.ERROR_502: "effect",
-    FaultKind.ERROR_503: "effect text",
-    FaultKind.ERROR_504: "effect",
-    FaultKind.TIMEOUT_1007: "effect",
-    FaultKind.BUSY_1008: "",
-    FaultKind.RATE_LIMIT_429: "retry_after_s",
-    FaultKind.BAN_418: "retry_after_s",
-    FaultKind.TRUNCATED_BODY: "effect bytes",
-    FaultKind.EMPTY_BODY: "effect",
-    FaultKind.HTML_BODY: "effect",
-    FaultKind.DUPLICATE_REPORT: "",
-    FaultKind.LATE_REPORT: "ms*",
-    FaultKind.REORDERED_REPORTS: "",
-    FaultKind.FILL_AFTER_CANCEL_ACK: "ms* fraction",
-    FaultKind.READ_LAG: "ms*",
-    FaultKind.STREAM_DROP: "which code",
-    FaultKind.STREAM_SILENCE: "which",
-    FaultKind.MAINTENANCE: "",
-    FaultKind.CLOCK_OFFSET: "ms*",
-}
-_COMMON = ("kind", "match", "probability", "count", "duration_ms")
-
-REQUEST_KINDS = frozenset(
-    {
-        FaultKind.LOST_REQUEST,
-        FaultKind.LOST_RESPONSE,
-        FaultKind.DELAY,
-        FaultKind.LATE_RESPONSE,
-        FaultKind.ERROR_500,
-        FaultKind.ERROR_502,
-        FaultKind.ERROR_503,
-        FaultKind.ERROR_504,
-        FaultKind.TIMEOUT_1007,
-        FaultKind.BUSY_1008,
-        FaultKind.RATE_LIMIT_429,
-        FaultKind.BAN_418,
-        FaultKind.TRUNCATED_BODY,
-        FaultKind.EMPTY_BODY,
-        FaultKind.HTML_BODY,
-    }
-)
-REPORT_KINDS = frozenset(
-    {FaultKind.DUPLICATE_REPORT, FaultKind.LATE_REPORT, FaultKind.REORDERED_REPORTS}
-)
-
-
-class How(StrEnum):
-    """How an answer does not come: the connection breaks, or nothing happens at all."""
-
-    CLOSE = auto()
-    HANG = auto()
-
-
-class Which(StrEnum):
-    """Which streams a stream fault is about."""
-
-    USER = auto()
-    MARKET = auto()
-    ALL = auto()
-
-
-class Text503(StrEnum):
-    """A 503 that says nothing about the outcome, or one that says the request failed."""
-
-    UNKNOWN = auto()
-    UNAVAILABLE = auto()
-
-
-class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which requests or reports a fault strikes; what is left out matches everything.
-
-    `path` is a REST path or a WebSocket API method, and may end in `*`. `param` compares
-    request parameters, or the fields of an execution report.
-    """
-
-    method: str | None = None
-    path: str | None = None
-    param: dict[str, str | int | bool] = {}
-
-
-class FaultSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A fault as asked for."""
-
-    kind: FaultKind
-    match: Match = Match()
-    probability: float = 1.0
-    count: int | None = None
-    duration_ms: int | None = None
-    how: How = How.CLOSE
-    effect: bool | None = None
-    ms: int = 0
-    text: Text503 = Text503.UNKNOWN
-    retry_after_s: int | None = None
-    bytes: int | None = None
-    fraction: float = 0.5
-    which: Which = Which.ALL
-    code: int = 1006
-
-    @property
-    def takes_effect(self) -> bool:
-        """Whether the request is carried out although its answer is wrong. The nastier case
-        is the default, except where the venue's text promises that nothing happened."""
-        if self.effect is not None:
-            return self.effect
-        return self.text is Text503.UNKNOWN
-
-
-class FaultRefused(Exception):
-    """A fault that cannot be; the text says why."""
-
-
-def read_spec(raw: bytes) -> FaultSpec:
-    """A fault from JSON. Raises `FaultRefused` naming everything that is wrong with the keys."""
-    try:
-        given = msgspec.json.decode(raw, type=dict[str, object])
-    except msgspec.DecodeError as e:
-        raise FaultRefused(f"the fault is not a JSON object: {e}") from e
-    kinds = [str(kind) for kind in FaultKind]
-    if given.get("kind") not in kinds:
-        raise FaultRefused(f"unknown kind {given.get('kind')!r}; known: {', '.join(kinds)}")
-    kind = FaultKind(str(given["kind"]))
-    arguments = _ARGUMENTS[kind].split()
-    known = [*_COMMON, *(name.rstrip("*") for name in arguments)]
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise FaultRefused(
-            f"{kind} has no {', '.join(sorted(unknown))}; it has: {', '.join(known[1:])}"
-        )
-    missing = [name.rstrip("*") for name in arguments if name.endswith("*")]
-    missing = [name for name in missing if name not in given]
-    if missing:
-        raise FaultRefused(f"{kind} needs {', '.join(missing)}")
-    try:
-        spec = msgspec.convert(given, FaultSpec)
-    except msgspec.ValidationError as e:
-        raise FaultRefused(str(e)) from e
-    _check(spec)
-    return spec
-
-
-def _check(spec: FaultSpec) -> None:
-    if not 0 < spec.probability <= 1:
-        raise FaultRefused("probability is above 0 and at most 1")
-    if not 0 < spec.fraction <= 1:
-        raise FaultRefused("fraction is above 0 and at most 1")
-    if spec.ms < 0 and spec.kind is not FaultKind.CLOCK_OFFSET:
-        raise FaultRefused("ms is not negative")
-    if spec.kind is FaultKind.READ_LAG and spec.ms * MS_NS > READ_LAG_NS_MAX:
-        raise FaultRefused(f"ms is at most {READ_LAG_NS_MAX // MS_NS} for {spec.kind}")
-    if spec.effect and spec.text is Text503.UNAVAILABLE:
-        raise FaultRefused("text 'unavailable' promises that nothing happened: effect is false")
-    if any(number is not None and number < 1 for number in (spec.count, spec.duration_ms)):
-        raise FaultRefused("count and duration_ms are at least 1 when given")
 
 
 @dataclass(slots=True)
@@ -216,6 +33,8 @@ class Fault:
     spec: FaultSpec
     until_ns: int | None
     fired: int = 0
+    victim: int | None = None  # the order that this fault has chosen for itself
+    felt: set[str] = field(default_factory=set)  # the symbols on which it is in the truth
 
     def active(self, now_ns: int) -> bool:
         """Whether it may still strike."""
@@ -226,17 +45,19 @@ class Fault:
 
 @dataclass(slots=True, frozen=True)
 class Target:
-    """What a fault may strike: a request, or an execution report (with no method or path)."""
+    """What a fault may strike: a request, or something with a name of its own."""
 
     params: Mapping[str, object]
     method: str = ""
     path: str = ""
     ws: str | None = None
+    name: str = ""
+    symbol: str | None = None
 
     @property
     def what(self) -> str:
         """What this is, as people say it."""
-        return f"{self.method} {self.path}" if self.path else "execution report"
+        return self.name or f"{self.method} {self.path}"
 
     @property
     def client_order_id(self) -> str | None:
@@ -250,15 +71,17 @@ class Target:
         """Whether `match` means this."""
         if match.method is not None and match.method != self.method:
             return False
-        if match.path is not None and not self._on(match.path):
+        if match.path is not None and not on_path(match.path, self.path, self.ws):
             return False
         return all(_same(value, self.params.get(name)) for name, value in match.param.items())
 
-    def _on(self, path: str) -> bool:
-        names = [name for name in (self.path, self.ws) if name]
-        if path.endswith("*"):
-            return any(name.startswith(path[:-1]) for name in names)
-        return path in names
+
+def on_path(wanted: str, path: str, ws: str | None) -> bool:
+    """Whether a fault on path `wanted` is about an endpoint of these names."""
+    names = [name for name in (path, ws) if name]
+    if wanted.endswith("*"):
+        return any(name.startswith(wanted[:-1]) for name in names)
+    return wanted in names
 
 
 def _same(wanted: str | int | bool, given: object) -> bool:
@@ -304,13 +127,49 @@ class FaultBoard:
         for fault in self.faults.values():
             if fault.spec.kind not in kinds or not fault.active(now_ns):
                 continue
-            if not target.matches(fault.spec.match):
-                continue
-            if fault.spec.probability < 1 and self._draws.random() >= fault.spec.probability:
-                continue
-            self.fire(fault, now_ns, target)
-            return fault
+            if target.matches(fault.spec.match) and self.drawn(fault):
+                self.fire(fault, now_ns, target)
+                return fault
         return None
+
+    def of_market(self) -> bool:
+        """Whether any fault is about messages of the market: asked for each of them."""
+        if not self.faults:
+            return False
+        return any(fault.spec.kind in MARKET_KINDS for fault in self.faults.values())
+
+    def on_message(
+        self, symbol: str, stream: Stream, now_ns: int, *, but: FaultKind | None = None
+    ) -> list[Fault]:
+        """What strikes a message of the market now. What changes prices does so for as long as
+        it lasts and is recorded once a symbol; the other strikes are recorded one by one."""
+        struck = []
+        for fault in self.faults.values():
+            spec = fault.spec
+            if spec.kind not in MARKET_KINDS or spec.kind is but or not fault.active(now_ns):
+                continue
+            if spec.symbol not in (None, symbol) or spec.stream not in (None, stream):
+                continue
+            if stream in STRUCK_STREAMS[spec.kind] and self.drawn(fault):
+                struck.append(fault)
+                self._strike_message(fault, symbol, stream, now_ns)
+        return struck
+
+    def _strike_message(self, fault: Fault, symbol: str, stream: Stream, now_ns: int) -> None:
+        if fault.spec.kind in PRICES and symbol in fault.felt:
+            fault.fired += 1
+            return
+        fault.felt.add(symbol)
+        self.fire(fault, now_ns, Target({}, name=f"{symbol} {stream}", symbol=symbol))
+
+    def drawn(self, fault: Fault) -> bool:
+        """Whether chance lets a fault strike."""
+        return fault.spec.probability >= 1 or self._draws.random() < fault.spec.probability
+
+    def begin(self, fault: Fault, now_ns: int) -> None:
+        """A fault that lasts takes effect: recorded the first time."""
+        if not fault.fired:
+            self.fire(fault, now_ns)
 
     def fire(self, fault: Fault, now_ns: int, target: Target | None = None) -> None:
         """Record that a fault strikes, and what it strikes."""
@@ -320,6 +179,7 @@ class FaultBoard:
             now_ns,
             fault=fault.id,
             what=str(fault.spec.kind),
+            symbol=fault.spec.symbol if target is None else target.symbol,
             reason=None if target is None else target.what,
             client_order_id=None if target is None else target.client_order_id,
         )
@@ -330,9 +190,16 @@ class FaultBoard:
             return []
         return [f for f in self.faults.values() if f.spec.kind is kind and f.active(now_ns)]
 
-    def silent(self, which: Which, now_ns: int) -> bool:
-        """Whether these streams carry no data now."""
+    def silent(self, which: Which, now_ns: int, stream: str = "") -> bool:
+        """Whether these streams carry no data now; asked when there is something to carry."""
         if not self.faults:
             return False
-        silences = self.standing(FaultKind.STREAM_SILENCE, now_ns)
-        return any(f.spec.which in (which, Which.ALL) for f in silences)
+        silent = False
+        for fault in self.standing(FaultKind.STREAM_SILENCE, now_ns):
+            spec = fault.spec
+            of_all = spec.symbol is None and spec.which in (which, Which.ALL)
+            of_symbol = spec.symbol is not None and stream.startswith(f"{spec.symbol.lower()}@")
+            if of_all or of_symbol:
+                self.begin(fault, now_ns)
+                silent = True
+        return silent

@@ -10,16 +10,18 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from nightdesk.lab.agenda import Agenda
-from nightdesk.lab.api import Ask, Stage
+from nightdesk.lab.api import Ask, Stage, Via
 from nightdesk.lab.auth import Keyring, window
+from nightdesk.lab.catalogue import FRAME_KINDS, KEY_KINDS, REQUEST_KINDS, FaultKind
 from nightdesk.lab.exchange import Exchange
-from nightdesk.lab.faults import REQUEST_KINDS, FaultBoard, FaultKind, Target
+from nightdesk.lab.faults import FaultBoard
 from nightdesk.lab.limits import Limits
 from nightdesk.lab.params import amount_or_none, check_names
 from nightdesk.lab.plans import GOOD_DAY, Plan, maintenance, plan
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS, AccountSettings, LabSettings
 from nightdesk.lab.truth import Kind, Origin, Truth
+from nightdesk.lab.views import shows_orders, with_unheard_of
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,12 +83,11 @@ class Gate:
     def _plan(self, ask: Ask) -> Plan:
         if not self.faults.faults:
             return GOOD_DAY
-        fault = self.faults.pick(REQUEST_KINDS, self._target(ask), ask.now_ns)
+        kinds = REQUEST_KINDS if ask.caller.via is Via.REST else FRAME_KINDS
+        if not ask.route.signed:
+            kinds -= KEY_KINDS
+        fault = self.faults.pick(kinds, ask.target, ask.now_ns)
         return plan(fault, ask.now_ns, self.settings.weight_per_minute_max)
-
-    def _target(self, ask: Ask) -> Target:
-        route = ask.route
-        return Target(ask.params, route.method, route.path, route.ws)
 
     def _admit(self, ask: Ask, proof: Proof) -> None:
         """Everything that is checked on receipt."""
@@ -111,14 +112,13 @@ class Gate:
         ask.window = asked
 
     def _check_open(self, ask: Ask) -> None:
-        for fault in self.faults.standing(FaultKind.MAINTENANCE, ask.now_ns):
-            self.faults.fire(fault, ask.now_ns)
+        if self.faults.pick((FaultKind.MAINTENANCE,), ask.target, ask.now_ns) is not None:
             raise maintenance()
 
     def _read_lag_ns(self, ask: Ask) -> int:
         if ask.route.stage is not Stage.READ or not self.faults.faults:
             return self.settings.read_lag_ns
-        fault = self.faults.pick((FaultKind.READ_LAG,), self._target(ask), ask.now_ns)
+        fault = self.faults.pick((FaultKind.READ_LAG,), ask.target, ask.now_ns)
         lag_ns = 0 if fault is None else fault.spec.ms * MS_NS
         return self.settings.read_lag_ns + lag_ns
 
@@ -134,10 +134,18 @@ class Gate:
         except Refused as e:
             self._refuse(asked, e, way, at_ns)
         else:
-            self._finish(asked, Answer(result=result, plan=way), at_ns)
+            told = self._worded(asked, result) if way.tells else result
+            self._finish(asked, Answer(result=told, plan=way), at_ns)
         finally:
             self.truth.origin = None
         self.flush(at_ns)
+
+    def _worded(self, ask: Ask, result: object) -> object:
+        """The result, where a fault wants it with a word that no document knows."""
+        if not self.faults.faults or not shows_orders(result):
+            return result
+        fault = self.faults.pick((FaultKind.NEW_ENUM,), ask.target, ask.now_ns)
+        return result if fault is None else with_unheard_of(result, fault.spec.field)
 
     def _origin(self, ask: Ask) -> Origin:
         return Origin(

@@ -108,6 +108,11 @@ class Matcher:
             return offers
         return [o for o in offers if (o[0] <= limit if side is Side.BUY else o[0] >= limit)]
 
+    def first_price(self, taking: Taking) -> Decimal | None:
+        """The price at which `taking` would trade first; None when it would not."""
+        price = self._best_opposite(taking.side)
+        return price if price is not None and taking.reaches(price) else None
+
     def take(self, taking: Taking) -> None:
         """Let `taking` trade as far as it can; results are kept in it."""
         opposite = taking.side.opposite

@@ -6,22 +6,26 @@ Refuses to take the steps: the core does.
 
 import msgspec
 
-from nightdesk.lab.faults import Fault, FaultKind, FaultSpec, How, Text503
+from nightdesk.lab.catalogue import FaultKind, FaultSpec, How, Text503
+from nightdesk.lab.faults import Fault
 from nightdesk.lab.limits import ip_banned, too_much_weight
-from nightdesk.lab.refusals import Refused
+from nightdesk.lab.refusals import RESTRICTED_LOCATION, Refused, unknown_key
 from nightdesk.lab.settings import MS_NS
 
 _RETRY_AFTER_S_429 = 10
 _RETRY_AFTER_S_418 = 120
 _TRUNCATED_TO_BYTES = 20
+# No document of the venue has this code, nor one near it.
+_UNMAPPED = Refused(-9417, "The request could not be classified.")
 # What a client reads the beginning of when nothing was done that could be shown.
 STAND_IN = {"symbol": "BTCUSDT", "orderId": 28, "orderListId": -1, "clientOrderId": "6gCrw2kRUAF9"}
 
 
 class Mangle(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of a good answer: only so many bytes of it, or other text instead."""
+    """What becomes of a good answer: only so many bytes of it, so many at a time, or other text."""
 
     cut: int | None = None
+    spread_ns: int = 0
     text: bytes | None = None
 
 
@@ -36,6 +40,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     refusal: Refused | None = None
     page: bytes | None = None
     mangle: Mangle | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether the client comes to read the result as it is."""
+        return self.lose is None and self.refusal is None and self.mangle is None
 
 
 GOOD_DAY = Plan()
@@ -55,6 +64,8 @@ def plan(fault: Fault | None, now_ns: int, weight_max: int) -> Plan:
             return Plan(delay_ns=spec.ms * MS_NS)
         case FaultKind.LATE_RESPONSE:
             return Plan(late_ns=spec.ms * MS_NS)
+        case FaultKind.SLOW_BODY:
+            return Plan(mangle=Mangle(spread_ns=spec.ms * MS_NS))
         case FaultKind.RATE_LIMIT_429:
             seconds = spec.retry_after_s or _RETRY_AFTER_S_429
             refusal = too_much_weight(weight_max, seconds, now_ns)
@@ -70,9 +81,8 @@ def _answer_plan(spec: FaultSpec) -> Plan:
     mangle = _mangle(spec)
     if mangle is not None:
         return Plan(executes=spec.takes_effect, mangle=mangle)
-    if spec.kind is FaultKind.BUSY_1008:
-        return Plan(executes=False, refusal=_refusal(spec))
-    return Plan(executes=spec.takes_effect, refusal=_refusal(spec), page=_page(spec))
+    executes = spec.takes_effect and spec.kind not in _REFUSED_AT_THE_DOOR
+    return Plan(executes=executes, refusal=_refusal(spec), page=_page(spec))
 
 
 def _mangle(spec: FaultSpec) -> Mangle | None:
@@ -85,14 +95,24 @@ def _mangle(spec: FaultSpec) -> Mangle | None:
     return None
 
 
+# Whatever their answers may look like, these take no effect.
+_REFUSED_AT_THE_DOOR: dict[FaultKind, Refused] = {
+    FaultKind.BUSY_1008: Refused(
+        -1008,
+        "Server is currently overloaded with other requests. Please try again in a few minutes.",
+        status=503,
+    ),
+    FaultKind.FORBIDDEN_403: Refused(-1000, "Request blocked.", status=403),
+    FaultKind.REGION_451: Refused(0, RESTRICTED_LOCATION, status=451),
+    FaultKind.UNAUTHORIZED: unknown_key(),
+}
+
+
 def _refusal(spec: FaultSpec) -> Refused:
-    if spec.kind is FaultKind.BUSY_1008:
-        return Refused(
-            -1008,
-            "Server is currently overloaded with other requests. "
-            "Please try again in a few minutes.",
-            status=503,
-        )
+    if spec.kind in _REFUSED_AT_THE_DOOR:
+        return _REFUSED_AT_THE_DOOR[spec.kind]
+    if spec.kind is FaultKind.UNMAPPED_CODE:
+        return _UNMAPPED
     if spec.kind is FaultKind.TIMEOUT_1007:
         return Refused(
             -1007,
@@ -121,6 +141,8 @@ def _page(spec: FaultSpec) -> bytes | None:
         return _html("502 Bad Gateway", "502 Bad Gateway")
     if spec.kind is FaultKind.ERROR_504:
         return _html("504 Gateway Time-out", "504 Gateway Time-out")
+    if spec.kind is FaultKind.FORBIDDEN_403:
+        return _html("ERROR: The request could not be satisfied", "403 ERROR: Request blocked.")
     return None
 
 

@@ -16,6 +16,7 @@ from nightdesk.lab.public import limit_shape
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS
 from nightdesk.lab.trading import no_discount
+from nightdesk.lab.vanishing import Vanishing
 
 _DAY_MS = 86_400_000
 
@@ -34,6 +35,7 @@ class Private:
 
     exchange: Exchange
     limits: Limits
+    vanishing: Vanishing
 
     def routes(self) -> list[Route]:
         """Every account endpoint."""
@@ -78,7 +80,7 @@ class Private:
                 "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!",
             )
         order = self._find(ask, symbol)
-        if order is None:
+        if order is None or not self.vanishing.left(ask, [order]):
             raise Refused(-2013, "Order does not exist.")
         return views.queried(order, ask.stamp)
 
@@ -105,7 +107,7 @@ class Private:
             orders = [r.now for r in ask.client.open_orders(wanted)]
         else:
             orders = [o for o in self._orders(ask, wanted) if o.status.open]
-        return [views.queried(order, ask.stamp) for order in orders]
+        return [views.queried(order, ask.stamp) for order in self.vanishing.left(ask, orders)]
 
     def _orders(self, ask: Ask, symbol: str | None) -> list[Order]:
         versions = (record.as_of(ask.as_of_ns) for record in ask.client.orders.values())
@@ -124,7 +126,8 @@ class Private:
             and (from_id is None or o.order_id >= from_id)
         ]
         oldest = from_id is not None or "startTime" in ask.params
-        rows = orders[:count] if oldest else orders[-count:]
+        shown = self.vanishing.left(ask, orders)
+        rows = shown[:count] if oldest else shown[-count:]
         return [views.queried(order, ask.stamp) for order in rows]
 
     def _span(self, ask: Ask) -> tuple[int, int]:
@@ -180,7 +183,7 @@ class Private:
             "brokered": False,
             "requireSelfTradePrevention": False,
             "preventSor": False,
-            "updateTime": ask.stamp(account.wallet.updated_ns),
+            "updateTime": ask.stamp(account.wallet.updated_as_of(ask.as_of_ns)),
             "accountType": "SPOT",
             "balances": balances,
             "permissions": ["SPOT"],

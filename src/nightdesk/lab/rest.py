@@ -11,7 +11,7 @@ import msgspec
 from nightdesk.lab import params
 from nightdesk.lab.api import Ask, Caller, Route, Via
 from nightdesk.lab.auth import rest_payload
-from nightdesk.lab.faults import How
+from nightdesk.lab.catalogue import How
 from nightdesk.lab.gate import Answer, Gate, Proof
 from nightdesk.lab.limits import Limits
 from nightdesk.lab.plans import STAND_IN, Mangle
@@ -89,7 +89,10 @@ class Rest:
                 headers["Retry-After"] = str(refusal.retry_after_s)
                 shown.pop("data", None)  # the header says it; only the WebSocket API has data
             status, body = refusal.status, msgspec.json.encode(shown)
-        if way.mangle is not None:
+        if way.mangle is not None and way.mangle.spread_ns:
+            spread_ns = way.mangle.spread_ns
+            self._respond(call, now_ns, status, headers, body, spread_ns)
+        elif way.mangle is not None:
             self._mangled(call, now_ns, headers, body, way.mangle)
         else:
             self._respond(call, now_ns, status, headers, body)
@@ -115,6 +118,21 @@ class Rest:
         )
 
     def _respond(
-        self, call: int, now_ns: int, status: int, headers: dict[str, str], body: bytes
+        self,
+        call: int,
+        now_ns: int,
+        status: int,
+        headers: dict[str, str],
+        body: bytes,
+        spread_ns: int = 0,
     ) -> None:
-        self.emit(Respond(call=call, at_ns=now_ns, status=status, headers=headers, body=body))
+        self.emit(
+            Respond(
+                call=call,
+                at_ns=now_ns,
+                status=status,
+                headers=headers,
+                body=body,
+                spread_ns=spread_ns,
+            )
+        )

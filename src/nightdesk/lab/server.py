@@ -32,6 +32,7 @@ _PONG_WITHIN_S = 60.0
 _CONNECTION_LIFE_S = 86_400.0
 _FRAMES_QUEUED_MAX = 20_000  # a reader this far behind is gone; keep memory instead
 _SHUTDOWN_S = 0.5  # hung calls are part of the practice and must not hold up the exit
+_PIECES_MAX = 64  # of a body that is sent slowly: none of its pauses is long
 _BROKEN = 1006
 _WS_PATHS = ("/ws", "/stream", "/ws-api")
 
@@ -146,6 +147,8 @@ class Server:
             return _hung_up(request)
         if out.cut is not None:
             return await _cut_off(request, out)
+        if out.spread_ns:
+            return await _dribbled(request, out)
         return web.Response(status=out.status, headers=out.headers, body=out.body)
 
     # --- websockets ------------------------------------------------------------------------
@@ -226,6 +229,19 @@ async def _cut_off(request: web.Request, out: Respond) -> web.StreamResponse:
     await response.write(out.body[: out.cut])
     if request.transport is not None:
         request.transport.close()
+    return response
+
+
+async def _dribbled(request: web.Request, out: Respond) -> web.StreamResponse:
+    headers = out.headers | {"Content-Length": str(len(out.body))}
+    response = web.StreamResponse(status=out.status, headers=headers)
+    await response.prepare(request)
+    size = -(-len(out.body) // _PIECES_MAX)
+    pieces = [out.body[at : at + size] for at in range(0, len(out.body), size)]
+    with suppress(ConnectionError):  # the client may well be tired of waiting
+        for piece in pieces:
+            await asyncio.sleep(out.spread_ns / len(pieces) / SECOND_NS)
+            await response.write(piece)
     return response
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from nightdesk.lab import params
 from nightdesk.lab.auth import Keyring, window, ws_payload
+from nightdesk.lab.catalogue import FaultKind
+from nightdesk.lab.faults import Target
 from nightdesk.lab.refusals import Refused, unknown_key
 from nightdesk.lab.sessions import Session, Sessions
 from nightdesk.lab.settings import AccountSettings
@@ -41,14 +43,18 @@ class SessionApi:
 
     def logon(self, session: Session, sent: Mapping[str, str], now_ns: int) -> object:
         """Authenticate the connection; Ed25519 keys only."""
-        account = self._signer(sent, now_ns)
+        account = self._signer("session.logon", sent, now_ns)
         if account.secret is not None:
             raise Refused(-1002, "You are not authorized to execute this request.", status=401)
         session.api_key = account.api_key
         session.authorized_ns = now_ns
         return self.status(session, {}, now_ns)
 
-    def _signer(self, sent: Mapping[str, str], now_ns: int) -> AccountSettings:
+    def _signer(self, method: str, sent: Mapping[str, str], now_ns: int) -> AccountSettings:
+        faults = self.sessions.faults
+        target = Target(sent, ws=method, name=method)
+        if faults.faults and faults.pick((FaultKind.UNAUTHORIZED,), target, now_ns) is not None:
+            raise unknown_key()
         params.check_names(sent, _SIGNED, signed=True)
         account = self.keyring.owner(params.required(sent, "apiKey"))
         asked = window(sent)
@@ -97,7 +103,11 @@ class SessionApi:
 
     def subscribe_signed(self, session: Session, sent: Mapping[str, str], now_ns: int) -> object:
         """Listen to the account that signs."""
-        return {"subscriptionId": session.subscribe(self._signer(sent, now_ns).name)}
+        return {
+            "subscriptionId": session.subscribe(
+                self._signer("userDataStream.subscribe.signature", sent, now_ns).name
+            )
+        }
 
     def unsubscribe(self, session: Session, sent: Mapping[str, str], now_ns: int) -> object:
         """Stop listening: to one subscription, or to all."""

@@ -6,16 +6,24 @@ requests that need the exchange: those go through the gate like REST calls.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from urllib.parse import parse_qs
 
 import msgspec
 
 from nightdesk.lab.agenda import Agenda
-from nightdesk.lab.faults import REPORT_KINDS, FaultBoard, FaultKind, Target, Which
+from nightdesk.lab.catalogue import REPORT_KINDS, FaultKind, Which
+from nightdesk.lab.faults import FaultBoard, Target
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS, SECOND_NS
 from nightdesk.lab.settlement import Report
-from nightdesk.lab.views import Json, Stamp, execution_report
+from nightdesk.lab.views import (
+    Json,
+    Stamp,
+    balance_update,
+    execution_report,
+    report_with_unheard_of,
+)
 from nightdesk.lab.wallet import Wallet
 from nightdesk.lab.wire import Out, Push
 
@@ -93,7 +101,7 @@ class Sessions:
 
         fault = None
         if self.faults.faults:
-            target = Target(_fields(report))
+            target = Target(_fields(report), name="execution report")
             fault = self.faults.pick(REPORT_KINDS, target, now_ns)
         if fault is None:
             tell(now_ns)
@@ -105,6 +113,13 @@ class Sessions:
             case FaultKind.REORDERED_REPORTS:
                 self._hold(account, tell, now_ns)
                 return
+            case FaultKind.NEW_ENUM:
+                word = fault.spec.field
+                self._tell(
+                    account,
+                    now_ns,
+                    lambda stamp: report_with_unheard_of(execution_report(report, stamp), word),
+                )
             case _:
                 tell(now_ns)
                 tell(now_ns)
@@ -146,13 +161,21 @@ class Sessions:
             },
         )
 
+    def tell_transfer(self, account: str, asset: str, amount: Decimal, now_ns: int) -> None:
+        """Tell an account of a deposit (above zero) or a withdrawal."""
+        self._tell(account, now_ns, lambda stamp: balance_update(asset, amount, now_ns, stamp))
+
     def _tell(self, account: str, now_ns: int, write: Callable[[Stamp], Json]) -> None:
-        if self.faults.silent(Which.USER, now_ns):
+        listening = [
+            (session, number)
+            for session in self.by_conn.values()
+            for number, subscribed in session.subscriptions.items()
+            if subscribed == account
+        ]
+        if not listening or self.faults.silent(Which.USER, now_ns):
             return
-        for session in self.by_conn.values():
-            for number, subscribed in session.subscriptions.items():
-                if subscribed == account:
-                    self.tell_session(session, number, now_ns, write)
+        for session, number in listening:
+            self.tell_session(session, number, now_ns, write)
 
     def tell_session(
         self, session: Session, number: int, now_ns: int, write: Callable[[Stamp], Json]

@@ -4,7 +4,7 @@ Owns subscriptions and the order of frames. Refuses the market itself: events ar
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from urllib.parse import parse_qs
@@ -92,7 +92,7 @@ class MarketStreams:
     tapes: dict[str, Tape]
     emit: Callable[[Out], None]
     venue_ns: Callable[[int], int]
-    silent: Callable[[int], bool]
+    silent: Callable[[str, int], bool]
     listeners: dict[int, Listener] = field(default_factory=dict)
     _by_name: dict[str, dict[int, Listener]] = field(default_factory=dict)
     _batches: dict[str, DepthBatch] = field(default_factory=dict)
@@ -201,14 +201,30 @@ class MarketStreams:
 
     def on_event(self, event: MarketEvent, now_ns: int) -> None:
         """Tell listeners what just happened."""
+        self.collect(event)
+        self.tell(event, now_ns)
+
+    def listened(self, symbol: str, kinds: Iterable[str]) -> bool:
+        """Whether anybody listens to one of these streams."""
+        return any(f"{symbol.lower()}@{kind}" in self._by_name for kind in kinds)
+
+    def collect(self, event: MarketEvent) -> None:
+        """Note a depth change for the slower stream."""
+        if isinstance(event, DepthUpdate) and self.listened(event.symbol, ("depth",)):
+            batch = self._batches.setdefault(event.symbol, DepthBatch(event.first_id))
+            batch.add(event)
+
+    def skip(self, symbol: str) -> None:
+        """A depth change is not told: what the slower stream has collected begins after it."""
+        self._batches.pop(symbol, None)
+
+    def tell(self, event: MarketEvent, now_ns: int) -> None:
+        """Push an event's frames."""
         symbol = event.symbol.lower()
         match event:
             case BookTicker():
                 self._tell(f"{symbol}@bookTicker", now_ns, lambda _: frames.quote(event))
             case DepthUpdate():
-                if f"{symbol}@depth" in self._by_name:
-                    batch = self._batches.setdefault(event.symbol, DepthBatch(event.first_id))
-                    batch.add(event)
                 self._tell(
                     f"{symbol}@depth@100ms",
                     now_ns,
@@ -232,7 +248,7 @@ class MarketStreams:
     def _tell(self, name: str, now_ns: int, write: Callable[[int], str | None]) -> None:
         """Push the frame `write` makes to everyone who listens to `name`."""
         listening = self._by_name.get(name)
-        if not listening or self.silent(now_ns):
+        if not listening or self.silent(name, now_ns):
             return
         texts: dict[int, str | None] = {}
         for listener in listening.values():

@@ -11,11 +11,11 @@ from decimal import Decimal
 from nightdesk.lab import filters, params, views
 from nightdesk.lab.accounts import CancelOrder, NewOrder
 from nightdesk.lab.api import Ask, Route, Stage
+from nightdesk.lab.engine_faults import EngineFaults
 from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.limits import Limits
 from nightdesk.lab.orders import (
     ZERO,
-    OrderRecord,
     OrderType,
     RespType,
     Side,
@@ -23,7 +23,7 @@ from nightdesk.lab.orders import (
     StpMode,
     TimeInForce,
 )
-from nightdesk.lab.refusals import UNKNOWN_ORDER, Refused, cancel_rejected, mandatory, not_required
+from nightdesk.lab.refusals import Refused, mandatory, not_required
 
 _NEW_NAMES = frozenset(
     {
@@ -60,8 +60,6 @@ _MUST_NOT: dict[OrderType, tuple[str, ...]] = {
     OrderType.LIMIT_MAKER: ("quoteOrderQty", "timeInForce", "stopPrice", "trailingDelta"),
     OrderType.MARKET: ("timeInForce", "price", "stopPrice", "trailingDelta", "icebergQty"),
 }
-
-Cancel = Callable[[Ask, OrderRecord, str | None], None]
 
 
 def read_new_order(sent: Mapping[str, str], known: Mapping[str, object]) -> NewOrder:
@@ -167,12 +165,12 @@ def read_cancel(
 
 @dataclass(slots=True)
 class Trading:
-    """The trading endpoints of one lab. `cancel` really cancels; faults may hide behind it."""
+    """The trading endpoints of one lab."""
 
     exchange: Exchange
     limits: Limits
     reference_price: Callable[[str, int], Decimal | None]
-    cancel: Cancel
+    engine: EngineFaults
 
     def routes(self) -> list[Route]:
         """Every trading endpoint."""
@@ -277,7 +275,7 @@ class Trading:
         new = read_new_order(ask.params, self.exchange.rules)
         account = ask.client
         before = len(account.fills)
-        record = self.exchange.place(account, new, ask.now_ns)
+        record = self.engine.place(ask, new)
         order_id = record.now.order_id
         # With itself as its maker, an account has two fills of one trade: show the taker's.
         fills = [f for f in account.fills[before:] if f.order_id == order_id]
@@ -303,17 +301,16 @@ class Trading:
         return self._cancel(ask, read_cancel(ask.params, self.exchange.rules))
 
     def _cancel(self, ask: Ask, cancel: CancelOrder) -> views.Json:
-        record = self.exchange.to_cancel(ask.client, cancel)
-        self.cancel(ask, record, cancel.cancel_id)
+        record = self.engine.to_cancel(ask, cancel)
+        self.engine.cancel(ask, record, cancel.cancel_id)
         return views.canceled(record.now, ask.stamp)
 
     def cancel_all(self, ask: Ask) -> object:
         """Cancel every open order of a symbol."""
         records = ask.client.open_orders(params.symbol(ask.params, self.exchange.rules))
-        if not records:
-            raise cancel_rejected(UNKNOWN_ORDER)
+        self.engine.check_cancel(ask, records)
         for record in records:
-            self.cancel(ask, record, None)
+            self.engine.cancel(ask, record, None)
         return [views.canceled(record.now, ask.stamp) for record in records]
 
     def replace(self, ask: Ask) -> object:

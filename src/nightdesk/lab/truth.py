@@ -23,6 +23,7 @@ class Kind(StrEnum):
     CANCEL = "cancel"
     EXPIRE = "expire"
     REFUSAL = "refusal"
+    TRANSFER = "transfer"
     FAULT_FIRED = "fault_fired"
     MARKET = "market"
 
@@ -56,6 +57,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_price: Decimal | None = None
     fee: Decimal | None = None
     fee_asset: str | None = None
+    # What was deposited, or withdrawn where it is below zero.
+    asset: str | None = None
+    amount: Decimal | None = None
     trade_id: int | None = None
     maker: bool | None = None
     timestamp: str | None = None
@@ -80,7 +84,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # What a request itself brings about; its fills may also concern others.
-_WITH_ORIGIN = (Kind.ACCEPT, Kind.CANCEL)
+_WITH_ORIGIN = (Kind.ACCEPT, Kind.CANCEL, Kind.TRANSFER)
 
 
 @dataclass(slots=True)

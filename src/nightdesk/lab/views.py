@@ -4,6 +4,8 @@ Owns the keys and their order. Refuses to look anything up: what is shown is han
 """
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import cast
 
 from nightdesk.lab.orders import ZERO, Fill, Order, RespType, text8
 from nightdesk.lab.settlement import Execution, Report
@@ -14,6 +16,10 @@ Stamp = Callable[[int], int]
 
 _ZERO_TEXT = text8(ZERO)
 _NO_LIST = -1
+# What no document of the venue has among the values of any field.
+UNHEARD_OF = "UNHEARD_OF"
+# Where a report has what replies spell out.
+_IN_REPORT = {"status": "X", "type": "o", "timeInForce": "f", "side": "S"}
 
 
 def placed(order: Order, fills: Iterable[Fill], resp_type: RespType, stamp: Stamp) -> Json:
@@ -191,3 +197,34 @@ def _conditional_in_report(order: Order) -> Json:
     if order.expiry is not None:
         event["eR"] = order.expiry
     return event
+
+
+def shows_orders(result: object) -> bool:
+    """Whether a reply tells where orders stand."""
+    rows = result if isinstance(result, list) else [result]
+    return bool(rows) and all(
+        isinstance(row, dict) and "clientOrderId" in row and "status" in row for row in rows
+    )
+
+
+def with_unheard_of(result: object, name: str) -> object:
+    """A reply that `shows_orders`, with a value in each that no document knows."""
+    if isinstance(result, list):
+        return [cast(Json, row) | {name: UNHEARD_OF} for row in result]
+    return cast(Json, result) | {name: UNHEARD_OF}
+
+
+def report_with_unheard_of(event: Json, name: str) -> Json:
+    """The same for an execution report."""
+    return event | {_IN_REPORT[name]: UNHEARD_OF}
+
+
+def balance_update(asset: str, amount: Decimal, at_ns: int, stamp: Stamp) -> Json:
+    """The `balanceUpdate` event of a deposit or a withdrawal."""
+    return {
+        "e": "balanceUpdate",
+        "E": stamp(at_ns),
+        "a": asset,
+        "d": text8(amount),
+        "T": stamp(at_ns),
+    }

@@ -19,6 +19,8 @@ class Purse:
     initial: Decimal
     free: Decimal
     locked: Decimal = ZERO
+    # Deposits less withdrawals.
+    transferred: Decimal = ZERO
     history: deque[tuple[int, Decimal, Decimal]] = field(default_factory=deque)
 
     def as_of(self, at_ns: int) -> tuple[Decimal, Decimal]:
@@ -27,6 +29,10 @@ class Purse:
             if changed_ns <= at_ns:
                 return free, locked
         return self.initial, ZERO
+
+    def changed_as_of(self, at_ns: int) -> int:
+        """When the amounts had last changed by `at_ns`; 0 when they had not."""
+        return next((ns for ns, _, _ in reversed(self.history) if ns <= at_ns), 0)
 
 
 @dataclass(slots=True)
@@ -52,6 +58,15 @@ class Wallet:
         # Always one entry at or before the oldest moment anyone may still ask for.
         while len(purse.history) > 1 and purse.history[1][0] <= at_ns - READ_LAG_NS_MAX:
             purse.history.popleft()
+
+    def transfer(self, asset: str, at_ns: int, amount: Decimal) -> None:
+        """Put money in, or take it out where the amount is below zero."""
+        self.purses[asset].transferred += amount
+        self.move(asset, at_ns, free=amount)
+
+    def updated_as_of(self, at_ns: int) -> int:
+        """When any amount had last changed by `at_ns`."""
+        return max((purse.changed_as_of(at_ns) for purse in self.purses.values()), default=0)
 
 
 def open_wallet(balances: dict[str, Decimal], assets: list[str]) -> Wallet:

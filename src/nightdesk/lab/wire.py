@@ -48,7 +48,8 @@ Request = RestCall | WsOpen | WsText | WsClosed
 
 class Respond(msgspec.Struct, frozen=True, kw_only=True):
     """Answer a call. With `cut`, send only so many bytes of the body under the whole
-    content length, then break the connection."""
+    content length, then break the connection. With `spread_ns`, send the body in small pieces
+    over so long a time; the head goes at once."""
 
     call: int
     at_ns: int
@@ -56,6 +57,7 @@ class Respond(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     body: bytes
     cut: int | None = None
+    spread_ns: int = 0
 
 
 class Hangup(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@
         * `AppendRefused`: the journal definitely did not write (full, constraint)
         * `AppendUnknown`: the journal perhaps wrote; resolve before anything else
         * `LeaseHeld`: another node leads; names it
+        * `TaskEnded`: a part of the node that must always run has ended; the next life starts whole
     * `CorruptionError`: bytes disagree with their checksum or chain; halt, never repair in place
     * `BadInput`: something a person wrote cannot be used; names the place and what to do
 
@@ -41,6 +42,10 @@ class AppendUnknown(OperatingError):
 
 class LeaseHeld(OperatingError):
     """Another node holds the lease."""
+
+
+class TaskEnded(OperatingError):
+    """A part of the node that must always run has ended."""
 
 
 class CorruptionError(NightdeskError):

@@ -13,7 +13,7 @@ from nightdesk.desk.events import AccountTold, CancelAll, Event, Health, SendEnd
 from nightdesk.desk.image import encode_state
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.journal.snapshot import seal
-from nightdesk.model.errors import AppendUnknown, BadInput, OperatingError
+from nightdesk.model.errors import AppendUnknown, BadInput, OperatingError, TaskEnded
 from nightdesk.model.ids import NONCES, InstrumentId, StrategyId, instrument_key
 from nightdesk.model.mode import Mode
 from nightdesk.model.outcome import Reason
@@ -37,7 +37,6 @@ from nightdesk.strategy.host import Host, prepare
 
 VERSION = "0.1.0"
 TICK_NS = 50 * MS_NS
-SNAPSHOT_EVERY = 20_000  # records: replaying so many takes well under a second
 STOP_WITHIN_S = 10.0
 START_RETRY_S = 1.0
 
@@ -81,7 +80,8 @@ class Node:
     async def run(self) -> None:
         """Start and run; returns after an orderly stop.
 
-        Raises `LeaseHeld`, and, in a group, `Fenced`, `AppendRefused`, `AppendUnknown`, `CorruptionError`.
+        Raises `LeaseHeld`, and, in a group, `Fenced`, `AppendRefused`, `AppendUnknown`, `CorruptionError`,
+        `TaskEnded`.
         """
         world = self._world
         loop = asyncio.get_running_loop()
@@ -92,14 +92,16 @@ class Node:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                group.create_task(self._lease.keep(), name="lease")
-                self._spawn(self._until_stopped(), "stop")
+                self._keep(self._lease.keep(), "lease")
+                self._keep(self._until_stopped(), "stop")
                 await self._start(holder.name)
-                self._spawn(self._watch_journal(), "journal")
-                self._spawn(self._feed(), "market")
-                self._spawn(self._link.follow_orders(self.shell, self._tell), "private")
-                self._spawn(self._link.keep_clock(self._clock.measured), "clock")
-                self._spawn(self._tick(), "tick")
+                self._keep(self._watch_journal(), "journal")
+                self._keep(self._feed(), "market")
+                self._keep(self._link.follow_orders(self.shell, self._tell), "private")
+                self._keep(
+                    self._link.keep_clock(self._clock.measured, self._clock.stepped), "clock"
+                )
+                self._keep(self._tick(), "tick")
         except* Stopped:
             await self._lease.release()
         finally:
@@ -248,6 +250,22 @@ class Node:
 
         self._group.create_task(run(), name=name)
 
+    def _keep(self, work: Awaitable[None], name: str) -> None:
+        """Start what must run as long as the node does. A task group does not mind one that ends, nor one in
+        which a library's `CancelledError` surfaces: without it the desk would go on deaf, or without its lease.
+        """
+
+        async def run() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise  # the node ends
+            raise TaskEnded(f"the node's task {name!r} ended by itself")
+
+        self._group.create_task(run(), name=name)
+
     def _tell(self, event: Event) -> None:
         """An answer from outside becomes an event; some also concern this node itself."""
         if isinstance(event, SendEnded) and event.outcome.reason is Reason.CLOCK:
@@ -294,7 +312,7 @@ class Node:
     async def _snapshot_if_due(self) -> None:
         """Fold durable entries only: a snapshot waits for a moment in which everything is."""
         writer = self.shell.writer
-        if writer.durable - self._snapshot_seq < SNAPSHOT_EVERY or writer.depth:
+        if writer.durable - self._snapshot_seq < self._plan.snapshot_every or writer.depth:
             return
         head = writer.head()
         assert head.seq == self.shell.desk.state.seq, "a snapshot folds durable entries only"

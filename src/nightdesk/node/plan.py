@@ -17,6 +17,8 @@ from nightdesk.risk.limits import Limits
 from nightdesk.strategy.api import Strategy
 from nightdesk.venues.protocol import VenueCodec
 
+SNAPSHOT_EVERY = 20_000  # records: replaying so many takes well under a second
+
 
 class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One strategy to run."""
@@ -36,6 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     strategies: tuple[StrategyPlan, ...]
     read_lag_ns: int
     order_ttl_ns: int
+    snapshot_every: int = SNAPSHOT_EVERY
 
     def settled(self, rules: Mapping[str, Instrument]) -> DeskSettings:
         """The settings once the rules are known; raises `BadInput` where positions could not be told apart."""

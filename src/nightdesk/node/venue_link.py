@@ -18,6 +18,7 @@ from nightdesk.runtime.shell import Shell
 from nightdesk.strategy.api import Draw
 from nightdesk.venues.protocol import NoAnswer, VenueCodec
 
+CLOCK_UNANSWERED_MAX = 2  # what is older says little of the venue's clock now
 CLOCK_EVERY_S = 10.0
 ROUND_TRIP_MAX_NS = SECOND_NS  # a slower answer says little about a clock
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 5.0
@@ -61,13 +62,21 @@ class VenueLink:
         # The stamp is cut to its millisecond: on average it is half of one behind.
         return told + MS_NS // 2 - (sent_at + took // 2)
 
-    async def keep_clock(self, corrected: Callable[[int], None]) -> None:
-        """Measure for ever."""
+    async def keep_clock(
+        self, corrected: Callable[[int], None], lost: Callable[[str], None]
+    ) -> None:
+        """Measure for ever; `lost` once the venue has not told its time for long."""
+        unanswered = 0
         while True:
             await asyncio.sleep(CLOCK_EVERY_S)
             offset = await self.measure_clock()
             if offset is not None:
+                unanswered = 0
                 corrected(offset)
+                continue
+            unanswered += 1
+            if unanswered == CLOCK_UNANSWERED_MAX:
+                lost(f"the venue did not tell its time {unanswered} times")
 
     async def rules(self, symbols: list[str]) -> dict[str, Instrument]:
         """The instruments as the venue filters them; raises `VenueDown`."""

@@ -10,7 +10,8 @@ from nightdesk.audit.invariant import Finding
 from nightdesk.model.time import SECOND_NS
 from nightdesk.simulation.faults import Fault, draw_faults
 from nightdesk.simulation.judge import Judge
-from nightdesk.simulation.trading_world import FLAT_WITHIN_S, REST_S, Ended, WorldOptions, run_world
+from nightdesk.simulation.setting import Ended, WorldOptions
+from nightdesk.simulation.trading_world import FLAT_WITHIN_S, REST_S, run_world
 
 
 class SeedOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TypeVar
 
 from nightdesk.adapters.sqlite_journal import SqliteJournal
@@ -12,6 +12,7 @@ from nightdesk.model.errors import OperatingError
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.model.time import SECOND_NS
 from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Stored
+from nightdesk.simulation.incarnation import RUNNING, Incarnation, gone
 from nightdesk.strategy.api import Draw
 
 T = TypeVar("T")
@@ -20,11 +21,15 @@ COMMIT_NS = (60_000, 200_000)  # an fdatasync on a good local disk and the hop a
 
 
 class InlineJournal:
-    """One process's engine. Each statement happens at a drawn moment of its time, in the process's own context:
-    a frozen process's waits, a dead one's may have happened unheard."""
+    """One process's engine. Each statement happens at a drawn moment of its time, in the process's `thread`: a
+    frozen process's waits, a dead one's may have happened unheard."""
 
-    def __init__(self, opened: Callable[[], SqliteJournal], draw: Draw) -> None:
+    def __init__(
+        self, opened: Callable[[], SqliteJournal], draw: Draw, thread: Incarnation | None = None
+    ) -> None:
         self.opened = opened
+        self._in_thread = Context()
+        self._in_thread.run(RUNNING.set, thread)
         self._draw = draw
         self._loop = asyncio.get_running_loop()
         self._free_at = 0.0
@@ -124,6 +129,8 @@ class InlineJournal:
 
     def _later(self, work: Callable[[], T]) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
+        if gone():
+            return future
         took = self._draw.randint(*COMMIT_NS) / SECOND_NS
         begins = max(self._loop.time(), self._free_at, self.free_at())
         self._free_at = ends = begins + took
@@ -148,5 +155,5 @@ class InlineJournal:
 
         here = copy_context()
         self._under_way.append(act)
-        self._loop.call_at(begins + took * self._draw.random(), acting, context=here)
+        self._loop.call_at(begins + took * self._draw.random(), acting, context=self._in_thread)
         return future

@@ -8,7 +8,9 @@ from random import Random
 
 import msgspec
 
+from nightdesk.lab.settings import KNOWN_SYMBOLS
 from nightdesk.model.errors import BadInput
+from nightdesk.simulation.trap import How, Moment
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,20 +28,25 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return f"{self.at_s:8.3f} s {self.kind}{lasts}{more}"
 
 
+Ranges = dict[str, tuple[int, int] | tuple[str, ...]]  # whole numbers from and to, or choices
+
+
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """How often a kind strikes in a bad minute, how long it lasts, and what is drawn with it.
 
-    `args` are ranges of whole numbers, or choices; `always` is given with every one.
+    `always` is given with every one.
     """
 
     per_minute: float
     lasts_s: tuple[float, float] = (0.0, 0.0)
-    args: dict[str, tuple[int, int] | tuple[str, ...]] = {}
+    args: Ranges = {}
     always: dict[str, object] = {}
 
 
 _ORDER: dict[str, object] = {"match": {"path": "/api/v3/order"}}
 _PLACE: dict[str, object] = {"match": {"method": "POST", "path": "/api/v3/order"}}
+_CANCEL: dict[str, object] = {"match": {"method": "DELETE", "path": "/api/v3/order"}}
+_HELD: dict[str, object] = {"match": {"method": "GET", "path": "/api/v3/account"}}
 _QUERY: dict[str, object] = {"match": {"method": "GET", "path": "/api/v3/order"}}
 
 
@@ -47,6 +54,10 @@ def _venue(percent: tuple[int, int], where: dict[str, object], **args: tuple[int
     return Kind(
         per_minute=0.7, lasts_s=(1.0, 15.0), args={"percent": percent, **args}, always=where
     )
+
+
+def _market(**args: tuple[int, int]) -> Kind:
+    return Kind(per_minute=0.4, lasts_s=(0.5, 10.0), args={"percent": (20, 100), **args})
 
 
 KINDS: dict[str, Kind] = {
@@ -65,6 +76,20 @@ KINDS: dict[str, Kind] = {
     "venue.truncated_body": _venue((10, 60), _ORDER),
     "venue.empty_body": _venue((10, 60), _ORDER),
     "venue.html_body": _venue((10, 60), _ORDER),
+    "venue.unmapped_code": _venue((10, 60), _ORDER),
+    "venue.slow_body": _venue((10, 60), _ORDER, ms=(100, 6_000)),
+    "venue.new_enum": Kind(
+        per_minute=0.3,
+        lasts_s=(1.0, 10.0),
+        args={"percent": (10, 60), "field": ("status", "type", "timeInForce", "side")},
+    ),
+    "venue.forbidden_403": _venue((10, 60), _ORDER),
+    "venue.region_451": _venue((10, 60), _ORDER),
+    "venue.unauthorized": Kind(per_minute=0.2, lasts_s=(1.0, 10.0), args={"percent": (10, 60)}),
+    "venue.insufficient_balance": _venue((10, 60), _PLACE),
+    "venue.cancel_only": Kind(per_minute=0.3, lasts_s=(1.0, 15.0)),
+    "venue.unknown_order_on_cancel": _venue((10, 60), _CANCEL),
+    "venue.stp_expire": _venue((10, 60), {}),
     "venue.duplicate_report": _venue((20, 100), {}),
     "venue.late_report": _venue((20, 100), {}, ms=(200, 8_000)),
     "venue.reordered_reports": _venue((20, 100), {}),
@@ -73,8 +98,32 @@ KINDS: dict[str, Kind] = {
     "venue.query_lag": Kind(
         per_minute=0.5, lasts_s=(5.0, 20.0), args={"ms": (200, 60_000)}, always=_QUERY
     ),
+    "venue.stale_account": Kind(
+        per_minute=0.5, lasts_s=(2.0, 20.0), args={"ms": (200, 4_500)}, always=_HELD
+    ),
+    "venue.order_vanishes": Kind(per_minute=0.4, lasts_s=(0.5, 4.5), args={"percent": (10, 60)}),
+    "venue.manual_order": Kind(
+        per_minute=0.15,
+        args={"side": ("BUY", "SELL"), "share_percent": (1, 3), "bps": (0, 20)},
+    ),
+    "venue.manual_cancel": Kind(per_minute=0.3),
+    "venue.transfer": Kind(
+        per_minute=0.15,
+        args={"asset": ("USDT", "BTC", "ETH"), "amount": ("-0.5", "0.002", "0.5")},
+    ),
     "venue.maintenance": Kind(per_minute=0.2, lasts_s=(1.0, 15.0)),
     "venue.clock_offset": Kind(per_minute=0.3, lasts_s=(2.0, 30.0), args={"ms": (-3_000, 3_000)}),
+    "market.duplicate_market": _market(times=(2, 100)),
+    "market.reordered_market": _market(),
+    "market.frozen_market": _market(),
+    "market.crossed_book": _market(),
+    "market.price_spike": _market(bps=(-2_000, 2_000)),
+    "market.silence": Kind(
+        per_minute=0.4,
+        lasts_s=(2.0, 20.0),
+        args={"symbol": tuple(KNOWN_SYMBOLS)},
+        always={"which": "market"},
+    ),
     "stream.drop": Kind(per_minute=1.0, args={"which": ("user", "market", "all")}),
     "stream.silence": Kind(
         per_minute=0.5, lasts_s=(2.0, 20.0), args={"which": ("user", "market", "all")}
@@ -84,20 +133,63 @@ KINDS: dict[str, Kind] = {
     "net.cut": Kind(per_minute=0.4, lasts_s=(0.2, 12.0)),
     "net.latency": Kind(per_minute=0.5, lasts_s=(1.0, 20.0), args={"ms": (20, 900)}),
     "net.reset": Kind(per_minute=0.8),
+    "net.loss": Kind(per_minute=0.4, lasts_s=(1.0, 20.0), args={"percent": (1, 60)}),
+    "net.slow": Kind(per_minute=0.3, lasts_s=(1.0, 20.0), args={"bytes_per_s": (200, 20_000)}),
+    "net.clog": Kind(
+        per_minute=0.6, lasts_s=(0.5, 30.0), args={"which": ("rest", "market", "user")}
+    ),
+    "net.half_open": Kind(per_minute=0.3),
+    "net.refuses": Kind(
+        per_minute=0.3,
+        lasts_s=(1.0, 20.0),
+        args={"why": ("the name is not known", "the certificate has expired", "refused")},
+    ),
     "disk.stall": Kind(per_minute=0.5, lasts_s=(0.1, 8.0)),
     "disk.full": Kind(per_minute=0.3, lasts_s=(0.5, 8.0)),
     "disk.sync_fails": Kind(per_minute=0.2, lasts_s=(0.1, 1.0)),
     "process.kill": Kind(per_minute=0.8),
-    "process.freeze": Kind(per_minute=0.5, lasts_s=(0.05, 30.0)),
+    "process.freeze": Kind(per_minute=0.5, lasts_s=(0.05, 600.0)),
+    "process.block": Kind(per_minute=0.4, lasts_s=(0.1, 30.0)),
+    "process.memory": Kind(per_minute=0.2, lasts_s=(0.5, 30.0), args={"messages": (20, 400)}),
+    "process.crash_loop": Kind(per_minute=0.1, lasts_s=(1.0, 10.0)),
+    "process.task_ends": Kind(
+        per_minute=0.2,
+        args={"which": ("lease", "stop", "journal", "market", "private", "clock", "tick")},
+    ),
+    "process.trap": Kind(
+        per_minute=1.0,
+        lasts_s=(10.0, 120.0),
+        args={"at": tuple(Moment), "how": tuple(How), "s": (1, 40)},
+    ),
+    "strategy.raises": Kind(per_minute=0.1),
     "machine.power": Kind(per_minute=0.4),
     "clock.step": Kind(per_minute=0.4, args={"ms": (-10_000, 10_000)}),
     "clock.drift": Kind(per_minute=0.3, lasts_s=(10.0, 120.0), args={"ppm": (-300, 300)}),
-    "node.second": Kind(per_minute=0.4, lasts_s=(0.5, 20.0)),
+    "node.second": Kind(per_minute=0.4, lasts_s=(0.5, 40.0), args={"host": ("home", "away")}),
     "operator.pause": Kind(per_minute=0.2),
     "operator.resume": Kind(per_minute=0.3),
     "operator.cancel-all": Kind(per_minute=0.2),
     "operator.flatten": Kind(per_minute=0.1),
 }
+
+# What may stay broken when the core is healed (a desk, its journal and disk, the venue's orders and answers):
+# progress is demanded all the same. Faults that always end hide what only works once everything does.
+LEFT: dict[str, Ranges] = {
+    "venue.duplicate_report": {"percent": (20, 100)},
+    "venue.reordered_reports": {"percent": (20, 100)},
+    "venue.late_report": {"percent": (20, 100), "ms": (50, 1_000)},
+    "venue.late_response": {"percent": (5, 30), "ms": (50, 1_000)},
+    "venue.lost_response": {"percent": (2, 15)},
+    "venue.stale_account": {"ms": (50, 1_500)},
+    "market.duplicate_market": {"percent": (20, 100), "times": (2, 10)},
+    "market.silence": {"symbol": tuple(KNOWN_SYMBOLS)},
+    "stream.silence": {"which": ("user", "market", "all")},
+    "net.latency": {"ms": (5, 200)},
+    "net.loss": {"percent": (1, 10)},
+    "node.second": {"host": ("home",)},
+}
+LEFT_AFTER_S = 0.001  # the heal comes first
+LEFT_FOR_S = 600.0  # longer than any rest
 
 PROFILES: dict[str, tuple[str, ...]] = {
     "swarm": tuple(KINDS),
@@ -105,7 +197,9 @@ PROFILES: dict[str, tuple[str, ...]] = {
         k for k in KINDS if k.startswith(("venue.error", "venue.m", "net.", "stream.", "process."))
     ),
     "flash-crash": tuple(
-        k for k in KINDS if k.startswith(("venue.late", "venue.delay", "stream.", "venue.fill"))
+        k
+        for k in KINDS
+        if k.startswith(("venue.late", "venue.delay", "stream.", "market.", "venue.fill"))
     ),
     "slow-disk": tuple(k for k in KINDS if k.startswith(("disk.", "machine.", "process.kill"))),
     "rate-limit": ("venue.rate_limit_429", "venue.ban_418", "venue.-1008", "stream.drop"),
@@ -127,6 +221,10 @@ def draw_faults(seed: int, profile: str, seconds: float) -> list[Fault]:
     for name in PROFILES[profile]:
         if Random(f"{seed}/faults/{name}/chosen").random() < share:
             faults += _of_kind(name, Random(f"{seed}/faults/{name}"), seconds)
+        if name in LEFT and Random(f"{seed}/faults/{name}/left").random() < share / 2:
+            drawn = _args(KINDS[name], LEFT[name], Random(f"{seed}/faults/{name}/left/args"))
+            at_s = seconds + LEFT_AFTER_S
+            faults.append(Fault(kind=name, at_s=at_s, for_s=LEFT_FOR_S, args=drawn))
     return sorted(faults, key=lambda fault: (fault.at_s, fault.kind))
 
 
@@ -147,13 +245,7 @@ def _of_kind(name: str, draw: Random, seconds: float) -> list[Fault]:
     at = draw.expovariate(kind.per_minute / 60.0)
     while at < seconds or not faults:
         at = at if at < seconds else draw.uniform(0.0, seconds)
-        args: dict[str, object] = dict(kind.always)
-        for arg, values in sorted(kind.args.items()):
-            low, high = values[0], values[-1]
-            if isinstance(low, int) and isinstance(high, int):
-                args[arg] = draw.randint(low, high)
-            else:
-                args[arg] = draw.choice(values)
+        args = _args(kind, kind.args, draw)
         low_s, high_s = kind.lasts_s
         # Short ones are common, the longest rare: most trouble is over before anybody notices.
         lasts = low_s * (high_s / low_s) ** draw.random() if low_s else 0.0
@@ -161,3 +253,14 @@ def _of_kind(name: str, draw: Random, seconds: float) -> list[Fault]:
         faults.append(Fault(kind=name, at_s=round(at, 6), for_s=round(lasts, 6), args=args))
         at += lasts + draw.expovariate(kind.per_minute / 60.0)
     return faults
+
+
+def _args(kind: Kind, ranges: Ranges, draw: Random) -> dict[str, object]:
+    args: dict[str, object] = dict(kind.always)
+    for arg, values in sorted(ranges.items()):
+        low, high = values[0], values[-1]
+        if isinstance(low, int) and isinstance(high, int):
+            args[arg] = draw.randint(low, high)
+        else:
+            args[arg] = draw.choice(values)
+    return args

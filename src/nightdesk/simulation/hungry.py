@@ -16,6 +16,7 @@ from nightdesk.strategy.api import Context, Strategy
 
 TYPES = (OrderType.LIMIT, OrderType.IOC, OrderType.FOK, OrderType.POST_ONLY)
 LIVE_MAX = 10
+ELSEWHERE = 0.2  # how often the idea is about another instrument than the one that was quoted
 
 
 class Hungry(Strategy):
@@ -37,6 +38,10 @@ class Hungry(Strategy):
         if self.seen % self.params.every:
             return
         draw = ctx.random
+        if draw.random() < ELSEWHERE:
+            # A market that is silent is traded too, on what was seen last.
+            names = sorted(ctx.instruments)
+            quote = ctx.quote(names[draw.randint(0, len(names) - 1)]) or quote
         rules = ctx.instruments[quote.instrument]
         mine = [ref for ref, o in ctx.orders.items() if o.instrument == quote.instrument]
         idea = draw.random()

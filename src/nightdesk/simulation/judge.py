@@ -30,6 +30,7 @@ from nightdesk.orders.lifecycle import State
 from nightdesk.simulation.clocks import TrueTime
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.processes import Running
+from nightdesk.simulation.trap import How, Moment
 from nightdesk.simulation.watching import Watch
 from nightdesk.venues.http import HttpRequest
 
@@ -40,12 +41,21 @@ _WHAT = {"POST": "place", "DELETE": "cancel", "GET": "query"}
 _UNHEARD = frozenset({Kind.MARKET})
 
 
+def trap_name(moment: Moment, how: How) -> str:
+    """What is counted when a process walks into a trap."""
+    what = "freeze" if how is How.FREEZE else "crash"
+    return f"{what} at {moment.value.replace('_', ' ')}"
+
+
+TRAPS = tuple(dict.fromkeys(trap_name(moment, how) for moment in Moment for how in How))
+
+
 class Judge(Watch):
     """Every invariant over one world."""
 
     def __init__(self, *, flat_within_ns: int, resolve_within_ns: int, keep: int = 0) -> None:
         self.findings: list[Finding] = []
-        self.sometimes = Sometimes()
+        self.sometimes = Sometimes(also=TRAPS)
         self.struck_kinds: dict[str, list[int]] = {}  # kind -> [times, with an order in flight]
         self.lines: deque[str] = deque(maxlen=keep or KEPT_LINES)
         self._invariants = every_invariant(
@@ -59,6 +69,12 @@ class Judge(Watch):
     def begin(self, time: TrueTime) -> None:
         """See the base."""
         self._time = time
+
+    def flat(self) -> bool:
+        """See the base."""
+        ledger = self.sometimes.ledger
+        held = ledger.positions().items()
+        return not ledger.live and all(ledger.dust(symbol, qty) for symbol, qty in held)
 
     def stop(self) -> bool:
         """See the base."""
@@ -128,6 +144,7 @@ class Judge(Watch):
                 ),
                 unknown=sum(1 for _ in state.orders.unknown()),
                 balances=dict(state.funds.balances),
+                differs=dict(desk.views.difference),
             )
         )
 
@@ -151,6 +168,11 @@ class Judge(Watch):
     def died(self, running: Running, how: str) -> None:
         """See the base."""
         self._line("world", f"{running.name} dies: {how}")
+
+    def trapped(self, node: str, moment: Moment, how: How) -> None:
+        """See the base."""
+        self.sometimes.note(trap_name(moment, how))
+        self._line("world", f"{node} walks into a trap: {how} at {moment}")
 
     def say(self, who: str, event: str, fields: dict[str, object]) -> None:
         """See the base."""

@@ -155,7 +155,7 @@ class SimLoop(asyncio.BaseEventLoop):
             owner = handle._context.get(RUNNING)  # type: ignore[attr-defined]  # noqa: SLF001 the base class's own
             if owner is not None and owner.life is not Life.RUNNING:
                 if owner.life is Life.FROZEN:
-                    owner.parked.append(handle)
+                    owner.park(handle)
                 continue
             self._current = owner
             self.turns += 1

@@ -12,14 +12,16 @@ from random import Random
 from typing import Any, Protocol
 
 from nightdesk.adapters.sqlite_journal import SqliteJournal
+from nightdesk.journal.snapshot import Snapshot
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.ports.journal import Holder, LeaseView
 from nightdesk.simulation.clocks import MachineClock, TrueTime
 from nightdesk.simulation.disk import Disk
 from nightdesk.simulation.engine import InlineJournal
 from nightdesk.simulation.incarnation import Incarnation, Life
+from nightdesk.simulation.link import Link
 from nightdesk.simulation.loop import SimLoop
-from nightdesk.simulation.network import Link
+from nightdesk.simulation.trap import Moment, Traps
 
 JOURNAL = "/var/lib/nightdesk/desk.journal"
 ROWS_MAX = 1_000_000
@@ -48,6 +50,7 @@ class Machine:
         self.processes: list[Incarnation] = []
         self.stalled_until = 0.0  # the disk answers nothing before
         self.torn = 0
+        self.traps = Traps()
         self.head = Seq(0)  # the last slot that was told of
         self._loop = loop
         self._draw = Random(f"{seed}/{name}/machine")
@@ -72,7 +75,7 @@ class Machine:
     def engine(self, incarnation: Incarnation) -> "MachineJournal":
         """The journal as one process holds it."""
         draw = Random(f"{self._draw.random()}/engine")
-        engine = self._engines[incarnation] = MachineJournal(self, incarnation.name, draw)
+        engine = self._engines[incarnation] = MachineJournal(self, incarnation, draw)
         return engine
 
     def opened(self) -> SqliteJournal:
@@ -109,14 +112,15 @@ class Machine:
             self._forget()
 
     def thaw(self, incarnation: Incarnation) -> None:
-        """SIGCONT."""
-        incarnation.thaw()
-        self._loop.thawed(incarnation)
+        """SIGCONT, or the end of what blocked its loop."""
+        for part in (incarnation.thread, incarnation):
+            part.thaw()
+            self._loop.thawed(part)
 
     def gone(self, holder: Holder) -> bool:
         """Whether the process of a lease's holder has ended."""
         alive = {(p.name, p.pid) for p in self.processes if p.life is not Life.DEAD}
-        return holder.machine == self.name and (holder.name, holder.pid) not in alive
+        return (holder.name, holder.pid) not in alive
 
     def bury(self) -> None:
         """Let go of everything; the world has ended."""
@@ -126,7 +130,6 @@ class Machine:
         for journal in self._left:
             journal.close()
         for incarnation in self.processes:
-            incarnation.life = Life.DEAD
             incarnation.bury()
         self.disk.unregister()
 
@@ -135,7 +138,7 @@ class Machine:
 
     def _end(self, incarnation: Incarnation) -> None:
         engine = self._engines.pop(incarnation, None)
-        if engine is not None and incarnation.life is Life.RUNNING:
+        if engine is not None and incarnation.thread.life is Life.RUNNING:
             engine.killed()
         incarnation.kill()
 
@@ -149,20 +152,33 @@ class Machine:
 class MachineJournal(InlineJournal):
     """A process's engine on its machine, which tells the world what became true."""
 
-    def __init__(self, machine: Machine, node: str, draw: Random) -> None:
-        super().__init__(machine.opened, draw)
+    def __init__(self, machine: Machine, process: Incarnation, draw: Random) -> None:
+        super().__init__(machine.opened, draw, process.thread)
         self._machine = machine
-        self._node = node
+        self._process = process
+        self._node = process.name
+
+    def append(self, epoch: Epoch, after: Seq, frames: Sequence[bytes]) -> "asyncio.Future[None]":
+        """See the port."""
+        self._machine.traps.appending(self._process, frames)
+        return super().append(epoch, after, frames)
+
+    async def save_snapshot(self, epoch: Epoch, snapshot: Snapshot) -> None:
+        """See the port."""
+        self._machine.traps.at(self._process, Moment.SNAPSHOT_UNWRITTEN)
+        await super().save_snapshot(epoch, snapshot)
 
     def appended(self, after: Seq, frames: Sequence[bytes]) -> None:
         """See the base."""
         self._machine.told(self._node, after, frames)
+        self._machine.traps.appended(self._process, frames)
 
     def acquired(self, view: LeaseView) -> None:
         """See the base. Also told: what an append left behind whose own process never knew."""
         rows = self.opened().rows(self._machine.head, ROWS_MAX)
         self._machine.told(self._node, self._machine.head, [row.data for row in rows])
         self._machine.observer.leased(self._node, view.epoch, view.ttl_ns)
+        self._machine.traps.at(self._process, Moment.LEASE_TAKEN)
 
     def renewed(self, epoch: Epoch) -> None:
         """See the base."""

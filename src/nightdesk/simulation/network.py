@@ -6,10 +6,11 @@ hears nothing until it goes on.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from contextvars import Context, copy_context
+from functools import partial
 
+from nightdesk.adapters.streams import PING_AFTER_S, PONG_WITHIN_S
 from nightdesk.lab.core import Lab
 from nightdesk.lab.wire import (
     CloseWs,
@@ -27,68 +28,13 @@ from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Send
 from nightdesk.simulation.clocks import TrueTime
-from nightdesk.simulation.incarnation import RUNNING, Incarnation
-from nightdesk.strategy.api import Draw
+from nightdesk.simulation.incarnation import RUNNING, Incarnation, gone
+from nightdesk.simulation.link import Link
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
-ONE_WAY_NS = (300_000, 2_000_000)  # a desk in the venue's region
 CONNECT_TIMEOUT_S = 2.0
+MARKET = "/stream"  # combined market streams; orders are followed on another path
 NOBODY = Context()  # where what belongs to no process runs
-
-
-class Link:
-    """One machine's way to the venue, and what is wrong with it now.
-
-    `up_cut` and `down_cut` lose what goes to the venue and what comes from it; `extra_ns` delays each way.
-    """
-
-    def __init__(self, address: str, draw: Draw) -> None:
-        self.address = address
-        self.up_cut = False
-        self.down_cut = False
-        self.extra_ns = 0
-        self.connected = True  # whether the pool holds connections
-        self._faults: Counter[str] = Counter()  # how many faults hold each way cut
-        self._draw = draw
-        self.calls: dict[int, asyncio.Future[HttpResult]] = {}
-        self.streams: dict[int, SimConnection] = {}
-
-    @property
-    def cut(self) -> bool:
-        """Whether no connection can be made: a handshake needs both ways."""
-        return self.up_cut or self.down_cut
-
-    def begin(self, way: str) -> None:
-        """One more fault cuts "up_cut" or "down_cut"."""
-        self._faults[way] += 1
-        setattr(self, way, True)
-
-    def end(self, way: str) -> None:
-        """One of them is over."""
-        self._faults[way] -= 1
-        if self._faults[way] <= 0:
-            setattr(self, way, False)
-
-    def mend(self) -> None:
-        """All of them are over."""
-        self._faults.clear()
-        self.up_cut = self.down_cut = False
-        self.extra_ns = 0
-
-    def one_way_ns(self) -> int:
-        """How long the next message takes."""
-        return self._draw.randint(*ONE_WAY_NS) + self.extra_ns
-
-    def reset(self) -> None:
-        """Every connection breaks; what was written may have arrived."""
-        self.connected = False
-        failure = HttpFailure(written=True, timed_out=False, cause="connection reset")
-        for future in list(self.calls.values()):
-            if not future.done():
-                future.set_result(failure)
-        self.calls.clear()
-        for stream in list(self.streams.values()):
-            stream.broken("connection reset")
 
 
 class LabNetwork:
@@ -113,6 +59,8 @@ class LabNetwork:
         """One HTTP request; the future never raises."""
         number = self.next_id()
         future: asyncio.Future[HttpResult] = self._loop.create_future()
+        if gone():
+            return future
         link.calls[number] = future
         self._links[number] = link
         path, _, query = request.target.partition("?")
@@ -131,6 +79,14 @@ class LabNetwork:
 
     def deliver(self, link: Link, request: Request) -> None:
         """Hand `request` to the lab, unless the way there is cut; a connection keeps its order."""
+        if gone():
+            return
+        channel = self._channel(request.id if isinstance(request, RestCall) else request.conn)
+        if link.holds(channel, lambda: self._send(link, request)):
+            return
+        self._send(link, request)
+
+    def _send(self, link: Link, request: Request) -> None:
         if link.up_cut:
             return
         when = self._loop.time() + link.one_way_ns() / SECOND_NS
@@ -148,9 +104,11 @@ class LabNetwork:
 
     def detach(self, number: int) -> None:
         """The client's side is gone."""
-        link = self._links.pop(number, None)
-        if link is not None and link.streams.pop(number, None) is not None:
+        link = self._links.get(number)
+        if link is not None and number in link.streams:
             self.deliver(link, WsClosed(conn=number))
+            del link.streams[number]
+        self._links.pop(number, None)
 
     def process_died(self, link: Link, process: Incarnation) -> None:
         """Its kernel closes its connections."""
@@ -168,9 +126,10 @@ class LabNetwork:
         for out in outs:
             number = out.conn if isinstance(out, (Push, CloseWs)) else out.call
             link = self._links.get(number)
-            if link is not None and not link.down_cut:
-                when = max(self._time.at(out.at_ns), self._loop.time())
-                self._carry(out, link, when + link.one_way_ns() / SECOND_NS)
+            if link is not None and not link.holds(
+                self._channel(number), partial(self._come, out, link)
+            ):
+                self._come(out, link)
         due = self.lab.next_due_ns()
         if self._timer is not None:
             self._timer.cancel()
@@ -178,6 +137,19 @@ class LabNetwork:
         if due is not None:
             when = max(self._time.at(due), self._loop.time())
             self._timer = self._loop.call_at(when, self.advance, context=NOBODY)
+
+    def _channel(self, number: int) -> str:
+        """What a call or connection is for: a fault may be about one of them."""
+        link = self._links.get(number)
+        stream = None if link is None else link.streams.get(number)
+        return "rest" if stream is None else stream.channel
+
+    def _come(self, out: Out, link: Link) -> None:
+        if link.down_cut:
+            return
+        when = max(self._time.at(out.at_ns), self._loop.time())
+        size = len(out.body) if isinstance(out, Respond) else len(getattr(out, "text", ""))
+        self._carry(out, link, when + link.one_way_ns(size) / SECOND_NS)
 
     def _carry(self, out: Out, link: Link, when: float) -> None:
         match out:
@@ -216,19 +188,30 @@ class SimConnection:
     """One websocket; frames arrive in the order they were sent, in the context of who opened it."""
 
     def __init__(
-        self, number: int, link: Link, clock: Clock, frame: Callable[[bytes, Mono], None]
+        self,
+        number: int,
+        link: Link,
+        clock: Clock,
+        frame: Callable[[bytes, Mono], None],
+        channel: str,
     ) -> None:
         self.number = number
+        self.channel = channel
+        self.deaf = False  # nothing comes any more, and neither side knows
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._link = link
         self._clock = clock
         self._frame = frame
         self._last = 0.0
         self._context = copy_context()
+        self._heard_at = self.ended.get_loop().time()
         self.owner = RUNNING.get()
+        self._at(self._heard_at + PING_AFTER_S, self._ping)
 
     def queue(self, out: Push | CloseWs, when: float) -> None:
         """Deliver after everything sent before."""
+        if self.deaf:
+            return
         self._last = max(when, self._last)
         loop = self.ended.get_loop()
         loop.call_at(self._last, self._receive, out, context=self._context)
@@ -238,9 +221,34 @@ class SimConnection:
         if not self.ended.done():
             self.ended.set_result(why)
 
+    def _at(self, when: float, do: Callable[[], None]) -> None:
+        self.ended.get_loop().call_at(when, do, context=self._context)
+
+    def _ping(self) -> None:
+        """As the production client does: ping when nothing came for a while, give up without an answer."""
+        if self.ended.done():
+            return
+        now = self.ended.get_loop().time()
+        if now >= self._heard_at + PING_AFTER_S:
+            if not self._reaches_venue():
+                self._at(now + PONG_WITHIN_S, partial(self._no_pong, self._heard_at))
+                return
+            self._heard_at = now
+        self._at(self._heard_at + PING_AFTER_S, self._ping)
+
+    def _no_pong(self, heard_at: float) -> None:
+        if self._heard_at > heard_at or self._reaches_venue():
+            self._ping()
+        else:
+            self.broken(f"no answer to a ping in {PONG_WITHIN_S} s")
+
+    def _reaches_venue(self) -> bool:
+        return not (self.deaf or self._link.cut or self._link.clogs(self.channel))
+
     def _receive(self, out: Push | CloseWs) -> None:
         if self.ended.done():
             return
+        self._heard_at = self.ended.get_loop().time()
         if isinstance(out, CloseWs):
             self.ended.set_result(f"closed by the venue: {out.code} {out.reason}")
             return
@@ -264,9 +272,7 @@ class SimHttp:
     async def hold(self) -> None:
         """See the port."""
         await asyncio.sleep(2 * self._link.one_way_ns() / SECOND_NS)
-        if self._link.cut:
-            await asyncio.sleep(CONNECT_TIMEOUT_S)
-            raise ConnectFailed(f"{self._link.address}: no answer in {CONNECT_TIMEOUT_S} s")
+        await _may_connect(self._link)
         self._link.connected = True
 
     def exchange(self, request: HttpRequest, *, timeout_ns: int) -> asyncio.Future[HttpResult]:
@@ -287,10 +293,9 @@ class SimStreams:
     ) -> str:
         """See the port."""
         link, network = self._link, self._network
-        if link.cut:
-            await asyncio.sleep(CONNECT_TIMEOUT_S)
-            raise ConnectFailed(f"{link.address}: no answer in {CONNECT_TIMEOUT_S} s")
-        connection = SimConnection(network.next_id(), link, self._clock, frame)
+        await _may_connect(link)
+        channel = "market" if path.startswith(MARKET) else "user"
+        connection = SimConnection(network.next_id(), link, self._clock, frame, channel)
         network.attach(link, connection)
         network.deliver(link, WsOpen(conn=connection.number, path=path, source=link.address))
         await asyncio.sleep(2 * link.one_way_ns() / SECOND_NS)
@@ -299,3 +304,13 @@ class SimStreams:
             return await connection.ended
         finally:
             network.detach(connection.number)
+
+
+async def _may_connect(link: Link) -> None:
+    """Raises `ConnectFailed` as late as a client would know."""
+    if link.refuses:
+        await asyncio.sleep(2 * link.one_way_ns() / SECOND_NS)
+        raise ConnectFailed(f"{link.address}: {link.refuses}")
+    if link.cut:
+        await asyncio.sleep(CONNECT_TIMEOUT_S)
+        raise ConnectFailed(f"{link.address}: no answer in {CONNECT_TIMEOUT_S} s")

@@ -9,7 +9,7 @@ from nightdesk.node.node import Node
 from nightdesk.ports.journal import Holder
 from nightdesk.simulation.incarnation import Incarnation, Life
 from nightdesk.simulation.machine import Machine
-from nightdesk.simulation.network import SimHttp
+from nightdesk.simulation.network import LabNetwork, SimHttp
 from nightdesk.strategy.api import Draw
 from nightdesk.venues.http import HttpRequest, HttpResult
 
@@ -69,9 +69,14 @@ class Alone:
 
 
 class MachineProcesses:
-    """Who a process is, and which others of its machine still live."""
+    """Who a process is, and which others of its `host` still live.
 
-    def __init__(self, machine: Machine, incarnation: Incarnation) -> None:
+    A process that says it is on another host than the machine's shares its journal all the same, and sees of
+    the others only whether they renew their lease.
+    """
+
+    def __init__(self, machine: Machine, incarnation: Incarnation, host: str) -> None:
+        self._host = host
         self._machine = machine
         self._incarnation = incarnation
 
@@ -79,7 +84,7 @@ class MachineProcesses:
         """See the port."""
         return Holder(
             name=self._incarnation.name,
-            machine=self._machine.name,
+            machine=self._host,
             boot="sim",
             pid=self._incarnation.pid,
             started=1,
@@ -87,7 +92,7 @@ class MachineProcesses:
 
     def gone(self, holder: Holder) -> bool:
         """See the port."""
-        return self._machine.gone(holder)
+        return holder.machine == self._host and self._machine.gone(holder)
 
 
 class TellingLog:
@@ -103,11 +108,39 @@ class TellingLog:
 
 
 class TellingHttp(SimHttp):
-    """A pool that tells what leaves."""
+    """A pool that tells what leaves, and walks into traps."""
 
-    tell: Callable[[HttpRequest], None]
+    def __init__(
+        self,
+        network: LabNetwork,
+        machine: Machine,
+        incarnation: Incarnation,
+        tell: Callable[[HttpRequest], None],
+    ) -> None:
+        super().__init__(network, machine.link)
+        self._traps = machine.traps
+        self._incarnation = incarnation
+        self._tell = tell
 
     def exchange(self, request: HttpRequest, *, timeout_ns: int) -> "asyncio.Future[HttpResult]":
         """See the port."""
-        self.tell(request)
-        return super().exchange(request, timeout_ns=timeout_ns)
+        self._tell(request)
+        self._traps.sending(self._incarnation, request)
+        if self._incarnation.life is Life.FROZEN:
+            return self._later(request, timeout_ns)
+        future = super().exchange(request, timeout_ns=timeout_ns)
+        self._traps.sent(self._incarnation, request)
+        future.add_done_callback(lambda _: self._traps.answered(self._incarnation, request))
+        return future
+
+    def _later(self, request: HttpRequest, timeout_ns: int) -> "asyncio.Future[HttpResult]":
+        """It stood still between its last look and the write: the bytes leave when it goes on."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[HttpResult] = loop.create_future()
+
+        def write() -> None:
+            inner = super(TellingHttp, self).exchange(request, timeout_ns=timeout_ns)
+            inner.add_done_callback(lambda done: future.set_result(done.result()))
+
+        loop.call_soon(write)
+        return future

@@ -33,8 +33,9 @@ from nightdesk.node.result import Result, result_of
 from nightdesk.ports.process import LogSink
 from nightdesk.simulation.clocks import MachineClock, TrueTime
 from nightdesk.simulation.engine import InlineJournal
+from nightdesk.simulation.link import Link
 from nightdesk.simulation.loop import run
-from nightdesk.simulation.network import LabNetwork, Link, SimHttp, SimStreams
+from nightdesk.simulation.network import LabNetwork, SimHttp, SimStreams
 from nightdesk.simulation.processes import Alone, ProcessEntropy
 from nightdesk.simulation.setting import KEY, SECRET
 from nightdesk.venues.binance_sign import HmacSigner

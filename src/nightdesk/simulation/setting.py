@@ -1,8 +1,10 @@
-"""Where a world plays: a lab, what its account holds, and the desk that trades there."""
+"""Where a world plays: a lab, what its account holds, the desk that trades there; its options and its end."""
 
 from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
+
+import msgspec
 
 from nightdesk.lab.core import Lab
 from nightdesk.lab.generated import GeneratedMarket
@@ -14,11 +16,37 @@ from nightdesk.lab.settings import (
     default_symbol,
 )
 from nightdesk.node.practice import BALANCES, practice_text
+from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.hungry import hungry_text
 
 KEY, SECRET = "simulated-key", "simulated-secret"
 PACE = 0.25  # of the practice market: five quotes and two trades a second and symbol
 HELD = Decimal(1_000)  # of an asset the practice account does not name
+
+
+class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """One world. `seconds` is how long faults may strike; the rest phase follows."""
+
+    seed: int
+    faults: Sequence[Fault]
+    seconds: float = 300.0
+    config: str = ""  # the practice desk's where empty
+    base: str = "."
+    shuffle: bool = False
+
+
+class Ended(msgspec.Struct, kw_only=True):
+    """How a world ended."""
+
+    virtual_s: float
+    turns: int
+    trace: str  # hash of everything said, the same on every Python
+    flat_s: float | None  # after the heal, None when it never was
+    orders: dict[str, int]
+    fills: int
+    epochs: int
+    torn: int
+    broke: str = ""  # an exception that no desk may end with
 
 
 def drawn_config(seed: int) -> str:

@@ -1,13 +1,20 @@
 """What a fault does to a world when it strikes, and how it is undone."""
 
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from contextvars import Context
 from typing import Protocol
 
+from nightdesk.model.errors import BadInput
 from nightdesk.model.time import MS_NS
 from nightdesk.simulation.clocks import TrueTime
-from nightdesk.simulation.faults import Fault
+from nightdesk.simulation.faults import Fault, check_faults
+from nightdesk.simulation.incarnation import Incarnation
+from nightdesk.simulation.link import Trouble
 from nightdesk.simulation.machine import Machine
+from nightdesk.simulation.mood import Mood
 from nightdesk.simulation.processes import Running
+from nightdesk.simulation.trap import How, Moment, Trap
 
 
 class World(Protocol):
@@ -15,19 +22,31 @@ class World(Protocol):
 
     machine: Machine
     time: TrueTime
+    mood: Mood
 
     def lab_fault(self, kind: str, fault: Fault) -> None: ...
     def living(self) -> Running | None: ...
     def die(self, running: Running, how: str) -> None: ...
-    def second(self) -> Callable[[], None]: ...
+    def running(self, process: Incarnation) -> Running: ...
+    def trapped(self, process: Incarnation, moment: Moment, how: How) -> None: ...
+    def crash_loop(self) -> Callable[[], None]: ...
+    def second(self, host: str) -> Callable[[], None]: ...
+    def soon(self, do: Callable[[], None], seconds: float = 0.0) -> None: ...
     def command(self, verb: str) -> None: ...
 
 
 Undo = Callable[[], None] | None
 
 
+# The same fault of the lab, with another place to strike.
+_LAB_NAMES = {"query_lag": "read_lag", "stale_account": "read_lag", "silence": "stream_silence"}
+_BY_HAND = frozenset({"manual_order", "manual_cancel", "transfer"})
+
+
 def _venue(world: World, what: str, fault: Fault) -> Undo:
-    world.lab_fault("read_lag" if what == "query_lag" else what, fault)
+    # What the venue would not let anybody do by hand is not done: nothing open to cancel, too little to send.
+    with suppress(BadInput) if what in _BY_HAND else nullcontext():
+        world.lab_fault(_LAB_NAMES.get(what, what), fault)
     return None
 
 
@@ -38,41 +57,103 @@ def _stream(world: World, what: str, fault: Fault) -> Undo:
 
 def _net(world: World, what: str, fault: Fault) -> Undo:
     link = world.machine.link
-    if what == "reset":
-        link.reset()
-        return None
-    if what == "latency":
-        link.extra_ns = int(str(fault.args["ms"])) * MS_NS
-        return lambda: setattr(link, "extra_ns", 0)
-    names = {"up_cut": ["up_cut"], "down_cut": ["down_cut"], "cut": ["up_cut", "down_cut"]}[what]
-    for name in names:
-        link.begin(name)
-
-    def mend() -> None:
-        for name in names:
-            link.end(name)
-
-    return mend
+    match what:
+        case "reset":
+            link.reset()
+            return None
+        case "half_open":
+            link.forget_streams()
+            return None
+        case "refuses":
+            link.reset()
+            return link.begin(Trouble(refuses=str(fault.args["why"])))
+        case "clog":
+            return link.begin(Trouble(clogged=str(fault.args["which"])))
+        case "latency":
+            return link.begin(Trouble(extra_ns=_number(fault, "ms") * MS_NS))
+        case "loss":
+            return link.begin(Trouble(loss=_number(fault, "percent") / 100))
+        case "slow":
+            return link.begin(Trouble(bytes_per_s=_number(fault, "bytes_per_s")))
+        case _:
+            up, down = what in ("up_cut", "cut"), what in ("down_cut", "cut")
+            return link.begin(Trouble(up_cut=up, down_cut=down))
 
 
 def _disk(world: World, what: str, fault: Fault) -> Undo:
-    machine = world.machine
-    if what == "stall":
-        machine.stalled_until = max(machine.stalled_until, world.time.now() + fault.for_s)
-        return None
-    setattr(machine.disk, what, True)
-    return lambda: setattr(machine.disk, what, False)
+    machine, disk = world.machine, world.machine.disk
+    match what:
+        case "stall":
+            machine.stalled_until = max(machine.stalled_until, world.time.now() + fault.for_s)
+            return None
+        case "full":
+            disk.full = True
+            return lambda: setattr(disk, "full", False)
+        case _:
+            disk.sync_fails = True
+            return lambda: setattr(disk, "sync_fails", False)
 
 
 def _process(world: World, what: str, fault: Fault) -> Undo:
+    if what == "crash_loop":
+        return world.crash_loop()
+    if what == "trap":
+        return _trap(world, fault)
     running = world.living()
     if running is None:
         return None
-    if what == "kill":
-        world.die(running, "kill")
-        return None
-    running.incarnation.freeze()
-    return lambda: world.machine.thaw(running.incarnation)
+    process = running.incarnation
+    match what:
+        case "kill":
+            world.die(running, "kill")
+            return None
+        case "task_ends":
+            _end_task(running, str(fault.args["which"]))
+            return None
+        case "memory":
+            process.parked_max = _number(fault, "messages")
+            process.burst = lambda: world.soon(lambda: world.die(running, "memory"))
+            process.block()
+        case "block":
+            process.block()
+        case _:
+            process.freeze()
+
+    def go_on() -> None:
+        process.parked_max = None
+        world.machine.thaw(process)
+
+    return go_on
+
+
+def _end_task(running: Running, name: str) -> None:
+    """What it waits for is cancelled under it, as a library's bug would; nobody asked the task to end."""
+    for task in running.incarnation.tasks:
+        if task.get_name() == name and not task.done():
+            task.cancel()
+            task.uncancel()
+            return
+
+
+def _trap(world: World, fault: Fault) -> Undo:
+    how, seconds = How(str(fault.args["how"])), _number(fault, "s")
+
+    def spring(process: Incarnation) -> None:
+        world.trapped(process, Moment(str(fault.args["at"])), how)
+        if how is not How.FREEZE:
+            # In nobody's context: the process that walked in is dead from here on.
+            Context().run(world.die, world.running(process), how)
+            return
+        process.freeze()
+        world.soon(lambda: world.machine.thaw(process), seconds)
+
+    trap = Trap(moment=Moment(str(fault.args["at"])), how=how, spring=spring)
+    return world.machine.traps.set(trap)
+
+
+def _strategy(world: World, what: str, fault: Fault) -> Undo:
+    world.mood.raises = True
+    return None
 
 
 def _machine(world: World, what: str, fault: Fault) -> Undo:
@@ -85,14 +166,14 @@ def _machine(world: World, what: str, fault: Fault) -> Undo:
 def _clock(world: World, what: str, fault: Fault) -> Undo:
     clock = world.machine.clock
     if what == "step":
-        clock.step(int(str(fault.args["ms"])) * MS_NS)
+        clock.step(_number(fault, "ms") * MS_NS)
         return None
-    clock.drift(float(str(fault.args["ppm"])))
+    clock.drift(float(_number(fault, "ppm")))
     return lambda: clock.drift(0.0)
 
 
 def _node(world: World, what: str, fault: Fault) -> Undo:
-    return world.second()
+    return world.second(str(fault.args["host"]))
 
 
 def _operator(world: World, what: str, fault: Fault) -> Undo:
@@ -102,10 +183,12 @@ def _operator(world: World, what: str, fault: Fault) -> Undo:
 
 _STRIKES: dict[str, Callable[[World, str, Fault], Undo]] = {
     "venue": _venue,
+    "market": _venue,
     "stream": _stream,
     "net": _net,
     "disk": _disk,
     "process": _process,
+    "strategy": _strategy,
     "machine": _machine,
     "clock": _clock,
     "node": _node,
@@ -114,6 +197,14 @@ _STRIKES: dict[str, Callable[[World, str, Fault], Undo]] = {
 
 
 def strike(world: World, fault: Fault) -> Undo:
-    """Let it happen; returns what ends it, where it lasts and does not end by itself."""
+    """Let it happen; returns what ends it, where it lasts and does not end by itself.
+
+    Raises `BadInput` for what there is not, or what the lab refuses.
+    """
+    check_faults([fault])
     family, _, what = fault.kind.partition(".")
     return _STRIKES[family](world, what, fault)
+
+
+def _number(fault: Fault, name: str) -> int:
+    return int(str(fault.args[name]))

@@ -6,8 +6,9 @@ and everything unknown must become known. Facts reach the checkers as they happe
 
 import asyncio
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from contextvars import Context
 from hashlib import blake2b
+from http import HTTPStatus
 from pathlib import Path
 from random import Random
 
@@ -18,19 +19,21 @@ from nightdesk.config.schema import Config
 from nightdesk.control.messages import Request
 from nightdesk.journal.frame import decode_frame
 from nightdesk.lab.wire import Respond, RestCall
-from nightdesk.model import money
-from nightdesk.model.errors import OperatingError
+from nightdesk.model.errors import BadInput, OperatingError
 from nightdesk.model.ids import Epoch, InstrumentId, Seq, VenueId, instrument_key
+from nightdesk.model.mode import Mode
 from nightdesk.model.records import decode_record
 from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.modes.ladder import DESK
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
-from nightdesk.node.plan import World
+from nightdesk.node.plan import SNAPSHOT_EVERY, World
 from nightdesk.simulation.clocks import TrueTime
 from nightdesk.simulation.faults import Fault
-from nightdesk.simulation.incarnation import RUNNING, Life
+from nightdesk.simulation.incarnation import RUNNING, Incarnation, Life
 from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.machine import Machine
+from nightdesk.simulation.mood import Mood, moody
 from nightdesk.simulation.network import LabNetwork, SimStreams
 from nightdesk.simulation.processes import (
     MachineProcesses,
@@ -39,44 +42,27 @@ from nightdesk.simulation.processes import (
     TellingHttp,
     TellingLog,
 )
-from nightdesk.simulation.setting import KEY, SECRET, balances_of, drawn_config, lab_of
+from nightdesk.simulation.setting import KEY, SECRET, Ended, WorldOptions, drawn_config, lab_of
 from nightdesk.simulation.strikes import strike
+from nightdesk.simulation.trap import How, Moment
 from nightdesk.simulation.watching import Watch
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.http import HttpRequest
 
 START = Wall(1_723_161_254 * SECOND_NS)
+HOME = "home"
 RESTART_S = (0.05, 2.0)  # what a supervisor takes
 FLAT_WITHIN_S = 30.0  # from the heal on
 REST_S = 45.0  # from the heal to the end
 PUBLISH_S = 1.0
-DUST_LOTS = 200  # about ten in quote currency, where the venue wants five of an order
-
-
-class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """One world. `seconds` is how long faults may strike; the rest phase follows."""
-
-    seed: int
-    faults: Sequence[Fault]
-    seconds: float = 300.0
-    config: str = ""  # the practice desk's where empty
-    base: str = "."
-    shuffle: bool = False
-
-
-class Ended(msgspec.Struct, kw_only=True):
-    """How a world ended."""
-
-    virtual_s: float
-    turns: int
-    trace: str  # hash of everything said, the same on every Python
-    flat_s: float | None  # after the heal, None when it never was
-    orders: dict[str, int]
-    fills: int
-    epochs: int
-    torn: int
-    broke: str = ""  # an exception that no desk may end with
+ASK_AGAIN_S = 0.5
+CRASHES_AFTER_S = (0.05, 0.5)  # from a start, while a poisoned message waits for every one of them
+SNAPSHOTS_EVERY = (
+    150,
+    600,
+    SNAPSHOT_EVERY,
+)  # records: a world is too short for the desk's own pace
 
 
 class TradingWorld:
@@ -104,12 +90,15 @@ class TradingWorld:
         traded = [InstrumentId(i.id) for i in self.config.instrument]
         self.symbols = {instrument_key(instrument): instrument for instrument in traded}
         self.lab = lab_of(options.seed, list(self.symbols))
-        self._opened = balances_of(list(self.lab.exchange.rules.values()))
         self.network = LabNetwork(self.lab, self.time, self._heard)
-        self.machine = Machine("home", loop, self.time, options.seed, self)
+        self.machine = Machine(HOME, loop, self.time, options.seed, self)
         self.nodes: list[Running] = []
-        self._plan = plan_of(self.config, Path(options.base))
+        self.mood = Mood()
+        plan = moody(plan_of(self.config, Path(options.base)), self.mood)
+        every = self._draw.choice(SNAPSHOTS_EVERY)
+        self._plan = msgspec.structs.replace(plan, snapshot_every=every)
         self._stopping = False
+        self.crashing = 0  # how many faults kill whatever starts
 
     # --- facts ---------------------------------------------------------------------------
 
@@ -150,16 +139,17 @@ class TradingWorld:
                 for n, fault in enumerate(self.options.faults)
             ),
         ]
-        await self._until(self.options.seconds, tasks)
-        tasks.append(self._heal())
-        await self._until(self.options.seconds + REST_S, tasks)
-        self._stopping = True
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        ended = self._ended()
-        self.machine.bury()
-        return ended
+        try:
+            await self._until(self.options.seconds, tasks)
+            tasks.append(self._heal())
+            await self._until(self.options.seconds + REST_S, tasks)
+            return self._ended()
+        finally:
+            self._stopping = True
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            self.machine.bury()
 
     def _unhandled(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """An exception that nobody awaited: of a dead process it means nothing."""
@@ -175,7 +165,7 @@ class TradingWorld:
         while self.time.now() < second and not self.watch.stop() and not self._broke:
             await asyncio.sleep(min(1.0, second - self.time.now()))
             for task in tasks:
-                if task.done():
+                if task.done() and not task.cancelled():
                     task.result()  # the world itself is broken
 
     async def _supervise(self, program: str) -> None:
@@ -196,18 +186,21 @@ class TradingWorld:
             self._say(running.name, "ended", {"why": f"{type(leaf).__name__}: {leaf}"})
         self.machine.ended(running.incarnation)
 
-    def _start(self, program: str) -> Running:
+    def _start(self, program: str, host: str = HOME) -> Running:
         machine = self.machine
         incarnation = machine.start(program)
         seed = f"{self.options.seed}/{incarnation.name}"
-        http = TellingHttp(self.network, machine.link)
+        running: Running
+        http = TellingHttp(
+            self.network, machine, incarnation, lambda request: self._sent(running, request)
+        )
         streams = SimStreams(self.network, machine.link, machine.clock)
         node = Node(
             self._plan,
             World(
                 clock=machine.clock,
                 entropy=ProcessEntropy(seed, self._nonces),
-                processes=MachineProcesses(machine, incarnation),
+                processes=MachineProcesses(machine, incarnation, host),
                 log=TellingLog(self._say, incarnation.name),
                 journal=machine.engine(incarnation),
                 http=http,
@@ -218,8 +211,9 @@ class TradingWorld:
             ),
         )
         running = Running(incarnation, node, machine.spawn(incarnation, node.run(), "node"))
-        http.tell = lambda request: self._sent(running, request)
         self.nodes.append(running)
+        if self.crashing:
+            self.soon(lambda: self.die(running, "kill"), self._draw.uniform(*CRASHES_AFTER_S))
         return running
 
     def _sent(self, running: Running, request: HttpRequest) -> None:
@@ -233,7 +227,7 @@ class TradingWorld:
             for running in self._alive():
                 if running.up:
                     self.watch.published(running)
-            if self._healed_at is not None and self._flat_at is None and self._flat():
+            if self._healed_at is not None and self._flat_at is None and self.watch.flat():
                 self._flat_at = self.time.now()
 
     # --- faults --------------------------------------------------------------------------
@@ -250,23 +244,27 @@ class TradingWorld:
             undo()
 
     def lab_door(self, method: str, path: str, body: str = "", query: str = "") -> bytes:
-        """The lab's own control API, past every network fault."""
+        """The lab's own control API, past every network fault; raises `BadInput` for what it refuses."""
         call = RestCall(id=-1, method=method, path=path, query=query, body=body)
         outs = self.lab.handle(call, self.time.wall())
-        told = [o.body for o in outs if isinstance(o, Respond) and o.call == -1]
-        self.network.emit([o for o in outs if not (isinstance(o, Respond) and o.call == -1)])
-        return told[0] if told else b""
+        told = [o for o in outs if isinstance(o, Respond) and o.call == call.id]
+        self.network.emit([o for o in outs if not (isinstance(o, Respond) and o.call == call.id)])
+        if told[0].status != HTTPStatus.OK:
+            raise BadInput(f"{method} {path} {body}: the lab says {told[0].body.decode()}")
+        return told[0].body
 
     def lab_fault(self, kind: str, fault: Fault) -> None:
         """Set one of the lab's own faults."""
         args = dict(fault.args)
-        if "percent" in args:
-            args["probability"] = int(str(args.pop("percent"))) / 100
+        for name, theirs in (("percent", "probability"), ("share_percent", "fraction")):
+            if name in args:
+                args[theirs] = int(str(args.pop(name))) / 100
         if fault.for_s:
             args["duration_ms"] = max(1, int(fault.for_s * 1000))
         else:
             args["count"] = 1
-        self.lab_door("POST", "/lab/faults", msgspec.json.encode({"kind": kind, **args}).decode())
+        asked = msgspec.json.encode({"kind": kind, **args}).decode()
+        self.lab_door("POST", "/lab/faults", asked)
 
     def living(self) -> Running | None:
         """The newest desk that runs."""
@@ -285,8 +283,34 @@ class TradingWorld:
         answer = running.node.commands.answer(request)
         _ = self.machine.spawn(running.incarnation, answer, f"command-{verb}")
 
+    def running(self, process: Incarnation) -> Running:
+        """The desk of a process."""
+        return next(running for running in self.nodes if running.incarnation is process)
+
+    def trapped(self, process: Incarnation, moment: Moment, how: How) -> None:
+        """A process walked into a trap."""
+        self.watch.trapped(process.name, moment, how)
+
+    def soon(self, do: Callable[[], None], seconds: float = 0.0) -> None:
+        """Do it as nobody's process."""
+        self._loop.call_later(seconds, do, context=Context())
+
+    def crash_loop(self) -> Callable[[], None]:
+        """Every process that starts from now on dies soon; returns what ends it."""
+        self.crashing += 1
+
+        def end() -> None:
+            self.crashing = max(0, self.crashing - 1)
+
+        running = self.living()
+        if running is not None:
+            self.die(running, "kill")
+        return end
+
     def die(self, running: Running, how: str) -> None:
-        """The process is gone."""
+        """The process is gone; nothing happens to one that already is."""
+        if running.incarnation.life is Life.DEAD or running.task.done():
+            return
         self.watch.died(running, how)
         if how == "power":
             self.machine.lose_power()
@@ -299,9 +323,12 @@ class TradingWorld:
             if other.incarnation.life is Life.DEAD:
                 self.network.process_died(self.machine.link, other.incarnation)
 
-    def second(self) -> Callable[[], None]:
-        """Another desk on the same journal; returns what ends it."""
-        running = self._start("second")
+    def second(self, host: str) -> Callable[[], None]:
+        """Another desk on the same journal, on this host or one that cannot see who lives here.
+
+        Returns what ends it.
+        """
+        running = self._start("second", host)
 
         def end() -> None:
             if running.incarnation.life is Life.DEAD:
@@ -320,6 +347,8 @@ class TradingWorld:
         machine.link.mend()
         machine.disk.full = machine.disk.sync_fails = False
         machine.stalled_until = 0.0
+        machine.traps.clear()
+        self.crashing = 0
         for running in self.nodes:
             machine.thaw(running.incarnation)
         self._healed_at = self.time.now()
@@ -327,27 +356,14 @@ class TradingWorld:
         return self._loop.create_task(self._flatten(), name="flatten")
 
     async def _flatten(self) -> None:
-        """An operator who wants out says so until he is heard."""
+        """An operator who wants out says so to whoever leads, until that desk shows that it heard."""
         while not self._stopping:
             running = self.living()
             if running is not None and running.up:
-                self.command("flatten")
-                return
-            await asyncio.sleep(0.2)
-
-    def _flat(self) -> bool:
-        """Whether the venue says that nothing is open, nor held beyond what the filters let nobody sell."""
-        account = next(iter(self.lab.exchange.accounts.values()))
-        if account.open_orders():
-            return False
-        told = msgspec.json.decode(self.lab_door("GET", "/lab/account", query="name=practice"))
-        for rules in self.lab.exchange.rules.values():
-            balance = told["balances"][rules.base]
-            held = money.add(Decimal(balance["free"]), Decimal(balance["locked"]))
-            left = money.magnitude(money.subtract(held, self._opened[rules.base]))
-            if left >= DUST_LOTS * rules.step:
-                return False
-        return True
+                ladder = running.node.shell.desk.state.ladder
+                if ladder.demands(DESK, "flatten") is Mode.NORMAL:
+                    self.command("flatten")
+            await asyncio.sleep(ASK_AGAIN_S)
 
     def _ended(self) -> Ended:
         running = next((r for r in reversed(self.nodes) if hasattr(r.node, "shell")), None)

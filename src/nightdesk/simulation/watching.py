@@ -7,6 +7,7 @@ from nightdesk.model.time import Wall
 from nightdesk.simulation.clocks import TrueTime
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.processes import Running
+from nightdesk.simulation.trap import How, Moment
 from nightdesk.venues.http import HttpRequest
 
 
@@ -43,8 +44,15 @@ class Watch:
     def died(self, running: Running, how: str) -> None:
         """A process was killed, or its machine lost power."""
 
+    def trapped(self, node: str, moment: Moment, how: How) -> None:
+        """A process walked into a trap."""
+
     def say(self, who: str, event: str, fields: dict[str, object]) -> None:
         """A desk's own log line."""
+
+    def flat(self) -> bool:
+        """Whether the desk holds nothing that the venue would let it sell, and has nothing open."""
+        return True
 
     def stop(self) -> bool:
         """Whether the world need not go on: something is already wrong."""

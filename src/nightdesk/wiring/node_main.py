@@ -23,6 +23,7 @@ from nightdesk.model.errors import (
     CorruptionError,
     Fenced,
     LeaseHeld,
+    TaskEnded,
 )
 from nightdesk.node.compose import codec_of, control_path, journal_path, plan_of
 from nightdesk.node.node import Node
@@ -169,6 +170,7 @@ _MEANINGS: tuple[tuple[type[BaseException], str, int | None], ...] = (
     (Fenced, "journal.fenced", ExitCode.REFUSED),
     (LeaseHeld, "lease.held", ExitCode.REFUSED),
     (BadInput, "config.refused", ExitCode.CONFIG),
+    (TaskEnded, "node.task_ended", None),  # its next life has all of them again
     (AppendRefused, "journal.refused", None),  # definitely not written: the next life folds what is
 )
 

@@ -1,0 +1,52 @@
+"""Orders that the venue does not show for a while, although they are there.
+
+Owns which order a fault has chosen and where it is left out. Refuses to touch the order: it
+trades, can be cancelled and is reported as if nothing were wrong.
+"""
+
+from dataclasses import dataclass
+
+from nightdesk.lab.api import Ask
+from nightdesk.lab.catalogue import FaultKind
+from nightdesk.lab.faults import Fault, FaultBoard, Target
+from nightdesk.lab.orders import Order
+
+
+@dataclass(slots=True)
+class Vanishing:
+    """The vanished orders of one lab."""
+
+    faults: FaultBoard
+
+    def left(self, ask: Ask, orders: list[Order]) -> list[Order]:
+        """What the venue shows of `orders`, which are sorted from old to new."""
+        for fault in self.faults.standing(FaultKind.ORDER_VANISHES, ask.now_ns):
+            orders = self._without(fault, ask, orders)
+        return orders
+
+    def _without(self, fault: Fault, ask: Ask, orders: list[Order]) -> list[Order]:
+        for order in reversed(orders):
+            if fault.victim not in (None, order.order_id):
+                continue
+            target = _target(ask, order)
+            if not target.matches(fault.spec.match):
+                continue
+            if fault.victim is None and not self.faults.drawn(fault):
+                return orders
+            fault.victim = order.order_id
+            self.faults.fire(fault, ask.now_ns, target)
+            return [other for other in orders if other is not order]
+        return orders
+
+
+def _target(ask: Ask, order: Order) -> Target:
+    """What a fault's `match` is held against: the request's path, the order's own fields."""
+    fields = {
+        "symbol": order.symbol,
+        "side": order.side,
+        "type": order.type,
+        "status": order.status,
+        "clientOrderId": order.client_order_id,
+        "orderId": order.order_id,
+    }
+    return Target(fields, ask.route.method, ask.route.path, ask.route.ws)
