@@ -29,6 +29,7 @@ NAMES = (
     "restart",
     "stalls",
     "footprint",
+    "worlds",
 )
 TIMEOUT_S = 240
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from nightdesk.model.market import Quote
 from nightdesk.model.order import OrderType, Side
+from nightdesk.model.time import SECOND_NS
 from nightdesk.strategy.api import Context, Strategy
 
 QTY = Decimal("0.001")
@@ -29,3 +30,21 @@ class OnlyEntries(Strategy):
     def on_quote(self, ctx: Context, quote: Quote) -> None:
         """One entry."""
         ctx.place(quote.instrument, Side.BUY, QTY, quote.ask, OrderType.IOC)
+
+
+class OnePerMinute(Strategy):
+    """Crosses the spread once a minute; flat after every second order."""
+
+    def on_start(self, ctx: Context) -> None:
+        """Begin with a buy, in a minute."""
+        self.side = Side.BUY
+        ctx.every("minute", 60 * SECOND_NS)
+
+    def on_timer(self, ctx: Context, name: str) -> None:
+        """One order."""
+        for instrument in ctx.instruments:
+            quote = ctx.quote(instrument)
+            if quote is not None:
+                price = quote.ask if self.side is Side.BUY else quote.bid
+                ctx.place(instrument, self.side, QTY, price, OrderType.IOC)
+        self.side = Side.SELL if self.side is Side.BUY else Side.BUY

@@ -13,8 +13,8 @@ from audit.told import (
     fill,
     healed,
     intended,
+    published,
     reconciled,
-    said,
     whats,
 )
 from builders import D, an_id
@@ -76,6 +76,6 @@ def test_an_end_before_the_time_is_not_judged() -> None:
     law = WayOut()
     assert whats(law, LONG, rest_ms=62_000) == []
     assert not law.checked
-    assert whats(law, [said("market", 62_001, order_id=None)]) != []
+    assert whats(law, [published(62_001)]) != []
     assert law.checked
     assert law.rest(10**19) == []

@@ -19,6 +19,8 @@ from nightdesk.audit.facts import (
     Written,
 )
 from nightdesk.audit.invariant import Finding, Invariant
+from nightdesk.audit.laws import Hearing
+from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import Entry, Sender
 from nightdesk.model.ids import Epoch
 from nightdesk.model.order import Inputs, OrderReport, Origin, Side, VenueStatus
@@ -207,10 +209,11 @@ def healed(ms: float = 0) -> Healed:
 def heard(
     invariant: Invariant, facts: Iterable[Fact], rest_ms: float | None = None
 ) -> list[Finding]:
-    """What an invariant finds, fact by fact and then at rest."""
-    found = [finding for fact in facts for finding in invariant.hear(fact)]
+    """What an invariant finds in a hearing, where it is spared what it does not hear; then at rest."""
+    hearing = Hearing([invariant], getattr(invariant, "ledger", None) or Ledger())
+    found = [finding for fact in facts for finding in hearing.hear(fact)]
     if rest_ms is not None:
-        found += invariant.rest(at(rest_ms))
+        found += hearing.rest(at(rest_ms))
     assert all(finding.law == invariant.law for finding in found)
     return found
 

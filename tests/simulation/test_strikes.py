@@ -44,7 +44,7 @@ def wrong(world: TradingWorld) -> dict[str, object]:
     return {
         "link": (
             *(link.up_cut, link.down_cut, link.extra_ns, link.loss, link.bytes_per_s),
-            *(link.refuses, *(link.clogs(channel) for channel in ("rest", "market", "user"))),
+            *(link.refuses, *sorted(link.clogged)),
         ),
         "traps": machine.traps.waiting,
         "crashing": world.crashing,

@@ -29,6 +29,7 @@ LAYOUT = 1
 WAL_BYTES = 17 << 18
 _BLOCK = bytes(4096)
 
+_LEADS_AND_HEAD = "SELECT epoch, (SELECT coalesce(max(seq), 0) FROM journal) FROM lease"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY, frame BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS lease (
@@ -84,8 +85,8 @@ class SqliteJournal:
         """Durable in the slots after `after`, if `epoch` leads and `after` is the head."""
         rows = [(after + index, frame) for index, frame in enumerate(frames, 1)]
         with _Transaction(self):
-            self._fence(epoch)
-            head = self._head()
+            leads, head = self._one(_LEADS_AND_HEAD)
+            self._led(leads, epoch)
             if head != after:
                 raise Fenced(f"the journal's head is {head}, not {after}: another writer was here")
             self._db.executemany("INSERT INTO journal VALUES (?, ?)", rows)
@@ -266,6 +267,9 @@ class SqliteJournal:
 
     def _fence(self, epoch: Epoch) -> None:
         (leads,) = self._one("SELECT epoch FROM lease")
+        self._led(leads, epoch)
+
+    def _led(self, leads: int, epoch: Epoch) -> None:
         if leads != epoch:
             raise Fenced(f"epoch {leads} leads; epoch {epoch} stands down")
 

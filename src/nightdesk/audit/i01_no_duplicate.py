@@ -7,7 +7,7 @@ declared target has one order at a time: a second one, while the first may still
 from collections.abc import Iterator, Sequence
 
 from nightdesk.audit.facts import Fact, VenueSaid, Written
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
 from nightdesk.model import money
 from nightdesk.model.order import Intent, Origin
@@ -21,6 +21,7 @@ class NoDuplicate:
 
     law = LAW
     needs = "orders of this desk in the venue's log"
+    hears: frozenset[Heard] = frozenset({"accept", "fill", Intended})
 
     def __init__(self, *, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from nightdesk.audit.facts import Fact, VenueSaid, Written
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import InstrumentLimits, Ledger, symbol_of
 from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
@@ -33,6 +33,9 @@ class Risk:
     law = LAW
     needs = (
         "orders of this desk in the venue's log, and limits: given, or from a journal's Configured"
+    )
+    hears: frozenset[Heard] = frozenset(
+        {"accept", "fill", "cancel", "expire", Intended, Reconciled}
     )
 
     def __init__(

@@ -7,7 +7,7 @@ once another leads.
 from collections.abc import Iterator, Sequence
 
 from nightdesk.audit.facts import Fact, Leased, SentOut, VenueSaid, Written
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger, key_of
 from nightdesk.audit.venue_log import Entry
 from nightdesk.model.ids import OrderKey
@@ -21,6 +21,7 @@ class SingleWriter:
 
     law = LAW
     needs = "orders of this desk in the venue's log; who held the lease, only a simulation tells"
+    hears: frozenset[Heard] = frozenset({"accept", SentOut, Leased, EpochOpened})
 
     def __init__(self, *, margin_ns: int = 0, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from nightdesk.audit.facts import Fact, Healed, Published, VenueSaid, Written
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger, symbol_of
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
+from nightdesk.model.records import Reconciled
 from nightdesk.model.time import SECOND_NS
 
 LAW = "I4 convergence"
@@ -25,6 +26,7 @@ class Convergence:
 
     law = LAW
     needs = "what nodes published"
+    hears: frozenset[Heard] = frozenset({"fill", Reconciled, Published, Healed})
 
     def __init__(
         self,

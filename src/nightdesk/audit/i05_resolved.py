@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from nightdesk.audit.facts import Fact, Healed, VenueSaid, Written
 from nightdesk.audit.intents import NEVER_LIVED, Known
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
@@ -28,6 +28,9 @@ class Resolution:
 
     law = LAW
     needs = "a journal with intents"
+    hears: frozenset[Heard] = frozenset(
+        {Intended, Answered, Resolved, Healed, "accept", "fault_fired"}
+    )
 
     def __init__(
         self,

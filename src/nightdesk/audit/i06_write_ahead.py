@@ -8,7 +8,7 @@ clock's error, and every id of ours at the venue must be in the journal in the e
 from collections.abc import Sequence
 
 from nightdesk.audit.facts import Fact, SentOut, VenueSaid, Written
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import RECORDS, Finding, Heard
 from nightdesk.audit.ledger import Ledger
 from nightdesk.model.records import Intended
 from nightdesk.model.time import MS_NS
@@ -23,6 +23,7 @@ class WriteAhead:
 
     law = LAW
     needs = "orders of this desk that were sent, or that arrived at the venue"
+    hears: frozenset[Heard] = frozenset({"arrival", "accept", SentOut, *RECORDS})
 
     def __init__(
         self, *, clock_error_ns: int = CLOCK_ERROR_NS, ledger: Ledger | None = None

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from nightdesk.audit.facts import Commanded, Fact, Healed, VenueSaid, Written
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.facts import Commanded, Fact, Healed, Published, VenueSaid, Written
+from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
 from nightdesk.model import money
 from nightdesk.model.order import Origin
+from nightdesk.model.records import Configured, Reconciled
 from nightdesk.model.time import SECOND_NS
 
 LAW = "I7 way out"
@@ -20,6 +21,10 @@ class WayOut:
 
     law = LAW
     needs = "an operator's flatten; only a simulation tells of one, and of the end of its faults"
+    # What changes what stands, and once a second something that tells the time.
+    hears: frozenset[Heard] = frozenset(
+        {"accept", "fill", "cancel", "expire", Reconciled, Configured, Commanded, Healed, Published}
+    )
 
     def __init__(self, *, within_ns: int = 60 * SECOND_NS, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from nightdesk.audit.facts import Fact, SentOut, VenueSaid
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import Entry
 from nightdesk.model.time import MS_NS, SECOND_NS
@@ -28,6 +28,7 @@ class Politeness:
 
     law = LAW
     needs = "what left the hosts, or a venue that refused this desk for too much traffic"
+    hears: frozenset[Heard] = frozenset({"arrival", "refusal", "fault_fired", SentOut})
 
     def __init__(
         self,

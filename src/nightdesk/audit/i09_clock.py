@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from nightdesk.audit.facts import Fact, SentOut, VenueSaid
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import Entry
 from nightdesk.model.time import SECOND_NS
@@ -23,6 +23,7 @@ class Clock:
 
     law = LAW
     needs = "requests of this desk that the venue took, with their stamps"
+    hears: frozenset[Heard] = frozenset({"arrival", "accept", SentOut})
 
     def __init__(self, *, slack_ns: int = 0, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()

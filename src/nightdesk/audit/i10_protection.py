@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from nightdesk.audit.facts import Fact, Published
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
 from nightdesk.model import money
+from nightdesk.model.records import Configured, Reconciled
 
 LAW = "I10 protection"
+_HEARS: frozenset[Heard] = frozenset(
+    {"accept", "fill", "cancel", "expire", Reconciled, Configured, Published}
+)
 PROTECTIVE = frozenset(
     {"STOP_LOSS", "STOP_LOSS_LIMIT", "TRAILING_STOP_MARKET", "STOP", "STOP_MARKET"}
 )
@@ -26,6 +30,7 @@ class Protection:
     def __init__(self, *, within_ns: int | None = None, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
         self.checked = False
+        self.hears: frozenset[Heard] = frozenset() if within_ns is None else _HEARS
         self._within_ns = within_ns
         self._bare_since: dict[str, int] = {}
         self._told: set[str] = set()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from nightdesk.audit.facts import Fact, Written
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger, symbol_of
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
@@ -19,6 +19,7 @@ class Data:
 
     law = LAW
     needs = "a journal with orders that strategies decided"
+    hears: frozenset[Heard] = frozenset({Intended})
 
     def __init__(self, *, stale_after_ns: int | None = None, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()

@@ -6,7 +6,7 @@ Off unless it is given bounds: what is long enough to worry depends on the machi
 from collections.abc import Iterator, Sequence
 
 from nightdesk.audit.facts import Fact, Published
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Heard
 
 LAW = "I12 responsiveness"
 
@@ -16,6 +16,7 @@ class Responsive:
 
     law = LAW
     needs = "to be switched on (bounds on loop lag and silence), and nodes that publish"
+    hears: frozenset[Heard] = frozenset({Published})
 
     def __init__(self, *, lag_max_ns: int | None = None, gap_max_ns: int | None = None) -> None:
         self.checked = False

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from nightdesk.audit.facts import Fact, Written
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger, symbol_of
 from nightdesk.model import money
 from nightdesk.model.mode import Mode
@@ -24,6 +24,7 @@ class Modes:
 
     law = LAW
     needs = "a journal with a mode that forbids new risk, and intents"
+    hears: frozenset[Heard] = frozenset({ModeSet, Intended, Reported, Executed, Reconciled})
 
     def __init__(self, *, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()

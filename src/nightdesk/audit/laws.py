@@ -1,5 +1,8 @@
 """All invariants together, on one shared ledger."""
 
+from collections.abc import Callable, Sequence
+
+from nightdesk.audit.facts import Fact
 from nightdesk.audit.i01_no_duplicate import NoDuplicate
 from nightdesk.audit.i02_risk import Risk
 from nightdesk.audit.i03_single_writer import SingleWriter
@@ -13,9 +16,37 @@ from nightdesk.audit.i10_protection import Protection
 from nightdesk.audit.i11_data import Data
 from nightdesk.audit.i12_responsive import Responsive
 from nightdesk.audit.i13_modes import Modes
-from nightdesk.audit.invariant import Invariant
+from nightdesk.audit.invariant import Finding, Heard, Invariant, kind_of
 from nightdesk.audit.ledger import Ledger
 from nightdesk.model.time import SECOND_NS
+
+
+class Hearing:
+    """Invariants that share a ledger: each hears only what it says that it hears, after the ledger."""
+
+    def __init__(self, invariants: Sequence[Invariant], ledger: Ledger) -> None:
+        self.invariants = invariants
+        self.ledger = ledger
+        self._hearers: dict[Heard, list[Callable[[Fact], Sequence[Finding]]]] = {}
+
+    def hear(self, fact: Fact) -> Sequence[Finding]:
+        """What this fact reveals, law by law."""
+        self.ledger.hear(fact)
+        kind = kind_of(fact)
+        hearers = self._hearers.get(kind)
+        if hearers is None:
+            hearers = [law.hear for law in self.invariants if kind in law.hears]
+            self._hearers[kind] = hearers
+        found: Sequence[Finding] = ()
+        for hear in hearers:
+            told = hear(fact)
+            if told:
+                found = [*found, *told]
+        return found
+
+    def rest(self, at_ns: int) -> list[Finding]:
+        """What is wrong at rest, law by law."""
+        return [finding for law in self.invariants for finding in law.rest(at_ns)]
 
 
 def every_invariant(
@@ -24,14 +55,14 @@ def every_invariant(
     resolve_within_ns: int = 60 * SECOND_NS,
     flat_within_ns: int = 60 * SECOND_NS,
     lie_ns: int = 5 * SECOND_NS,
-) -> list[Invariant]:
+) -> Hearing:
     """All of them; `account` is the venue's, "" where its log has one only.
 
     `resolve_within_ns` and `flat_within_ns` count from the end of the faults; `lie_ns` is how long a confident
     desk may tell a position that never was: as long as reports may be late.
     """
     ledger = Ledger(account)
-    return [
+    invariants: list[Invariant] = [
         NoDuplicate(ledger=ledger),
         Risk(ledger=ledger),
         SingleWriter(ledger=ledger),
@@ -46,3 +77,4 @@ def every_invariant(
         Responsive(),
         Modes(ledger=ledger),
     ]
+    return Hearing(invariants, ledger)

@@ -108,10 +108,15 @@ class Ledger:
     def worst(self, symbol: str) -> Decimal:
         """The largest distance from zero if each side's open orders fill wholly or not at all."""
         held = self.position(symbol)
-        return max(
-            money.magnitude(money.add(held, self.open_of(symbol, "BUY"))),
-            money.magnitude(money.subtract(held, self.open_of(symbol, "SELL"))),
-        )
+        bought, sold = held, held
+        for order in self.live.values():
+            if order.symbol != symbol:
+                continue
+            if order.side == "BUY":
+                bought = money.add(bought, order.at_stake)
+            elif order.side == "SELL":
+                sold = money.subtract(sold, order.at_stake)
+        return max(money.magnitude(bought), money.magnitude(sold))
 
     def unknown_fees(self, symbol: str) -> Decimal:
         """Base taken as fee that the journal does not know yet: a desk cannot count with it."""

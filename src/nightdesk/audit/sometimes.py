@@ -105,11 +105,11 @@ DECLARED = (
 class Sometimes:
     """`also` declares what only the teller of the facts can `note`.
 
-    Has a ledger of its own: it looks at what was known before each fact.
+    Looks at what was known before each fact: it is told first where it shares a ledger.
     """
 
-    def __init__(self, *, also: Iterable[str] = ()) -> None:
-        self.ledger = Ledger()
+    def __init__(self, *, also: Iterable[str] = (), ledger: Ledger | None = None) -> None:
+        self.ledger = ledger or Ledger()
         self._declared = (*DECLARED, *also)
         self._counts: Counter[str] = Counter()
         self._flying: set[str] = set()  # intended and not answered, or asked to be cancelled
@@ -127,22 +127,22 @@ class Sometimes:
         before = None if known is None else (known.ended, known.filled)
         self.ledger.hear(fact)
         match fact:
+            case Written():
+                self._written(fact)
+                if known is not None and before is not None:
+                    for name in _grew(known, *before):
+                        self.note(name)
+            case VenueSaid(entry=entry):
+                self._venue_said(entry)
             case SentOut(what="place", client_id=client_id):
                 self._hears_sends = True
                 self._sent.add(client_id)
-            case VenueSaid(entry=entry):
-                self._venue_said(entry)
             case Commanded(command="flatten") if self._unknown:
                 self.note(_FLATTEN_UNKNOWN)
             case Leased(holder=holder) if holder:
                 if self._holder and holder != self._holder:
                     self.note(_LEASE_MOVED)
                 self._holder = holder
-            case Written():
-                self._written(fact)
-                if known is not None and before is not None:
-                    for name in _grew(known, *before):
-                        self.note(name)
             case _:
                 pass
 

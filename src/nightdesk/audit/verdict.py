@@ -12,7 +12,7 @@ import msgspec
 
 from nightdesk.audit.facts import VenueSaid, Written
 from nightdesk.audit.i01_no_duplicate import LAW as NO_DUPLICATE
-from nightdesk.audit.invariant import Finding
+from nightdesk.audit.invariant import Finding, Invariant
 from nightdesk.audit.laws import every_invariant
 from nightdesk.audit.venue_log import Entry
 from nightdesk.model.records import Record
@@ -70,21 +70,14 @@ def judge(
     `account` is the venue's name of the desk's account; "" takes every account's orders, and the desk's own are
     known by their ids. Both inputs come in their own order and are read once.
     """
-    invariants = every_invariant(account=account, resolve_within_ns=resolve_within_ns)
-    found: dict[str, list[Finding]] = {invariant.law: [] for invariant in invariants}
+    hearing = every_invariant(account=account, resolve_within_ns=resolve_within_ns)
+    found: list[Finding] = []
     last_ns = 0
     for fact in _facts(history, entries):
         last_ns = max(last_ns, fact.at_ns)
-        for invariant in invariants:
-            found[invariant.law] += invariant.hear(fact)
-    for invariant in invariants:
-        found[invariant.law] += invariant.rest(last_ns)
-    return Verdict(
-        rows=[
-            _row(invariant.law, found[invariant.law], invariant.needs, checked=invariant.checked)
-            for invariant in invariants
-        ]
-    )
+        found += hearing.hear(fact)
+    found += hearing.rest(last_ns)
+    return Verdict(rows=[_row(law, found) for law in hearing.invariants])
 
 
 def _facts(
@@ -99,12 +92,13 @@ def _facts(
     return merge(written, said, key=lambda fact: fact.at_ns)
 
 
-def _row(law: str, findings: list[Finding], needs: str, *, checked: bool) -> InvariantRow:
-    verdict = Judged.HOLDS if checked else Judged.NOT_CHECKED
+def _row(law: Invariant, found: list[Finding]) -> InvariantRow:
+    findings = [finding for finding in found if finding.law == law.law]
+    verdict = Judged.HOLDS if law.checked else Judged.NOT_CHECKED
     return InvariantRow(
-        law=law,
+        law=law.law,
         verdict=Judged.VIOLATED if findings else verdict,
         findings=findings,
         first_at_ns=min((finding.at_ns for finding in findings), default=0),
-        needs=needs,
+        needs=law.needs,
     )

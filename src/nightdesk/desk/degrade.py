@@ -53,6 +53,8 @@ def wait(work: Work, cause: str, wait_ns: int, why: str) -> None:
 
 def pull(work: Work) -> None:
     """Cancel resting entries wherever a cause that pulls them has lasted."""
+    if not work.state.ladder.causes:
+        return
     lasting = {
         scope: name
         for scope, name, cause in work.state.ladder.told()
@@ -91,7 +93,7 @@ def exits(work: Work) -> set[ClientOrderId]:
 
 
 def _wait_over(work: Work, cause: str) -> None:
-    if work.state.ladder.demands(DESK, cause) is Mode.NORMAL:
+    if not work.state.ladder.holds(DESK, cause):
         return
     # Raised before a restart: wait once more.
     until = work.views.waits.setdefault(cause, Wall(work.now + WAITS_NS[cause]))

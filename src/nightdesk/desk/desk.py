@@ -51,7 +51,12 @@ class Desk:
         if isinstance(event, QuoteSeen):  # by far the most frequent
             return self._see(event.quote, moment)
         work = Work(self.state, self.views, self.settings, moment)
-        match event:
+        match event:  # the most frequent first: each case is asked for in turn
+            case Tick():
+                degrade.strain(work, event)
+                watch.tick(work)
+                degrade.pull(work)
+                flatten.step(work)
             case Proposed():
                 placing.take(work, event.strategy, event.proposal)
             case SendEnded() | CancelEnded() | OrderTold() | OrderFound() | TradesTold():
@@ -63,11 +68,6 @@ class Desk:
                 flatten.verify(work, event)
             case Health():
                 work.set_mode(event.scope, event.cause, event.mode, by="desk", why=event.why)
-            case Tick():
-                degrade.strain(work, event)
-                watch.tick(work)
-                degrade.pull(work)
-                flatten.step(work)
             case Pause() | Resume() | CancelAll() | Flatten():
                 operator.command(work, event)
         return work.decision

@@ -11,7 +11,7 @@ from nightdesk.model.ids import InstrumentId
 from nightdesk.model.mode import Mode
 from nightdesk.model.records import Resolved
 from nightdesk.model.time import MS_NS, SECOND_NS
-from nightdesk.modes.ladder import instrument_scope
+from nightdesk.modes.ladder import NORMAL, instrument_scope
 from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.resolve import Asked, Belief, due, grace_ends
@@ -23,6 +23,7 @@ CANCEL_AGAIN_NS = SECOND_NS
 UNCONFIRMED_NS = 5 * SECOND_NS  # past the settle window; an answer takes a fraction of it
 ACCOUNT_EVERY_NS = 10 * SECOND_NS
 ACCOUNT_SOON_NS = 2 * SECOND_NS  # while a difference was seen once, or no quiet moment was found
+_UNKNOWN, _OPEN = State.UNKNOWN, State.OPEN  # members are looked up slowly, here for every order
 
 
 def tick(work: Work) -> None:
@@ -52,13 +53,13 @@ def unresolved(work: Work) -> None:
         if order_settling is not None and work.now - window_ends > UNCONFIRMED_NS:
             unconfirmed.add(order_settling.intent.instrument)
     for instrument in work.settings.instruments:
-        orders = waiting.get(instrument, [])
-        older = sum(1 for order in orders if order.epoch < work.state.epoch)
-        mode, why = Mode.NORMAL, "all resolved"
-        if older:
-            mode, why = Mode.REDUCE_ONLY, f"{older} orders from before the start are unresolved"
-        elif orders:
+        mode, why = NORMAL, "all resolved"
+        orders = waiting.get(instrument)
+        if orders:
+            older = sum(1 for order in orders if order.epoch < work.state.epoch)
             mode, why = Mode.CAUTIOUS, f"{len(orders)} orders have an unknown outcome"
+            if older:
+                mode, why = Mode.REDUCE_ONLY, f"{older} orders from before the start are unresolved"
         elif instrument in unconfirmed:
             mode, why = Mode.CAUTIOUS, "the venue does not confirm the end of a cancelled order"
         work.set_mode(instrument_scope(instrument), "unresolved", mode, by="desk", why=why)
@@ -92,7 +93,7 @@ def not_found(work: Work, event: OrderNotFound) -> None:
 def _feed(work: Work, instrument: InstrumentId) -> None:
     seen = work.quote(instrument)
     limit = work.settings.limits[instrument].stale_after_ns
-    mode, why = Mode.NORMAL, "quotes are fresh"
+    mode, why = NORMAL, "quotes are fresh"
     if seen is None:
         mode, why = Mode.REDUCE_ONLY, "no usable quote yet"
     elif seen[1] > limit:
@@ -102,14 +103,14 @@ def _feed(work: Work, instrument: InstrumentId) -> None:
 
 def _orders(work: Work) -> None:
     for client_id, order in list(work.state.orders.live.items()):
-        if order.state is State.UNKNOWN:
+        if order.state is _UNKNOWN:
             asked = work.views.asked.get(client_id, Asked())
             if due(asked, work.now):
                 work.views.asked[client_id] = Asked(
                     times=asked.times + 1, last=work.now, absent=asked.absent
                 )
                 ask(work, order)
-        elif order.cancel_asked and order.state is State.OPEN:
+        elif order.cancel_asked and order.state is _OPEN:
             sent = work.views.cancels_sent.get(client_id, Asked())
             if work.now - sent.last >= CANCEL_AGAIN_NS:
                 cancel(work, order, why="again")
@@ -128,8 +129,9 @@ def _settling(work: Work) -> None:
 
 
 def _trades(work: Work) -> None:
-    for client_id in work.views.trades_asked.keys() - work.state.untraded.keys():
-        del work.views.trades_asked[client_id]
+    if work.views.trades_asked:
+        for client_id in work.views.trades_asked.keys() - work.state.untraded.keys():
+            del work.views.trades_asked[client_id]
     for client_id, since in list(work.state.untraded.items()):
         order = work.state.orders.get(client_id)
         if order is None or not order.venue_order_id or work.now - since < TRADES_WAIT_NS:

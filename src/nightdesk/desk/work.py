@@ -9,7 +9,7 @@ from nightdesk.model.ids import InstrumentId, Seq, StrategyId, correlation_id, d
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.records import ModeSet, Record
-from nightdesk.model.time import Moment, Wall
+from nightdesk.model.time import Moment
 from nightdesk.modes.ladder import instrument_scope, scopes
 from nightdesk.orders.book import Change
 from nightdesk.risk.limits import Limits, cautious
@@ -19,22 +19,18 @@ from nightdesk.strategy.messages import TargetSuspended
 class Work:
     """One decision being made: the state, the views, the time, and what has been decided so far."""
 
-    __slots__ = ("_first", "decision", "moment", "settings", "state", "views")
+    __slots__ = ("_before", "decision", "moment", "now", "settings", "state", "views")
 
     def __init__(
         self, state: DeskState, views: Views, settings: DeskSettings, moment: Moment
     ) -> None:
         self.moment = moment
+        self.now = moment.wall  # UTC on the venue's clock
         self.settings = settings
         self.state = state
         self.views = views
         self.decision = Decision(at=moment.wall)
-        self._first = self.next_seq()
-
-    @property
-    def now(self) -> Wall:
-        """UTC on the venue's clock."""
-        return self.moment.wall
+        self._before = state.seq  # the last slot before this decision's own
 
     def next_seq(self) -> Seq:
         """The slot the next record will have."""
@@ -62,15 +58,17 @@ class Work:
         key = (scope, cause)
         if mode is not Mode.NORMAL:
             self.views.calm_since.pop(key, None)
-        elif self.now - self.views.calm_since.setdefault(key, self.now) < calm_ns:
-            return
+        else:
+            lifts = self.state.ladder.holds(scope, cause)
+            if not lifts or self.now - self.views.calm_since.setdefault(key, self.now) < calm_ns:
+                return
         self.set_mode(scope, cause, mode, by="desk", why=why)
 
     def note(self, level: str, event: str, **fields: object) -> None:
         """Say it in the log, under the decision's correlation id; a fact about an order, under the order's."""
         key = decode_order_id(str(fields.get("id", "")))
         cid = (
-            correlation_id(self.state.epoch, self._first)
+            correlation_id(self.state.epoch, Seq(self._before + 1))
             if key is None
             else correlation_id(key.epoch, key.seq)
         )

@@ -11,7 +11,7 @@ from enum import StrEnum, auto
 import msgspec
 
 from nightdesk.lab import params
-from nightdesk.lab.accounts import Account
+from nightdesk.lab.accounts import Account, NewOrder
 from nightdesk.lab.auth import Window
 from nightdesk.lab.faults import Target
 from nightdesk.lab.params import SIGNED_NAMES
@@ -57,6 +57,7 @@ class Ask:
     unit_ns: int = MS_NS
     read_lag_ns: int = 0
     account: Account | None = None
+    new: NewOrder | None = None  # the order it places, once that was read
     window: Window | None = None
 
     def stamp(self, at_ns: int) -> int:

@@ -25,6 +25,10 @@ class Ladder:
     levels: dict[Decimal, Decimal] = field(default_factory=dict)
     prices: list[Decimal] = field(default_factory=list)
     taken: dict[Decimal, Decimal] = field(default_factory=dict)
+    _buys: bool = field(init=False)  # whether the best is the highest, hence the last
+
+    def __post_init__(self) -> None:
+        self._buys = self.side is Side.BUY
 
     def set(self, price: Decimal, quantity: Decimal) -> bool:
         """Set a level; whether that changed it."""
@@ -44,8 +48,13 @@ class Ladder:
 
     def drop_better_than(self, price: Decimal) -> None:
         """Remove the levels a newer best price proves gone."""
-        while self.prices and self.better(self.prices[self._best_index()], price):
-            self.set(self.prices[self._best_index()], ZERO)
+        prices = self.prices
+        if self._buys:
+            while prices and prices[-1] > price:
+                self.set(prices[-1], ZERO)
+        else:
+            while prices and prices[0] < price:
+                self.set(prices[0], ZERO)
 
     def clear(self) -> None:
         """Forget every level."""
@@ -55,11 +64,13 @@ class Ladder:
 
     def better(self, a: Decimal, b: Decimal) -> bool:
         """Whether price `a` has priority over price `b` on this side."""
-        return a > b if self.side is Side.BUY else a < b
+        return a > b if self._buys else a < b
 
     def best(self) -> Decimal | None:
         """The market's best price."""
-        return self.prices[self._best_index()] if self.prices else None
+        if not self.prices:
+            return None
+        return self.prices[-1] if self._buys else self.prices[0]
 
     def available(self, price: Decimal) -> Decimal:
         """What the market still offers at `price`, after what clients took."""
@@ -76,7 +87,7 @@ class Ladder:
 
     def walk(self) -> Iterator[tuple[Decimal, Decimal]]:
         """Levels with something left, best first."""
-        for price in reversed(self.prices) if self.side is Side.BUY else self.prices:
+        for price in reversed(self.prices) if self._buys else self.prices:
             quantity = self.available(price)
             if quantity:
                 yield price, quantity
@@ -87,11 +98,8 @@ class Ladder:
 
     def top(self, count: int) -> Levels:
         """The market's best levels, best first, as the market told them."""
-        prices = self.prices[: -count - 1 : -1] if self.side is Side.BUY else self.prices[:count]
+        prices = self.prices[: -count - 1 : -1] if self._buys else self.prices[:count]
         return tuple((price, self.levels[price]) for price in prices)
-
-    def _best_index(self) -> int:
-        return -1 if self.side is Side.BUY else 0
 
 
 @dataclass(slots=True)

@@ -135,8 +135,12 @@ class Lab:
 
     def clock_offset_ns(self, now_ns: int) -> int:
         """How far the venue's clock is ahead of the lab's, faults included."""
-        standing = self.faults.standing(FaultKind.CLOCK_OFFSET, now_ns)
-        return self.settings.clock_offset_ns + sum(f.spec.ms * MS_NS for f in standing)
+        offset_ns = self.settings.clock_offset_ns
+        if not self.faults.faults:
+            return offset_ns
+        for fault in self.faults.standing(FaultKind.CLOCK_OFFSET, now_ns):
+            offset_ns += fault.spec.ms * MS_NS
+        return offset_ns
 
     def venue_ns(self, at_ns: int) -> int:
         """A moment on the venue's clock."""
@@ -154,20 +158,24 @@ class Lab:
         if not self._started and not self.settings.start_on_subscriber:
             self.start_market(now_ns)
         while True:
-            due_ns = self.next_due_ns()
-            if due_ns is None or due_ns > now_ns:
-                break
-            self._now_ns = max(self._now_ns, due_ns)
-            if due_ns == self.market.next_at_ns():
-                for event in self.market.take(due_ns):
+            market_ns, act_ns = self.market.next_at_ns(), self._agenda.next_due_ns()
+            if market_ns is not None and (act_ns is None or market_ns <= act_ns):
+                if market_ns > now_ns:
+                    break
+                self._now_ns = max(self._now_ns, market_ns)
+                for event in self.market.take(market_ns):
                     self._on_market(event)
                 self._note_end()
-            else:
+            elif act_ns is not None and act_ns <= now_ns:
+                self._now_ns = max(self._now_ns, act_ns)
                 _, act = self._agenda.take()
                 act(self._now_ns)
                 self._flush(self._now_ns)
+            else:
+                break
         self._now_ns = max(self._now_ns, now_ns)
-        outs, self._outs[:] = list(self._outs), []
+        outs = self._outs.copy()
+        self._outs.clear()
         return outs
 
     # --- requests --------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Refuses realism beyond what practising needs: see `replay` for real markets.
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import exp
 from random import Random
 
 from nightdesk.lab.market import (
@@ -46,20 +47,28 @@ class _Feed:
     drift_bps_per_s: float = 0.0
     regime_until_ns: int = 0
     at_ns: int = 0
+    next_ns: int = 0  # when something happens next
     quote_ns: int = 0
     trade_ns: int = 0
     depth_ns: int = 0
     update_id: int = 1
     told_id: int = 1
     trade_id: int = 0
+    bid: int = 0  # the best of the bids below
+    ask: int = 0
     bids: dict[int, int] = field(default_factory=dict)
     asks: dict[int, int] = field(default_factory=dict)
     told: dict[Side, dict[int, int]] = field(default_factory=dict)
+    tick: float = field(init=False)
+    step_size: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tick, self.step_size = float(self.rules.tick), float(self.rules.step)
 
     def open(self) -> DepthSnapshot:
         """The book before anything happens."""
         price = _START_PRICES.get(self.rules.base, _START_PRICE_OTHERS)
-        self.mid = price / float(self.rules.tick)
+        self.mid = price / self.tick
         self._recentre()
         self.told = {Side.BUY: dict(self.bids), Side.SELL: dict(self.asks)}
         self.told_id = self.update_id
@@ -77,23 +86,25 @@ class _Feed:
         self.quote_ns = now_ns + self._wait_ns(QUOTES_PER_S)
         self.trade_ns = now_ns + self._wait_ns(TRADES_PER_S)
         self.depth_ns = now_ns + int(_DEPTH_EVERY_NS / self.pace)
-
-    def next_ns(self) -> int:
-        """When something happens next."""
-        return min(self.quote_ns, self.trade_ns, self.depth_ns)
+        self.next_ns = min(self.quote_ns, self.trade_ns, self.depth_ns)
 
     def step(self) -> list[MarketEvent]:
         """Let the next thing happen."""
-        now_ns = self.next_ns()
+        now_ns = self.next_ns
+        events: list[MarketEvent]
         if now_ns == self.depth_ns:
             self.depth_ns += int(_DEPTH_EVERY_NS / self.pace)
-            return self._depth(now_ns)
-        if now_ns == self.trade_ns:
+            events = self._depth(now_ns)
+        elif now_ns == self.trade_ns:
             self.trade_ns += self._wait_ns(TRADES_PER_S)
-            return [*self._trades(now_ns), self._quote(now_ns)]
-        self.quote_ns += self._wait_ns(QUOTES_PER_S)
-        self._walk(now_ns)
-        return [self._quote(now_ns)]
+            events = self._trades(now_ns)
+            events.append(self._quote(now_ns))
+        else:
+            self.quote_ns += self._wait_ns(QUOTES_PER_S)
+            self._walk(now_ns)
+            events = [self._quote(now_ns)]
+        self.next_ns = min(self.quote_ns, self.trade_ns, self.depth_ns)
+        return events
 
     def _wait_ns(self, per_s: float) -> int:
         return 1 + int(self.rng.expovariate(per_s * self.pace) * SECOND_NS)
@@ -123,30 +134,35 @@ class _Feed:
         self.update_id += 1
         bid = max(1, int(self.mid))
         ask = bid + self.rng.choice((1, 1, 1, 2, 3))
-        self.bids = {p: q for p, q in self.bids.items() if p <= bid}
-        self.asks = {p: q for p, q in self.asks.items() if p >= ask}
+        if self.bid > bid:
+            self.bids = {p: q for p, q in self.bids.items() if p <= bid}
+        if self.ask < ask:
+            self.asks = {p: q for p, q in self.asks.items() if p >= ask}
+        self.bid, self.ask = bid, ask
         self.bids[bid] = self._quantity()
         self.asks[ask] = self._quantity()
         gap = max(1, int(self.mid / 200_000))
-        self._fill(self.bids, bid, -gap)
-        self._fill(self.asks, ask, gap)
+        if len(self.bids) != LEVELS:
+            self._fill(self.bids, -gap)
+        if len(self.asks) != LEVELS:
+            self._fill(self.asks, gap)
 
-    def _fill(self, side: dict[int, int], best: int, gap: int) -> None:
+    def _fill(self, side: dict[int, int], gap: int) -> None:
+        """To so many levels; the sign of `gap` points away from the touch."""
+        farthest = max if gap > 0 else min
         while len(side) < LEVELS:
-            far = max(side, key=lambda p: abs(p - best))
-            price = far + gap * self.rng.randint(1, 3)
+            price = farthest(side) + gap * self.rng.randint(1, 3)
             if price < 1:
                 return
             side[price] = self._quantity()
-        for price in sorted(side, key=lambda p: abs(p - best))[LEVELS:]:
-            del side[price]
+        while len(side) > LEVELS:
+            del side[farthest(side)]
 
     def _quantity(self) -> int:
-        return self._steps(_LEVEL_NOTIONAL * self.rng.lognormvariate(0.0, 0.8))
+        return self._steps(_LEVEL_NOTIONAL * exp(self.rng.normalvariate(0.0, 0.8)))
 
     def _steps(self, notional: float) -> int:
-        price = self.mid * float(self.rules.tick)
-        return max(1, int(notional / price / float(self.rules.step)))
+        return max(1, int(notional / (self.mid * self.tick) / self.step_size))
 
     def _trades(self, now_ns: int) -> list[MarketEvent]:
         """One taker's trades: usually inside the best level, sometimes through several."""
@@ -154,15 +170,19 @@ class _Feed:
         lean = 0.15 if self.drift_bps_per_s > 0 else -0.15 if self.drift_bps_per_s < 0 else 0.0
         buys = self.rng.random() < 0.5 + lean
         side = self.asks if buys else self.bids
-        left = self._steps(_TRADE_NOTIONAL * self.rng.lognormvariate(0.0, 1.5))
+        left = self._steps(_TRADE_NOTIONAL * exp(self.rng.normalvariate(0.0, 1.5)))
         prints: list[MarketEvent] = []
         while left and len(side) > 1:
-            price = min(side) if buys else max(side)
+            price = self.ask if buys else self.bid
             part = min(left, side[price])
             left -= part
             side[price] -= part
             if not side[price]:
                 del side[price]
+                if buys:
+                    self.ask = min(side)
+                else:
+                    self.bid = max(side)
             self.trade_id += 1
             prints.append(
                 Trade(
@@ -179,7 +199,7 @@ class _Feed:
         return prints
 
     def _quote(self, now_ns: int) -> BookTicker:
-        bid, ask = max(self.bids), min(self.asks)
+        bid, ask = self.bid, self.ask
         return BookTicker(
             at_ns=now_ns,
             symbol=self.rules.symbol,
@@ -209,14 +229,13 @@ class _Feed:
 
     def _changes(self, side: Side, now: dict[int, int]) -> Levels:
         before = self.told[side]
-        gone = [(price, 0) for price in before if price not in now]
-        changed = [(price, q) for price, q in now.items() if before.get(price) != q]
-        self.told[side] = dict(now)
-        return self._levels(sorted(gone + changed, reverse=side is Side.BUY))
+        changed = [*(now.items() - before.items()), *((p, 0) for p in before.keys() - now.keys())]
+        self.told[side] = now.copy()
+        return self._levels(sorted(changed, reverse=side is Side.BUY))
 
     def _levels(self, rows: list[tuple[int, int]]) -> Levels:
         tick, step = self.rules.tick, self.rules.step
-        return tuple((price * tick, Decimal(q) * step) for price, q in rows)
+        return tuple([(price * tick, Decimal(q) * step) for price, q in rows])
 
 
 class GeneratedMarket:
@@ -225,9 +244,9 @@ class GeneratedMarket:
     def __init__(self, symbols: tuple[SymbolSettings, ...], seed: int, pace: float = 1.0) -> None:
         self._feeds = [_Feed(s, Random(f"{seed}/market/{s.symbol}"), pace) for s in symbols]
         self._source = f"generated, seed {seed}"
-        self._started = False
         self._given = 0
         self._started_ns = self._position_ns = 0
+        self._next_ns: int | None = None
 
     @property
     def ended(self) -> bool:
@@ -240,26 +259,27 @@ class GeneratedMarket:
 
     def start(self, now_ns: int) -> None:
         """Begin at `now_ns`."""
-        self._started = True
         self._started_ns = self._position_ns = now_ns
         for feed in self._feeds:
             feed.start(now_ns)
+        self._look()
 
     def next_at_ns(self) -> int | None:
         """When something happens next; None before the start."""
-        if not self._started:
-            return None
-        return min((feed.next_ns() for feed in self._feeds), default=None)
+        return self._next_ns
 
     def take(self, now_ns: int) -> list[MarketEvent]:
         """Everything up to `now_ns`."""
         events: list[MarketEvent] = []
-        while (due_ns := self.next_at_ns()) is not None and due_ns <= now_ns:
-            feed = min(self._feeds, key=_Feed.next_ns)
-            events += feed.step()
-            self._position_ns = due_ns
+        while self._next_ns is not None and self._next_ns <= now_ns:
+            self._position_ns = self._next_ns
+            events += next(f for f in self._feeds if f.next_ns == self._next_ns).step()
+            self._look()
         self._given += len(events)
         return events
+
+    def _look(self) -> None:
+        self._next_ns = min([feed.next_ns for feed in self._feeds], default=None)
 
     def report(self) -> MarketReport:
         """Where this market stands."""

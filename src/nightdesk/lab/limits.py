@@ -79,7 +79,7 @@ class Limits:
 
     def spend(self, source: str, weight: int, now_ns: int) -> None:
         """Count a request's weight. Raises `Refused` with 429 over the limit, 418 when banned."""
-        address = self._addresses.setdefault(source, Address())
+        address = self._address(source)
         if now_ns < address.banned_until_ns:
             raise self._banned(address, now_ns)
         used = address.weight.at(now_ns)
@@ -98,17 +98,17 @@ class Limits:
 
     def used_weight(self, source: str, now_ns: int) -> int:
         """The weight an address has used in this minute."""
-        return self._addresses.setdefault(source, Address()).weight.at(now_ns)
+        return self._address(source).weight.at(now_ns)
 
     def connect(self, source: str, now_ns: int) -> bool:
         """Count a new websocket; whether the address may still open one."""
-        connections = self._addresses.setdefault(source, Address()).connections
+        connections = self._address(source).connections
         connections.add(now_ns, 1)
         return connections.at(now_ns) <= self.settings.connections_per_5min_max
 
     def count_order(self, account: str, now_ns: int) -> None:
         """Count a new order. Raises `Refused` over a limit; the order does not count then."""
-        count = self._orders.setdefault(account, OrderCount())
+        count = self._count(account)
         for interval, most, name in (
             (count.per_10s, self.settings.orders_per_10s_max, "10 SECOND"),
             (count.per_day, self.settings.orders_per_day_max, "1 DAY"),
@@ -125,17 +125,29 @@ class Limits:
 
     def uncount_order(self, account: str, now_ns: int) -> None:
         """The engine refused an order that was counted."""
-        self._orders.setdefault(account, OrderCount()).add(now_ns, -1)
+        self._count(account).add(now_ns, -1)
 
     def first_fill(self, account: str, *, maker: bool, now_ns: int) -> None:
         """An order began to trade: its account may place more."""
         amount = _GIVEN_BACK_MAKER if maker else _GIVEN_BACK_TAKER
-        self._orders.setdefault(account, OrderCount()).add(now_ns, -amount)
+        self._count(account).add(now_ns, -amount)
 
     def order_counts(self, account: str, now_ns: int) -> tuple[int, int]:
         """Unfilled orders in the current ten seconds and the current day."""
-        count = self._orders.setdefault(account, OrderCount())
+        count = self._count(account)
         return count.per_10s.at(now_ns), count.per_day.at(now_ns)
+
+    def _address(self, source: str) -> Address:
+        address = self._addresses.get(source)
+        if address is None:
+            address = self._addresses[source] = Address()
+        return address
+
+    def _count(self, account: str) -> OrderCount:
+        count = self._orders.get(account)
+        if count is None:
+            count = self._orders[account] = OrderCount()
+        return count
 
     def _banned(self, address: Address, now_ns: int) -> Refused:
         left_ns = address.banned_until_ns - now_ns

@@ -223,6 +223,8 @@ class Matcher:
 
     def on_trade(self, trade: Trade) -> list[Cross]:
         """Others traded; the fills that brings to resting orders."""
+        if not any(self._resting.values()):
+            return []
         side = Side.BUY if trade.buyer_is_maker else Side.SELL
         crosses = self._through(side, trade.price)
         crosses += self._through(side.opposite, trade.price)

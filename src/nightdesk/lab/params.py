@@ -40,14 +40,16 @@ def form(query: str, body: str) -> dict[str, str]:
 
 def _pairs(text: str) -> dict[str, str]:
     values: dict[str, str] = {}
+    quoted = "%" in text or "+" in text
     for part in text.split("&"):
         if not part:
             continue
         name, _, value = part.partition("=")
-        name = unquote_plus(name)
+        if quoted:
+            name, value = unquote_plus(name), unquote_plus(value)
         if name in values:
             raise Refused(-1101, "Duplicate values for a parameter detected.")
-        values[name] = unquote_plus(value)
+        values[name] = value
     return values
 
 
@@ -157,15 +159,17 @@ def client_id(params: Mapping[str, str], name: str) -> str | None:
     return value
 
 
-def choice(params: Mapping[str, str], name: str, kind: type[_E], wrong: Refused) -> _E | None:
-    """One of the words of `kind`."""
+def choice(
+    params: Mapping[str, str], name: str, kind: type[_E], wrong: tuple[int, str]
+) -> _E | None:
+    """One of the words of `kind`; `wrong` is the code and text for any other."""
     value = params.get(name)
     if value is None:
         return None
     try:
         return kind(value)
     except ValueError:
-        raise wrong from None
+        raise Refused(*wrong) from None
 
 
 def amount_or_none(value: str | None) -> Decimal | None:

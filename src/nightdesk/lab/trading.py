@@ -41,6 +41,7 @@ _REPLACE_NAMES = _NEW_NAMES | {
     *("cancelOrderId", "cancelRestrictions", "orderRateLimitExceededMode"),
 }
 _STRATEGY_TYPE_MIN = 1_000_000
+_BAD_STP = (-1013, "This symbol does not allow the specified self-trade prevention mode.")
 # Documented order types this venue does not offer, with the documented refusal.
 _NOT_OFFERED = {
     "STOP_LOSS": "Stop loss orders are not supported for this symbol.",
@@ -66,10 +67,10 @@ def read_new_order(sent: Mapping[str, str], known: Mapping[str, object]) -> NewO
     """The order a request asks for. Raises `Refused` where the request is not one."""
     symbol = params.symbol(sent, known)
     params.required(sent, "side")
-    side = params.choice(sent, "side", Side, Refused(-1117, "Invalid side."))
+    side = params.choice(sent, "side", Side, (-1117, "Invalid side."))
     if params.required(sent, "type") in _NOT_OFFERED:
         raise Refused(-2010, _NOT_OFFERED[sent["type"]])
-    kind = params.choice(sent, "type", OrderType, Refused(-1116, "Invalid orderType."))
+    kind = params.choice(sent, "type", OrderType, (-1116, "Invalid orderType."))
     assert side is not None, "required above"
     assert kind is not None, "required above"
     _check_combination(sent, kind)
@@ -82,14 +83,14 @@ def read_new_order(sent: Mapping[str, str], known: Mapping[str, object]) -> NewO
         side=side,
         type=kind,
         time_in_force=params.choice(
-            sent, "timeInForce", TimeInForce, Refused(-1115, "Invalid timeInForce.")
+            sent, "timeInForce", TimeInForce, (-1115, "Invalid timeInForce.")
         )
         or TimeInForce.GTC,
         price=price or ZERO,
         quantity=quantity,
         quote_quantity=quote_quantity,
         client_order_id=params.client_id(sent, "newClientOrderId"),
-        stp=params.choice(sent, "selfTradePreventionMode", StpMode, _bad_stp()) or StpMode.NONE,
+        stp=params.choice(sent, "selfTradePreventionMode", StpMode, _BAD_STP) or StpMode.NONE,
         strategy_id=params.long(sent, "strategyId"),
         strategy_type=_strategy_type(sent),
         resp_type=params.choice(sent, "newOrderRespType", RespType, _bad("newOrderRespType"))
@@ -128,12 +129,8 @@ def _strategy_type(sent: Mapping[str, str]) -> int | None:
     return number
 
 
-def _bad_stp() -> Refused:
-    return Refused(-1013, "This symbol does not allow the specified self-trade prevention mode.")
-
-
-def _bad(name: str) -> Refused:
-    return Refused(-1130, f"Data sent for parameter '{name}' is not valid.")
+def _bad(name: str) -> tuple[int, str]:
+    return -1130, f"Data sent for parameter '{name}' is not valid."
 
 
 def read_cancel(
@@ -236,7 +233,7 @@ class Trading:
         self.limits.count_order(ask.client.name, ask.now_ns)
 
     def _check_filters(self, ask: Ask) -> None:
-        new = read_new_order(ask.params, self.exchange.rules)
+        new = ask.new = read_new_order(ask.params, self.exchange.rules)
         filters.check(
             self.exchange.rules[new.symbol],
             new,
@@ -252,10 +249,10 @@ class Trading:
         """Both halves are well-formed; over the order limit only a cancel may go on."""
         mode = params.required(ask.params, "cancelReplaceMode")
         if mode not in ("STOP_ON_FAILURE", "ALLOW_FAILURE"):
-            raise _bad("cancelReplaceMode")
+            raise Refused(*_bad("cancelReplaceMode"))
         over_mode = ask.params.get("orderRateLimitExceededMode", "DO_NOTHING")
         if over_mode not in ("DO_NOTHING", "CANCEL_ONLY"):
-            raise _bad("orderRateLimitExceededMode")
+            raise Refused(*_bad("orderRateLimitExceededMode"))
         read_cancel(ask.params, self.exchange.rules, replacing=True)
         self._check_filters(ask)
         if over_mode == "DO_NOTHING":
@@ -272,8 +269,8 @@ class Trading:
             raise
 
     def _place(self, ask: Ask) -> views.Json:
-        new = read_new_order(ask.params, self.exchange.rules)
-        account = ask.client
+        new, account = ask.new, ask.client
+        assert new is not None, "an order is read before it comes here"
         before = len(account.fills)
         record = self.engine.place(ask, new)
         order_id = record.now.order_id

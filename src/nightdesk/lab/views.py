@@ -139,10 +139,11 @@ def trade(fill: Fill, stamp: Stamp) -> Json:
 def execution_report(report: Report, stamp: Stamp) -> Json:
     """The `executionReport` event of one step of one order."""
     order, fill = report.order, report.fill
+    happened, created = stamp(report.at_ns), stamp(order.created_ns)
     cancel = report.execution is Execution.CANCELED
     event: Json = {
         "e": "executionReport",
-        "E": stamp(report.at_ns),
+        "E": happened,
         "s": order.symbol,
         "c": order.cancel_id if cancel else order.client_order_id,
         "S": order.side,
@@ -163,17 +164,17 @@ def execution_report(report: Report, stamp: Stamp) -> Json:
         "L": text8(fill.price) if fill else _ZERO_TEXT,
         "n": text8(fill.fee) if fill else "0",
         "N": fill.fee_asset if fill else None,
-        "T": stamp(report.at_ns),
+        "T": happened,
         "t": fill.trade_id if fill else -1,
         "I": report.execution_id,
         "w": order.working,
         "m": fill.maker if fill else False,
         "M": False,
-        "O": stamp(order.created_ns),
+        "O": created,
         "Z": text8(order.executed_quote),
         "Y": text8(fill.quote) if fill else _ZERO_TEXT,
         "Q": text8(order.quote_quantity),
-        "W": stamp(order.created_ns),
+        "W": created,
         "V": order.stp,
     }
     return event | _conditional_in_report(order)

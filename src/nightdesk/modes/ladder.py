@@ -33,6 +33,7 @@ ALLOWED: dict[Mode, frozenset[Action]] = {
 }
 
 NAMES = {mode: mode.name for mode in Mode}  # `.name` is slow, and every order asks for it
+NORMAL = Mode.NORMAL  # a member is looked up slowly, and every tick asks several times
 DESK = "desk"
 
 
@@ -41,6 +42,7 @@ def strategy_scope(strategy: str) -> str:
     return f"strategy/{strategy}"
 
 
+@lru_cache(maxsize=256)
 def instrument_scope(instrument: str) -> str:
     """The scope of one instrument."""
     return f"instrument/{instrument}"
@@ -77,14 +79,20 @@ class Ladder:
             return
         self.causes.setdefault(scope, {})[name] = cause
 
+    def holds(self, scope: str, name: str) -> bool:
+        """Whether one cause demands anything now."""
+        named = self.causes.get(scope)
+        return named is not None and name in named
+
     def demands(self, scope: str, name: str) -> Mode:
         """What one cause demands now."""
-        cause = self.causes.get(scope, {}).get(name)
-        return Mode.NORMAL if cause is None else cause.mode
+        named = self.causes.get(scope)
+        cause = None if named is None else named.get(name)
+        return NORMAL if cause is None else cause.mode
 
     def mode(self, *scopes: str) -> Mode:
         """The strictest mode over the scopes that cover something."""
-        strictest = Mode.NORMAL
+        strictest = NORMAL
         if not self.causes:
             return strictest
         for scope in scopes:

@@ -337,14 +337,13 @@ class Node:
             self._clock.look()
             self.shell.handle(Tick(late_ns=late, journal_ns=self.shell.writer.waits_ns()))
             self.shell.timers()
-            if self._may_begin():
+            if not self.shell.trading and self._may_begin():
                 self.shell.start_strategies()
                 self.shell.say("info", "desk.trading", epoch=str(self._lease.epoch))
 
     def _may_begin(self) -> bool:
         """Whether recovery is over: books compared, the private stream heard, nobody asked to stop."""
-        begun = self.shell.trading or self._stop.is_set()
-        return not begun and self._compared and self._link.subscribed
+        return not self._stop.is_set() and self._compared and self._link.subscribed
 
     def _ask_price(self, desk: Desk, instrument: InstrumentId) -> None:
         rules = desk.settings.instruments[instrument]

@@ -111,7 +111,8 @@ class OrderBook:
 
     def unknown(self) -> Iterator[Order]:
         """Orders whose send nobody can vouch for."""
-        return (order for order in self.live.values() if order.state is State.UNKNOWN)
+        unknown = State.UNKNOWN  # a member is looked up slowly
+        return (order for order in self.live.values() if order.state is unknown)
 
     def intend(self, intent: Intent, epoch: Epoch, at: Wall) -> Order:
         """A new order; an id is never reused."""

@@ -31,8 +31,12 @@ class DiskFile:
 
     def sync(self) -> None:
         """Everything written so far survives."""
+        durable = self.durable
         for where, data in self.pending:
-            _put(self.durable, where, data)
+            if data is None or where > len(durable):
+                _put(durable, where, data)
+            else:
+                durable[where : where + len(data)] = data
         self.pending.clear()
 
     def lose_power(self, draw: Random) -> bool:
@@ -128,15 +132,15 @@ class OpenFile(apsw.VFSFile):
 
     def xWrite(self, data: bytes, offset: int) -> None:
         """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
-        if (
-            self._disk.full
-            and not self._file.abandoned
-            and offset + len(data) > len(self._file.seen)
-        ):
+        file, end = self._file, offset + len(data)
+        if self._disk.full and not file.abandoned and end > len(file.seen):
             raise apsw.FullError("no space left on the simulated disk")
         written = bytes(data)
-        _put(self._file.seen, offset, written)
-        self._file.pending.append((offset, written))
+        if offset > len(file.seen):
+            _put(file.seen, offset, written)
+        else:
+            file.seen[offset:end] = written
+        file.pending.append((offset, written))
 
     def xTruncate(self, size: int) -> None:
         """See SQLite's sqlite3_vfs and sqlite3_io_methods."""

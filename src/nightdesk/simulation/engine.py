@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
+from random import Random
 from typing import TypeVar
 
 from nightdesk.adapters.sqlite_journal import SqliteJournal
@@ -12,8 +13,8 @@ from nightdesk.model.errors import OperatingError
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.model.time import SECOND_NS
 from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Stored
+from nightdesk.simulation.chance import between
 from nightdesk.simulation.incarnation import RUNNING, Incarnation, gone
-from nightdesk.strategy.api import Draw
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ class InlineJournal:
     frozen process's waits, a dead one's may have happened unheard."""
 
     def __init__(
-        self, opened: Callable[[], SqliteJournal], draw: Draw, thread: Incarnation | None = None
+        self, opened: Callable[[], SqliteJournal], draw: Random, thread: Incarnation | None = None
     ) -> None:
         self.opened = opened
         self._in_thread = Context()
@@ -131,7 +132,7 @@ class InlineJournal:
         future: asyncio.Future[T] = self._loop.create_future()
         if gone():
             return future
-        took = self._draw.randint(*COMMIT_NS) / SECOND_NS
+        took = between(self._draw, *COMMIT_NS) / SECOND_NS
         begins = max(self._loop.time(), self._free_at, self.free_at())
         self._free_at = ends = begins + took
         result: list[T] = []

@@ -1,7 +1,8 @@
 """Facts of a world for the invariants, at the moment they become true; the first violation ends the world."""
 
+import re
 from collections import deque
-from urllib.parse import parse_qsl
+from collections.abc import Iterable
 
 import msgspec
 
@@ -18,7 +19,7 @@ from nightdesk.audit.facts import (
 from nightdesk.audit.invariant import Finding
 from nightdesk.audit.laws import every_invariant
 from nightdesk.audit.sometimes import Sometimes
-from nightdesk.audit.venue_log import Entry
+from nightdesk.audit.venue_log import Entry, Sender
 from nightdesk.lab.truth import Entry as LabEntry
 from nightdesk.lab.truth import Kind
 from nightdesk.model import money
@@ -38,7 +39,10 @@ ACCOUNT = "practice"
 LATE_NS = 15 * SECOND_NS  # the longest that a fault keeps a report back, and what follows it
 KEPT_LINES = 400  # of what was said last, for whoever looks into a violation
 _WHAT = {"POST": "place", "DELETE": "cancel", "GET": "query"}
+_FIELDS = Entry.__struct_fields__  # those of a line of the venue's log that checkers read
 _UNHEARD = frozenset({Kind.MARKET})
+_ORDERS = "/api/v3/order"
+_ID = re.compile("(?:^|&)(new|orig)ClientOrderId=([^&]*)")  # a desk's own ids need no escapes
 
 
 def trap_name(moment: Moment, how: How) -> str:
@@ -57,13 +61,15 @@ class Judge(Watch):
         self.findings: list[Finding] = []
         self.sometimes = Sometimes(also=TRAPS)
         self.struck_kinds: dict[str, list[int]] = {}  # kind -> [times, with an order in flight]
-        self.lines: deque[str] = deque(maxlen=keep or KEPT_LINES)
-        self._invariants = every_invariant(
+        self._lines: deque[tuple[float, str, str, tuple[object, ...]]]
+        self._lines = deque(maxlen=keep or KEPT_LINES)  # when, who, what with gaps, what fills them
+        self._hearing = every_invariant(
             account=ACCOUNT,
             resolve_within_ns=resolve_within_ns,
             flat_within_ns=flat_within_ns,
             lie_ns=LATE_NS,
         )
+        self.sometimes = Sometimes(ledger=self._hearing.ledger)
         self._time: TrueTime
 
     def begin(self, time: TrueTime) -> None:
@@ -82,22 +88,31 @@ class Judge(Watch):
 
     def rest(self) -> None:
         """The world has ended: what only holds at rest."""
-        for invariant in self._invariants:
-            self._found(invariant.rest(self._now()))
+        self._found(self._hearing.rest(self._now()))
 
     def checked(self) -> dict[str, bool]:
         """Which laws had anything to judge."""
-        return {invariant.law: invariant.checked for invariant in self._invariants}
+        return {law.law: law.checked for law in self._hearing.invariants}
+
+    @property
+    def lines(self) -> list[str]:
+        """What was said last: when, by whom, what."""
+        return [
+            f"{at:10.6f} {who:<16} {what.format(*gaps)[:300]}"
+            for at, who, what, gaps in self._lines
+        ]
 
     def venue(self, entry: LabEntry) -> None:
         """See the base."""
         if entry.kind in _UNHEARD:
             return
-        fields = {k: v for k, v in msgspec.structs.asdict(entry).items() if v is not None}
-        told = msgspec.convert(fields, Entry, from_attributes=True, strict=False)
-        self._hear(VenueSaid(at_ns=entry.at_ns, entry=told))
+        told = {name: value for name in _FIELDS if (value := getattr(entry, name)) is not None}
+        if entry.sender is not None:
+            told["sender"] = msgspec.convert(entry.sender, Sender, from_attributes=True)
+        self._hear(VenueSaid(at_ns=entry.at_ns, entry=Entry(**told)))
         if entry.kind is not Kind.ARRIVAL:
-            self._line("venue", f"{entry.kind} {entry.client_order_id or ''} {entry.reason or ''}")
+            said = (entry.kind, entry.client_order_id or "", entry.reason or "")
+            self._line("venue", "{} {} {}", *said)
 
     def written(self, node: str, seq: Seq, epoch: Epoch, at: Wall, record: Record) -> None:
         """See the base."""
@@ -106,7 +121,7 @@ class Judge(Watch):
                 at_ns=self._now(), seq=seq, epoch=epoch, record=record, decided_at=at, node=node
             )
         )
-        self._line(node, f"journal {epoch}.{seq} {type(record).__name__}")
+        self._line(node, "journal {}.{} {}", epoch, seq, type(record).__name__)
 
     def leased(self, node: str, epoch: Epoch, until_ns: int) -> None:
         """See the base."""
@@ -115,15 +130,15 @@ class Judge(Watch):
     def sent(self, node: str, request: HttpRequest, epoch: Epoch) -> None:
         """See the base."""
         path, _, query = request.target.partition("?")
-        fields = dict(parse_qsl(request.body.decode() or query))
-        client_id = fields.get("newClientOrderId") or fields.get("origClientOrderId") or ""
-        order = path == "/api/v3/order" and client_id
+        ids = dict(_ID.findall(request.body.decode() or query))
+        client_id = ids.get("new") or ids.get("orig") or ""
+        order = path == _ORDERS and client_id
         what = _WHAT.get(request.method, "other") if order else "other"
         self._hear(
             SentOut(at_ns=self._now(), node=node, client_id=client_id, what=what, epoch=epoch)  # type: ignore[arg-type]  # one of the four by the table
         )
         if order:
-            self._line(node, f"sends {what} {client_id}")
+            self._line(node, "sends {} {}", what, client_id)
 
     def published(self, running: Running) -> None:
         """See the base."""
@@ -151,7 +166,7 @@ class Judge(Watch):
     def commanded(self, command: str) -> None:
         """See the base."""
         self._hear(Commanded(at_ns=self._now(), command=command))
-        self._line("operator", command)
+        self._line("operator", "{}", command)
 
     def healed(self) -> None:
         """See the base."""
@@ -163,11 +178,11 @@ class Judge(Watch):
         times = self.struck_kinds.setdefault(fault.kind, [0, 0])
         times[0] += 1
         times[1] += in_flight > 0
-        self._line("fault", fault.told())
+        self._line("fault", "{}", fault.told())
 
     def died(self, running: Running, how: str) -> None:
         """See the base."""
-        self._line("world", f"{running.name} dies: {how}")
+        self._line("world", "{} dies: {}", running.name, how)
 
     def trapped(self, node: str, moment: Moment, how: How) -> None:
         """See the base."""
@@ -177,20 +192,21 @@ class Judge(Watch):
     def say(self, who: str, event: str, fields: dict[str, object]) -> None:
         """See the base."""
         shown = " ".join(f"{k}={v}" for k, v in fields.items() if k != "cid")
-        self._line(who, f"{event} {shown}")
+        self._line(who, "{} {}", event, shown)
 
     def _hear(self, fact: Fact) -> None:
         self.sometimes.hear(fact)
-        for invariant in self._invariants:
-            self._found(invariant.hear(fact))
+        found = self._hearing.hear(fact)
+        if found:
+            self._found(found)
 
-    def _found(self, findings: object) -> None:
-        for finding in findings:  # type: ignore[attr-defined]  # a sequence of findings
+    def _found(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
             self.findings.append(finding)
-            self._line("VIOLATION", f"{finding.law}: {finding.order} {finding.what}")
+            self._line("VIOLATION", "{}: {} {}", finding.law, finding.order, finding.what)
 
-    def _line(self, who: str, what: str) -> None:
-        self.lines.append(f"{self._time.now():10.6f} {who:<16} {what[:300]}")
+    def _line(self, who: str, what: str, *gaps: object) -> None:
+        self._lines.append((self._time.now(), who, what, gaps))
 
     def _now(self) -> int:
         return self._time.wall()

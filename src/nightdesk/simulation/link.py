@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from random import Random
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from nightdesk.model.time import MS_NS
-from nightdesk.strategy.api import Draw
+from nightdesk.simulation.chance import between
 from nightdesk.venues.http import HttpFailure, HttpResult
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 class Link:
     """What is under way on it belongs to the network; the worst of every trouble in force counts."""
 
-    def __init__(self, address: str, draw: Draw) -> None:
+    def __init__(self, address: str, draw: Random) -> None:
         self.address = address
         self.up_cut = False
         self.down_cut = False
@@ -49,11 +50,11 @@ class Link:
         self.loss = 0.0
         self.bytes_per_s = 0
         self.refuses = ""
+        self.clogged: frozenset[str] = frozenset()  # channels on which nothing passes
         self.connected = True  # whether the pool holds connections
         self.calls: dict[int, asyncio.Future[HttpResult]] = {}
         self.streams: dict[int, SimConnection] = {}
         self._draw = draw
-        self._clogged: frozenset[str] = frozenset()
         self._troubles: list[Trouble] = []
         self._held: dict[
             str, list[Callable[[], object]]
@@ -83,20 +84,16 @@ class Link:
         self._troubles.clear()
         self._sum()
 
-    def clogs(self, channel: str) -> bool:
-        """Whether nothing passes on the channel now."""
-        return channel in self._clogged
-
     def holds(self, channel: str, deliver: Callable[[], object]) -> bool:
         """Whether the channel is clogged; `deliver` is called when it no longer is."""
-        if channel not in self._clogged:
+        if channel not in self.clogged:
             return False
         self._held.setdefault(channel, []).append(deliver)
         return True
 
     def one_way_ns(self, size: int = 0) -> int:
         """How long the next message of `size` bytes takes."""
-        took = self._draw.randint(*ONE_WAY_NS) + self.extra_ns
+        took = between(self._draw, *ONE_WAY_NS) + self.extra_ns
         if self.loss:
             again = RESEND_NS
             for _ in range(RESENDS_MAX):
@@ -132,7 +129,7 @@ class Link:
         self.loss = max((t.loss for t in now), default=0.0)
         self.bytes_per_s = min((t.bytes_per_s for t in now if t.bytes_per_s), default=0)
         self.refuses = next((t.refuses for t in now if t.refuses), "")
-        self._clogged = frozenset(t.clogged for t in now if t.clogged)
-        for channel in [c for c in self._held if c not in self._clogged]:
+        self.clogged = frozenset(t.clogged for t in now if t.clogged)
+        for channel in [c for c in self._held if c not in self.clogged]:
             for deliver in self._held.pop(channel):
                 deliver()

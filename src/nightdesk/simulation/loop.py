@@ -6,10 +6,10 @@ belongs to a dead one is never run, what belongs to a frozen one waits.
 """
 
 import asyncio
-import heapq
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextvars import Context
+from contextvars import Context, copy_context
+from heapq import heappop, heappush
 from random import Random
 from typing import Any, TypeVar
 
@@ -19,6 +19,8 @@ T = TypeVar("T")
 ExceptionHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object]
 
 TASKS_KEPT = 200  # tasks of one process remembered before the finished ones are let go
+# Asked for before every callback; an enumeration looks its members up slowly.
+_ALIVE, _FROZEN = Life.RUNNING, Life.FROZEN
 
 
 class SimDeadlock(RuntimeError):
@@ -45,6 +47,53 @@ class _Task(asyncio.Task[T]):
         return self is other
 
 
+class _Soon(asyncio.Handle):
+    """As its base, made without asking whether anybody debugs: a world makes a hundred a second."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[object, ...],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._context = copy_context() if context is None else context
+        self._cancelled = False
+        self._source_traceback = self._repr = None
+
+
+class _Timer(asyncio.TimerHandle):
+    """The same for what waits for a time."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[object, ...],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        self._when = when
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._context = copy_context() if context is None else context
+        self._cancelled = self._scheduled = False
+        self._source_traceback = self._repr = None
+
+    def cancel(self) -> None:
+        """Never to be run; the loop lets go of it when its time comes."""
+        self._cancelled = True
+        self._callback = self._args = None  # type: ignore[assignment]  # as the base lets go of them
+
+
 class _NoSelector:
     """There is nothing to select on."""
 
@@ -69,7 +118,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._current: Incarnation | None = None
         self.turns = 0  # callbacks run so far
         self._selector = _NoSelector()
-        self._now = 0.0
+        self.now = 0.0  # virtual seconds since the loop was made
         self._clock_resolution = 1e-9
         self._tasks_made = 0
         self._timers_made = 0
@@ -77,8 +126,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self.set_task_factory(self._make_task)
 
     def time(self) -> float:
-        """Virtual seconds since the loop was made."""
-        return self._now
+        """`now`, as asyncio asks for it."""
+        return self.now
 
     def call_at(  # type: ignore[override]  # the base's signature needs a newer typing
         self,
@@ -88,11 +137,32 @@ class SimLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """As the base class does it, with timers of one moment in the order they were asked for."""
-        self._check_closed()  # type: ignore[attr-defined]  # BaseEventLoop's own
+        if self._closed:  # type: ignore[attr-defined]  # BaseEventLoop's own
+            self._check_closed()  # type: ignore[attr-defined]  # BaseEventLoop's own
         self._timers_made += 1
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, (when, self._timers_made, timer))
+        timer = _Timer(when, callback, args, self, context)
+        heappush(self._timers, (when, self._timers_made, timer))
         return timer
+
+    def call_later(  # type: ignore[override]  # as above
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As the base class does it."""
+        return self.call_at(self.now + delay, callback, *args, context=context)
+
+    def call_soon(  # type: ignore[override]  # as above
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As the base class does it."""
+        if self._closed:  # type: ignore[attr-defined]  # BaseEventLoop's own
+            self._check_closed()  # type: ignore[attr-defined]  # BaseEventLoop's own
+        handle = _Soon(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]  # BaseEventLoop's own
+        return handle
 
     def _make_task(
         self,
@@ -130,36 +200,51 @@ class SimLoop(asyncio.BaseEventLoop):
         incarnation.parked.clear()
 
     def _run_once(self) -> None:
-        """One turn: everything that is ready now; time moves only when nothing is."""
+        """Turn after turn until somebody stops the loop; time moves only when nothing is ready."""
         timers, ready = self._timers, self._ready  # type: ignore[attr-defined]  # BaseEventLoop's own
-        while timers and timers[0][2]._cancelled:  # noqa: SLF001 the base class's own mark
-            heapq.heappop(timers)
-        if not ready and not self._stopping:  # type: ignore[attr-defined]  # BaseEventLoop's own
-            if not timers:
-                raise SimDeadlock(f"no runnable task and no timer at {self._now} s")
-            self._now = max(self._now, timers[0][0])  # the only place where time moves
-        while timers and timers[0][0] <= self._now:
-            ready.append(heapq.heappop(timers)[2])
-        self._turn(ready)
+        while True:
+            while timers and timers[0][2]._cancelled:  # noqa: SLF001 the base class's own mark
+                heappop(timers)
+            if not ready and not self._stopping:  # type: ignore[attr-defined]  # BaseEventLoop's own
+                if not timers:
+                    raise SimDeadlock(f"no runnable task and no timer at {self.now} s")
+                if timers[0][0] > self.now:
+                    self.now = timers[0][0]  # the only place where time moves
+            now = self.now
+            while timers and timers[0][0] <= now:
+                ready.append(heappop(timers)[2])
+            if self._shuffle is not None and len(ready) > 1:
+                mixed = list(ready)
+                self._shuffle.shuffle(mixed)
+                ready.clear()
+                ready.extend(mixed)
+            self._turn(ready)
+            if self._stopping:  # type: ignore[attr-defined]  # BaseEventLoop's own
+                return
 
-    def _turn(self, ready: deque[asyncio.Handle]) -> None:
-        if self._shuffle is not None and len(ready) > 1:
-            mixed = list(ready)
-            self._shuffle.shuffle(mixed)
-            ready.clear()
-            ready.extend(mixed)
+    def _turn(self, ready: deque[_Soon | _Timer]) -> None:
+        """Everything that is ready now; what it brings about is the next turn's."""
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if handle._cancelled:  # noqa: SLF001 as above
+            if handle._cancelled:  # noqa: SLF001 the base class's own
                 continue
-            owner = handle._context.get(RUNNING)  # type: ignore[attr-defined]  # noqa: SLF001 the base class's own
-            if owner is not None and owner.life is not Life.RUNNING:
-                if owner.life is Life.FROZEN:
+            context = handle._context  # noqa: SLF001 as above
+            owner = context.get(RUNNING)
+            if owner is not None and owner.life is not _ALIVE:
+                if owner.life is _FROZEN:
                     owner.park(handle)
                 continue
             self._current = owner
             self.turns += 1
-            handle._run()  # noqa: SLF001 as above
+            try:
+                context.run(handle._callback, *handle._args)  # noqa: SLF001 as above
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 the process's own handler decides, as on any loop
+                message = f"Exception in callback {handle!r}"
+                self.call_exception_handler(
+                    {"message": message, "exception": error, "handle": handle}
+                )
         self._current = None
 
     def _process_events(self, _events: object) -> None:

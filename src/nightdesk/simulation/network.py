@@ -14,7 +14,6 @@ from nightdesk.adapters.streams import PING_AFTER_S, PONG_WITHIN_S
 from nightdesk.lab.core import Lab
 from nightdesk.lab.wire import (
     CloseWs,
-    Hangup,
     Out,
     Push,
     Request,
@@ -81,9 +80,10 @@ class LabNetwork:
         """Hand `request` to the lab, unless the way there is cut; a connection keeps its order."""
         if gone():
             return
-        channel = self._channel(request.id if isinstance(request, RestCall) else request.conn)
-        if link.holds(channel, lambda: self._send(link, request)):
-            return
+        if link.clogged:
+            channel = self._channel(request.id if isinstance(request, RestCall) else request.conn)
+            if link.holds(channel, partial(self._send, link, request)):
+                return
         self._send(link, request)
 
     def _send(self, link: Link, request: Request) -> None:
@@ -123,20 +123,23 @@ class LabNetwork:
     def emit(self, outs: list[Out]) -> None:
         """Send what the lab said, and come back when it has something to do."""
         self._heard()
+        now = self._loop.time()
         for out in outs:
             number = out.conn if isinstance(out, (Push, CloseWs)) else out.call
             link = self._links.get(number)
-            if link is not None and not link.holds(
-                self._channel(number), partial(self._come, out, link)
+            if link is None or (
+                link.clogged and link.holds(self._channel(number), partial(self._come, out, link))
             ):
-                self._come(out, link)
+                continue
+            self._come(out, link)
         due = self.lab.next_due_ns()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if due is not None:
-            when = max(self._time.at(due), self._loop.time())
-            self._timer = self._loop.call_at(when, self.advance, context=NOBODY)
+            self._timer = self._loop.call_at(
+                max(self._time.at(due), now), self.advance, context=NOBODY
+            )
 
     def _channel(self, number: int) -> str:
         """What a call or connection is for: a fault may be about one of them."""
@@ -152,16 +155,16 @@ class LabNetwork:
         self._carry(out, link, when + link.one_way_ns(size) / SECOND_NS)
 
     def _carry(self, out: Out, link: Link, when: float) -> None:
-        match out:
-            case Respond():
-                self._loop.call_at(when, self._respond, out, context=NOBODY)
-            case Hangup(call=call):
-                failure = HttpFailure(written=True, timed_out=False, cause="reset by the venue")
-                self._loop.call_at(when, self._settle, call, failure, context=NOBODY)
-            case Push(conn=conn) | CloseWs(conn=conn):
-                connection = link.streams.get(conn)
-                if connection is not None:
-                    connection.queue(out, when)
+        if isinstance(out, (Push, CloseWs)):
+            connection = link.streams.get(out.conn)
+            if connection is not None:
+                connection.queue(out, when)
+        elif isinstance(out, Respond):
+            when += out.spread_ns / SECOND_NS  # a body is read whole
+            self._loop.call_at(when, self._respond, out, context=NOBODY)
+        else:
+            failure = HttpFailure(written=True, timed_out=False, cause="reset by the venue")
+            self._loop.call_at(when, self._settle, out.call, failure, context=NOBODY)
 
     def _arrive(self, request: Request) -> None:
         self.emit(self.lab.handle(request, self._time.wall()))
@@ -198,7 +201,8 @@ class SimConnection:
         self.number = number
         self.channel = channel
         self.deaf = False  # nothing comes any more, and neither side knows
-        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[str] = self._loop.create_future()
         self._link = link
         self._clock = clock
         self._frame = frame
@@ -213,8 +217,7 @@ class SimConnection:
         if self.deaf:
             return
         self._last = max(when, self._last)
-        loop = self.ended.get_loop()
-        loop.call_at(self._last, self._receive, out, context=self._context)
+        self._loop.call_at(self._last, self._receive, out, context=self._context)
 
     def broken(self, why: str) -> None:
         """The connection is gone."""
@@ -243,7 +246,7 @@ class SimConnection:
             self.broken(f"no answer to a ping in {PONG_WITHIN_S} s")
 
     def _reaches_venue(self) -> bool:
-        return not (self.deaf or self._link.cut or self._link.clogs(self.channel))
+        return not (self.deaf or self._link.cut or self.channel in self._link.clogged)
 
     def _receive(self, out: Push | CloseWs) -> None:
         if self.ended.done():

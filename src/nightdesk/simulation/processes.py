@@ -10,7 +10,6 @@ from nightdesk.ports.journal import Holder
 from nightdesk.simulation.incarnation import Incarnation, Life
 from nightdesk.simulation.machine import Machine
 from nightdesk.simulation.network import LabNetwork, SimHttp
-from nightdesk.strategy.api import Draw
 from nightdesk.venues.http import HttpRequest, HttpResult
 
 
@@ -47,7 +46,7 @@ class ProcessEntropy:
         self._seed = seed
         self._nonces = nonces
 
-    def stream(self, name: str) -> Draw:
+    def stream(self, name: str) -> Random:
         """See the port."""
         return Random(f"{self._seed}/{name}")
 

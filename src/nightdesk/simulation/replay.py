@@ -34,7 +34,7 @@ from nightdesk.ports.process import LogSink
 from nightdesk.simulation.clocks import MachineClock, TrueTime
 from nightdesk.simulation.engine import InlineJournal
 from nightdesk.simulation.link import Link
-from nightdesk.simulation.loop import run
+from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.network import LabNetwork, SimHttp, SimStreams
 from nightdesk.simulation.processes import Alone, ProcessEntropy
 from nightdesk.simulation.setting import KEY, SECRET
@@ -75,6 +75,7 @@ def run_replay(options: ReplayOptions, log: LogSink | None = None) -> Result:
 async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
     lab = _lab(options)
     loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimLoop), "a replay lives in virtual time"
     time = TrueTime(loop, START)
     clock = MachineClock(time)
     entropy = ProcessEntropy(str(options.seed), Random(f"{options.seed}/nonces"))

@@ -120,6 +120,8 @@ class TradingWorld:
 
     def _heard(self) -> None:
         """The lab may have written into its log."""
+        if self.lab.truth.last_seq == self._told:
+            return
         for entry in self.lab.truth.after(self._told, 1_000_000):
             self._told = entry.seq
             if entry.kind != "market":
@@ -324,10 +326,7 @@ class TradingWorld:
                 self.network.process_died(self.machine.link, other.incarnation)
 
     def second(self, host: str) -> Callable[[], None]:
-        """Another desk on the same journal, on this host or one that cannot see who lives here.
-
-        Returns what ends it.
-        """
+        """Another desk on the same journal, here or where nobody sees who lives here; returns what ends it."""
         running = self._start("second", host)
 
         def end() -> None:

@@ -174,7 +174,9 @@ class Host:
 
     def due(self, now: Wall) -> list[str]:
         """Names of the timers that came due; each is set for its next time."""
-        names = []
+        names: list[str] = []
+        if not self.ctx.timers:
+            return names
         for name, (interval, at) in self.ctx.timers.items():
             if at <= now:
                 names.append(name)
