@@ -4,12 +4,18 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 KILLS ?= 200
+MINUTES ?= 5
+SEEDS ?= 20000
+SHUFFLED ?= 2000
+EACH ?= 300
+DAYS ?= 30
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check format crash bench lock clean
+.PHONY: help setup setup-dev run test check format crash bench simulate-nightly lock clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Nightdesk needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 run")'
@@ -49,6 +55,23 @@ crash: setup-dev ## kill -9 a real desk KILLS times and audit what is left
 
 bench: setup-dev ## measure; prints a table and writes var/bench.json
 	@$(BIN)/python -m bench.run
+
+# Every run appends to a file of its own and goes on where it was. One that fails does not stop those behind it;
+# Ctrl-C (130) ends them all.
+NIGHT := var/nightly
+WORLDS := $(BIN)/nightdesk simulate --minutes $(MINUTES) --jobs $(JOBS)
+KEPT = --keep $(NIGHT)/$(1).jsonl --report $(NIGHT)/$(1).html
+OR_TELL = || { [ $$? -ne 130 ] || exit 130; failed="$$failed $(1)"; }
+
+simulate-nightly: setup ## a night of worlds and a soak; goes on where it was (SEEDS, MINUTES, JOBS, DAYS)
+	@mkdir -p $(NIGHT); failed=; \
+	profiles=$$($(BIN)/python -c 'from nightdesk.simulation.faults import PROFILES as p; print(*(name for name in p if name != "swarm"))'); \
+	echo "swarm"; $(WORLDS) --seeds 0..$$(($(SEEDS) - 1)) --all-sometimes $(call KEPT,swarm) $(call OR_TELL,swarm); \
+	echo "shuffle"; $(WORLDS) --seeds 0..$$(($(SHUFFLED) - 1)) --shuffle $(call KEPT,shuffle) $(call OR_TELL,shuffle); \
+	for profile in $$profiles; do echo "$$profile"; \
+	  $(WORLDS) --seeds 0..$$(($(EACH) - 1)) --profile $$profile $(call KEPT,$$profile) $(call OR_TELL,$$profile); done; \
+	echo "soak"; $(BIN)/nightdesk simulate soak --days $(DAYS) --keep $(NIGHT)/soak.jsonl $(call OR_TELL,soak); \
+	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 lock: ## remake requirements/*.txt (needs uv)
 	@cd requirements && for n in runtime dev; do \

@@ -108,4 +108,5 @@ def test_what_was_declared_and_never_met_is_listed() -> None:
 
 
 def test_every_fault_of_the_lab_is_declared() -> None:
-    assert sorted(FAULTS) == sorted(FaultKind)
+    # No desk follows a depth stream yet: nothing that comes over one can be missed.
+    assert sorted(FAULTS) == sorted(set(FaultKind) - {FaultKind.DEPTH_GAP})

@@ -9,6 +9,7 @@ import pytest
 
 from cli.test_main import run
 from nightdesk.cli import simulate_runs
+from nightdesk.simulation import workers
 from nightdesk.simulation.campaign import Outcome, SeedOptions
 from simulation.test_campaign import a_finding, an_outcome
 
@@ -45,7 +46,7 @@ def test_a_clean_run_shows_every_law_and_what_it_proves() -> None:
     done = simulate("--seeds", "1,2", *TINY)
     assert done.returncode == 0, done.stderr
     rows = re.findall(r"^ *(I\d+) .* (\d+) +(none)\s*$", done.stdout, re.MULTILINE)
-    assert [law for law, *_ in rows] == [f"I{n}" for n in range(1, 13)]
+    assert [law for law, *_ in rows] == [f"I{n}" for n in range(1, 14)]
     assert ("I1", "2", "none") in rows
     assert "2 worlds of 0.1 minutes" in done.stdout
     assert "it proves nothing about faults that were not drawn" in done.stdout
@@ -55,10 +56,10 @@ def test_a_clean_run_shows_every_law_and_what_it_proves() -> None:
 def test_a_broken_law_ends_with_1_and_names_the_seed_everywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run_seed(seed: int, options: SeedOptions) -> Outcome:
+    def run_seed(seed: int, options: SeedOptions, *, wall_s_max: float) -> Outcome:
         return an_outcome(seed, findings=[a_finding("I2 <two>")] if seed == 5 else [])
 
-    monkeypatch.setattr(simulate_runs, "run_seed", run_seed)
+    monkeypatch.setattr(workers, "run_seed", run_seed)
     page = tmp_path / "report.html"
     for as_json in (False, True):
         code = simulate_runs.run_simulation(
@@ -82,7 +83,7 @@ def test_json_and_a_report_of_several_processes(tmp_path: Path) -> None:
     assert done.stdout.count("\n") == 1
     told = json.loads(done.stdout)
     assert (told["seeds"], told["violations"], told["bound"]) == (4, [], 0.75)
-    assert len(told["laws"]) == 12
+    assert len(told["laws"]) == 13
     assert told["orders"] >= told["fills"] > 0
     assert told["faults"]
     text = page.read_text()

@@ -264,6 +264,16 @@ def test_an_account_told_while_things_move_proves_nothing() -> None:
     assert causes(bench.state)["flatten"] == "REDUCE_ONLY"
 
 
+def test_a_flatten_that_is_over_takes_no_further_step() -> None:
+    bench = Bench().ready()
+    Venue(bench).drive(bench.decide(OUT))
+    said = bench.desk.views.flatten_said
+    for _ in range(40):
+        bench.tick()
+    assert "flat at the venue" in said
+    assert bench.desk.views.flatten_said == said
+
+
 def test_what_the_venue_still_holds_is_not_called_flat() -> None:
     bench = Bench().ready()
     bench.decide(OUT)

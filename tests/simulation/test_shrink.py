@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightdesk.simulation.campaign import SeedOptions
+from nightdesk.model.errors import BadInput
+from nightdesk.simulation import shrink as module
+from nightdesk.simulation.campaign import SeedOptions, run_seed
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.shrink import SHORTEST_S, fewer, shorter_windows, shrink
+from simulation import planted
 
 
 def numbered(count: int) -> list[Fault]:
@@ -105,23 +108,83 @@ def test_what_does_not_last_stays() -> None:
     assert breaks.calls == 0
 
 
-def test_a_world_is_shrunk_to_the_one_fault_that_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nightdesk.simulation import shrink as module
+class Told:
+    """What a world comes to that breaks by one fault of a second and a half at seven, while BTC is traded."""
 
-    class Told:
-        def __init__(self, faults: Sequence[Fault], seconds: float) -> None:
-            self.faults = list(faults)
-            broken = any(f.at_s == 7.0 and f.for_s >= 1.5 for f in faults) and seconds >= 12
-            self.law = "I1" if broken else "I4"
+    def __init__(self, options: SeedOptions, faults: Sequence[Fault]) -> None:
+        cause = any(f.at_s == 7.0 and f.for_s >= 1.5 for f in faults)
+        traded = not options.symbols or "BTCUSDT" in options.symbols
+        self.law = "I1" if cause and traded and options.seconds >= 12 else "I4"
 
-    def run_seed(seed: int, options: SeedOptions, faults: Sequence[Fault] | None = None) -> Told:
+
+@pytest.fixture
+def worlds(monkeypatch: pytest.MonkeyPatch) -> list[SeedOptions]:
+    """The options of every world that was run."""
+    ran: list[SeedOptions] = []
+
+    def run_seed(seed: int, options: SeedOptions, faults: Sequence[Fault]) -> Told:
         assert seed == 3
-        return Told(numbered(30) if faults is None else faults, options.seconds)
+        ran.append(options)
+        return Told(options, faults)
 
     monkeypatch.setattr(module, "run_seed", run_seed)
+    return ran
+
+
+def test_a_world_is_shrunk_to_the_one_fault_that_breaks_it(worlds: list[SeedOptions]) -> None:
     told: list[int] = []
-    small = shrink(3, SeedOptions(seconds=100.0), "I1", told.append)
+    options = SeedOptions(seconds=100.0)
+    small = shrink(3, options, "I1", numbered(30), progress=told.append)
     assert small.faults == [Fault(kind="net.cut", at_s=7.0, for_s=2.0)]
     assert small.seconds == 12.5
-    assert told == list(range(2, small.runs + 1))
-    assert small.runs < 40
+    assert small.symbols == ["BTCUSDT"]
+    assert small.finished
+    assert told == list(range(1, small.runs + 1))
+    assert small.runs == len(worlds) < 40
+
+
+def test_a_world_that_needs_every_symbol_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_seed(seed: int, options: SeedOptions, faults: Sequence[Fault]) -> Told:
+        told = Told(options, faults)
+        if options.symbols:
+            told.law = ""
+        return told
+
+    monkeypatch.setattr(module, "run_seed", run_seed)
+    assert shrink(3, SeedOptions(), "I1", numbered(9)).symbols == []
+
+
+def test_a_strategy_that_cannot_do_without_an_instrument_keeps_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run_seed(seed: int, options: SeedOptions, faults: Sequence[Fault]) -> Told:
+        if options.symbols:
+            raise BadInput("needs both")
+        return Told(options, faults)
+
+    monkeypatch.setattr(module, "run_seed", run_seed)
+    assert shrink(3, SeedOptions(), "I1", numbered(9)).symbols == []
+
+
+@pytest.mark.parametrize("runs", [0, 1, 3, 7])
+def test_when_time_is_up_the_smallest_so_far_is_told(
+    runs: int, worlds: list[SeedOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, *[1.0] * runs])
+    monkeypatch.setattr(module.time, "perf_counter", lambda: next(clock, 99.0))
+    small = shrink(3, SeedOptions(seconds=100.0), "I1", numbered(30), within_s=10.0)
+    assert not small.finished
+    assert small.runs == len(worlds) == runs
+    assert Told(SeedOptions(seconds=small.seconds), small.faults).law == "I1"
+
+
+def test_a_real_world_is_shrunk_and_breaks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    planted.sent_before_it_is_durable(monkeypatch)
+    options = SeedOptions(seconds=10.0)
+    first = run_seed(1, options)
+    assert first.law
+    small = shrink(1, options, first.law, first.faults)
+    narrow = SeedOptions(seconds=small.seconds, symbols=tuple(small.symbols))
+    assert small.faults == []  # it needs no fault
+    assert len(small.symbols) == 1
+    assert run_seed(1, narrow, small.faults).law == first.law

@@ -5,15 +5,19 @@ import os
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
+from nightdesk.simulation.campaign import SeedOptions
+
 pytestmark = pytest.mark.process
-TWIN = [sys.executable, "-m", "nightdesk.simulation.twin"]
+OPTIONS = msgspec.json.encode(SeedOptions(seconds=30.0)).decode()
+TWIN = [sys.executable, "-m", "nightdesk.simulation.twin", "--options", OPTIONS]
 
 
 def twin(*arguments: str, **env: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [*TWIN, "--seconds", "30", *arguments],
+        [*TWIN, *arguments],
         env={**os.environ, **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

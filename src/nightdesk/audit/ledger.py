@@ -29,6 +29,7 @@ class InstrumentLimits(msgspec.Struct, frozen=True, kw_only=True):
     position_max: Decimal | None = None
     order_qty_max: Decimal | None = None
     order_notional_max: Decimal | None = None
+    gross_max: Decimal | None = None  # over all instruments
     open_orders_max: int | None = None
     orders_per_second_max: int | None = None
     stale_after_ns: int | None = None

@@ -60,7 +60,6 @@ FAULTS = (
     "transfer",
     "duplicate_market",
     "reordered_market",
-    "depth_gap",
     "frozen_market",
     "crossed_book",
     "price_spike",

@@ -3,21 +3,46 @@
 from collections.abc import Sequence
 from html import escape
 
+import msgspec
+
 from nightdesk.cli.tables import OUT, table
-from nightdesk.simulation.campaign import LawRow, Outcome, SeedOptions, Summary
+from nightdesk.simulation.campaign import SeedOptions
+from nightdesk.simulation.tally import LawRow, Summary, Tally
 
-BAR_PX = 260
 STYLE = """
-body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;color:#1b1f24}
-table{border-collapse:collapse;margin:1rem 0}
-td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #d8dee4}
+:root{color-scheme:light dark;--fg:#1b1f24;--bg:#fff;--line:#d8dee4;--soft:#c9d7ea;--bar:#3b6fb6;--bad:#b42318}
+@media(prefers-color-scheme:dark){:root{--fg:#e2e6ea;--bg:#14171b;--line:#343b43;--soft:#2c4463;--bar:#6ea0e0;
+--bad:#ff8a7a}}
+body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:var(--fg);
+background:var(--bg)}
+table{border-collapse:collapse;margin:.5rem 0 1.5rem}
+td,th{padding:.15rem .8rem .15rem 0;text-align:left;border-bottom:1px solid var(--line);white-space:nowrap}
 td.n{text-align:right;font-variant-numeric:tabular-nums}
-.bad{color:#b42318;font-weight:600}
-.bar{background:#3b6fb6;height:.8rem;display:inline-block}
+td.wide{white-space:normal}
+.bad{color:var(--bad);font-weight:600}
+.bar{width:17rem;height:.75rem;background:none;padding:0}
+.bar i{display:block;height:100%;background:var(--soft);border-radius:2px}
+.bar i i{background:var(--bar)}
 """
+SECONDS = (0.01, 0.1, 0.3, 1, 3, 10, 30, 100)  # bounds of the bars of how long something took
 
 
-def print_report(summary: Summary, options: SeedOptions) -> None:
+class Ran(msgspec.Struct, kw_only=True):
+    """Of the worlds that were wanted, those known from before and those run now, by how many processes."""
+
+    wanted: int
+    known: int
+    jobs: int
+    now: int = 0
+    elapsed_s: float = 0.0
+
+    @property
+    def a_minute(self) -> float:
+        """Worlds a minute of wall time, over all processes."""
+        return self.now / max(self.elapsed_s, 1e-9) * 60
+
+
+def print_report(summary: Summary, options: SeedOptions, ran: Ran) -> None:
     """Tables."""
     laws = [_law(row) for row in summary.laws]
     OUT.print(table("laws", laws, ("law", "worlds_checked", "violated")))
@@ -36,33 +61,56 @@ def print_report(summary: Summary, options: SeedOptions) -> None:
     if summary.sometimes:
         sometimes = [{"what": name, "times": n} for name, n in summary.sometimes.items()]
         OUT.print(table("sometimes", sometimes, ("what", "times")))
-    for line in _lines(summary, options):
+    for line in _lines(summary, options, ran):
         OUT.print(line, markup=False, highlight=False)
 
 
-def html_report(summary: Summary, outcomes: Sequence[Outcome], options: SeedOptions) -> str:
+def html_report(tally: Tally, options: SeedOptions, ran: Ran) -> str:
     """One page; no script, no address of anything else."""
+    summary = tally.summary()
     verdict = "clean" if summary.clean else f"{len(summary.violations)} worlds broke a law"
-    laws = [_law(row) for row in summary.laws]
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>Nightdesk worlds</title>",
-        f"<style>{STYLE}</style><h1>{escape(verdict)}</h1>",
-        *(f"<p>{escape(line)}</p>" for line in _lines(summary, options)),
-        "<h2>Laws</h2>",
-        _html_table(("law", "worlds_checked", "violated"), laws),
-        "<h2>From the end of the faults to flat</h2>",
-        _histogram([o.ended.flat_s for o in outcomes if o.ended.flat_s is not None]),
-        "<h2>Faults: struck with an order in flight, of all</h2>",
-        _bars([(row.kind, row.with_order_in_flight, row.struck) for row in summary.faults]),
-        "<h2>Sometimes</h2>",
-        _bars([(name, count, count) for name, count in summary.sometimes.items()]),
+        "<meta name=viewport content='width=device-width'>",
+        f"<style>{STYLE}</style><h1{'' if summary.clean else ' class=bad'}>{escape(verdict)}</h1>",
+        *(f"<p>{escape(line)}</p>" for line in _lines(summary, options, ran)),
     ]
     if summary.violations:
         rows: list[dict[str, object]] = [
             {"seed": seed, "law": law, "what": what} for seed, law, what in summary.violations
         ]
         parts += ["<h2>Violations</h2>", _html_table(("seed", "law", "what"), rows)]
+    laws = [_law(row) for row in summary.laws]
+    parts += ["<h2>Laws</h2>", _html_table(("law", "worlds_checked", "violated"), laws)]
+    parts += _charts(summary, tally)
+    if summary.never:
+        never: list[dict[str, object]] = [{"never met": name} for name in summary.never]
+        parts += ["<h2>Never met</h2>", _html_table(("never met",), never)]
     return "\n".join(parts) + "</html>\n"
+
+
+def _charts(summary: Summary, tally: Tally) -> list[str]:
+    shares = [
+        (limit, f"{share:.1%}", round(share * 1_000), 1_000)
+        for limit, share in summary.worst.items()
+    ]
+    faults = [
+        (r.kind, f"{r.with_order_in_flight:,} of {r.struck:,}", r.with_order_in_flight, r.struck)
+        for r in summary.faults
+    ]
+    met = [(name, f"{count:,}", count, count) for name, count in summary.sometimes.items()]
+    return [
+        "<h2>Worlds, by how long after the faults they were flat</h2>",
+        _bars(_by_length(tally.flat_s)),
+        "<h2>Unknown orders, by how long until they were resolved</h2>",
+        _bars(_by_length(tally.resolved_s)),
+        "<h2>Limits: the largest share that was reached in any world</h2>",
+        _bars(shares),
+        "<h2>Faults: struck with an order in flight, of all</h2>",
+        _bars(faults),
+        "<h2>Sometimes</h2>",
+        _bars(met),
+    ]
 
 
 def _law(row: LawRow) -> dict[str, object]:
@@ -70,26 +118,44 @@ def _law(row: LawRow) -> dict[str, object]:
     return {"law": row.law, "worlds_checked": row.checked, "violated": told}
 
 
-def _lines(summary: Summary, options: SeedOptions) -> list[str]:
+def _lines(summary: Summary, options: SeedOptions, ran: Ran) -> list[str]:
     wall_s = max(summary.wall_s, 1e-9)
-    flat = summary.flat_s
+    shuffled = ", in a drawn order" if options.shuffle else ""
     lines = [
-        f"{summary.seeds} worlds of {options.seconds / 60:g} minutes and a rest, profile {options.profile}: "
-        f"{summary.orders:,} orders, {summary.fills:,} fills",
-        f"flat after the faults ended: p50 {flat['p50']:.1f} s, p95 {flat['p95']:.1f} s, "
-        f"max {flat['max']:.1f} s",
-        f"{summary.seeds / wall_s * 60:.0f} worlds a minute and core, "
-        f"{summary.simulated_s / wall_s:.0f} x real time",
+        f"{summary.seeds} worlds of {options.seconds / 60:g} minutes and a rest, profile {options.profile}"
+        f"{shuffled}: {summary.orders:,} orders, {summary.fills:,} fills",
+        f"flat after the faults ended: {_spread(summary.flat_s)}",
+        f"{summary.resolved:,} orders were unknown, until resolved: {_spread(summary.resolved_s)}",
     ]
-    if summary.clean:
-        lines.append(
-            f"no violation in {summary.seeds} worlds: at 95 % confidence fewer than {summary.bound:.2%} of "
-            "such worlds break a law; it proves nothing about faults that were not drawn"
-        )
-    else:
-        lines += [f"seed {seed}: {law}: {what}" for seed, law, what in summary.violations[:10]]
-        lines.append("look closer: nightdesk simulate explain SEED, nightdesk simulate shrink SEED")
-    return lines
+    if summary.worst:
+        shares = ", ".join(f"{limit} {share:.1%}" for limit, share in summary.worst.items())
+        lines.append(f"largest share of a limit reached: {shares}")
+    lines.append(
+        f"{summary.seeds / wall_s * 60:.0f} worlds a minute and core, "
+        f"{summary.simulated_s / wall_s:.0f} x real time"
+    )
+    if ran.now:
+        lines[-1] += f"; {ran.a_minute:.0f} a minute of wall over {ran.jobs} jobs"
+    return lines + _proof(summary)
+
+
+def _proof(summary: Summary) -> list[str]:
+    if not summary.clean:
+        return [
+            *(f"seed {seed}: {law}: {what}" for seed, law, what in summary.violations[:10]),
+            "look closer: nightdesk simulate explain SEED, nightdesk simulate shrink SEED",
+        ]
+    return [
+        f"no violation in {summary.seeds} worlds: at 95 % confidence fewer than {summary.bound:.2%} of "
+        "such worlds break a law; it proves nothing about faults that were not drawn"
+    ]
+
+
+def _spread(seconds: dict[str, float]) -> str:
+    return ", ".join(
+        f"{name} {value:.1f} s" if value >= 1 or not value else f"{name} {value * 1_000:.0f} ms"
+        for name, value in seconds.items()
+    )
 
 
 def _html_table(columns: Sequence[str], rows: Sequence[dict[str, object]]) -> str:
@@ -102,23 +168,27 @@ def _html_table(columns: Sequence[str], rows: Sequence[dict[str, object]]) -> st
 
 
 def _html_cell(value: object) -> str:
-    number = " class=n" if isinstance(value, int) else ""
+    kind = " class=n" if isinstance(value, int) else " class=wide"
     bad = isinstance(value, str) and "first seed" in value
-    return f"<td{' class=bad' if bad else number}>{escape(str(value))}</td>"
+    return f"<td{' class=bad' if bad else kind}>{escape(str(value))}</td>"
 
 
-def _bars(rows: Sequence[tuple[str, int, int]]) -> str:
-    most = max((count for _, count, _ in rows), default=0) or 1
+def _bars(rows: Sequence[tuple[str, str, int, int]]) -> str:
+    """Name, what stands beside it, and a bar of the one number within a fainter one of the other."""
+    most = max((whole for *_, whole in rows), default=0) or 1
     body = "".join(
-        f"<tr><td>{escape(name)}</td><td class=n>{count}</td><td class=n>{of}</td>"
-        f"<td><span class=bar style='width:{BAR_PX * count // most}px'></span></td></tr>"
-        for name, count, of in rows
+        f"<tr><td>{escape(name)}</td><td class=n>{escape(told)}</td><td class=bar>"
+        f"<i style='width:{100 * max(whole, part) / most:.1f}%'>"
+        f"<i style='width:{100 * part / max(whole, part, 1):.1f}%'></i></i></td></tr>"
+        for name, told, part, whole in rows
     )
     return f"<table>{body}</table>"
 
 
-def _histogram(values: Sequence[float]) -> str:
-    buckets: dict[int, int] = {}
-    for value in values:
-        buckets[int(value)] = buckets.get(int(value), 0) + 1
-    return _bars([(f"{second} s", count, count) for second, count in sorted(buckets.items())])
+def _by_length(seconds: Sequence[float]) -> list[tuple[str, str, int, int]]:
+    rows = []
+    for low, high in zip((0.0, *SECONDS), (*SECONDS, float("inf")), strict=True):
+        count = sum(low < value <= high or value == low == 0.0 for value in seconds)
+        name = f"up to {high:g} s" if high < float("inf") else "longer"
+        rows.append((name, f"{count:,}", count, count))
+    return rows

@@ -3,22 +3,23 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
 from random import Random
+from time import perf_counter
 
 import msgspec
 from rich.progress import Progress
 
-from nightdesk.cli.simulate_report import html_report, print_report
+from nightdesk.cli.simulate_report import Ran, html_report, print_report
 from nightdesk.cli.tables import ERR, OUT, print_json, say
 from nightdesk.control.messages import ExitCode
 from nightdesk.lab.settings import KNOWN_SYMBOLS
 from nightdesk.model.errors import BadInput
 from nightdesk.node.practice import practice_text
 from nightdesk.simulation.campaign import (
+    WALL_S_MAX,
     Outcome,
     Scenario,
     SeedOptions,
@@ -26,11 +27,13 @@ from nightdesk.simulation.campaign import (
     run_seed,
     scenario_text,
     seeds_of,
-    summed,
 )
 from nightdesk.simulation.faults import check_faults
+from nightdesk.simulation.keeping import Keep
 from nightdesk.simulation.purity import reaches_of
 from nightdesk.simulation.shrink import shrink
+from nightdesk.simulation.tally import Tally
+from nightdesk.simulation.workers import outcomes
 
 TRACE_LINES = 1_000_000
 LAST_LINES = 15
@@ -56,29 +59,47 @@ def options_of(
 
 
 def run_simulation(
-    seeds: str, options: SeedOptions, *, jobs: int, as_json: bool, report: Path | None
+    seeds: str,
+    options: SeedOptions,
+    *,
+    jobs: int = 1,
+    as_json: bool = False,
+    report: Path | None = None,
+    keep: Path | None = None,
+    wall_s_max: float = WALL_S_MAX,
+    all_sometimes: bool = False,
 ) -> int:
-    """Every seed; exit 1 on a violation."""
+    """Every seed that is not kept already; exit 1 on a violation, 130 on Ctrl-C after telling what is done."""
     wanted = _seeds(seeds)
     if report is not None and not report.parent.is_dir():
         raise BadInput(f"--report {report}: there is no folder {report.parent}")
-    outcomes: list[Outcome] = []
-    with Progress(console=ERR, transient=True) as progress:
-        task = progress.add_task("worlds", total=len(wanted))
-        for outcome in _all(wanted, options, jobs):
-            outcomes.append(outcome)
-            progress.advance(task)
-            if not outcome.clean:
-                say(f"seed {outcome.seed}: {outcome.law}: {outcome.what}")
-    summary = summed(outcomes)
+    tally = Tally(options.profile)
+    with nullcontext() if keep is None else Keep(keep, options) as kept:
+        known = {} if kept is None else kept.known
+        if kept is not None:
+            _say_kept(kept, wanted)
+        for seed in wanted:
+            if seed in known:
+                tally.add(known[seed])
+        left = [seed for seed in wanted if seed not in known]
+        ran = Ran(wanted=len(wanted), known=len(wanted) - len(left), jobs=jobs)
+        finished = _run(left, options, ran, wall_s_max, lambda o: _finished(o, tally, kept))
+    summary = tally.summary()
+    never = summary.never if all_sometimes and finished else []
     if report is not None:
-        report.write_text(html_report(summary, outcomes, options))
+        report.write_text(html_report(tally, options, ran))
         say(f"report: {report}")
     if as_json:
-        print_json(summary)
+        run = {**msgspec.structs.asdict(ran), "a_minute": ran.a_minute}
+        print_json({**msgspec.structs.asdict(summary), "run": run})
     else:
-        print_report(summary, options)
-    return ExitCode.OK if summary.clean else ExitCode.FAILED
+        print_report(summary, options, ran)
+    for name in never:
+        say(f"never met in {summary.seeds} worlds: {name}")
+    if not finished:
+        say(_interrupted(summary.seeds, len(wanted), keep))
+        return ExitCode.INTERRUPTED
+    return ExitCode.OK if summary.clean and not never else ExitCode.FAILED
 
 
 def run_repro(seed: int, options: SeedOptions, scenario: Path | None, *, trace: bool) -> int:
@@ -87,7 +108,8 @@ def run_repro(seed: int, options: SeedOptions, scenario: Path | None, *, trace: 
     if scenario is not None:
         given = _scenario(scenario)
         seed, faults = given.seed, given.faults
-        options = msgspec.structs.replace(options, seconds=given.seconds)
+        symbols = tuple(given.symbols)
+        options = msgspec.structs.replace(options, seconds=given.seconds, symbols=symbols)
     outcome = run_seed(seed, options, faults, keep=TRACE_LINES if trace else 0)
     if trace:
         for line in outcome.lines:
@@ -96,7 +118,7 @@ def run_repro(seed: int, options: SeedOptions, scenario: Path | None, *, trace: 
     return ExitCode.OK if outcome.clean else ExitCode.FAILED
 
 
-def run_shrink(seed: int, options: SeedOptions, to: Path | None) -> int:
+def run_shrink(seed: int, options: SeedOptions, to: Path | None, within_s: float) -> int:
     """The smallest world that breaks the same law, as a scenario."""
     first = run_seed(seed, options)
     if first.clean:
@@ -104,10 +126,24 @@ def run_shrink(seed: int, options: SeedOptions, to: Path | None) -> int:
         return ExitCode.OK
     with Progress(console=ERR, transient=True) as progress:
         task = progress.add_task(f"shrinking from {len(first.faults)} faults", total=None)
-        small = shrink(seed, options, first.law, lambda runs: progress.update(task, completed=runs))
+        small = shrink(
+            seed,
+            options,
+            first.law,
+            first.faults,
+            progress=lambda runs: progress.update(task, completed=runs),
+            within_s=within_s,
+        )
     note = f"shrunk from {len(first.faults)} faults in {small.runs} runs"
+    if not small.finished:
+        note += f"; time was up after {within_s:g} s, a smaller one may exist"
     scenario = Scenario(
-        seed=seed, faults=small.faults, seconds=small.seconds, law=first.law, note=note
+        seed=seed,
+        faults=small.faults,
+        seconds=small.seconds,
+        symbols=small.symbols,
+        law=first.law,
+        note=note,
     )
     if to is None:
         sys.stdout.write(scenario_text(scenario))
@@ -149,22 +185,61 @@ def run_determinism(seeds: int, options: SeedOptions, *, as_json: bool) -> int:
     return ExitCode.OK if not different else ExitCode.FAILED
 
 
-def _all(seeds: Sequence[int], options: SeedOptions, jobs: int) -> Iterator[Outcome]:
-    if jobs <= 1:
-        yield from (run_seed(seed, options) for seed in seeds)
-        return
-    with ProcessPoolExecutor(max_workers=jobs) as pool:
-        yield from pool.map(partial(_one, options), seeds, chunksize=2)
+def _run(
+    left: Sequence[int],
+    options: SeedOptions,
+    ran: Ran,
+    wall_s_max: float,
+    finished: Callable[[Outcome], None],
+) -> bool:
+    """Run what is left; False when it was interrupted."""
+    started = perf_counter()
+    try:
+        with (
+            Progress(console=ERR, transient=True) as progress,
+            closing(outcomes(left, options, jobs=ran.jobs, wall_s_max=wall_s_max)) as worlds,
+        ):
+            task = progress.add_task("worlds", total=ran.wanted, completed=ran.known)
+            for outcome in worlds:
+                finished(outcome)
+                ran.now += 1
+                progress.advance(task)
+    except KeyboardInterrupt:
+        return False
+    finally:
+        ran.elapsed_s = perf_counter() - started
+    return True
 
 
-def _one(options: SeedOptions, seed: int) -> Outcome:
-    return run_seed(seed, options)
+def _finished(outcome: Outcome, tally: Tally, kept: Keep | None) -> None:
+    if kept is not None:
+        kept.add(outcome)
+    tally.add(outcome)
+    if not outcome.clean:
+        say(f"seed {outcome.seed}: {outcome.law}: {outcome.what}")
+
+
+def _say_kept(kept: Keep, wanted: Sequence[int]) -> None:
+    if kept.torn:
+        say(f"the last line was never finished: {kept.torn} bytes dropped")
+    if kept.others:
+        say(f"{kept.others} lines are of other options or another version: kept, not counted")
+    again = sum(1 for seed in wanted if seed in kept.known)
+    if again:
+        say(f"going on: {again} of {len(wanted)} worlds are done already")
+    for seed in wanted:
+        if seed in kept.known and not kept.known[seed].clean:
+            say(f"seed {seed}: {kept.known[seed].law}: {kept.known[seed].what}")
+
+
+def _interrupted(done: int, wanted: int, keep: Path | None) -> str:
+    told = f"interrupted after {done} of {wanted} worlds"
+    return told if keep is None else f"{told}; the same command goes on from {keep}"
 
 
 def _twin(seeds: str, options: SeedOptions, *, hash_seed: str, zone: str, perturb: int) -> str:
     command = [sys.executable, "-m", "nightdesk.simulation.twin", "--seeds", seeds]
-    command += ["--profile", options.profile, "--seconds", str(options.seconds)]
-    command += ["--perturb", str(perturb)]
+    command += ["--options", msgspec.json.encode(options).decode(), "--perturb", str(perturb)]
     environment = os.environ | {"PYTHONHASHSEED": hash_seed, "TZ": zone}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,6 +1,7 @@
-"""Many worlds: one seed each, their outcomes, and what they add up to."""
+"""One world of many: its seed, what all of them share, how it ended, and the scenario it may become."""
 
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,19 +11,25 @@ from nightdesk.audit.invariant import Finding
 from nightdesk.model.time import SECOND_NS
 from nightdesk.simulation.faults import Fault, draw_faults
 from nightdesk.simulation.judge import Judge
+from nightdesk.simulation.patience import OutOfPatience, patience
 from nightdesk.simulation.setting import Ended, WorldOptions
 from nightdesk.simulation.trading_world import FLAT_WITHIN_S, REST_S, run_world
+
+WALL_S_MAX = 120.0  # a world of five minutes takes two seconds
+ENDS = "every world ends"
 
 
 class SeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What is the same for every seed. `config` is the text of a desk's config, "" for the practice desk's;
-    strategies it names by file are found beside `base`."""
+    strategies it names by file are found beside `base`. Where there are
+    `symbols`, only those are traded."""
 
     profile: str = "swarm"
     seconds: float = 300.0
     config: str = ""
     base: str = "."
     shuffle: bool = False
+    symbols: tuple[str, ...] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +44,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     checked: dict[str, bool]
     lines: list[str]
     wall_s: float
+    resolved_s: list[float] = []  # of each order that was unknown: until something was heard of it
+    worst: dict[str, float] = {}  # the largest share of each limit that was reached
 
     @property
     def clean(self) -> bool:
@@ -57,6 +66,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             return self.findings[0].law
         return "no unexpected exception" if self.ended.broke else ""
 
+    def brief(self) -> "Outcome":
+        """Without what another run of the seed tells again, and what never happened."""
+        return msgspec.structs.replace(
+            self,
+            faults=[],
+            lines=[],
+            findings=self.findings[:1],
+            sometimes={name: count for name, count in self.sometimes.items() if count},
+        )
+
 
 def run_seed(
     seed: int,
@@ -64,8 +83,12 @@ def run_seed(
     faults: Sequence[Fault] | None = None,
     *,
     keep: int = 0,
+    wall_s_max: float = WALL_S_MAX,
 ) -> Outcome:
-    """The world of a seed; `faults` in place of the drawn ones, `keep` lines of what was said."""
+    """The world of a seed; `faults` in place of the drawn ones, `keep` lines of what was said.
+
+    A world that is not over after `wall_s_max` seconds of this machine's time has failed.
+    """
     drawn = draw_faults(seed, options.profile, options.seconds) if faults is None else list(faults)
     judge = Judge(
         flat_within_ns=int(FLAT_WITHIN_S * SECOND_NS),
@@ -73,19 +96,23 @@ def run_seed(
         keep=keep,
     )
     started = time.perf_counter()
-    ended = run_world(
-        WorldOptions(
-            seed=seed,
-            faults=drawn,
-            seconds=options.seconds,
-            config=options.config,
-            base=options.base,
-            shuffle=options.shuffle,
-        ),
-        judge,
+    world = WorldOptions(
+        seed=seed,
+        faults=drawn,
+        seconds=options.seconds,
+        config=options.config,
+        base=options.base,
+        shuffle=options.shuffle,
+        symbols=options.symbols,
     )
-    if not judge.findings and not ended.broke:
-        judge.rest()
+    try:
+        with patience(wall_s_max):
+            ended = run_world(world, judge)
+            if not judge.findings and not ended.broke:
+                judge.rest()
+    except OutOfPatience as error:
+        ended = _unfinished()
+        judge.findings.insert(0, Finding(law=ENDS, order="", what=str(error)))
     return Outcome(
         seed=seed,
         faults=drawn,
@@ -96,6 +123,39 @@ def run_seed(
         checked=judge.checked(),
         lines=list(judge.lines),
         wall_s=time.perf_counter() - started,
+        resolved_s=judge.gauges.resolved_s,
+        worst=judge.gauges.worst,
+    )
+
+
+def broken(seed: int, error: BaseException) -> Outcome:
+    """What is left to say of a world that itself raised."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return Outcome(
+        seed=seed,
+        faults=[],
+        findings=[],
+        ended=_unfinished(f"{error!r} at {where}"),
+        sometimes={},
+        struck={},
+        checked={},
+        lines=[],
+        wall_s=0.0,
+    )
+
+
+def _unfinished(broke: str = "") -> Ended:
+    return Ended(
+        virtual_s=0.0,
+        turns=0,
+        trace="",
+        flat_s=None,
+        orders={},
+        fills=0,
+        epochs=0,
+        torn=0,
+        broke=broke,
     )
 
 
@@ -111,117 +171,13 @@ def seeds_of(text: str) -> list[int]:
     return seeds
 
 
-class LawRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One law over all worlds."""
-
-    law: str
-    checked: int
-    violated: int
-    first_seed: int | None
-
-
-class FaultRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of fault over all worlds."""
-
-    kind: str
-    worlds: int
-    struck: int
-    with_order_in_flight: int
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What many worlds add up to. Times of the faults' end to flat in seconds."""
-
-    seeds: int
-    violations: list[tuple[int, str, str]]
-    laws: list[LawRow]
-    faults: list[FaultRow]
-    sometimes: dict[str, int]
-    flat_s: dict[str, float]
-    fills: int
-    orders: int
-    simulated_s: float
-    wall_s: float
-    bound: float  # the violation rate that so many clean seeds exclude at 95 %
-
-    @property
-    def clean(self) -> bool:
-        """Whether every world was."""
-        return not self.violations
-
-
-def summed(outcomes: Sequence[Outcome]) -> Summary:
-    """Count everything."""
-    flat = sorted(o.ended.flat_s for o in outcomes if o.ended.flat_s is not None)
-    violations = [
-        (o.seed, o.law, o.findings[0].what if o.findings else o.ended.broke)
-        for o in outcomes
-        if not o.clean
-    ]
-    sometimes: dict[str, int] = {}
-    for outcome in outcomes:
-        for name, count in outcome.sometimes.items():
-            sometimes[name] = sometimes.get(name, 0) + count
-    return Summary(
-        seeds=len(outcomes),
-        violations=violations,
-        laws=_laws(outcomes),
-        faults=_faults(outcomes),
-        sometimes=dict(sorted(sometimes.items())),
-        flat_s={name: _quantile(flat, q) for name, q in (("p50", 0.5), ("p95", 0.95), ("max", 1))},
-        fills=sum(o.ended.fills for o in outcomes),
-        orders=sum(o.ended.orders.get("intended", 0) for o in outcomes),
-        simulated_s=sum(o.ended.virtual_s for o in outcomes),
-        wall_s=sum(o.wall_s for o in outcomes),
-        bound=min(1.0, 3.0 / len(outcomes)) if outcomes and not violations else 1.0,
-    )
-
-
-def _laws(outcomes: Sequence[Outcome]) -> list[LawRow]:
-    rows = []
-    for law in sorted({law for o in outcomes for law in (*o.checked, o.law)} - {""}, key=_order):
-        broken = [o.seed for o in outcomes if not o.clean and o.law == law]
-        rows.append(
-            LawRow(
-                law=law,
-                checked=sum(1 for o in outcomes if o.checked.get(law)),
-                violated=len(broken),
-                first_seed=min(broken, default=None),
-            )
-        )
-    return rows
-
-
-def _order(law: str) -> tuple[int, str]:
-    number = law.split(" ")[0][1:]
-    return (int(number) if number.isdecimal() else 99, law)
-
-
-def _faults(outcomes: Sequence[Outcome]) -> list[FaultRow]:
-    kinds = sorted({kind for o in outcomes for kind in o.struck})
-    return [
-        FaultRow(
-            kind=kind,
-            worlds=sum(1 for o in outcomes if kind in o.struck),
-            struck=sum(o.struck.get(kind, [0, 0])[0] for o in outcomes),
-            with_order_in_flight=sum(o.struck.get(kind, [0, 0])[1] for o in outcomes),
-        )
-        for kind in kinds
-    ]
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    if not values:
-        return 0.0
-    return values[min(len(values) - 1, int(share * len(values)))]
-
-
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A world written down: what a shrunk failure becomes, and what a person may write by hand."""
 
     seed: int
     faults: list[Fault] = []
     seconds: float = 300.0
+    symbols: list[str] = []  # the only ones traded; none: all of the desk's
     law: str = ""  # what it once broke
     note: str = ""
 
@@ -236,6 +192,11 @@ def scenario_text(scenario: Scenario) -> str:
     lines = [
         f"seed = {scenario.seed}",
         f"seconds = {scenario.seconds}",
+        *(
+            [f"symbols = {msgspec.json.encode(scenario.symbols).decode()}"]
+            if scenario.symbols
+            else []
+        ),
         f"law = {_quoted(scenario.law)}",
         f"note = {_quoted(scenario.note)}",
     ]
@@ -248,7 +209,8 @@ def scenario_text(scenario: Scenario) -> str:
 
 
 def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()
+    # DEL may stand in a JSON string as it is, in a TOML string it may not.
+    return msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")
 
 
 def _inline(value: object) -> str:

@@ -26,7 +26,7 @@ class Hungry(Strategy):
         """`size` is the most of one order, in quote; `every` how many quotes pass between two ideas."""
 
         size: Decimal = Decimal(1800)
-        every: int = 3
+        every: int = 2
 
     def on_start(self, ctx: Context) -> None:
         """Nothing is remembered."""

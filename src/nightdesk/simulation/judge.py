@@ -16,6 +16,7 @@ from nightdesk.audit.facts import (
     VenueSaid,
     Written,
 )
+from nightdesk.audit.gauges import Gauges
 from nightdesk.audit.invariant import Finding
 from nightdesk.audit.laws import every_invariant
 from nightdesk.audit.sometimes import Sometimes
@@ -59,7 +60,6 @@ class Judge(Watch):
 
     def __init__(self, *, flat_within_ns: int, resolve_within_ns: int, keep: int = 0) -> None:
         self.findings: list[Finding] = []
-        self.sometimes = Sometimes(also=TRAPS)
         self.struck_kinds: dict[str, list[int]] = {}  # kind -> [times, with an order in flight]
         self._lines: deque[tuple[float, str, str, tuple[object, ...]]]
         self._lines = deque(maxlen=keep or KEPT_LINES)  # when, who, what with gaps, what fills them
@@ -69,7 +69,8 @@ class Judge(Watch):
             flat_within_ns=flat_within_ns,
             lie_ns=LATE_NS,
         )
-        self.sometimes = Sometimes(ledger=self._hearing.ledger)
+        self.sometimes = Sometimes(also=TRAPS, ledger=self._hearing.ledger)
+        self.gauges = Gauges(self._hearing.ledger)
         self._time: TrueTime
 
     def begin(self, time: TrueTime) -> None:
@@ -197,6 +198,7 @@ class Judge(Watch):
     def _hear(self, fact: Fact) -> None:
         self.sometimes.hear(fact)
         found = self._hearing.hear(fact)
+        self.gauges.hear(fact)
         if found:
             self._found(found)
 

@@ -133,6 +133,13 @@ class Machine:
             incarnation.bury()
         self.disk.unregister()
 
+    def leave(self) -> None:
+        """Let go of a world in its middle: nothing on its loop may run, or be missed, later."""
+        self.bury()
+        rest = Incarnation("world", 0)
+        rest.tasks = list(asyncio.all_tasks(self._loop))
+        rest.bury()
+
     def _alive(self) -> bool:
         return any(p.life is not Life.DEAD for p in self.processes)
 

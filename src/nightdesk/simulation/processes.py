@@ -143,3 +143,10 @@ class TellingHttp(SimHttp):
 
         loop.call_soon(write)
         return future
+
+
+def leaves(error: BaseException | None) -> list[BaseException]:
+    """What a process ended with, without the groups around it."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in leaves(inner)]
+    return [] if error is None else [error]

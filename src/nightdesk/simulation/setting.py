@@ -6,6 +6,7 @@ from random import Random
 
 import msgspec
 
+from nightdesk.config.schema import Config
 from nightdesk.lab.core import Lab
 from nightdesk.lab.generated import GeneratedMarket
 from nightdesk.lab.settings import (
@@ -15,12 +16,13 @@ from nightdesk.lab.settings import (
     SymbolSettings,
     default_symbol,
 )
+from nightdesk.model.ids import InstrumentId, instrument_key
 from nightdesk.node.practice import BALANCES, practice_text
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.hungry import hungry_text
 
 KEY, SECRET = "simulated-key", "simulated-secret"
-PACE = 0.25  # of the practice market: five quotes and two trades a second and symbol
+PACE = 0.1  # of the practice market: two quotes a second and symbol, and a trade now and then
 HELD = Decimal(1_000)  # of an asset the practice account does not name
 
 
@@ -33,6 +35,7 @@ class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
     config: str = ""  # the practice desk's where empty
     base: str = "."
     shuffle: bool = False
+    symbols: tuple[str, ...] = ()  # the only ones traded, where there are any
 
 
 class Ended(msgspec.Struct, kw_only=True):
@@ -55,6 +58,20 @@ def drawn_config(seed: int) -> str:
     if Random(f"{seed}/config").random() < 0.5:
         return practice
     return hungry_text(practice, [f"binance:{symbol}" for symbol in KNOWN_SYMBOLS])
+
+
+def narrowed(config: Config, symbols: Sequence[str]) -> Config:
+    """The config with these symbols alone, and the strategies that trade one of them; of none, as it is."""
+    if not symbols:
+        return config
+    ids = {i.id for i in config.instrument if instrument_key(InstrumentId(i.id)) in symbols}
+    strategies = [
+        s.model_copy(update={"instruments": [i for i in s.instruments if i in ids]})
+        for s in config.strategy
+        if ids & set(s.instruments)
+    ]
+    instruments = [i for i in config.instrument if i.id in ids]
+    return config.model_copy(update={"instrument": instruments, "strategy": strategies})
 
 
 def lab_of(seed: int, names: Sequence[str]) -> Lab:

@@ -1,50 +1,95 @@
-"""Making a failing world small: fewer faults first, then shorter ones, as long as the same law breaks."""
+"""Making a failing world small while the same law breaks: fewer, shorter faults, less time, fewer symbols."""
 
+import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
+from nightdesk.config.load import load
+from nightdesk.model.errors import BadInput
+from nightdesk.model.ids import InstrumentId, instrument_key
 from nightdesk.simulation.campaign import SeedOptions, run_seed
 from nightdesk.simulation.faults import Fault
+from nightdesk.simulation.setting import drawn_config
 
-Breaks = Callable[[Sequence[Fault], float], bool]
+T = TypeVar("T")
+
 SHORTEST_S = 0.05
+WITHIN_S = 600.0
 
 
 class Shrunk(msgspec.Struct, frozen=True, kw_only=True):
-    """The smallest failing world found."""
+    """The smallest failing world found; `symbols` is empty where all of them are needed.
+
+    Not `finished`: time was up, and a smaller one may exist.
+    """
 
     faults: list[Fault]
     seconds: float
+    symbols: list[str]
     runs: int
+    finished: bool
+
+
+class _Trials:
+    """Worlds tried so far; once time is up, none is found to break."""
+
+    def __init__(
+        self, seed: int, law: str, within_s: float, progress: Callable[[int], None]
+    ) -> None:
+        self.runs = 0
+        self.up = False
+        self._seed = seed
+        self._law = law
+        self._progress = progress
+        self._until = time.perf_counter() + within_s
+
+    def breaks(self, options: SeedOptions, faults: Sequence[Fault]) -> bool:
+        """Whether this world breaks the law."""
+        self.up = self.up or time.perf_counter() >= self._until
+        if self.up:
+            return False
+        self.runs += 1
+        self._progress(self.runs)
+        try:
+            return run_seed(self._seed, options, faults).law == self._law
+        except BadInput:  # a strategy that cannot do without an instrument
+            return False
 
 
 def shrink(
-    seed: int, options: SeedOptions, law: str, progress: Callable[[int], None] = lambda _: None
+    seed: int,
+    options: SeedOptions,
+    law: str,
+    faults: Sequence[Fault],
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+    within_s: float = WITHIN_S,
 ) -> Shrunk:
-    """Shrink the world of `seed`, which breaks `law`."""
-    first = run_seed(seed, options)
-    runs = 1
+    """Shrink the world of `seed` and `faults`, which breaks `law`, for `within_s` seconds of wall time."""
+    trials = _Trials(seed, law, within_s, progress)
+    kept = fewer(faults, lambda some: trials.breaks(options, some))
+    kept = shorter_windows(kept, lambda some: trials.breaks(options, some))
+    options = _shorter_world(options, kept, trials)
+    symbols = fewer(
+        _symbols(seed, options),
+        lambda some: bool(some) and trials.breaks(_of_symbols(options, some), kept),
+    )
+    if len(symbols) == len(_symbols(seed, options)):
+        symbols = list(options.symbols)
+    return Shrunk(
+        faults=kept,
+        seconds=options.seconds,
+        symbols=symbols,
+        runs=trials.runs,
+        finished=not trials.up,
+    )
 
-    def breaks(faults: Sequence[Fault], seconds: float) -> bool:
-        nonlocal runs
-        runs += 1
-        progress(runs)
-        shorter = msgspec.structs.replace(options, seconds=seconds)
-        return run_seed(seed, shorter, faults).law == law
 
-    seconds = options.seconds
-    faults = fewer(first.faults, lambda kept: breaks(kept, seconds))
-    faults = shorter_windows(faults, lambda kept: breaks(kept, seconds))
-    least = max((fault.at_s + fault.for_s for fault in faults), default=0.0) + 1.0
-    while seconds / 2 > least and breaks(faults, seconds / 2):
-        seconds /= 2
-    return Shrunk(faults=list(faults), seconds=seconds, runs=runs)
-
-
-def fewer(faults: Sequence[Fault], breaks: Callable[[Sequence[Fault]], bool]) -> list[Fault]:
-    """Delta debugging: drop halves, then quarters, down to single faults, while it still breaks."""
-    kept, parts = list(faults), 2
+def fewer(things: Sequence[T], breaks: Callable[[Sequence[T]], bool]) -> list[T]:
+    """Delta debugging: drop halves, then quarters, down to single ones, while it still breaks."""
+    kept, parts = list(things), 2
     while kept:
         size = max(1, len(kept) // parts)
         for start in range(0, len(kept), size):
@@ -72,3 +117,24 @@ def shorter_windows(
                 break
             kept = trial
     return kept
+
+
+def _shorter_world(options: SeedOptions, faults: Sequence[Fault], trials: _Trials) -> SeedOptions:
+    """Halve the time in which faults may strike, down to the end of the last one."""
+    least = max((fault.at_s + fault.for_s for fault in faults), default=0.0) + 1.0
+    while options.seconds / 2 > least:
+        half = msgspec.structs.replace(options, seconds=options.seconds / 2)
+        if not trials.breaks(half, faults):
+            break
+        options = half
+    return options
+
+
+def _symbols(seed: int, options: SeedOptions) -> list[str]:
+    config = load(options.config or drawn_config(seed), "the world's config")
+    named = [instrument_key(InstrumentId(each.id)) for each in config.instrument]
+    return [symbol for symbol in named if not options.symbols or symbol in options.symbols]
+
+
+def _of_symbols(options: SeedOptions, symbols: Sequence[str]) -> SeedOptions:
+    return msgspec.structs.replace(options, symbols=tuple(symbols))

@@ -28,6 +28,7 @@ from nightdesk.modes.ladder import DESK
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
 from nightdesk.node.plan import SNAPSHOT_EVERY, World
+from nightdesk.simulation import setting
 from nightdesk.simulation.clocks import TrueTime
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.incarnation import RUNNING, Incarnation, Life
@@ -41,8 +42,9 @@ from nightdesk.simulation.processes import (
     Running,
     TellingHttp,
     TellingLog,
+    leaves,
 )
-from nightdesk.simulation.setting import KEY, SECRET, Ended, WorldOptions, drawn_config, lab_of
+from nightdesk.simulation.setting import Ended, WorldOptions
 from nightdesk.simulation.strikes import strike
 from nightdesk.simulation.trap import How, Moment
 from nightdesk.simulation.watching import Watch
@@ -58,11 +60,8 @@ REST_S = 45.0  # from the heal to the end
 PUBLISH_S = 1.0
 ASK_AGAIN_S = 0.5
 CRASHES_AFTER_S = (0.05, 0.5)  # from a start, while a poisoned message waits for every one of them
-SNAPSHOTS_EVERY = (
-    150,
-    600,
-    SNAPSHOT_EVERY,
-)  # records: a world is too short for the desk's own pace
+# Records: a world is too short for the desk's own pace.
+SNAPSHOTS_EVERY = (150, 600, SNAPSHOT_EVERY)
 
 
 class TradingWorld:
@@ -85,11 +84,11 @@ class TradingWorld:
         self._broke = ""
         self._healed_at: float | None = None
         self._flat_at: float | None = None
-        text = options.config or drawn_config(options.seed)
-        self.config: Config = load(text, "the world's config")
+        text = options.config or setting.drawn_config(options.seed)
+        self.config: Config = setting.narrowed(load(text, "the world's config"), options.symbols)
         traded = [InstrumentId(i.id) for i in self.config.instrument]
         self.symbols = {instrument_key(instrument): instrument for instrument in traded}
-        self.lab = lab_of(options.seed, list(self.symbols))
+        self.lab = setting.lab_of(options.seed, list(self.symbols))
         self.network = LabNetwork(self.lab, self.time, self._heard)
         self.machine = Machine(HOME, loop, self.time, options.seed, self)
         self.nodes: list[Running] = []
@@ -124,9 +123,10 @@ class TradingWorld:
             return
         for entry in self.lab.truth.after(self._told, 1_000_000):
             self._told = entry.seq
-            if entry.kind != "market":
-                self._trace.update(f"{entry.at_ns} {entry.kind} {entry.client_order_id}\n".encode())
-                self.watch.venue(entry)
+            if entry.kind == "market":
+                continue
+            self._trace.update(f"{entry.at_ns} {entry.kind} {entry.client_order_id}\n".encode())
+            self.watch.venue(entry)
 
     # --- life ----------------------------------------------------------------------------
 
@@ -181,10 +181,10 @@ class TradingWorld:
 
     def _ended_itself(self, running: Running) -> None:
         error = None if running.task.cancelled() else running.task.exception()
-        strange = [leaf for leaf in _leaves(error) if not isinstance(leaf, OperatingError)]
+        strange = [leaf for leaf in leaves(error) if not isinstance(leaf, OperatingError)]
         if strange:
             self._broke = f"{running.name}: {strange[0]!r}"
-        for leaf in _leaves(error):
+        for leaf in leaves(error):
             self._say(running.name, "ended", {"why": f"{type(leaf).__name__}: {leaf}"})
         self.machine.ended(running.incarnation)
 
@@ -208,7 +208,9 @@ class TradingWorld:
                 http=http,
                 market=streams,
                 private=streams,
-                codec=BinanceSpot(VenueId("binance"), HmacSigner(KEY, SECRET), self.symbols),
+                codec=BinanceSpot(
+                    VenueId("binance"), HmacSigner(setting.KEY, setting.SECRET), self.symbols
+                ),
                 log_dropped=lambda: 0,
             ),
         )
@@ -300,14 +302,10 @@ class TradingWorld:
     def crash_loop(self) -> Callable[[], None]:
         """Every process that starts from now on dies soon; returns what ends it."""
         self.crashing += 1
-
-        def end() -> None:
-            self.crashing = max(0, self.crashing - 1)
-
         running = self.living()
         if running is not None:
             self.die(running, "kill")
-        return end
+        return lambda: setattr(self, "crashing", max(0, self.crashing - 1))
 
     def die(self, running: Running, how: str) -> None:
         """The process is gone; nothing happens to one that already is."""
@@ -387,13 +385,15 @@ def run_world(options: WorldOptions, watch: Watch) -> Ended:
     """One world from beginning to end."""
     assert RUNNING.get() is None, "a world is nobody's process"
 
+    made: list[TradingWorld] = []
+
     async def main() -> Ended:
-        return await TradingWorld(options, watch).live()
+        made.append(TradingWorld(options, watch))
+        return await made[0].live()
 
-    return run(main, shuffle=Random(f"{options.seed}/shuffle") if options.shuffle else None)
-
-
-def _leaves(error: BaseException | None) -> list[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
-    return [] if error is None else [error]
+    try:
+        return run(main, shuffle=Random(f"{options.seed}/shuffle") if options.shuffle else None)
+    except BaseException:
+        for world in made:
+            world.machine.leave()
+        raise

@@ -9,6 +9,8 @@ import json
 import sys
 from random import Random
 
+import msgspec
+
 from nightdesk.simulation.campaign import SeedOptions, run_seed, seeds_of
 
 
@@ -16,8 +18,7 @@ def main(arguments: list[str]) -> int:
     """Run them."""
     parser = argparse.ArgumentParser(prog="python -m nightdesk.simulation.twin")
     parser.add_argument("--seeds", required=True)
-    parser.add_argument("--profile", default="swarm")
-    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--options", required=True, help="SeedOptions as JSON")
     parser.add_argument("--perturb", type=int, default=0)
     given = parser.parse_args(arguments)
     draw = Random(given.perturb)
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> int:
         gc.set_threshold(draw.randint(50, 2_000), draw.randint(2, 20), draw.randint(2, 20))
         ballast += [bytearray(draw.randint(1, 5_000)) for _ in range(draw.randint(1_000, 20_000))]
         del ballast[:: draw.randint(2, 5)]
-    options = SeedOptions(profile=given.profile, seconds=given.seconds)
+    options = msgspec.json.decode(given.options, type=SeedOptions)
     for seed in seeds_of(given.seeds):
         outcome = run_seed(seed, options)
         told = {"seed": seed, "trace": outcome.ended.trace, "turns": outcome.ended.turns}

@@ -1,0 +1,146 @@
+"""Finished worlds in a file, a line each: a run that was interrupted goes on where it was.
+
+A line counts for the options and the code that made it. Others stay in the file, uncounted. Only what a crash
+left of a last line is ever removed.
+"""
+
+import fcntl
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+import nightdesk
+from nightdesk.config.load import load
+from nightdesk.model.errors import BadInput
+from nightdesk.simulation.campaign import Outcome, SeedOptions
+
+_BEGINS = b'{"seed":'
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One world. What is said twice is there for people and for programs that know no more than JSON.
+
+    `config` is a hash over the desk's config and the strategies it names by file.
+    """
+
+    seed: int
+    clean: bool
+    law: str
+    what: str
+    profile: str
+    seconds: float
+    shuffle: bool
+    config: str
+    code: str
+    outcome: Outcome
+
+
+class Keep:
+    """One file, this process's alone while it is open; `known` are the worlds that need not be run again."""
+
+    def __init__(self, path: Path, options: SeedOptions) -> None:
+        self.known: dict[int, Outcome] = {}
+        self.others = 0  # lines of other options or another version of the code
+        self.torn = 0  # bytes of a last line that was never finished
+        self._path = path
+        self._options = options
+        self._config = config_hash(options)
+        self._decoder = msgspec.json.Decoder(Line)
+        try:
+            self._file = path.open("a+b")
+        except OSError as error:
+            raise BadInput(f"--keep {path}: {error.strerror}") from error
+        try:
+            self._lock()
+            self._read()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> "Keep":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, outcome: Outcome) -> None:
+        """Write one more; it is there when this returns, whatever becomes of this process."""
+        line = Line(
+            seed=outcome.seed,
+            clean=outcome.clean,
+            law=outcome.law,
+            what=outcome.what,
+            profile=self._options.profile,
+            seconds=self._options.seconds,
+            shuffle=self._options.shuffle,
+            config=self._config,
+            code=code_version(),
+            outcome=outcome,
+        )
+        self._file.write(msgspec.json.encode(line) + b"\n")
+        self._file.flush()
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BadInput(f"--keep {self._path}: another run is writing it") from error
+
+    def _read(self) -> None:
+        whole = 0
+        self._file.seek(0)
+        for number, data in enumerate(self._file, 1):
+            if not data.endswith(b"\n"):
+                self._cut(data, whole, number)
+                return
+            whole += len(data)
+            line = self._decoded(data, number)
+            if self._counts(line):
+                self.known[line.seed] = line.outcome
+            else:
+                self.others += 1
+
+    def _cut(self, data: bytes, whole: int, number: int) -> None:
+        if not (data.startswith(_BEGINS) or _BEGINS.startswith(data)):
+            raise BadInput(f"--keep {self._path}:{number}: not a world; is it another file?")
+        self.torn = len(data)
+        self._file.truncate(whole)
+
+    def _decoded(self, data: bytes, number: int) -> Line:
+        try:
+            return self._decoder.decode(data)
+        except msgspec.MsgspecError as error:
+            raise BadInput(f"--keep {self._path}:{number}: not a world: {error}") from error
+
+    def _counts(self, line: Line) -> bool:
+        options = self._options
+        theirs = (line.profile, line.seconds, line.shuffle, line.config, line.code)
+        ours = (options.profile, options.seconds, options.shuffle, self._config, code_version())
+        return theirs == ours
+
+
+@cache
+def code_version() -> str:
+    """A hash over the sources of this package as they are on the disk."""
+    package = Path(str(nightdesk.__file__)).parent
+    digest = blake2b(digest_size=8)
+    for path in sorted(package.rglob("*.py")):
+        data = path.read_bytes()
+        digest.update(f"{path.relative_to(package).as_posix()} {len(data)}\n".encode() + data)
+    return digest.hexdigest()
+
+
+def config_hash(options: SeedOptions) -> str:
+    """A hash over the config and the strategies' files in it; "" for the practice desk's."""
+    if not options.config:
+        return " ".join(options.symbols)
+    digest = blake2b(options.config.encode(), digest_size=8)
+    digest.update(" ".join(options.symbols).encode())
+    for strategy in load(options.config, "the world's config").strategy:
+        file = strategy.kind.partition(":")[0]
+        if file.endswith(".py"):
+            path = Path(options.base) / file
+            digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()
