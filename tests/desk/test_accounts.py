@@ -209,11 +209,13 @@ def test_an_order_of_an_instrument_that_left_the_config_is_still_resolved() -> N
 def test_a_balance_that_the_venue_denies_is_looked_at_soon_and_not_at_every_refusal() -> None:
     bench = Bench().ready()
     bench.wait(2 * SECOND_NS)
-    first = bench.answer(bench.place(), Verdict.REJECTED, Reason.BY_BALANCE)
+    both = [bench.place(), bench.place(price="99")]
+    first, second = (bench.answer(i, Verdict.REJECTED, Reason.BY_BALANCE) for i in both)
     assert effects(AskAccount, first)
-    bench.quote()
-    second = bench.answer(bench.place(price="99"), Verdict.REJECTED, Reason.BY_BALANCE)
     assert not effects(AskAccount, second)
+    assert [name for _, name, _ in bench.state.ladder.told()] == [
+        "funds"
+    ]  # nothing new for a while
 
 
 def test_a_difference_of_before_a_restart_is_not_adopted_before_it_was_seen_twice_again() -> None:

@@ -88,7 +88,11 @@ def test_a_target_is_reached_in_smaller_steps_while_cautious() -> None:
 @pytest.mark.parametrize("cause", sorted(WAITS_NS))
 def test_a_wait_ends_by_itself_also_after_a_restart(cause: str) -> None:
     bench = Bench().ready()
-    reason = {"throttled": Reason.THROTTLED, "maintenance": Reason.MAINTENANCE}[cause]
+    reason = {
+        "throttled": Reason.THROTTLED,
+        "maintenance": Reason.MAINTENANCE,
+        "funds": Reason.BY_BALANCE,
+    }[cause]
     bench.answer(bench.place(), Verdict.REJECTED, reason)
     assert causes(bench.state) == {cause: "REDUCE_ONLY"}
     again = bench.restart().ready()

@@ -4,17 +4,15 @@ Every one must be caught by a law; one that is not means that a fault or a check
 """
 
 from collections.abc import Callable
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.desk import accounts, placing, targets, watch
 from nightdesk.desk.image import decode_state
 from nightdesk.desk.state import DeskState
-from nightdesk.model.errors import AppendUnknown, Fenced
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import OrderReport, ReportSource, VenueStatus
 from nightdesk.model.outcome import Verdict
@@ -28,7 +26,7 @@ from nightdesk.reconcile.resolve import Belief
 from nightdesk.risk import gate
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
-from nightdesk.simulation.faults import Fault
+from nightdesk.simulation.campaign import Scenario, read_scenario
 from nightdesk.venues.binance_spot import BinanceSpot
 
 Patch = pytest.MonkeyPatch
@@ -78,7 +76,7 @@ def sent_before_it_is_durable(patch: Patch) -> None:
 
 def no_lease_in_the_last_step(patch: Patch) -> None:
     patch.setattr(Gateway, "_latched", lambda *_: "")
-    patch.setattr(placing, "_deadline", lambda work: Wall(work.now + 2 * SECOND_NS))
+    patch.setattr(placing, "_deadline", lambda work: Wall(work.now + 10 * SECOND_NS))
 
 
 def risk_sees_only_what_is_filled(patch: Patch) -> None:
@@ -205,23 +203,6 @@ def what_was_under_way_is_forgotten_at_a_start(patch: Patch) -> None:
     patch.setattr(DeskState, "_open_epoch", forget)
 
 
-def a_failed_sync_is_tried_again(patch: Patch) -> None:
-    append = SqliteJournal.append
-
-    def stubborn(self: SqliteJournal, *given: Any) -> None:
-        try:
-            append(self, *given)
-        except AppendUnknown:
-            with suppress(Fenced):  # its own rows are there already
-                append(self, *given)
-
-    patch.setattr(SqliteJournal, "append", stubborn)
-
-
-def an_append_asks_for_no_epoch(patch: Patch) -> None:
-    patch.setattr(SqliteJournal, "_fence", lambda *_: None)
-
-
 def an_unknown_order_on_cancel_is_gone(patch: Patch) -> None:
     ended = accounts._cancel_ended
 
@@ -244,27 +225,29 @@ def an_unknown_order_on_cancel_is_gone(patch: Patch) -> None:
     patch.setattr(accounts, "_cancel_ended", gone)
 
 
-LATE_FILLS = [
-    Fault(
-        kind="venue.fill_after_cancel_ack", at_s=1.0, for_s=95.0, args={"percent": 100, "ms": 1500}
-    ),
-    Fault(kind="venue.late_report", at_s=1.0, for_s=95.0, args={"percent": 60, "ms": 1400}),
-]
+PLANTS: tuple[Plant, ...] = (
+    resend_on_timeout,
+    a_timeout_is_a_rejection,
+    not_found_is_never_accepted,
+    an_absence_is_believed_before_the_deadline,
+    every_question_resets_the_grace,
+    a_cancels_ack_is_final,
+    an_unknown_order_on_cancel_is_gone,
+    deltas_are_summed,
+    sent_before_it_is_durable,
+    no_lease_in_the_last_step,
+    the_deadline_moves_with_the_signature,
+    a_client_id_is_used_again,
+    risk_sees_only_what_is_filled,
+    the_unknown_is_not_exposed,
+    a_stale_market_is_good_enough,
+    a_target_converges_over_an_unknown,
+    a_restart_lifts_a_halt,
+    a_snapshot_is_read_without_its_tail,
+    what_was_under_way_is_forgotten_at_a_start,
+)
 
-# Each with the seed of a world that catches it, the law that is then broken, and the faults where drawn ones
-# seldom meet it.
-PLANTS: dict[str, tuple[Plant, int, str, list[Fault] | None]] = {
-    "resend on timeout": (resend_on_timeout, 1000, "I1 ", None),
-    "a cancel's ack is final": (a_cancels_ack_is_final, 1000, "I2 ", LATE_FILLS),
-    "deltas are summed": (deltas_are_summed, 1000, "I4 ", None),
-    "sent before it is durable": (sent_before_it_is_durable, 1000, "I6 ", None),
-    "no lease in the last step": (no_lease_in_the_last_step, 1018, "I3 ", None),
-    "risk sees only what is filled": (risk_sees_only_what_is_filled, 1000, "I2 ", None),
-    "a client id is used again": (a_client_id_is_used_again, 1000, "I1 ", None),
-    "the deadline moves with the signature": (
-        the_deadline_moves_with_the_signature,
-        1000,
-        "I3 ",
-        None,
-    ),
-}
+
+def scenario_of(plant: Plant) -> Scenario:
+    """A world that catches it, found by seed and shrunk; `law` is the one that is then broken."""
+    return read_scenario(Path(__file__).parent / "scenarios" / "planted" / f"{plant.__name__}.toml")

@@ -5,8 +5,8 @@ from random import Random
 import pytest
 
 from nightdesk.audit.sometimes import DECLARED
-from nightdesk.simulation.judge import TRAPS
 from nightdesk.simulation.faults import KINDS
+from nightdesk.simulation.judge import ALSO
 from nightdesk.simulation.tally import Tally, quantiles, summed
 from simulation.test_campaign import a_finding, an_outcome
 
@@ -80,7 +80,7 @@ def everything(profile: str, **left_out: object) -> Tally:
     """A world in which all that is declared was met, but for what is named."""
     tally = Tally(profile)
     struck = {kind: [1, 1] for kind in KINDS} | left_out.get("struck", {})  # type: ignore[operator]
-    counted = {name: 1 for name in (*DECLARED, *TRAPS) if name != left_out.get("counter")}
+    counted = {name: 1 for name in (*DECLARED, *ALSO) if name != left_out.get("counter")}
     tally.add(an_outcome(1, sometimes=counted, struck=struck))
     return tally
 

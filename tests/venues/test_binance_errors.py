@@ -132,7 +132,7 @@ def test_a_message_drives_what_the_desk_does_next(message, reason):
 @given(st.integers(400, 499), st.integers(-9_999, 9_999), st.text(max_size=20))
 def test_a_code_that_nobody_documented_is_unknown(status, code, message):
     known = EXPECTED.keys() | MAY_BE_CERTAIN | {-1010}
-    if code in known or -1199 <= code <= -1100 or status == 418:
+    if code in known or -1199 <= code <= -1100 or status in (418, 451):
         return
     assert meaning_of(status, code, message) == (Verdict.UNKNOWN, Reason.UNMAPPED)
 
@@ -140,6 +140,12 @@ def test_a_code_that_nobody_documented_is_unknown(status, code, message):
 @given(st.integers(-9_999, -1), st.text(max_size=20))
 def test_a_ban_is_a_ban_whatever_its_body_says(code, message):
     assert meaning_of(418, code, message) == (Verdict.NOT_SENT, Reason.BANNED)
+    assert meaning_of(451, code, message) == (Verdict.NOT_SENT, Reason.BANNED)
+
+
+def test_a_closed_market_is_maintenance_and_no_fault_of_the_order():
+    told = meaning_of(400, -1013, "Market is closed.")
+    assert told == (Verdict.REJECTED, Reason.MAINTENANCE)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -171,6 +177,7 @@ def test_an_overloaded_server_did_not_execute():
         (409, Verdict.UNKNOWN, Reason.UNREADABLE),
         (418, Verdict.NOT_SENT, Reason.BANNED),
         (429, Verdict.NOT_SENT, Reason.THROTTLED),
+        (451, Verdict.NOT_SENT, Reason.BANNED),
         (500, Verdict.UNKNOWN, Reason.VENUE_ERROR),
         (502, Verdict.UNKNOWN, Reason.VENUE_ERROR),
         (504, Verdict.UNKNOWN, Reason.VENUE_ERROR),

@@ -82,8 +82,8 @@ class Gauges:
     def _grown(self, entry: Entry) -> None:
         ledger, symbol = self._ledger, entry.symbol or ""
         limits = ledger.limits.get(symbol)
-        if limits is None or not ledger.is_ours(entry.client_order_id):
-            return
+        if limits is None or not ledger.is_ours(entry.client_order_id) or ledger.adopted:
+            return  # what an operator took over is no exposure of the desk's own doing
         self._reach(POSITION, ledger.worst(symbol), limits.position_max)
         self._reach(GROSS, self._gross(limits, symbol, entry.price), limits.gross_max)
         self._reach(OPEN_ORDERS, Decimal(len(ledger.live)), limits.open_orders_max)

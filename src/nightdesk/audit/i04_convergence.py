@@ -130,6 +130,9 @@ class Convergence:
         if really is None:
             return
         for asset, balance in sorted(said.balances.items()):
+            # What others did with the account is learned by comparing, now and then.
+            if said.at_ns - self.ledger.strange_ns.get(asset, -self._lag_ns) < self._lag_ns:
+                continue
             amount = money.add(balance, said.differs.get(asset, ZERO))
             if money.magnitude(money.subtract(amount, really.get(asset, ZERO))) > LAST_DIGIT:
                 yield f"{asset}: {amount} published, {really.get(asset, ZERO)} at the venue"

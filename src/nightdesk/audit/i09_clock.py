@@ -23,7 +23,7 @@ class Clock:
 
     law = LAW
     needs = "requests of this desk that the venue took, with their stamps"
-    hears: frozenset[Heard] = frozenset({"arrival", "accept", SentOut})
+    hears: frozenset[Heard] = frozenset({"arrival", "accept", "fault_fired", SentOut})
 
     def __init__(self, *, slack_ns: int = 0, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
@@ -41,7 +41,7 @@ class Clock:
                 tries.append(fact.at_ns)
             case VenueSaid(entry=entry) if entry.kind == "accept":
                 return self._judge(entry)
-            case VenueSaid(entry=entry) if entry.kind == "arrival":
+            case VenueSaid(entry=entry) if entry.kind in ("arrival", "fault_fired"):
                 self._recent(entry.at_ns, entry.clock_offset_ns)
             case _:
                 pass

@@ -56,6 +56,8 @@ class Ledger:
         self.fees_known: dict[str, Decimal] = {}  # the same as far as the journal knows it
         self.last_price: dict[str, Decimal] = {}
         self.opened: dict[str, Decimal] | None = None  # balances when first compared
+        self.adopted: dict[str, Decimal] = {}  # by symbol, what an operator took over
+        self.strange_ns: dict[str, int] = {}  # by asset, when somebody else moved it last
         self.since_ns: int | None = None  # from when on there is a venue log
         self._positions: dict[str, Decimal] = {}
         self._moved: dict[tuple[str, str], Decimal] = {}
@@ -148,6 +150,7 @@ class Ledger:
     def _read(self, entry: Entry) -> None:
         if entry.kind == "transfer" and self.venue.concerns(entry):
             self._move(entry.account or "", entry.asset or "", entry.amount or ZERO)
+            self.strange_ns[entry.asset or ""] = entry.at_ns
         order = self.venue.read(entry)
         if order is None:
             return
@@ -172,6 +175,8 @@ class Ledger:
             self.fees[order.symbol] = money.add(self.fees.get(order.symbol, ZERO), taken)
         rules = self.instruments.get(order.symbol)
         if rules is not None:
+            if not ours:
+                self.strange_ns[rules.base] = self.strange_ns[rules.quote] = entry.at_ns
             self._move(order.account, rules.base, signed)
             self._move(order.account, rules.quote, money.minus(money.notional(price, signed)))
             self._move(order.account, fee_asset, money.minus(fee))
@@ -207,7 +212,9 @@ class Ledger:
                 if self.opened is None:
                     self.opened = dict(balances)
                 for instrument, qty in surplus.items():
-                    self._hold(symbol_of(instrument), qty)
+                    symbol = symbol_of(instrument)
+                    self._hold(symbol, qty)
+                    self.adopted[symbol] = money.add(self.adopted.get(symbol, ZERO), qty)
             case _:
                 pass
 

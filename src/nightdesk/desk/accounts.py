@@ -187,9 +187,12 @@ def _heed(work: Work, outcome: Outcome) -> None:
         degrade.wait(work, cause, outcome.wait_ns, outcome.text)
     elif outcome.reason is Reason.AUTH:
         work.set_mode(DESK, "auth", Mode.REDUCE_ONLY, by="desk", why=outcome.text)
-    elif outcome.reason is Reason.BY_BALANCE and work.now - work.views.account_asked >= SECOND_NS:
-        work.views.account_asked = work.now  # the gate saw enough: books and venue may differ
-        work.decision.at_once.append(AskAccount())
+    elif outcome.reason is Reason.BY_BALANCE:
+        # The gate saw enough: books and venue may differ, and asking again for what is refused helps nobody.
+        degrade.wait(work, "funds", 0, outcome.text)
+        if work.now - work.views.account_asked >= SECOND_NS:
+            work.views.account_asked = work.now
+            work.decision.at_once.append(AskAccount())
 
 
 def _stranger(work: Work, report: OrderReport) -> None:

@@ -26,7 +26,7 @@ PULL_AFTER_NS = 2 * SECOND_NS  # a stream that reconnects at once costs no place
 # that throttles, a strategy that crashed) leaves the resting ones managed.
 PULLING = frozenset({"feed", "private", "reconcile", "surprise", "vanished"})
 # How long a venue's refusal is heeded where it does not say.
-WAITS_NS = {"throttled": 5 * SECOND_NS, "maintenance": 30 * SECOND_NS}
+WAITS_NS = {"throttled": 5 * SECOND_NS, "maintenance": 30 * SECOND_NS, "funds": 5 * SECOND_NS}
 
 
 def strain(work: Work, tick: Tick) -> None:

@@ -174,14 +174,16 @@ class FaultBoard:
     def fire(self, fault: Fault, now_ns: int, target: Target | None = None) -> None:
         """Record that a fault strikes, and what it strikes."""
         fault.fired += 1
+        kind = fault.spec.kind
         self.truth.add(
             Kind.FAULT_FIRED,
             now_ns,
             fault=fault.id,
-            what=str(fault.spec.kind),
+            what=str(kind),
             symbol=fault.spec.symbol if target is None else target.symbol,
             reason=None if target is None else target.what,
             client_order_id=None if target is None else target.client_order_id,
+            clock_offset_ns=fault.spec.ms * MS_NS if kind is FaultKind.CLOCK_OFFSET else None,
         )
 
     def standing(self, kind: FaultKind, now_ns: int) -> list[Fault]:

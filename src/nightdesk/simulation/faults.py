@@ -159,7 +159,7 @@ KINDS: dict[str, Kind] = {
     "process.trap": Kind(
         per_minute=1.0,
         lasts_s=(10.0, 120.0),
-        args={"at": tuple(Moment), "how": tuple(How), "s": (1, 40)},
+        args={"at": tuple(Moment), "how": tuple(How), "s": ("1", "2", "3", "10", "40")},
     ),
     "strategy.raises": Kind(per_minute=0.1),
     "machine.power": Kind(per_minute=0.4),
@@ -169,7 +169,7 @@ KINDS: dict[str, Kind] = {
     "operator.pause": Kind(per_minute=0.2),
     "operator.resume": Kind(per_minute=0.3),
     "operator.cancel-all": Kind(per_minute=0.2),
-    "operator.flatten": Kind(per_minute=0.1),
+    "operator.flatten": Kind(per_minute=0.3),
 }
 
 # What may stay broken when the core is healed (a desk, its journal and disk, the venue's orders and answers):

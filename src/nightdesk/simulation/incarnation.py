@@ -5,6 +5,7 @@ anything. A process that was killed runs no `finally`: its tasks are kept, never
 """
 
 import asyncio
+import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
@@ -85,6 +86,11 @@ class Incarnation:
         self.kill()
         here = Context()
         here.run(RUNNING.set, self)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # what it had not begun to await
+            self._close(here)
+
+    def _close(self, here: Context) -> None:
         for task in self.tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 it is meant to be pending
             coroutine = task.get_coro()

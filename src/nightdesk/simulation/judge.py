@@ -25,7 +25,8 @@ from nightdesk.lab.truth import Entry as LabEntry
 from nightdesk.lab.truth import Kind
 from nightdesk.model import money
 from nightdesk.model.ids import Epoch, Seq
-from nightdesk.model.records import Record
+from nightdesk.model.outcome import Reason
+from nightdesk.model.records import Answered, Record
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK
 from nightdesk.orders.lifecycle import State
@@ -53,6 +54,16 @@ def trap_name(moment: Moment, how: How) -> str:
 
 
 TRAPS = tuple(dict.fromkeys(trap_name(moment, how) for moment in Moment for how in How))
+TORN, OPENED, FENCED = "torn tail replayed", "opened from a snapshot", "a fenced node stood down"
+REFUSED = "last step refused: {}"
+FENCES = (  # in the words of the gateway
+    "the lease is not held",
+    "the venue's time is not known",
+    "the mode has changed",
+    "the market it was decided on is too old",
+    "its deadline has passed",
+)
+ALSO = (*TRAPS, TORN, OPENED, FENCED, *(REFUSED.format(why) for why in FENCES))
 
 
 class Judge(Watch):
@@ -60,7 +71,7 @@ class Judge(Watch):
 
     def __init__(self, *, flat_within_ns: int, resolve_within_ns: int, keep: int = 0) -> None:
         self.findings: list[Finding] = []
-        self.struck_kinds: dict[str, list[int]] = {}  # kind -> [times, with an order in flight]
+        self.struck_kinds: dict[str, list[int]] = {}  # kind -> [times, met by an order in flight]
         self._lines: deque[tuple[float, str, str, tuple[object, ...]]]
         self._lines = deque(maxlen=keep or KEPT_LINES)  # when, who, what with gaps, what fills them
         self._hearing = every_invariant(
@@ -69,8 +80,9 @@ class Judge(Watch):
             flat_within_ns=flat_within_ns,
             lie_ns=LATE_NS,
         )
-        self.sometimes = Sometimes(also=TRAPS, ledger=self._hearing.ledger)
+        self.sometimes = Sometimes(also=ALSO, ledger=self._hearing.ledger)
         self.gauges = Gauges(self._hearing.ledger)
+        self._standing: list[tuple[float, list[int]]] = []  # faults that no order has met yet
         self._time: TrueTime
 
     def begin(self, time: TrueTime) -> None:
@@ -122,6 +134,8 @@ class Judge(Watch):
                 at_ns=self._now(), seq=seq, epoch=epoch, record=record, decided_at=at, node=node
             )
         )
+        if isinstance(record, Answered) and record.reason is Reason.LATCHED:
+            self.sometimes.note(REFUSED.format(record.text))
         self._line(node, "journal {}.{} {}", epoch, seq, type(record).__name__)
 
     def leased(self, node: str, epoch: Epoch, until_ns: int) -> None:
@@ -139,6 +153,7 @@ class Judge(Watch):
             SentOut(at_ns=self._now(), node=node, client_id=client_id, what=what, epoch=epoch)  # type: ignore[arg-type]  # one of the four by the table
         )
         if order:
+            self._overlap()
             self._line(node, "sends {} {}", what, client_id)
 
     def published(self, running: Running) -> None:
@@ -178,12 +193,25 @@ class Judge(Watch):
         """See the base."""
         times = self.struck_kinds.setdefault(fault.kind, [0, 0])
         times[0] += 1
-        times[1] += in_flight > 0
+        if in_flight:
+            times[1] += 1
+        elif fault.for_s:
+            self._standing.append((self._time.now() + fault.for_s, times))
         self._line("fault", "{}", fault.told())
+
+    def _overlap(self) -> None:
+        """An order is on its way: every fault that stands meets it."""
+        for until, times in self._standing:
+            times[1] += until >= self._time.now()
+        self._standing.clear()
 
     def died(self, running: Running, how: str) -> None:
         """See the base."""
         self._line("world", "{} dies: {}", running.name, how)
+
+    def torn(self) -> None:
+        """See the base."""
+        self.sometimes.note(TORN)
 
     def trapped(self, node: str, moment: Moment, how: How) -> None:
         """See the base."""
@@ -192,6 +220,11 @@ class Judge(Watch):
 
     def say(self, who: str, event: str, fields: dict[str, object]) -> None:
         """See the base."""
+        if event == "journal.recovered":
+            if fields["from_snapshot"] != "0":
+                self.sometimes.note(OPENED)
+        elif event == "ended" and str(fields["why"]).startswith("Fenced"):
+            self.sometimes.note(FENCED)
         shown = " ".join(f"{k}={v}" for k, v in fields.items() if k != "cid")
         self._line(who, "{} {}", event, shown)
 

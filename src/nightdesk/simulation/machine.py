@@ -97,12 +97,14 @@ class Machine:
             self.disk.abandon()
             self._forget()
 
-    def lose_power(self) -> None:
-        """Everything stops, and what was not synced may be gone."""
+    def lose_power(self) -> bool:
+        """Everything stops, and what was not synced may be gone; True when the disk kept a part of a write."""
         for incarnation in self.processes:
             self._end(incarnation)
-        self.torn += self.disk.lose_power(self._draw)
+        torn = self.disk.lose_power(self._draw)
+        self.torn += torn
         self._forget()
+        return torn > 0
 
     def ended(self, incarnation: Incarnation) -> None:
         """A process ended by itself."""

@@ -313,7 +313,8 @@ class TradingWorld:
             return
         self.watch.died(running, how)
         if how == "power":
-            self.machine.lose_power()
+            if self.machine.lose_power():
+                self.watch.torn()
             for other in self.nodes:
                 other.over.set()
         else:

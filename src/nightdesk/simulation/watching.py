@@ -44,6 +44,9 @@ class Watch:
     def died(self, running: Running, how: str) -> None:
         """A process was killed, or its machine lost power."""
 
+    def torn(self) -> None:
+        """A power loss left a part of a write: the next start has to read past it."""
+
     def trapped(self, node: str, moment: Moment, how: How) -> None:
         """A process walked into a trap."""
 

@@ -24,7 +24,6 @@ _BY_CODE: dict[int, Meaning] = {
     -1006: _UNSURE,  # "An unexpected response was received from the message bus. Execution status unknown."
     -1007: _UNSURE,  # "Timeout waiting for response from backend server. ... execution status unknown."
     -1008: _THROTTLED,  # "Server is currently overloaded": not executed
-    -1013: _PERMANENT,
     -1014: _PERMANENT,
     -1015: _THROTTLED,
     -1016: (Verdict.UNKNOWN, Reason.MAINTENANCE),  # the document does not say "not executed"
@@ -43,7 +42,8 @@ _BY_CODE: dict[int, Meaning] = {
     -2039: _PERMANENT,
 }
 
-# -2010 and -2011 carry their meaning in the message.
+# These carry their meaning in the message; what a message of -1013 does not say is a filter's refusal.
+_WORDED = (-1010, -1013, -2010, -2011)
 _BY_MESSAGE: tuple[tuple[str, Meaning], ...] = (
     # The id is taken by an open order of ours: the order exists, only asking says what became of it.
     ("Duplicate order sent", (Verdict.UNKNOWN, Reason.BY_STATE)),
@@ -74,14 +74,16 @@ _BY_MESSAGE: tuple[tuple[str, Meaning], ...] = (
 
 def meaning_of(status: int, code: int, message: str) -> Meaning:
     """What may be believed of an answer with an error body."""
-    if status == 418:
+    if status in (418, 451):  # 451: not from this place; nothing behind the door saw the request
         return Verdict.NOT_SENT, Reason.BANNED
     if status >= 500 and code != -1008:
         return _UNSURE  # "the execution status is UNKNOWN and could have been a success", whatever the code
-    if code in (-1010, -2010, -2011):
+    if code in _WORDED:
         for fragment, meaning in _BY_MESSAGE:
             if fragment.lower() in message.lower():
                 return meaning
+        if code == -1013:
+            return _PERMANENT
         # "Messages can vary": a reworded "duplicate" must not pass for a refusal.
         return _STATE if code == -2011 else (Verdict.UNKNOWN, Reason.UNMAPPED)
     if code in _BY_CODE:
@@ -94,7 +96,7 @@ def meaning_of(status: int, code: int, message: str) -> Meaning:
 def meaning_without_body(status: int) -> Meaning:
     """What may be believed of a status alone, its body being empty, cut or not JSON."""
     match status:
-        case 418:
+        case 418 | 451:
             return Verdict.NOT_SENT, Reason.BANNED
         case 429:
             return _THROTTLED

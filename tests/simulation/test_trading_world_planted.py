@@ -1,0 +1,24 @@
+"""Each bug that somebody once made is caught by a law in a small world; the same world without it is clean.
+
+A bug that is not caught means that a fault or a checker is missing.
+"""
+
+import pytest
+
+from nightdesk.simulation.campaign import SeedOptions, run_seed
+from simulation.planted import PLANTS, Plant, scenario_of
+
+FAULTS_MAX = 3
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_caught_in_a_small_world(plant: Plant) -> None:
+    small = scenario_of(plant)
+    options = SeedOptions(seconds=small.seconds, symbols=tuple(small.symbols))
+    with pytest.MonkeyPatch.context() as patch:
+        plant(patch)
+        outcome = run_seed(small.seed, options, small.faults)
+    assert outcome.law == small.law, f"{outcome.law}: {outcome.what}"
+    assert len(small.faults) <= FAULTS_MAX
+    control = run_seed(small.seed, options, small.faults)
+    assert control.clean, f"without the bug: {control.law}: {control.what}"
