@@ -231,3 +231,17 @@ def test_a_difference_of_before_a_restart_is_not_adopted_before_it_was_seen_twic
     assert causes(again.state)["reconcile"] == "REDUCE_ONLY"
     again.account(held)
     assert "reconcile" not in causes(again.state), "it went away by itself"
+
+
+def test_a_difference_is_sought_among_the_own_ended_orders_until_it_is_believed() -> None:
+    bench = Bench().ready()
+    order = bench.open_order(Side.BUY, "1", "100")
+    whole = bench.open_order(Side.BUY, "0.1", "100")
+    bench.told(bench.report(order, VenueStatus.EXPIRED))
+    bench.fill(whole)
+    quiet = bench.account(dict(bench.state.funds.balances))
+    assert effects(AskOrder, quiet) == []
+    off = {**bench.state.funds.balances, "BTC": D(11)}
+    assert [ask.intent for ask in effects(AskOrder, bench.account(off))] == [order]
+    bench.differ(off)
+    assert effects(AskOrder, bench.account(off)) == []  # it was not there: a person has to look

@@ -53,6 +53,7 @@ class Risk:
         self._reduced: set[str] = set()  # could only reduce when they were decided
         self._fees_known: dict[str, Decimal] = {}  # by client id, when it was decided
         self._decided: list[int] = []  # of accepted orders, sorted
+        self._durable: list[int] = []  # the same, by when their intents were
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
         """Judge what an accept or a fill of this desk makes of the worst case."""
@@ -139,11 +140,20 @@ class Risk:
     def _rate(self, order: VenueOrder, at_ns: int) -> int:
         """Accepted orders decided in the second up to this one's decision.
 
-        The limit binds decisions: a slow network may deliver two seconds' orders in one.
+        The limit binds decisions: a slow network may deliver two seconds' orders in one, and a slow disk may
+        write them in one. The writer's clock may have been set back between them: what is too many has to be
+        so by when they were decided and by when that became durable.
         """
         known = self.ledger.known(order.client_id)
-        decided = at_ns if known is None else int(known.decided_at)
-        insort(self._decided, decided)
-        while self._decided and self._decided[0] < at_ns - _KEPT_NS:
-            self._decided.pop(0)
-        return sum(1 for other in self._decided if decided - SECOND_NS < other <= decided)
+        times = (at_ns, at_ns) if known is None else (int(known.decided_at), known.heard_ns)
+        return min(
+            _within_a_second(seen, at_then, at_ns)
+            for seen, at_then in zip((self._decided, self._durable), times, strict=True)
+        )
+
+
+def _within_a_second(seen: list[int], at_then: int, now_ns: int) -> int:
+    insort(seen, at_then)
+    while seen and seen[0] < now_ns - _KEPT_NS:
+        seen.pop(0)
+    return sum(1 for other in seen if at_then - SECOND_NS < other <= at_then)

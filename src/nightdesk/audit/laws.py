@@ -55,11 +55,13 @@ def every_invariant(
     resolve_within_ns: int = 60 * SECOND_NS,
     flat_within_ns: int = 60 * SECOND_NS,
     lie_ns: int = 5 * SECOND_NS,
+    clock_slack_ns: int = 0,
 ) -> Hearing:
     """All of them; `account` is the venue's, "" where its log has one only.
 
     `resolve_within_ns` and `flat_within_ns` count from the end of the faults; `lie_ns` is how long a confident
-    desk may tell a position that never was: as long as reports may be late.
+    desk may tell a position that never was: as long as reports may be late. `clock_slack_ns` is how far the
+    venue's clock may be mistaken by whoever measures it over a slow way.
     """
     ledger = Ledger(account)
     invariants: list[Invariant] = [
@@ -71,7 +73,7 @@ def every_invariant(
         WriteAhead(ledger=ledger),
         WayOut(ledger=ledger, within_ns=flat_within_ns),
         Politeness(ledger=ledger),
-        Clock(ledger=ledger),
+        Clock(slack_ns=clock_slack_ns, ledger=ledger),
         Protection(ledger=ledger),
         Data(ledger=ledger),
         Responsive(),

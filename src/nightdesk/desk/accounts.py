@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import islice
 
 from nightdesk.desk import degrade, targets, tell
 from nightdesk.desk.events import (
@@ -29,6 +30,7 @@ from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.account import Owner, differences, owner_of
 from nightdesk.reconcile.resolve import Asked, grace_ends
 
+SOUGHT_MAX = 10  # of the newest ended orders, while a difference is not believed yet
 CLOCK_SLACK_NS = SECOND_NS  # how far two clocks may differ where a list is asked for by time
 
 _WAITS = {
@@ -105,12 +107,24 @@ def compare(work: Work, event: AccountTold) -> None:
         views.difference, views.differs_since = found, event.asked_at
     # An account that lags differs by our own last trades; the same difference beyond the lag is a real one.
     lasted_ns = event.asked_at - views.differs_since
+    if found and not views.confirmed:
+        _seek(work, found)
     views.confirmed = bool(found) and lasted_ns > work.settings.read_lag_ns
     if not found:
         work.set_mode(DESK, "reconcile", Mode.NORMAL, by="desk", why="desk and venue agree")
     elif views.confirmed:
         why = ", ".join(f"venue has {amount:+} {asset}" for asset, amount in found.items())
         work.set_mode(DESK, "reconcile", Mode.REDUCE_ONLY, by="desk", why=why)
+
+
+def _seek(work: Work, found: Mapping[str, Decimal]) -> None:
+    """A difference may be a fill of our own, of an order whose end was confirmed by an answer that lagged: look
+    there before anybody is alarmed."""
+    ended = reversed(work.state.orders.ended.values())
+    for order in islice((o for o in ended if o.remaining > 0), SOUGHT_MAX):
+        instrument = work.settings.instruments.get(order.intent.instrument)
+        if instrument is not None and instrument.base in found:
+            work.decision.at_once.append(AskOrder(intent=order.intent))
 
 
 def adopt(work: Work) -> bool:

@@ -18,6 +18,7 @@ from nightdesk.runtime.shell import Shell
 from nightdesk.strategy.api import Draw
 from nightdesk.venues.protocol import NoAnswer, VenueCodec
 
+CLOCK_AGAIN_S = 1.0  # after an answer that did not come
 CLOCK_UNANSWERED_MAX = 2  # what is older says little of the venue's clock now
 CLOCK_EVERY_S = 10.0
 ROUND_TRIP_MAX_NS = SECOND_NS  # a slower answer says little about a clock
@@ -68,7 +69,7 @@ class VenueLink:
         """Measure for ever; `lost` once the venue has not told its time for long."""
         unanswered = 0
         while True:
-            await asyncio.sleep(CLOCK_EVERY_S)
+            await asyncio.sleep(CLOCK_AGAIN_S if unanswered else CLOCK_EVERY_S)
             offset = await self.measure_clock()
             if offset is not None:
                 unanswered = 0

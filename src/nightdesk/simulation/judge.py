@@ -29,6 +29,7 @@ from nightdesk.model.outcome import Reason
 from nightdesk.model.records import Answered, Record
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK
+from nightdesk.node.venue_link import ROUND_TRIP_MAX_NS
 from nightdesk.orders.lifecycle import State
 from nightdesk.simulation.clocks import TrueTime
 from nightdesk.simulation.faults import Fault
@@ -79,6 +80,7 @@ class Judge(Watch):
             resolve_within_ns=resolve_within_ns,
             flat_within_ns=flat_within_ns,
             lie_ns=LATE_NS,
+            clock_slack_ns=ROUND_TRIP_MAX_NS // 2,
         )
         self.sometimes = Sometimes(also=ALSO, ledger=self._hearing.ledger)
         self.gauges = Gauges(self._hearing.ledger)
