@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from nightdesk.desk import accounts, placing, targets, watch
+from nightdesk.desk import accounts, degrade, placing, targets, watch
 from nightdesk.desk.image import decode_state
 from nightdesk.desk.state import DeskState
 from nightdesk.model.money import ZERO
@@ -26,6 +26,7 @@ from nightdesk.reconcile.resolve import Belief
 from nightdesk.risk import gate
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
+from nightdesk.runtime.requester import Requester
 from nightdesk.simulation.campaign import Scenario, read_scenario
 from nightdesk.venues.binance_spot import BinanceSpot
 
@@ -225,7 +226,13 @@ def an_unknown_order_on_cancel_is_gone(patch: Patch) -> None:
     patch.setattr(accounts, "_cancel_ended", gone)
 
 
+def the_wait_of_the_venue_is_not_heeded(patch: Patch) -> None:
+    patch.setattr(Requester, "told_to_wait", lambda _: False)
+    patch.setattr(degrade, "wait", lambda *_: None)
+
+
 PLANTS: tuple[Plant, ...] = (
+    the_wait_of_the_venue_is_not_heeded,
     resend_on_timeout,
     a_timeout_is_a_rejection,
     not_found_is_never_accepted,

@@ -50,6 +50,14 @@ class SentOut(msgspec.Struct, frozen=True, kw_only=True):
     after_wait: bool = False
 
 
+class ToldToWait(msgspec.Struct, frozen=True, kw_only=True):
+    """A node heard that the venue wants no traffic of it until then."""
+
+    at_ns: int
+    node: str
+    until_ns: int
+
+
 class Published(msgspec.Struct, frozen=True, kw_only=True):
     """A node told the world where it stands. `positions` are net, per instrument, over the baseline; `differs`
     is what it says that the venue has beyond its `balances`."""
@@ -89,4 +97,4 @@ class Healed(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
-Fact = VenueSaid | Written | SentOut | Published | Leased | Commanded | Healed
+Fact = VenueSaid | Written | SentOut | ToldToWait | Published | Leased | Commanded | Healed

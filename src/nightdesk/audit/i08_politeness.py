@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from nightdesk.audit.facts import Fact, SentOut, VenueSaid
+from nightdesk.audit.facts import Fact, SentOut, ToldToWait, VenueSaid
 from nightdesk.audit.invariant import Finding, Heard
-from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.ledger import Ledger, symbol_of
 from nightdesk.audit.venue_log import Entry
+from nightdesk.model.order import Origin
 from nightdesk.model.time import MS_NS, SECOND_NS
 
 LAW = "I8 politeness"
@@ -28,7 +29,7 @@ class Politeness:
 
     law = LAW
     needs = "what left the hosts, or a venue that refused this desk for too much traffic"
-    hears: frozenset[Heard] = frozenset({"arrival", "refusal", "fault_fired", SentOut})
+    hears: frozenset[Heard] = frozenset({ToldToWait, "arrival", "refusal", "fault_fired", SentOut})
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Politeness:
         self._quiet: list[tuple[int, int]] = []  # from when until when nothing may be placed
         self._keys: set[str] = set()  # what this desk signs with
         self._hears_sends = False
+        self._heard: dict[str, int] = {}  # by node, until when it was told to wait
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
         """Count a send's weight; judge an order by the waits in force."""
@@ -56,7 +58,11 @@ class Politeness:
                 told = list(self._weigh(fact))
                 if fact.what == "place" and not fact.after_wait:
                     told += self._placed(fact.client_id, fact.at_ns)
+                    told += self._entered(fact)
                 return told
+            case ToldToWait(node=node, until_ns=until_ns):
+                self._heard[node] = max(self._heard.get(node, 0), until_ns)
+                return ()
             case VenueSaid(entry=entry):
                 return self._venue_said(entry)
             case _:
@@ -77,6 +83,17 @@ class Politeness:
             if not self._hears_sends:
                 return list(self._placed(entry.client_order_id or "", entry.at_ns))
         return ()
+
+    def _entered(self, fact: SentOut) -> Iterator[Finding]:
+        """An entry of a node that has heard the venue's wait; what may reduce is the way out, and is tried."""
+        known, until_ns = self.ledger.known(fact.client_id), self._heard.get(fact.node, 0)
+        if known is None or fact.at_ns >= until_ns or known.intent.origin is Origin.FLATTEN:
+            return
+        held = self.ledger.position(symbol_of(known.intent.instrument))
+        if held * known.intent.side.sign >= 0:
+            left_s = (until_ns - fact.at_ns) / 1e9
+            what = f"entered {left_s:.3f} s before the wait that its node had heard of was over"
+            yield Finding(law=LAW, order=fact.client_id, what=what, at_ns=fact.at_ns)
 
     def _wait_of(self, entry: Entry) -> int | None:
         """Until when the venue wants quiet of this desk, or None."""

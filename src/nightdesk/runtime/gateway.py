@@ -111,6 +111,8 @@ class Gateway:
             return "the mode has changed"
         if approved.reduces or intent.inputs is None:
             return ""
+        if self._requester.told_to_wait():
+            return "the venue said to wait"
         seen = self._desk.views.quotes.get(intent.instrument)
         limit = self._desk.settings.limits[intent.instrument].stale_after_ns
         if seen is None or now - seen.received > limit:
@@ -135,6 +137,7 @@ class Gateway:
 
     def _answered(self, intent: Intent, sent_at: Wall, wire: int, result: HttpResult) -> None:
         self.in_flight.discard(intent.client_id)
+        self._requester.heed(result)
         self._telemetry.stages["wire_to_answer"].record(self._requester.mono() - wire)
         outcome = self._codec.placed(intent, result)
         self._telemetry.count(f"send.{outcome.verdict}")

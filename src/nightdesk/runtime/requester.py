@@ -65,15 +65,24 @@ class Requester:
         While the venue has told this host to wait, only the way out is tried: every other request would make
         the wait longer.
         """
-        if self.mono() < self._wait_until and not way_out:
+        if self.told_to_wait() and not way_out:
             return HttpFailure(written=False, timed_out=False, cause="the venue said to wait")
         if not self.http.ready():
             cause = await self.hold()
             if cause:
                 return HttpFailure(written=False, timed_out=False, cause=cause)
         result = await self.http.exchange(build(self.venue_now()), timeout_ns=READ_TIMEOUT_NS)
+        self.heed(result)
+        return result
+
+    def told_to_wait(self) -> bool:
+        """Whether the venue wants no traffic of this host now."""
+        return self.mono() < self._wait_until
+
+    def heed(self, result: HttpResult) -> None:
+        """Note the wait that an answer asks for, whatever it answers."""
         if isinstance(result, HttpAnswer) and result.status in TOLD_TO_WAIT:
             said = result.headers.get("retry-after", "")
             wait_s = int(said) if said.isascii() and said.isdecimal() and len(said) < 7 else 0
-            self._wait_until = Mono(self.mono() + max(wait_s, WAIT_LEAST_S) * SECOND_NS)
-        return result
+            until = Mono(self.mono() + max(wait_s, WAIT_LEAST_S) * SECOND_NS)
+            self._wait_until = max(self._wait_until, until)

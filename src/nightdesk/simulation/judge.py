@@ -13,6 +13,7 @@ from nightdesk.audit.facts import (
     Leased,
     Published,
     SentOut,
+    ToldToWait,
     VenueSaid,
     Written,
 )
@@ -57,12 +58,14 @@ def trap_name(moment: Moment, how: How) -> str:
 TRAPS = tuple(dict.fromkeys(trap_name(moment, how) for moment in Moment for how in How))
 TORN, OPENED, FENCED = "torn tail replayed", "opened from a snapshot", "a fenced node stood down"
 REFUSED = "last step refused: {}"
-FENCES = (  # in the words of the gateway
+# In the words of the gateway. A deadline that has passed is not among them: it never outlives the lease, which
+# is looked at before.
+FENCES = (
     "the lease is not held",
     "the venue's time is not known",
     "the mode has changed",
+    "the venue said to wait",
     "the market it was decided on is too old",
-    "its deadline has passed",
 )
 ALSO = (*TRAPS, TORN, OPENED, FENCED, *(REFUSED.format(why) for why in FENCES))
 
@@ -157,6 +160,11 @@ class Judge(Watch):
         if order:
             self._overlap()
             self._line(node, "sends {} {}", what, client_id)
+
+    def told_to_wait(self, node: str, seconds: int) -> None:
+        """See the base."""
+        until_ns = self._now() + seconds * SECOND_NS
+        self._hear(ToldToWait(at_ns=self._now(), node=node, until_ns=until_ns))
 
     def published(self, running: Running) -> None:
         """See the base."""

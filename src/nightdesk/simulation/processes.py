@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from random import Random
 
 from nightdesk.node.node import Node
 from nightdesk.ports.journal import Holder
+from nightdesk.runtime.requester import TOLD_TO_WAIT
 from nightdesk.simulation.incarnation import Incarnation, Life
 from nightdesk.simulation.machine import Machine
 from nightdesk.simulation.network import LabNetwork, SimHttp
-from nightdesk.venues.http import HttpRequest, HttpResult
+from nightdesk.venues.http import HttpAnswer, HttpRequest, HttpResult
 
 
 class Running:
@@ -115,11 +117,13 @@ class TellingHttp(SimHttp):
         machine: Machine,
         incarnation: Incarnation,
         tell: Callable[[HttpRequest], None],
+        told_to_wait: Callable[[int], None],
     ) -> None:
         super().__init__(network, machine.link)
         self._traps = machine.traps
         self._incarnation = incarnation
         self._tell = tell
+        self._told_to_wait = told_to_wait
 
     def exchange(self, request: HttpRequest, *, timeout_ns: int) -> "asyncio.Future[HttpResult]":
         """See the port."""
@@ -129,8 +133,15 @@ class TellingHttp(SimHttp):
             return self._later(request, timeout_ns)
         future = super().exchange(request, timeout_ns=timeout_ns)
         self._traps.sent(self._incarnation, request)
-        future.add_done_callback(lambda _: self._traps.answered(self._incarnation, request))
+        future.add_done_callback(partial(self._answered, request))
         return future
+
+    def _answered(self, request: HttpRequest, done: "asyncio.Future[HttpResult]") -> None:
+        result = None if done.cancelled() else done.result()
+        if isinstance(result, HttpAnswer) and result.status in TOLD_TO_WAIT:
+            said = result.headers.get("retry-after", "")
+            self._told_to_wait(int(said) if said.isdecimal() else 0)
+        self._traps.answered(self._incarnation, request)
 
     def _later(self, request: HttpRequest, timeout_ns: int) -> "asyncio.Future[HttpResult]":
         """It stood still between its last look and the write: the bytes leave when it goes on."""

@@ -7,6 +7,7 @@ and everything unknown must become known. Facts reach the checkers as they happe
 import asyncio
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from functools import partial
 from hashlib import blake2b
 from http import HTTPStatus
 from pathlib import Path
@@ -60,8 +61,7 @@ REST_S = 45.0  # from the heal to the end
 PUBLISH_S = 1.0
 ASK_AGAIN_S = 0.5
 CRASHES_AFTER_S = (0.05, 0.5)  # from a start, while a poisoned message waits for every one of them
-# Records: a world is too short for the desk's own pace.
-SNAPSHOTS_EVERY = (150, 600, SNAPSHOT_EVERY)
+SNAPSHOTS_EVERY = (150, 600, SNAPSHOT_EVERY)  # records: a world is short
 
 
 class TradingWorld:
@@ -193,9 +193,9 @@ class TradingWorld:
         incarnation = machine.start(program)
         seed = f"{self.options.seed}/{incarnation.name}"
         running: Running
-        http = TellingHttp(
-            self.network, machine, incarnation, lambda request: self._sent(running, request)
-        )
+        tell = lambda request: self._sent(running, request)  # noqa: E731 `running` is made below
+        told_to_wait = partial(self.watch.told_to_wait, incarnation.name)
+        http = TellingHttp(self.network, machine, incarnation, tell, told_to_wait)
         streams = SimStreams(self.network, machine.link, machine.clock)
         node = Node(
             self._plan,

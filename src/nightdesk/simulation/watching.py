@@ -29,6 +29,9 @@ class Watch:
     def sent(self, node: str, request: HttpRequest, epoch: Epoch) -> None:
         """A request left a host."""
 
+    def told_to_wait(self, node: str, seconds: int) -> None:
+        """A node heard a 429 or 418; 0 where it names no time."""
+
     def published(self, running: Running) -> None:
         """Once a second: what a status request would be told."""
 
