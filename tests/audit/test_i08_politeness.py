@@ -2,11 +2,12 @@
 
 import pytest
 
-from audit.told import KEY, arrival, at, said, sent, whats
+from audit.told import KEY, arrival, at, bought, intended, said, sent, whats
 from builders import NOW, an_id
-from nightdesk.audit.facts import Fact
+from nightdesk.audit.facts import Fact, ToldToWait
 from nightdesk.audit.i08_politeness import Politeness
 from nightdesk.audit.venue_log import Sender
+from nightdesk.model.order import Origin, Side
 from nightdesk.model.time import MS_NS, SECOND_NS
 
 MINUTE_NS = 60 * SECOND_NS
@@ -79,3 +80,24 @@ def test_a_faults_wait_nobody_logged_is_not_judged() -> None:
     law = Politeness()
     assert whats(law, [said("fault_fired", what="ban_418"), arrival(3_000)]) == []
     assert not law.checked
+
+
+@pytest.mark.parametrize(
+    ("node", "sent_ms", "side", "origin", "found"),
+    [
+        ("a", 2_999, Side.BUY, Origin.STRATEGY, 1),
+        ("a", 2_999, Side.BUY, Origin.TARGET, 1),
+        ("a", 3_000, Side.BUY, Origin.STRATEGY, 0),
+        ("a", 2_999, Side.SELL, Origin.STRATEGY, 0),  # may reduce: the way out
+        ("a", 2_999, Side.BUY, Origin.FLATTEN, 0),
+        ("b", 2_999, Side.BUY, Origin.STRATEGY, 0),  # has not heard of it
+    ],
+)
+def test_no_entry_leaves_a_node_that_has_heard_the_wait(
+    node: str, sent_ms: int, side: Side, origin: Origin, found: int
+) -> None:
+    told = ToldToWait(at_ns=at(0), node="a", until_ns=at(3_000))
+    sooner = ToldToWait(at_ns=at(1), node="a", until_ns=at(1_000))
+    entry = intended(side=side, origin=origin)
+    facts = [*bought(-50, "2", 7), told, sooner, entry, sent(sent_ms, node=node)]
+    assert len(whats(Politeness(), facts)) == found

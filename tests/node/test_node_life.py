@@ -14,7 +14,9 @@ from nightdesk.desk.events import Proposed
 from nightdesk.lab.faults import FaultKind
 from nightdesk.model.errors import AppendRefused, AppendUnknown, Fenced
 from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.mode import Mode
 from nightdesk.model.records import Intended
+from nightdesk.modes.ladder import DESK
 from nightdesk.strategy.messages import Proposal, Target
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
@@ -216,5 +218,38 @@ def test_a_stopping_desk_sends_no_new_order(tmp_path: Path) -> None:
         assert life.task is not None
         await asyncio.wait((life.task,), timeout=30)
         assert world.arrivals(since + 10_000_000) == []
+
+    live(main)
+
+
+@pytest.mark.parametrize("name", ["lease", "stop", "journal", "market", "private", "clock", "tick"])
+def test_a_part_that_ends_by_itself_ends_the_node(name: str, tmp_path: Path) -> None:
+    """As when a library lets a `CancelledError` of its own out: a task group would not mind."""
+
+    async def main() -> None:
+        world = SimWorld(tmp_path, seed=2)
+        life = await world.desk().up()
+        await asyncio.sleep(1)
+        (task,) = (t for t in asyncio.all_tasks() if t.get_name() == name)
+        task.cancel()
+        task.uncancel()  # nobody asked it to end
+        ended = await life.ended(5)
+        assert [str(e) for e in leaves(ended)] == [f"the node's task {name!r} ended by itself"]
+
+    live(main)
+
+
+def test_a_venue_that_does_not_tell_its_time_twice_is_not_stamped_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = SimWorld(tmp_path, seed=2)
+        life = await world.desk().up()
+        world.fault("lost_request", match={"path": "/api/v3/time"})
+        await asyncio.sleep(20)
+        assert "the venue did not tell its time" in str(world.log.lines)
+        assert life.state.ladder.demands(DESK, "clock") is Mode.REDUCE_ONLY
+        world.heal()
+        await asyncio.sleep(10)
+        assert life.state.ladder.demands(DESK, "clock") is Mode.NORMAL
+        await whole(world, life, seconds=10)
 
     live(main)

@@ -24,7 +24,7 @@ from nightdesk.simulation.loop import run
 from nightdesk.strategy.messages import Place
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
-from nightdesk.venues.http import HttpFailure, HttpRequest, HttpResult
+from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
 
 class Hand:
@@ -159,6 +159,12 @@ def clock_steps(rig: Rig) -> None:
     rig.bench.wall = Wall(rig.bench.wall + 260 * MS_NS)
 
 
+def told_to_wait(rig: Rig) -> None:
+    """On any answer: it need not be an order's."""
+    headers = {"retry-after": "3"}
+    rig.requester.heed(HttpAnswer(status=429, headers=headers, body=b"", complete=True))
+
+
 REFUSALS = [
     (lose_lease, "lease"),
     (lease_ends_now, "lease"),
@@ -166,6 +172,7 @@ REFUSALS = [
     (goes_stale, "too old"),
     (passes_deadline, "deadline"),
     (clock_steps, "time is not known"),
+    (told_to_wait, "said to wait"),
 ]
 
 
@@ -200,6 +207,7 @@ def test_a_reduction_leaves_with_a_stale_market_and_under_pause() -> None:
         approved = rig.approved(Side.SELL)
         assert approved.reduces
         pause(rig)
+        told_to_wait(rig)
         goes_stale(rig)
         rig.send(approved)
         assert len(rig.hand.requests) == 1
