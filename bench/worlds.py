@@ -25,7 +25,7 @@ instruments = ["binance:BTCUSDT"]
 
 def measure(run: Run) -> list[Figure]:
     """Run it."""
-    return [*_worlds(run.pick(12, 4)), *_quiet(run.pick(3_600, 600))]
+    return [*_worlds(run.pick(12, 4)), *_quiet(run.pick(86_400, 600))]
 
 
 def _worlds(count: int) -> list[Figure]:
