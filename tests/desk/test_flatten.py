@@ -316,3 +316,22 @@ def test_a_cancelled_entry_that_settles_keeps_nothing_waiting_but_the_word_flat(
     assert "settling" in bench.desk.views.flatten_said
     bench.account()
     assert bench.state.ladder.mode(DESK) is Mode.FLATTENING
+
+
+def test_a_slice_that_nobody_took_is_tried_again_after_a_while_and_on_a_newer_quote() -> None:
+    bench = Bench().ready()
+    bench.buy("1")
+    (first,) = sent(bench.decide(OUT))
+    bench.ack(first)
+    bench.told(bench.report(first, VenueStatus.EXPIRED))
+    assert sent(*bench.ticks(0.4)) == []
+    later = bench.ticks(0.6)
+    assert sent(*later) == []  # the quote is the one that was tried
+    assert [e.instrument for d in later for e in effects(AskPrice, d)] == [BTCUSDT]
+    bench.quote()
+    (second,) = sent(bench.tick())
+    bench.ack(second)
+    bench.fill(second, qty="0.4")
+    bench.told(bench.report(second, VenueStatus.EXPIRED, D("0.4")))
+    (third,) = sent(bench.tick())  # something traded: the rest goes at once
+    assert third.qty == D("0.6")

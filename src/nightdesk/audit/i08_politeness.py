@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from nightdesk.audit.facts import Fact, SentOut, ToldToWait, VenueSaid
 from nightdesk.audit.invariant import Finding, Heard
-from nightdesk.audit.ledger import Ledger, symbol_of
+from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import Entry
-from nightdesk.model.order import Origin
 from nightdesk.model.time import MS_NS, SECOND_NS
 
 LAW = "I8 politeness"
@@ -87,13 +86,11 @@ class Politeness:
     def _entered(self, fact: SentOut) -> Iterator[Finding]:
         """An entry of a node that has heard the venue's wait; what may reduce is the way out, and is tried."""
         known, until_ns = self.ledger.known(fact.client_id), self._heard.get(fact.node, 0)
-        if known is None or fact.at_ns >= until_ns or known.intent.origin is Origin.FLATTEN:
+        if known is None or fact.at_ns >= until_ns or self.ledger.may_reduce(known.intent):
             return
-        held = self.ledger.position(symbol_of(known.intent.instrument))
-        if held * known.intent.side.sign >= 0:
-            left_s = (until_ns - fact.at_ns) / 1e9
-            what = f"entered {left_s:.3f} s before the wait that its node had heard of was over"
-            yield Finding(law=LAW, order=fact.client_id, what=what, at_ns=fact.at_ns)
+        left_s = (until_ns - fact.at_ns) / 1e9
+        what = f"entered {left_s:.3f} s before the wait that its node had heard of was over"
+        yield Finding(law=LAW, order=fact.client_id, what=what, at_ns=fact.at_ns)
 
     def _wait_of(self, entry: Entry) -> int | None:
         """Until when the venue wants quiet of this desk, or None."""

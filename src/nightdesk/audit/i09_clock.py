@@ -1,6 +1,6 @@
 """I9: an order's stamp is right to within half its window, so that the window means what it says.
 
-A cancel is not judged: it is the way out, may be repeated, and leaves also while a clock is unsure.
+A cancel is not judged, nor what may reduce: they are the way out, and leave also while the venue's time is old.
 """
 
 from collections import deque
@@ -41,7 +41,7 @@ class Clock:
                 tries.append(fact.at_ns)
             case VenueSaid(entry=entry) if entry.kind == "accept":
                 return self._judge(entry)
-            case VenueSaid(entry=entry) if entry.kind in ("arrival", "fault_fired"):
+            case VenueSaid(entry=entry) if entry.kind == "arrival" or entry.what == "clock_offset":
                 self._recent(entry.at_ns, entry.clock_offset_ns)
             case _:
                 pass
@@ -64,6 +64,9 @@ class Clock:
         if stamp_ns is None or not self.ledger.is_ours(client_id):
             return ()
         self.checked = True
+        known = self.ledger.known(client_id)
+        if known is not None and self.ledger.may_reduce(known.intent):
+            return ()
         arrived_ns = entry.at_ns if entry.arrived_ns is None else entry.arrived_ns
         made = self._sent.pop(client_id, None) or (arrived_ns,)
         # A venue whose clock has just stepped is not the desk's error before it could be measured again.

@@ -18,6 +18,7 @@ from nightdesk.model import money
 from nightdesk.model.ids import DESK_CODES, ClientOrderId, OrderKey, decode_order_id
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
+from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import Configured, Executed, Intended, Reconciled
 
 key_of = lru_cache(maxsize=65_536)(decode_order_id)  # an id comes back with every fact of its order
@@ -107,6 +108,11 @@ class Ledger:
         return money.total(
             o.at_stake for o in self.live.values() if o.symbol == symbol and o.side == side
         )
+
+    def may_reduce(self, intent: Intent) -> bool:
+        """Whether its side could bring this desk's position nearer to zero, or it is an operator's way out."""
+        held = self.position(symbol_of(intent.instrument))
+        return intent.origin is Origin.FLATTEN or held * intent.side.sign < 0
 
     def worst(self, symbol: str) -> Decimal:
         """The largest distance from zero if each side's open orders fill wholly or not at all."""
@@ -211,6 +217,7 @@ class Ledger:
             case Reconciled(balances=balances, surplus=surplus):
                 if self.opened is None:
                     self.opened = dict(balances)
+                    self._moved.clear()  # what moved before is in it
                 for instrument, qty in surplus.items():
                     symbol = symbol_of(instrument)
                     self._hold(symbol, qty)

@@ -25,7 +25,7 @@ PULL_AFTER_NS = 2 * SECOND_NS  # a stream that reconnects at once costs no place
 # Where the desk cannot see the market, hear of fills or trust its books. What only stops new orders (a venue
 # that throttles, a strategy that crashed) leaves the resting ones managed.
 PULLING = frozenset({"feed", "private", "reconcile", "surprise", "vanished"})
-# How long a venue's refusal is heeded where it does not say.
+# How long a venue's refusal is heeded where it does not say, or cannot: nobody knows when money comes.
 WAITS_NS = {"throttled": 5 * SECOND_NS, "maintenance": 30 * SECOND_NS, "funds": 5 * SECOND_NS}
 
 
@@ -99,4 +99,4 @@ def _wait_over(work: Work, cause: str) -> None:
     until = work.views.waits.setdefault(cause, Wall(work.now + WAITS_NS[cause]))
     if work.now >= until:
         del work.views.waits[cause]
-        work.set_mode(DESK, cause, Mode.NORMAL, by="desk", why="the venue's wait is over")
+        work.set_mode(DESK, cause, Mode.NORMAL, by="desk", why="the wait is over")

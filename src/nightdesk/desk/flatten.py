@@ -11,6 +11,7 @@ from nightdesk.desk.events import AccountTold, AskAccount, AskPrice, Flatten
 from nightdesk.desk.placing import Wish, cancel, submit
 from nightdesk.desk.settings import OPERATOR
 from nightdesk.desk.targets import crossing, suspend
+from nightdesk.desk.views import Slice
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId, StrategyId
@@ -32,6 +33,7 @@ def start(work: Work, event: Flatten) -> None:
     why = event.reason or "flatten"
     work.set_mode(DESK, CAUSE, Mode.FLATTENING, by=event.by, why=why)
     work.views.flatten_said = ""
+    work.views.slices.clear()
     for instrument in work.settings.instruments:
         suspend(work, instrument, "flattened by an operator")
     step(work)
@@ -104,7 +106,15 @@ def _close(work: Work, instrument: InstrumentId) -> list[str]:
         settling = exposure.selling or exposure.buying
         return [f"{instrument}: {net} left, cancelled orders are settling"] if settling else []
     seen = work.quote(instrument)
-    if seen is None or seen[1] > QUOTE_AGE_MAX_NS:
+    tried = work.views.slices.get(instrument)
+    oldest = QUOTE_AGE_MAX_NS
+    if (
+        tried is not None and tried.net == net
+    ):  # nothing traded: not again at once, nor on the same quote
+        oldest = min(oldest, work.now - tried.at)
+        if oldest < AGAIN_NS:
+            return [f"{instrument}: {net} to close, nobody took {tried.qty} at {tried.price}"]
+    if seen is None or seen[1] >= oldest:
         if work.now - work.views.price_asked.get(instrument, 0) >= SECOND_NS:
             work.views.price_asked[instrument] = work.now
             work.decision.at_once.append(AskPrice(instrument=instrument))
@@ -120,6 +130,7 @@ def _close(work: Work, instrument: InstrumentId) -> list[str]:
     result = submit(work, wish)
     if isinstance(result, Refused):
         return [f"{instrument}: {net} to close, refused: {result}"]
+    work.views.slices[instrument] = Slice(at=work.now, net=net, qty=qty, price=price)
     return [f"{instrument}: {net} to close, {side} {qty} at {price}"]
 
 

@@ -3,6 +3,8 @@
 from collections import deque
 from decimal import Decimal
 
+import msgspec
+
 from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
@@ -12,6 +14,15 @@ from nightdesk.reconcile.resolve import Asked
 
 STRANGERS_MAX = 100  # foreign orders already spoken of; beyond that they may be spoken of again
 SameOrder = tuple[StrategyId, InstrumentId, Side, OrderType, Decimal, Decimal]
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """One order of a flatten: what there was to close then, and what was tried."""
+
+    at: Wall
+    net: Decimal
+    qty: Decimal
+    price: Decimal
 
 
 class Views:
@@ -39,6 +50,7 @@ class Views:
         ] = {}  # (scope, cause) -> since when all is well
         self.strangers: deque[str] = deque(maxlen=STRANGERS_MAX)
         self.price_asked: dict[InstrumentId, Wall] = {}
+        self.slices: dict[InstrumentId, Slice] = {}  # the last of a flatten
         self.refusals: dict[str, int] = {}
         self.worst: dict[str, Decimal] = {}
         self.difference: dict[str, Decimal] = {}  # of the account, as it was seen last

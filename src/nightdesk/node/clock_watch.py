@@ -52,6 +52,11 @@ class ClockWatch:
             self._measuring = True
             self._spawn(self._measure_again(), "clock")
 
+    def untold(self, why: str) -> None:
+        """The venue does not tell its time: nothing new on an old offset; the way out is tried with it."""
+        self._say(why)
+        self._tell(Health(scope=DESK, cause="clock", mode=Mode.REDUCE_ONLY, why=why))
+
     def measured(self, offset_ns: int) -> None:
         """The venue told its time."""
         moved = offset_ns - self._requester.offset_ns
@@ -62,9 +67,11 @@ class ClockWatch:
         self._tell(Health(scope=DESK, cause="clock", mode=Mode.NORMAL, why="measured"))
 
     async def _measure_again(self) -> None:
-        offset = await self._measure()
-        while offset is None:
-            await asyncio.sleep(AGAIN_S)
+        try:
             offset = await self._measure()
-        self._measuring = False
+            while offset is None:
+                await asyncio.sleep(AGAIN_S)
+                offset = await self._measure()
+        finally:
+            self._measuring = False
         self.measured(offset)

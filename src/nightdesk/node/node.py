@@ -98,9 +98,7 @@ class Node:
                 self._keep(self._watch_journal(), "journal")
                 self._keep(self._feed(), "market")
                 self._keep(self._link.follow_orders(self.shell, self._tell), "private")
-                self._keep(
-                    self._link.keep_clock(self._clock.measured, self._clock.stepped), "clock"
-                )
+                self._keep(self._link.keep_clock(self._clock.measured, self._clock.untold), "clock")
                 self._keep(self._tick(), "tick")
         except* Stopped:
             await self._lease.release()

@@ -64,9 +64,9 @@ class VenueLink:
         return told + MS_NS // 2 - (sent_at + took // 2)
 
     async def keep_clock(
-        self, corrected: Callable[[int], None], lost: Callable[[str], None]
+        self, corrected: Callable[[int], None], untold: Callable[[str], None]
     ) -> None:
-        """Measure for ever; `lost` once the venue has not told its time for long."""
+        """Measure for ever; `untold` once the venue has not told its time for long."""
         unanswered = 0
         while True:
             await asyncio.sleep(CLOCK_AGAIN_S if unanswered else CLOCK_EVERY_S)
@@ -77,7 +77,7 @@ class VenueLink:
                 continue
             unanswered += 1
             if unanswered == CLOCK_UNANSWERED_MAX:
-                lost(f"the venue did not tell its time {unanswered} times")
+                untold(f"the venue did not tell its time {unanswered} times")
 
     async def rules(self, symbols: list[str]) -> dict[str, Instrument]:
         """The instruments as the venue filters them; raises `VenueDown`."""

@@ -81,8 +81,15 @@ class Requester:
 
     def heed(self, result: HttpResult) -> None:
         """Note the wait that an answer asks for, whatever it answers."""
-        if isinstance(result, HttpAnswer) and result.status in TOLD_TO_WAIT:
-            said = result.headers.get("retry-after", "")
-            wait_s = int(said) if said.isascii() and said.isdecimal() and len(said) < 7 else 0
-            until = Mono(self.mono() + max(wait_s, WAIT_LEAST_S) * SECOND_NS)
-            self._wait_until = max(self._wait_until, until)
+        wait_s = wait_of(result)
+        if wait_s is not None:
+            self._wait_until = max(self._wait_until, Mono(self.mono() + wait_s * SECOND_NS))
+
+
+def wait_of(result: HttpResult) -> int | None:
+    """For how many seconds the venue wants no traffic of this host, where an answer says so."""
+    if not isinstance(result, HttpAnswer) or result.status not in TOLD_TO_WAIT:
+        return None
+    said = result.headers.get("retry-after", "")
+    wait_s = int(said) if said.isascii() and said.isdecimal() and len(said) < 7 else 0
+    return max(wait_s, WAIT_LEAST_S)

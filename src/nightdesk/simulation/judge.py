@@ -157,8 +157,9 @@ class Judge(Watch):
         self._hear(
             SentOut(at_ns=self._now(), node=node, client_id=client_id, what=what, epoch=epoch)  # type: ignore[arg-type]  # one of the four by the table
         )
-        if order:
+        if what == "place":
             self._overlap()
+        if order:
             self._line(node, "sends {} {}", what, client_id)
 
     def told_to_wait(self, node: str, seconds: int) -> None:
@@ -197,6 +198,7 @@ class Judge(Watch):
     def healed(self) -> None:
         """See the base."""
         self._hear(Healed(at_ns=self._now()))
+        self._standing.clear()
         self._line("world", "the faults are over")
 
     def struck(self, fault: Fault, *, in_flight: int) -> None:

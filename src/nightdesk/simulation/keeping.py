@@ -14,7 +14,7 @@ import msgspec
 import nightdesk
 from nightdesk.config.load import load
 from nightdesk.model.errors import BadInput
-from nightdesk.simulation.campaign import Outcome, SeedOptions
+from nightdesk.simulation.campaign import ENDS, Outcome, SeedOptions
 
 _BEGINS = b'{"seed":'
 
@@ -118,7 +118,8 @@ class Keep:
         options = self._options
         theirs = (line.profile, line.seconds, line.shuffle, line.config, line.code)
         ours = (options.profile, options.seconds, options.shuffle, self._config, code_version())
-        return theirs == ours
+        # A world that took too long may be a busy machine's doing: it is tried again.
+        return theirs == ours and line.law != ENDS
 
 
 @cache
@@ -133,7 +134,7 @@ def code_version() -> str:
 
 
 def config_hash(options: SeedOptions) -> str:
-    """A hash over the config and the strategies' files in it; "" for the practice desk's."""
+    """A hash over the config, the strategies' files in it and the symbols; "" for the practice desk's."""
     if not options.config:
         return " ".join(options.symbols)
     digest = blake2b(options.config.encode(), digest_size=8)

@@ -6,13 +6,14 @@ from contextvars import copy_context
 from functools import partial
 from random import Random
 
+from nightdesk.model.errors import OperatingError, TaskEnded
 from nightdesk.node.node import Node
 from nightdesk.ports.journal import Holder
-from nightdesk.runtime.requester import TOLD_TO_WAIT
+from nightdesk.runtime.requester import wait_of
 from nightdesk.simulation.incarnation import Incarnation, Life
 from nightdesk.simulation.machine import Machine
 from nightdesk.simulation.network import LabNetwork, SimHttp
-from nightdesk.venues.http import HttpAnswer, HttpRequest, HttpResult
+from nightdesk.venues.http import HttpRequest, HttpResult
 
 
 class Running:
@@ -138,9 +139,9 @@ class TellingHttp(SimHttp):
 
     def _answered(self, request: HttpRequest, done: "asyncio.Future[HttpResult]") -> None:
         result = None if done.cancelled() else done.result()
-        if isinstance(result, HttpAnswer) and result.status in TOLD_TO_WAIT:
-            said = result.headers.get("retry-after", "")
-            self._told_to_wait(int(said) if said.isdecimal() else 0)
+        wait_s = None if result is None else wait_of(result)
+        if wait_s is not None:
+            self._told_to_wait(wait_s)
         self._traps.answered(self._incarnation, request)
 
     def _later(self, request: HttpRequest, timeout_ns: int) -> "asyncio.Future[HttpResult]":
@@ -150,6 +151,8 @@ class TellingHttp(SimHttp):
 
         def write() -> None:
             inner = super(TellingHttp, self).exchange(request, timeout_ns=timeout_ns)
+            self._traps.sent(self._incarnation, request)
+            inner.add_done_callback(partial(self._answered, request))
             inner.add_done_callback(lambda done: future.set_result(done.result()))
 
         loop.call_soon(write)
@@ -161,3 +164,10 @@ def leaves(error: BaseException | None) -> list[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         return [leaf for inner in error.exceptions for leaf in leaves(inner)]
     return [] if error is None else [error]
+
+
+def expected(leaf: BaseException, task_ended: bool) -> bool:
+    """Whether a desk may end with it: with an ended task only where a fault ended one."""
+    if isinstance(leaf, TaskEnded):
+        return task_ended
+    return isinstance(leaf, OperatingError)

@@ -78,14 +78,15 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 class _Process:
     """One desk's process, with everything that dies with it."""
 
-    def __init__(self, number: int, path: Path) -> None:
+    def __init__(self, seed: int, number: int, path: Path) -> None:
         self.incarnation = Incarnation(f"soak/desk.{number}", number)
-        self.link = Link("10.0.0.1", Random(f"link/{number}"))
+        self.link = Link("10.0.0.1", Random(f"{seed}/link/{number}"))
         self.node: Node
         self.task: asyncio.Task[None]
         self.over = asyncio.Event()
         self._file: SqliteJournal | None = SqliteJournal(str(path))
-        self.engine = InlineJournal(self._opened, Random(f"engine/{number}"))
+        draw = Random(f"{seed}/engine/{number}")
+        self.engine = InlineJournal(self._opened, draw, self.incarnation.thread)
 
     def _opened(self) -> SqliteJournal:
         if self._file is None:
@@ -205,7 +206,7 @@ class SoakWorld:
 
     def _start(self) -> _Process:
         self._starts += 1
-        process = _Process(self._starts, self._path)
+        process = _Process(self._options.seed, self._starts, self._path)
         streams = SimStreams(self._network, process.link, self._clock)
         seed = f"{self._options.seed}/{process.incarnation.name}"
         process.node = Node(

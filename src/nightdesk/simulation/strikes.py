@@ -1,9 +1,10 @@
 """What a fault does to a world when it strikes, and how it is undone."""
 
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
 from contextvars import Context
 from typing import Protocol
+
+import msgspec
 
 from nightdesk.model.errors import BadInput
 from nightdesk.model.time import MS_NS
@@ -23,8 +24,10 @@ class World(Protocol):
     machine: Machine
     time: TrueTime
     mood: Mood
+    names: frozenset[str]  # symbols and assets that there are
+    tasks_ended: set[str]  # processes in which a fault ended a task
 
-    def lab_fault(self, kind: str, fault: Fault) -> None: ...
+    def lab_door(self, method: str, path: str, body: str = "", query: str = "") -> bytes: ...
     def living(self) -> Running | None: ...
     def die(self, running: Running, how: str) -> None: ...
     def running(self, process: Incarnation) -> Running: ...
@@ -40,18 +43,38 @@ Undo = Callable[[], None] | None
 
 # The same fault of the lab, with another place to strike.
 _LAB_NAMES = {"query_lag": "read_lag", "stale_account": "read_lag", "silence": "stream_silence"}
+_LET_BE = ("the venue refuses", "nobody else has a price", "no open order to cancel", " free")
 _BY_HAND = frozenset({"manual_order", "manual_cancel", "transfer"})
 
 
 def _venue(world: World, what: str, fault: Fault) -> Undo:
-    # What the venue would not let anybody do by hand is not done: nothing open to cancel, too little to send.
-    with suppress(BadInput) if what in _BY_HAND else nullcontext():
-        world.lab_fault(_LAB_NAMES.get(what, what), fault)
+    if fault.args.get("symbol", fault.args.get("asset")) not in (None, *world.names):
+        return None  # drawn for a market that this world does not have
+    try:
+        _ask_lab(world, _LAB_NAMES.get(what, what), fault)
+    except BadInput as error:
+        # What the venue would not let anybody do by hand is not done: too little to send, nothing to cancel.
+        if what not in _BY_HAND or not any(words in str(error) for words in _LET_BE):
+            raise
     return None
 
 
+def _ask_lab(world: World, kind: str, fault: Fault) -> None:
+    """Set one of the lab's own faults."""
+    args = dict(fault.args)
+    for name, theirs in (("percent", "probability"), ("share_percent", "fraction")):
+        if name in args:
+            args[theirs] = _number(fault, name) / 100
+            del args[name]
+    if fault.for_s:
+        args["duration_ms"] = max(1, int(fault.for_s * 1000))
+    else:
+        args["count"] = 1
+    world.lab_door("POST", "/lab/faults", msgspec.json.encode({"kind": kind, **args}).decode())
+
+
 def _stream(world: World, what: str, fault: Fault) -> Undo:
-    world.lab_fault(f"stream_{what}", fault)
+    _ask_lab(world, f"stream_{what}", fault)
     return None
 
 
@@ -108,6 +131,7 @@ def _process(world: World, what: str, fault: Fault) -> Undo:
             world.die(running, "kill")
             return None
         case "task_ends":
+            world.tasks_ended.add(running.name)
             _end_task(running, str(fault.args["which"]))
             return None
         case "memory":
@@ -129,9 +153,11 @@ def _process(world: World, what: str, fault: Fault) -> Undo:
 def _end_task(running: Running, name: str) -> None:
     """What it waits for is cancelled under it, as a library's bug would; nobody asked the task to end."""
     for task in running.incarnation.tasks:
-        if task.get_name() == name and not task.done():
-            task.cancel()
-            task.uncancel()
+        waits_for = getattr(
+            task, "_fut_waiter", None
+        )  # the same on every Python: `uncancel` is not
+        if task.get_name() == name and waits_for is not None:
+            waits_for.cancel()
             return
 
 

@@ -43,6 +43,7 @@ from nightdesk.simulation.processes import (
     Running,
     TellingHttp,
     TellingLog,
+    expected,
     leaves,
 )
 from nightdesk.simulation.setting import Ended, WorldOptions
@@ -79,7 +80,6 @@ class TradingWorld:
         self._draw = Random(f"{options.seed}/world")
         self._nonces = Random(f"{options.seed}/nonces")
         self._trace = blake2b(digest_size=16)
-        self._lab_faults: dict[int, Fault] = {}
         self._told = 0
         self._broke = ""
         self._healed_at: float | None = None
@@ -97,6 +97,9 @@ class TradingWorld:
         every = self._draw.choice(SNAPSHOTS_EVERY)
         self._plan = msgspec.structs.replace(plan, snapshot_every=every)
         self._stopping = False
+        rules = self.lab.exchange.rules.values()
+        self.names = frozenset(n for r in rules for n in (r.symbol, r.base, r.quote))
+        self.tasks_ended: set[str] = set()
         self.crashing = 0  # how many faults kill whatever starts
 
     # --- facts ---------------------------------------------------------------------------
@@ -181,7 +184,9 @@ class TradingWorld:
 
     def _ended_itself(self, running: Running) -> None:
         error = None if running.task.cancelled() else running.task.exception()
-        strange = [leaf for leaf in leaves(error) if not isinstance(leaf, OperatingError)]
+        strange = [
+            leaf for leaf in leaves(error) if not expected(leaf, running.name in self.tasks_ended)
+        ]
         if strange:
             self._broke = f"{running.name}: {strange[0]!r}"
         for leaf in leaves(error):
@@ -256,19 +261,6 @@ class TradingWorld:
         if told[0].status != HTTPStatus.OK:
             raise BadInput(f"{method} {path} {body}: the lab says {told[0].body.decode()}")
         return told[0].body
-
-    def lab_fault(self, kind: str, fault: Fault) -> None:
-        """Set one of the lab's own faults."""
-        args = dict(fault.args)
-        for name, theirs in (("percent", "probability"), ("share_percent", "fraction")):
-            if name in args:
-                args[theirs] = int(str(args.pop(name))) / 100
-        if fault.for_s:
-            args["duration_ms"] = max(1, int(fault.for_s * 1000))
-        else:
-            args["count"] = 1
-        asked = msgspec.json.encode({"kind": kind, **args}).decode()
-        self.lab_door("POST", "/lab/faults", asked)
 
     def living(self) -> Running | None:
         """The newest desk that runs."""

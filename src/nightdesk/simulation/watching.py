@@ -30,7 +30,7 @@ class Watch:
         """A request left a host."""
 
     def told_to_wait(self, node: str, seconds: int) -> None:
-        """A node heard a 429 or 418; 0 where it names no time."""
+        """A node heard a 429 or 418, and for how long it has to wait."""
 
     def published(self, running: Running) -> None:
         """Once a second: what a status request would be told."""
