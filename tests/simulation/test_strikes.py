@@ -182,3 +182,12 @@ def test_a_fault_that_the_lab_refuses_is_told() -> None:
 
 def told_to(fault: Fault) -> None:
     run_world(WorldOptions(seed=2, faults=[fault], seconds=SECONDS), Watch())
+
+
+def test_an_asset_that_nobody_has_is_told_and_one_that_this_world_lacks_is_let_be() -> None:
+    args: dict[str, object] = {"amount": "0.5"}
+    with pytest.raises(BadInput, match="DOGE"):
+        told_to(Fault(kind="venue.transfer", at_s=AT_S, args={**args, "asset": "DOGE"}))
+    faults = [Fault(kind="venue.transfer", at_s=AT_S, args={**args, "asset": "ETH"})]
+    narrow = WorldOptions(seed=2, faults=faults, seconds=SECONDS, symbols=("BTCUSDT",))
+    assert run_world(narrow, Watch()).broke == ""

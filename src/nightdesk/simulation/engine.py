@@ -147,6 +147,7 @@ class InlineJournal:
             except OperatingError as error:
                 if not future.done():
                     future.set_exception(error)
+                    future.exception()  # a process that is dead by now never looks, and nobody need be told
                 return
             self._loop.call_at(max(ends, self._loop.time()), told, context=here)
 

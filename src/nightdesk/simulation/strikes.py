@@ -9,7 +9,7 @@ import msgspec
 from nightdesk.model.errors import BadInput
 from nightdesk.model.time import MS_NS
 from nightdesk.simulation.clocks import TrueTime
-from nightdesk.simulation.faults import Fault, check_faults
+from nightdesk.simulation.faults import KINDS, Fault, check_faults
 from nightdesk.simulation.incarnation import Incarnation
 from nightdesk.simulation.link import Trouble
 from nightdesk.simulation.machine import Machine
@@ -44,12 +44,19 @@ Undo = Callable[[], None] | None
 # The same fault of the lab, with another place to strike.
 _LAB_NAMES = {"query_lag": "read_lag", "stale_account": "read_lag", "silence": "stream_silence"}
 _LET_BE = ("the venue refuses", "nobody else has a price", "no open order to cancel", " free")
+_DRAWN = {
+    name
+    for kind in KINDS.values()
+    for arg in ("symbol", "asset")
+    for name in kind.args.get(arg, ())
+}
 _BY_HAND = frozenset({"manual_order", "manual_cancel", "transfer"})
 
 
 def _venue(world: World, what: str, fault: Fault) -> Undo:
-    if fault.args.get("symbol", fault.args.get("asset")) not in (None, *world.names):
-        return None  # drawn for a market that this world does not have
+    name = fault.args.get("symbol", fault.args.get("asset"))
+    if name in _DRAWN and name not in world.names:
+        return None  # a market that this world does not have; one that nobody has, the lab refuses by name
     try:
         _ask_lab(world, _LAB_NAMES.get(what, what), fault)
     except BadInput as error:
