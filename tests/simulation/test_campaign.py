@@ -247,3 +247,9 @@ def test_a_world_of_one_symbol_is_another_one() -> None:
     one = run_seed(2, msgspec.structs.replace(QUIET, symbols=("ETHUSDT",)))
     assert one.clean
     assert 0 < one.ended.fills < both.ended.fills
+
+
+def test_a_symbol_of_any_characters_is_read_again(tmp_path: Path) -> None:
+    scenario = Scenario(seed=1, symbols=["\x7f", 'a"b'])
+    (tmp_path / "s.toml").write_text(scenario_text(scenario))
+    assert read_scenario(tmp_path / "s.toml") == scenario

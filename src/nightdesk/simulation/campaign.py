@@ -192,11 +192,7 @@ def scenario_text(scenario: Scenario) -> str:
     lines = [
         f"seed = {scenario.seed}",
         f"seconds = {scenario.seconds}",
-        *(
-            [f"symbols = {msgspec.json.encode(scenario.symbols).decode()}"]
-            if scenario.symbols
-            else []
-        ),
+        *([f"symbols = [{', '.join(map(_quoted, scenario.symbols))}]"] if scenario.symbols else []),
         f"law = {_quoted(scenario.law)}",
         f"note = {_quoted(scenario.note)}",
     ]
