@@ -54,7 +54,8 @@ def _quiet(seconds: int) -> list[Figure]:
     began_ns = time.process_time_ns()
     ended = run_world(options, Watch())
     took_s = (time.process_time_ns() - began_ns) / 1e9
-    assert ended.orders["intended"] >= seconds // 60 - 1, f"a minute without its order: {ended}"
+    # The next order comes with the first quote after its minute: a day has a few less than its minutes.
+    assert ended.orders["intended"] >= 0.99 * seconds / 60 - 1, f"minutes without orders: {ended}"
     quiet = Figure(
         name=f"a quiet desk, {seconds + REST_S:,.0f} simulated s, per s of a core",
         unit="s/s",
