@@ -75,9 +75,8 @@ class Modes:
                 yield f"adds risk although {cause} holds {scope} in {mode.name}"
 
     def _may_reduce(self, intent: Intent) -> bool:
-        symbol = symbol_of(intent.instrument)
-        held = (self.ledger.position(symbol), self._held.get(symbol, ZERO))
-        return any(qty * intent.side.sign < 0 for qty in held)
+        held = self._held.get(symbol_of(intent.instrument), ZERO)
+        return self.ledger.may_reduce(intent) or held * intent.side.sign < 0
 
     def _fold(self, client_id: str) -> None:
         known = self.ledger.known(client_id)

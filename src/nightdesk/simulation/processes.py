@@ -132,6 +132,9 @@ class TellingHttp(SimHttp):
         self._traps.sending(self._incarnation, request)
         if self._incarnation.life is Life.FROZEN:
             return self._later(request, timeout_ns)
+        return self._write(request, timeout_ns)
+
+    def _write(self, request: HttpRequest, timeout_ns: int) -> "asyncio.Future[HttpResult]":
         future = super().exchange(request, timeout_ns=timeout_ns)
         self._traps.sent(self._incarnation, request)
         future.add_done_callback(partial(self._answered, request))
@@ -150,9 +153,7 @@ class TellingHttp(SimHttp):
         future: asyncio.Future[HttpResult] = loop.create_future()
 
         def write() -> None:
-            inner = super(TellingHttp, self).exchange(request, timeout_ns=timeout_ns)
-            self._traps.sent(self._incarnation, request)
-            inner.add_done_callback(partial(self._answered, request))
+            inner = self._write(request, timeout_ns)
             inner.add_done_callback(lambda done: future.set_result(done.result()))
 
         loop.call_soon(write)
