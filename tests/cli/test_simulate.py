@@ -197,7 +197,42 @@ def test_a_scenario_of_ones_own_is_run(tmp_path: Path) -> None:
     (tmp_path / "world.toml").write_text(SCENARIO.format(kind="net.cut"))
     done = simulate("--scenario", str(tmp_path / "world.toml"))
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("seed 5: clean")
+    assert done.stderr.strip().startswith("seed 5: clean")
+    assert done.stdout == ""
+
+
+def test_a_scenario_is_told_as_any_other_worlds_are(tmp_path: Path) -> None:
+    (tmp_path / "world.toml").write_text(SCENARIO.format(kind="net.cut"))
+    page, lines = tmp_path / "worlds.html", tmp_path / "worlds.jsonl"
+    asked = ("--scenario", str(tmp_path / "world.toml"), "--json", "--report", str(page))
+    done = simulate(*asked, "--keep", str(lines))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    struck = {row["kind"]: row["struck"] for row in told["faults"] if row["struck"]}
+    assert (told["seeds"], struck) == (1, {"net.cut": 1})
+    assert page.exists()
+    again = simulate(*asked, "--keep", str(lines))
+    assert "going on: 1 of 1 worlds are done already" in again.stderr
+    other = simulate("--seeds", "5", *TINY, "--json", "--keep", str(lines))
+    assert "1 lines are of other options" in other.stderr
+
+
+def test_a_scenario_brings_its_own_strategy_found_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "world.toml").write_text(
+        'strategy = "mine.py:Mine"' + SCENARIO.format(kind="net.cut")
+    )
+    done = simulate("--scenario", str(tmp_path / "world.toml"), "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["fills"] >= 2
+    (tmp_path / "mine.py").write_text("import time\n" + MINE)
+    assert "mine.py:1" in refused("--scenario", str(tmp_path / "world.toml"))
+
+
+def test_a_strategy_alone_and_another_desk_are_not_mixed(tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text("")
+    asked = ("--config", str(tmp_path / "desk.toml"), "--strategy", "mine.py:Mine")
+    assert "leave one of the two out" in refused("--seeds", "1", *TINY, *asked)
 
 
 @pytest.mark.parametrize(("text", "says"), [(None, "No such file"), ("seed = ", "world.toml: ")])

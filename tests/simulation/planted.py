@@ -27,7 +27,7 @@ from nightdesk.risk import gate
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.requester import Requester
-from nightdesk.simulation.campaign import Scenario, read_scenario
+from nightdesk.simulation.scenario import Scenario, read_scenario
 from nightdesk.venues.binance_spot import BinanceSpot
 
 Patch = pytest.MonkeyPatch

@@ -111,8 +111,8 @@ def test_what_does_not_last_stays() -> None:
 class Told:
     """What a world comes to that breaks by one fault of a second and a half at seven, while BTC is traded."""
 
-    def __init__(self, options: SeedOptions, faults: Sequence[Fault]) -> None:
-        cause = any(f.at_s == 7.0 and f.for_s >= 1.5 for f in faults)
+    def __init__(self, options: SeedOptions) -> None:
+        cause = any(f.at_s == 7.0 and f.for_s >= 1.5 for f in options.faults or ())
         traded = not options.symbols or "BTCUSDT" in options.symbols
         self.law = "I1" if cause and traded and options.seconds >= 12 else "I4"
 
@@ -122,10 +122,10 @@ def worlds(monkeypatch: pytest.MonkeyPatch) -> list[SeedOptions]:
     """The options of every world that was run."""
     ran: list[SeedOptions] = []
 
-    def run_seed(seed: int, options: SeedOptions, faults: Sequence[Fault]) -> Told:
+    def run_seed(seed: int, options: SeedOptions) -> Told:
         assert seed == 3
         ran.append(options)
-        return Told(options, faults)
+        return Told(options)
 
     monkeypatch.setattr(module, "run_seed", run_seed)
     return ran
@@ -143,9 +143,25 @@ def test_a_world_is_shrunk_to_the_one_fault_that_breaks_it(worlds: list[SeedOpti
     assert small.runs == len(worlds) < 40
 
 
+def test_what_stays_broken_after_the_heal_moves_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_seed(seed: int, options: SeedOptions) -> Told:
+        told = Told(options)
+        if not any(
+            f.kind == "net.loss" and f.at_s == options.seconds + 0.001 for f in options.faults or ()
+        ):
+            told.law = ""
+        return told
+
+    monkeypatch.setattr(module, "run_seed", run_seed)
+    stays = Fault(kind="net.loss", at_s=100.001, for_s=600.0, args={"percent": 5})
+    small = shrink(3, SeedOptions(seconds=100.0), "I1", [*numbered(9), stays])
+    assert small.seconds == 12.5
+    assert [(f.kind, f.at_s) for f in small.faults] == [("net.cut", 7.0), ("net.loss", 12.501)]
+
+
 def test_a_world_that_needs_every_symbol_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_seed(seed: int, options: SeedOptions, faults: Sequence[Fault]) -> Told:
-        told = Told(options, faults)
+    def run_seed(seed: int, options: SeedOptions) -> Told:
+        told = Told(options)
         if options.symbols:
             told.law = ""
         return told
@@ -157,10 +173,10 @@ def test_a_world_that_needs_every_symbol_names_none(monkeypatch: pytest.MonkeyPa
 def test_a_strategy_that_cannot_do_without_an_instrument_keeps_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def run_seed(seed: int, options: SeedOptions, faults: Sequence[Fault]) -> Told:
+    def run_seed(seed: int, options: SeedOptions) -> Told:
         if options.symbols:
             raise BadInput("needs both")
-        return Told(options, faults)
+        return Told(options)
 
     monkeypatch.setattr(module, "run_seed", run_seed)
     assert shrink(3, SeedOptions(), "I1", numbered(9)).symbols == []
@@ -175,7 +191,8 @@ def test_when_time_is_up_the_smallest_so_far_is_told(
     small = shrink(3, SeedOptions(seconds=100.0), "I1", numbered(30), within_s=10.0)
     assert not small.finished
     assert small.runs == len(worlds) == runs
-    assert Told(SeedOptions(seconds=small.seconds), small.faults).law == "I1"
+    left = SeedOptions(seconds=small.seconds, faults=tuple(small.faults))
+    assert Told(left).law == "I1"
 
 
 def test_a_real_world_is_shrunk_and_breaks_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +201,9 @@ def test_a_real_world_is_shrunk_and_breaks_again(monkeypatch: pytest.MonkeyPatch
     first = run_seed(1, options)
     assert first.law
     small = shrink(1, options, first.law, first.faults)
-    narrow = SeedOptions(seconds=small.seconds, symbols=tuple(small.symbols))
+    narrow = SeedOptions(
+        seconds=small.seconds, symbols=tuple(small.symbols), faults=tuple(small.faults)
+    )
     assert small.faults == []  # it needs no fault
     assert small.seconds <= options.seconds
-    assert run_seed(1, narrow, small.faults).law == first.law
+    assert run_seed(1, narrow).law == first.law

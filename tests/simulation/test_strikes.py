@@ -147,12 +147,22 @@ def test_the_lab_takes_every_fault_of_the_venue_that_may_be_drawn(kind: str, end
     assert len(run(main)) == 1
 
 
-def test_a_fault_of_a_process_that_there_is_not_is_none() -> None:
+def test_a_fault_that_finds_nobody_does_not_count_as_one_that_struck() -> None:
     """The second kill finds nobody: the supervisor has not started another yet."""
     kill = a_fault("process.kill", 0)
-    lived = Lived(kill, kill, a_fault("process.freeze", 0), a_fault("operator.pause", 0))
+    others = ("process.freeze", "process.task_ends", "machine.power", "operator.pause")
+    lived = Lived(kill, kill, *(a_fault(kind, 0) for kind in others))
     assert lived.judge.findings == []
     assert len(lived.world.nodes) == 2
+    assert lived.judge.struck_kinds.keys() == {"process.kill"}
+    assert lived.judge.struck_kinds["process.kill"][0] == 1
+
+
+def test_what_the_venue_would_let_nobody_do_did_not_strike() -> None:
+    nothing_open = a_fault("venue.manual_cancel", 0)
+    lived = Lived(msgspec.structs.replace(nothing_open, at_s=0.0))
+    assert lived.says("venue.manual_cancel")
+    assert lived.judge.struck_kinds == {}
 
 
 @pytest.mark.parametrize(
@@ -190,4 +200,6 @@ def test_an_asset_that_nobody_has_is_told_and_one_that_this_world_lacks_is_let_b
         told_to(Fault(kind="venue.transfer", at_s=AT_S, args={**args, "asset": "DOGE"}))
     faults = [Fault(kind="venue.transfer", at_s=AT_S, args={**args, "asset": "ETH"})]
     narrow = WorldOptions(seed=2, faults=faults, seconds=SECONDS, symbols=("BTCUSDT",))
-    assert run_world(narrow, Watch()).broke == ""
+    judge = Judge(flat_within_ns=SECOND_NS * 30, resolve_within_ns=SECOND_NS * 40)
+    assert run_world(narrow, judge).broke == ""
+    assert judge.struck_kinds == {}

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nightdesk.simulation.campaign import SeedOptions, read_scenario, run_seed
+from nightdesk.simulation.campaign import SeedOptions, run_seed
+from nightdesk.simulation.scenario import read_scenario
 
 FRESH = 20
 MINUTES = "1"
@@ -75,6 +76,5 @@ REGRESSIONS = sorted((Path(__file__).parent / "scenarios" / "regressions").glob(
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.stem)
 def test_what_once_broke_a_law_breaks_none_any_more(path: Path) -> None:
     scenario = read_scenario(path)
-    options = SeedOptions(seconds=scenario.seconds, symbols=tuple(scenario.symbols))
-    outcome = run_seed(scenario.seed, options, scenario.faults)
+    outcome = run_seed(scenario.seed, scenario.within(SeedOptions()))
     assert outcome.clean, f"{outcome.law}: {outcome.what}"

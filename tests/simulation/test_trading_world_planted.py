@@ -14,11 +14,11 @@ FAULTS_MAX = 3
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_caught_in_a_small_world(plant: Plant) -> None:
     small = scenario_of(plant)
-    options = SeedOptions(seconds=small.seconds, symbols=tuple(small.symbols))
+    options = small.within(SeedOptions())
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
-        outcome = run_seed(small.seed, options, small.faults)
+        outcome = run_seed(small.seed, options)
     assert outcome.law == small.law, f"{outcome.law}: {outcome.what}"
     assert len(small.faults) <= FAULTS_MAX
-    control = run_seed(small.seed, options, small.faults)
+    control = run_seed(small.seed, options)
     assert control.clean, f"without the bug: {control.law}: {control.what}"

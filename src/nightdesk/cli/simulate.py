@@ -22,7 +22,7 @@ def simulate(
     worlds: Worlds,
     seeds: Annotated[str, typer.Option(help="0..199, 7 or 1,5,9.")] = "0..99",
     jobs: Annotated[int, typer.Option(min=1, help="Processes at work.")] = 1,
-    scenario: Annotated[Path | None, typer.Option(help="One world from a scenario file.")] = None,
+    scenario: Annotated[Path | None, typer.Option(help="One world, as a file tells it.")] = None,
     report: Annotated[Path | None, typer.Option(help="Also write one HTML file.")] = None,
     keep: Annotated[
         Path | None,
@@ -39,11 +39,12 @@ def simulate(
     """Run worlds; exit 1 when a law is broken in one."""
     if ctx.invoked_subcommand is not None:
         return
-    from nightdesk.cli.simulate_runs import options_of, run_repro, run_simulation
+    from nightdesk.cli.simulate_runs import options_of, run_simulation, scenario_options
 
-    options = options_of(**worlds._asdict())
-    if scenario is not None:
-        raise typer.Exit(run_repro(0, options, scenario, trace=False))
+    if scenario is None:
+        options = options_of(**worlds._asdict())
+    else:
+        seeds, options = scenario_options(scenario, **worlds._asdict())
     raise typer.Exit(
         run_simulation(
             seeds,
@@ -68,7 +69,7 @@ def repro(
     """Run one world again."""
     from nightdesk.cli.simulate_runs import options_of, run_repro
 
-    raise typer.Exit(run_repro(seed, options_of(**worlds._asdict()), None, trace=trace))
+    raise typer.Exit(run_repro(seed, options_of(**worlds._asdict()), trace=trace))
 
 
 @app.command()
@@ -82,9 +83,9 @@ def shrink(
     ] = 600.0,
 ) -> None:
     """Make a failing world small: a scenario to keep."""
-    from nightdesk.cli.simulate_runs import options_of, run_shrink
+    from nightdesk.cli.simulate_runs import run_shrink
 
-    raise typer.Exit(run_shrink(seed, options_of(**worlds._asdict()), to, within))
+    raise typer.Exit(run_shrink(seed, to, within, **worlds._asdict()))
 
 
 @app.command()

@@ -8,6 +8,7 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from random import Random
 from time import perf_counter
+from typing import Any
 
 import msgspec
 from rich.progress import Progress
@@ -21,16 +22,14 @@ from nightdesk.node.practice import practice_text
 from nightdesk.simulation.campaign import (
     WALL_S_MAX,
     Outcome,
-    Scenario,
     SeedOptions,
-    read_scenario,
     run_seed,
-    scenario_text,
     seeds_of,
 )
 from nightdesk.simulation.faults import check_faults
 from nightdesk.simulation.keeping import Keep
 from nightdesk.simulation.purity import reaches_of
+from nightdesk.simulation.scenario import Scenario, read_scenario, scenario_text
 from nightdesk.simulation.shrink import shrink
 from nightdesk.simulation.tally import Tally
 from nightdesk.simulation.workers import outcomes
@@ -44,6 +43,11 @@ def options_of(
     profile: str, minutes: float, config: Path | None, strategy: str, *, shuffle: bool = False
 ) -> SeedOptions:
     """What was typed; raises `BadInput` for a strategy that a world could not repeat."""
+    if config is not None and strategy:
+        raise BadInput(
+            f"{strategy} would run alone on the practice desk, and {config} is another desk: name the strategy "
+            "in that file, or leave one of the two out"
+        )
     text, base = "", Path()
     if config is not None:
         try:
@@ -58,6 +62,18 @@ def options_of(
     )
 
 
+def scenario_options(
+    path: Path, config: Path | None, strategy: str, **typed: Any
+) -> tuple[str, SeedOptions]:
+    """The seed in a scenario's file and what is in it; a desk or strategy that was typed takes the place of its
+    own. Raises `BadInput` naming what does not fit."""
+    given = _scenario(path)
+    if config is None and not strategy:
+        config = path.parent / given.config if given.config else None
+        strategy = str(path.parent / given.strategy) if given.strategy else ""
+    return str(given.seed), given.within(options_of(config=config, strategy=strategy, **typed))
+
+
 def run_simulation(
     seeds: str,
     options: SeedOptions,
@@ -69,11 +85,20 @@ def run_simulation(
     wall_s_max: float = WALL_S_MAX,
     all_sometimes: bool = False,
 ) -> int:
-    """Every seed that is not kept already; exit 1 on a violation, 130 on Ctrl-C after telling what is done."""
+    """Every seed that is not kept already, as a table, or the one world of a scenario, as a line; exit 1 on a
+    violation, 130 on Ctrl-C after telling what is done."""
     wanted = _seeds(seeds)
     if report is not None and not report.parent.is_dir():
         raise BadInput(f"--report {report}: there is no folder {report.parent}")
     tally = Tally(options.profile)
+
+    def finished_one(outcome: Outcome) -> None:
+        if kept is not None:
+            kept.add(outcome)
+        tally.add(outcome)
+        if not outcome.clean or options.faults is not None:
+            _say_outcome(outcome)
+
     with nullcontext() if keep is None else Keep(keep, options) as kept:
         known = {} if kept is None else kept.known
         if kept is not None:
@@ -83,17 +108,10 @@ def run_simulation(
                 tally.add(known[seed])
         left = [seed for seed in wanted if seed not in known]
         ran = Ran(wanted=len(wanted), known=len(wanted) - len(left), jobs=jobs)
-        finished = _run(left, options, ran, wall_s_max, lambda o: _finished(o, tally, kept))
+        finished = _run(left, options, ran, wall_s_max, finished_one)
     summary = tally.summary()
     never = summary.never if all_sometimes and finished else []
-    if report is not None:
-        report.write_text(html_report(tally, options, ran))
-        say(f"report: {report}")
-    if as_json:
-        run = {**msgspec.structs.asdict(ran), "a_minute": ran.a_minute}
-        print_json({**msgspec.structs.asdict(summary), "run": run})
-    else:
-        print_report(summary, options, ran)
+    _tell(tally, options, ran, report=report, as_json=as_json)
     for name in never:
         say(f"never met in {summary.seeds} worlds: {name}")
     if not finished:
@@ -102,15 +120,9 @@ def run_simulation(
     return ExitCode.OK if summary.clean and not never else ExitCode.FAILED
 
 
-def run_repro(seed: int, options: SeedOptions, scenario: Path | None, *, trace: bool) -> int:
+def run_repro(seed: int, options: SeedOptions, *, trace: bool) -> int:
     """One world again, with everything that was said in it where asked for."""
-    faults = None
-    if scenario is not None:
-        given = _scenario(scenario)
-        seed, faults = given.seed, given.faults
-        symbols = tuple(given.symbols)
-        options = msgspec.structs.replace(options, seconds=given.seconds, symbols=symbols)
-    outcome = run_seed(seed, options, faults, keep=TRACE_LINES if trace else 0)
+    outcome = run_seed(seed, options, keep=TRACE_LINES if trace else 0)
     if trace:
         for line in outcome.lines:
             sys.stdout.write(line + "\n")
@@ -118,8 +130,11 @@ def run_repro(seed: int, options: SeedOptions, scenario: Path | None, *, trace: 
     return ExitCode.OK if outcome.clean else ExitCode.FAILED
 
 
-def run_shrink(seed: int, options: SeedOptions, to: Path | None, within_s: float) -> int:
+def run_shrink(
+    seed: int, to: Path | None, within_s: float, *, config: Path | None, strategy: str, **typed: Any
+) -> int:
     """The smallest world that breaks the same law, as a scenario."""
+    options = options_of(config=config, strategy=strategy, **typed)
     first = run_seed(seed, options)
     if first.clean:
         say(f"seed {seed} breaks no law: nothing to shrink")
@@ -142,6 +157,9 @@ def run_shrink(seed: int, options: SeedOptions, to: Path | None, within_s: float
         faults=small.faults,
         seconds=small.seconds,
         symbols=small.symbols,
+        shuffle=options.shuffle,
+        config="" if config is None else _from(to, config),
+        strategy=_from(to, strategy) if strategy else "",
         law=first.law,
         note=note,
     )
@@ -162,7 +180,7 @@ def run_explain(seed: int, options: SeedOptions) -> int:
     for line in outcome.lines[-LAST_LINES:]:
         marked = "red" if "VIOLATION" in line else None
         OUT.print(line, markup=False, highlight=False, style=marked)
-    control = run_seed(seed, options, [])
+    control = run_seed(seed, msgspec.structs.replace(options, faults=()))
     OUT.print(f"without any fault: {'clean' if control.clean else control.law}", highlight=False)
     return ExitCode.OK if outcome.clean else ExitCode.FAILED
 
@@ -211,12 +229,18 @@ def _run(
     return True
 
 
-def _finished(outcome: Outcome, tally: Tally, kept: Keep | None) -> None:
-    if kept is not None:
-        kept.add(outcome)
-    tally.add(outcome)
-    if not outcome.clean:
-        say(f"seed {outcome.seed}: {outcome.law}: {outcome.what}")
+def _tell(
+    tally: Tally, options: SeedOptions, ran: Ran, *, report: Path | None, as_json: bool
+) -> None:
+    summary = tally.summary()
+    if report is not None:
+        report.write_text(html_report(tally, options, ran))
+        say(f"report: {report}")
+    if as_json:
+        run = {**msgspec.structs.asdict(ran), "a_minute": ran.a_minute}
+        print_json({**msgspec.structs.asdict(summary), "run": run})
+    elif options.faults is None:  # a table of everything says nothing about one world
+        print_report(summary, options, ran)
 
 
 def _say_kept(kept: Keep, wanted: Sequence[int]) -> None:
@@ -261,6 +285,11 @@ def _scenario(path: Path) -> Scenario:
     except (OSError, msgspec.MsgspecError, ValueError, BadInput) as error:
         raise BadInput(f"scenario {path}: {error}") from error
     return scenario
+
+
+def _from(to: Path | None, path: Path | str) -> str:
+    """The way to a file from where the scenario will be."""
+    return os.path.relpath(path, Path() if to is None else to.parent)
 
 
 def _refuse_reaches(strategy: str) -> None:

@@ -1,8 +1,7 @@
-"""One world of many: its seed, what all of them share, how it ended, and the scenario it may become."""
+"""One world of many: its seed, what all of them share, and how it ended."""
 
 import time
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,7 +21,7 @@ ENDS = "every world ends"
 class SeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What is the same for every seed. `config` is the text of a desk's config, "" for the practice desk's;
     strategies it names by file are found beside `base`. Where there are
-    `symbols`, only those are traded."""
+    `symbols`, only those are traded. `faults` are in place of the drawn ones."""
 
     profile: str = "swarm"
     seconds: float = 300.0
@@ -30,6 +29,7 @@ class SeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     base: str = "."
     shuffle: bool = False
     symbols: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,16 +80,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 def run_seed(
     seed: int,
     options: SeedOptions,
-    faults: Sequence[Fault] | None = None,
     *,
     keep: int = 0,
     wall_s_max: float = WALL_S_MAX,
 ) -> Outcome:
-    """The world of a seed; `faults` in place of the drawn ones, `keep` lines of what was said.
+    """The world of a seed, with `keep` lines of what was said.
 
     A world that is not over after `wall_s_max` seconds of this machine's time has failed.
     """
-    drawn = draw_faults(seed, options.profile, options.seconds) if faults is None else list(faults)
+    drawn = draw_faults(seed, options.profile, options.seconds)
+    faults = drawn if options.faults is None else list(options.faults)
     judge = Judge(
         flat_within_ns=int(FLAT_WITHIN_S * SECOND_NS),
         resolve_within_ns=int((REST_S - 5.0) * SECOND_NS),
@@ -98,7 +98,7 @@ def run_seed(
     started = time.perf_counter()
     world = WorldOptions(
         seed=seed,
-        faults=drawn,
+        faults=faults,
         seconds=options.seconds,
         config=options.config,
         base=options.base,
@@ -115,7 +115,7 @@ def run_seed(
         judge.findings.insert(0, Finding(law=ENDS, order="", what=str(error)))
     return Outcome(
         seed=seed,
-        faults=drawn,
+        faults=faults,
         findings=judge.findings,
         ended=ended,
         sometimes=judge.sometimes.counts(),
@@ -169,47 +169,3 @@ def seeds_of(text: str) -> list[int]:
             raise ValueError(f"{part!r} is no range of seeds")
         seeds += range(begin, end + 1)
     return seeds
-
-
-class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A world written down: what a shrunk failure becomes, and what a person may write by hand."""
-
-    seed: int
-    faults: list[Fault] = []
-    seconds: float = 300.0
-    symbols: list[str] = []  # the only ones traded; none: all of the desk's
-    law: str = ""  # what it once broke
-    note: str = ""
-
-
-def read_scenario(path: Path) -> Scenario:
-    """The scenario in a TOML file; raises `msgspec.ValidationError` naming what does not fit."""
-    return msgspec.toml.decode(path.read_bytes(), type=Scenario)
-
-
-def scenario_text(scenario: Scenario) -> str:
-    """The scenario as TOML, by hand: no writer is worth a dependency for a flat list."""
-    lines = [
-        f"seed = {scenario.seed}",
-        f"seconds = {scenario.seconds}",
-        *([f"symbols = [{', '.join(map(_quoted, scenario.symbols))}]"] if scenario.symbols else []),
-        f"law = {_quoted(scenario.law)}",
-        f"note = {_quoted(scenario.note)}",
-    ]
-    for fault in scenario.faults:
-        lines += ["", "[[faults]]", f'kind = "{fault.kind}"', f"at_s = {fault.at_s}"]
-        lines += [f"for_s = {fault.for_s}"]
-        if fault.args:
-            lines.append(f"args = {_inline(fault.args)}")
-    return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    # DEL may stand in a JSON string as it is, in a TOML string it may not.
-    return msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")
-
-
-def _inline(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{k} = {_inline(v)}" for k, v in value.items()) + " }"
-    return _quoted(value) if isinstance(value, str) else str(value).lower()

@@ -201,6 +201,10 @@ class Judge(Watch):
         self._standing.clear()
         self._line("world", "the faults are over")
 
+    def begins(self, fault: Fault) -> None:
+        """See the base."""
+        self._line("fault", "{}", fault.told())
+
     def struck(self, fault: Fault, *, in_flight: int) -> None:
         """See the base."""
         times = self.struck_kinds.setdefault(fault.kind, [0, 0])
@@ -209,7 +213,6 @@ class Judge(Watch):
             times[1] += 1
         elif fault.for_s:
             self._standing.append((self._time.now() + fault.for_s, times))
-        self._line("fault", "{}", fault.told())
 
     def _overlap(self) -> None:
         """An order is on its way: every fault that stands meets it."""

@@ -134,11 +134,14 @@ def code_version() -> str:
 
 
 def config_hash(options: SeedOptions) -> str:
-    """A hash over the config, the strategies' files in it and the symbols; "" for the practice desk's."""
-    if not options.config:
-        return " ".join(options.symbols)
+    """A hash over the config, the strategies' files in it, the symbols and the faults; "" where a world has
+    nothing of its own."""
+    if not (options.config or options.symbols or options.faults is not None):
+        return ""
     digest = blake2b(options.config.encode(), digest_size=8)
-    digest.update(" ".join(options.symbols).encode())
+    digest.update(msgspec.json.encode((options.symbols, options.faults)))
+    if not options.config:
+        return digest.hexdigest()
     for strategy in load(options.config, "the world's config").strategy:
         file = strategy.kind.partition(":")[0]
         if file.endswith(".py"):

@@ -53,7 +53,8 @@ class _Trials:
         self.runs += 1
         self._progress(self.runs)
         try:
-            return run_seed(self._seed, options, faults).law == self._law
+            told = msgspec.structs.replace(options, faults=tuple(faults))
+            return run_seed(self._seed, told).law == self._law
         except BadInput:  # a strategy that cannot do without an instrument
             return False
 
@@ -71,7 +72,7 @@ def shrink(
     trials = _Trials(seed, law, within_s, progress)
     kept = fewer(faults, lambda some: trials.breaks(options, some))
     kept = shorter_windows(kept, lambda some: trials.breaks(options, some))
-    options = _shorter_world(options, kept, trials)
+    options, kept = _shorter_world(options, kept, trials)
     symbols = fewer(
         _symbols(seed, options),
         lambda some: bool(some) and trials.breaks(_of_symbols(options, some), kept),
@@ -119,15 +120,27 @@ def shorter_windows(
     return kept
 
 
-def _shorter_world(options: SeedOptions, faults: Sequence[Fault], trials: _Trials) -> SeedOptions:
-    """Halve the time in which faults may strike, down to the end of the last one."""
-    least = max((fault.at_s + fault.for_s for fault in faults), default=0.0) + 1.0
-    while options.seconds / 2 > least:
-        half = msgspec.structs.replace(options, seconds=options.seconds / 2)
-        if not trials.breaks(half, faults):
+def _shorter_world(
+    options: SeedOptions, faults: Sequence[Fault], trials: _Trials
+) -> tuple[SeedOptions, list[Fault]]:
+    """Halve the time in which faults may strike, down to the end of the last one that strikes before the heal;
+    what begins with the heal or after it moves along."""
+    kept = list(faults)
+    within = [fault for fault in kept if fault.at_s < options.seconds]
+    least = max((fault.at_s + fault.for_s for fault in within), default=0.0) + 1.0
+    while (half_s := options.seconds / 2) > least:
+        half = msgspec.structs.replace(options, seconds=half_s)
+        moved = [
+            _moved(fault, half_s) if fault.at_s >= options.seconds else fault for fault in kept
+        ]
+        if not trials.breaks(half, moved):
             break
-        options = half
-    return options
+        options, kept = half, moved
+    return options, kept
+
+
+def _moved(fault: Fault, by_s: float) -> Fault:
+    return msgspec.structs.replace(fault, at_s=round(fault.at_s - by_s, 6))
 
 
 def _symbols(seed: int, options: SeedOptions) -> list[str]:

@@ -35,10 +35,14 @@ class World(Protocol):
     def crash_loop(self) -> Callable[[], None]: ...
     def second(self, host: str) -> Callable[[], None]: ...
     def soon(self, do: Callable[[], None], seconds: float = 0.0) -> None: ...
-    def command(self, verb: str) -> None: ...
+    def command(self, verb: str) -> bool: ...
 
 
 Undo = Callable[[], None] | None
+
+
+class Missed(Exception):
+    """There was nothing for a fault to strike at that moment."""
 
 
 # The same fault of the lab, with another place to strike.
@@ -56,13 +60,15 @@ _BY_HAND = frozenset({"manual_order", "manual_cancel", "transfer"})
 def _venue(world: World, what: str, fault: Fault) -> Undo:
     name = fault.args.get("symbol", fault.args.get("asset"))
     if name in _DRAWN and name not in world.names:
-        return None  # a market that this world does not have; one that nobody has, the lab refuses by name
+        # A market that this world does not have; one that nobody has, the lab refuses by name.
+        raise Missed
     try:
         _ask_lab(world, _LAB_NAMES.get(what, what), fault)
     except BadInput as error:
         # What the venue would not let anybody do by hand is not done: too little to send, nothing to cancel.
         if what not in _BY_HAND or not any(words in str(error) for words in _LET_BE):
             raise
+        raise Missed from error
     return None
 
 
@@ -129,17 +135,15 @@ def _process(world: World, what: str, fault: Fault) -> Undo:
         return world.crash_loop()
     if what == "trap":
         return _trap(world, fault)
-    running = world.living()
-    if running is None:
-        return None
+    running = _living(world)
     process = running.incarnation
     match what:
         case "kill":
             world.die(running, "kill")
             return None
         case "task_ends":
-            world.tasks_ended.add(running.name)
             _end_task(running, str(fault.args["which"]))
+            world.tasks_ended.add(running.name)
             return None
         case "memory":
             process.parked_max = _number(fault, "messages")
@@ -157,6 +161,13 @@ def _process(world: World, what: str, fault: Fault) -> Undo:
     return go_on
 
 
+def _living(world: World) -> Running:
+    running = world.living()
+    if running is None:
+        raise Missed
+    return running
+
+
 def _end_task(running: Running, name: str) -> None:
     """What it waits for is cancelled under it, as a library's bug would; nobody asked the task to end."""
     for task in running.incarnation.tasks:
@@ -166,6 +177,7 @@ def _end_task(running: Running, name: str) -> None:
         if task.get_name() == name and waits_for is not None:
             waits_for.cancel()
             return
+    raise Missed
 
 
 def _trap(world: World, fault: Fault) -> Undo:
@@ -190,9 +202,7 @@ def _strategy(world: World, what: str, fault: Fault) -> Undo:
 
 
 def _machine(world: World, what: str, fault: Fault) -> Undo:
-    running = world.living()
-    if running is not None:
-        world.die(running, what)
+    world.die(_living(world), what)
     return None
 
 
@@ -210,7 +220,8 @@ def _node(world: World, what: str, fault: Fault) -> Undo:
 
 
 def _operator(world: World, what: str, fault: Fault) -> Undo:
-    world.command(what)
+    if not world.command(what):
+        raise Missed
     return None
 
 
@@ -232,7 +243,7 @@ _STRIKES: dict[str, Callable[[World, str, Fault], Undo]] = {
 def strike(world: World, fault: Fault) -> Undo:
     """Let it happen; returns what ends it, where it lasts and does not end by itself.
 
-    Raises `BadInput` for what there is not, or what the lab refuses.
+    Raises `Missed` when there is nobody to strike, `BadInput` for what no world has or the lab refuses.
     """
     check_faults([fault])
     family, _, what = fault.kind.partition(".")

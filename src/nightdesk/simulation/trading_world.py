@@ -47,7 +47,7 @@ from nightdesk.simulation.processes import (
     leaves,
 )
 from nightdesk.simulation.setting import Ended, WorldOptions
-from nightdesk.simulation.strikes import strike
+from nightdesk.simulation.strikes import Missed, strike
 from nightdesk.simulation.trap import How, Moment
 from nightdesk.simulation.watching import Watch
 from nightdesk.venues.binance_sign import HmacSigner
@@ -246,8 +246,12 @@ class TradingWorld:
         in_flight = sum(
             len(running.node.shell.gateway.in_flight) for running in self._alive() if running.up
         )
+        self.watch.begins(fault)
+        try:
+            undo = strike(self, fault)
+        except Missed:
+            return
         self.watch.struck(fault, in_flight=in_flight)
-        undo = strike(self, fault)
         if undo is not None:
             await asyncio.sleep(fault.for_s)
             undo()
@@ -269,15 +273,16 @@ class TradingWorld:
                 return running
         return None
 
-    def command(self, verb: str) -> None:
-        """An operator's command to the desk that runs."""
+    def command(self, verb: str) -> bool:
+        """An operator's command to the desk that runs; False when there is none to hear it."""
         running = self.living()
         if running is None or not running.up:
-            return
+            return False
         request = Request(verb=verb, reason="an operator of the world", by="operator")
         self.watch.commanded(verb)
         answer = running.node.commands.answer(request)
         _ = self.machine.spawn(running.incarnation, answer, f"command-{verb}")
+        return True
 
     def running(self, process: Incarnation) -> Running:
         """The desk of a process."""

@@ -41,8 +41,11 @@ class Watch:
     def healed(self) -> None:
         """The faults are over."""
 
+    def begins(self, fault: Fault) -> None:
+        """A fault is about to strike."""
+
     def struck(self, fault: Fault, *, in_flight: int) -> None:
-        """A fault begins, while so many sends have no answer yet."""
+        """It found what it strikes, while so many sends had no answer yet."""
 
     def died(self, running: Running, how: str) -> None:
         """A process was killed, or its machine lost power."""
