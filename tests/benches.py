@@ -45,8 +45,9 @@ from nightdesk.model.records import (
     encode_record,
 )
 from nightdesk.model.time import MS_NS, SECOND_NS, Moment, Mono, Wall
-from nightdesk.orders.book import SETTLE_NS, Order
+from nightdesk.orders.book import Order
 from nightdesk.portfolio.position import Position
+from nightdesk.reconcile.resolve import final_from
 from nightdesk.risk.limits import Limits
 from nightdesk.strategy.messages import Cancel, Place, Proposal, Target
 
@@ -302,8 +303,8 @@ class Bench:
         return self.decide(absent)
 
     def confirm(self, intent: Intent) -> Decision:
-        """Wait until the settle window of a cancelled order is over, and let the venue confirm its end."""
-        self.wait(SETTLE_NS)
+        """Wait until nothing about a cancelled order can be hidden, and let the venue confirm its end."""
+        self.wait(final_from(Wall(0), self.settings.read_lag_ns))
         return self.found(intent, VenueStatus.CANCELLED, self.order(intent).filled)
 
     def fill(self, intent: Intent, qty: str = "", *, fee: str = "0", asset: str = "") -> Decision:

@@ -13,7 +13,7 @@ from nightdesk.model.order import VenueStatus
 from nightdesk.model.outcome import Verdict
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.orders import book as module
-from nightdesk.orders.book import ENDED_KEPT_MAX, SETTLE_NS, OrderBook
+from nightdesk.orders.book import ENDED_KEPT_MAX, OrderBook
 from nightdesk.orders.lifecycle import TERMINAL, State
 
 QTY = 10
@@ -307,7 +307,7 @@ def test_a_fill_behind_the_confirmation_opens_the_window_again():
 def test_repeating_a_cancel_does_not_open_its_window_again():
     book, order = a_book()
     told(book, VenueStatus.CANCELLED, 4, at=NOW)
-    told(book, VenueStatus.CANCELLED, 4, at=Wall(NOW + SETTLE_NS))
+    told(book, VenueStatus.CANCELLED, 4, at=Wall(NOW + 2 * SECOND_NS))
     assert order.ended_at == NOW
 
 

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from builders import NOW
 from nightdesk.model.time import MS_NS, SECOND_NS, Wall
-from nightdesk.reconcile.resolve import Asked, Belief, due, grace_ends, not_found
+from nightdesk.reconcile.resolve import (
+    Asked,
+    Belief,
+    due,
+    final_from,
+    grace_ends,
+    not_found,
+)
 
 GRACE = Wall(NOW + 7 * SECOND_NS)
 
@@ -97,3 +104,8 @@ def test_not_found_by_its_id_alone_is_worth_nothing_however_late_and_often():
         asked, belief = not_found(asked, asked_at=late, grace=GRACE, everywhere=False)
         assert belief is Belief.NOTHING
     assert asked.absent == 0
+
+
+def test_a_cancel_is_final_only_beyond_the_settle_window_and_the_read_lag():
+    assert final_from(NOW, 5 * SECOND_NS) == NOW + 7 * SECOND_NS
+    assert final_from(NOW, 0) == NOW + 2 * SECOND_NS

@@ -22,7 +22,7 @@ from nightdesk.node import node
 from nightdesk.node.recovery import recover
 from nightdesk.orders.book import Order, OrderBook
 from nightdesk.orders.lifecycle import State
-from nightdesk.reconcile.resolve import Belief
+from nightdesk.reconcile.resolve import SETTLE_NS, Belief
 from nightdesk.risk import gate
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
@@ -49,6 +49,14 @@ def resend_on_timeout(patch: Patch) -> None:
 
 def a_cancels_ack_is_final(patch: Patch) -> None:
     patch.setattr(Order, "settled", property(lambda order: not order.live))
+
+
+def a_cancel_is_confirmed_by_an_answer_that_lags(patch: Patch) -> None:
+    def early(ended_at: Wall, _: int) -> Wall:
+        return Wall(ended_at + SETTLE_NS)
+
+    patch.setattr(watch, "final_from", early)
+    patch.setattr(accounts, "final_from", early)
 
 
 def deltas_are_summed(patch: Patch) -> None:
@@ -239,6 +247,7 @@ PLANTS: tuple[Plant, ...] = (
     an_absence_is_believed_before_the_deadline,
     every_question_resets_the_grace,
     a_cancels_ack_is_final,
+    a_cancel_is_confirmed_by_an_answer_that_lags,
     an_unknown_order_on_cancel_is_gone,
     deltas_are_summed,
     sent_before_it_is_durable,

@@ -27,7 +27,7 @@ THROTTLED = a_fault("venue.rate_limit_429", 1, 45, percent=20, retry_after_s=4)
 FENCES: dict[str, tuple[int, list[Fault]]] = {
     "last step refused: the lease is not held": (1, [freeze("intent_durable", 10)]),
     "last step refused: the mode has changed": (
-        5,
+        2,
         [
             *often("disk.stall", 10.0, 0.6),
             *often("operator.pause", 10.3),

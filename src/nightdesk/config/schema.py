@@ -46,7 +46,8 @@ class Account(_Strict):
 
 
 class Venue(_Strict):
-    """[venue.NAME]; `read_lag_ms` is how long an accepted order may be missing from the venue's answers."""
+    """[venue.NAME]; `read_lag_ms` is how long the venue's answers may lag behind what it did: an accepted
+    order missing, a fill not counted. What a cancelled order may have filled stays held that much longer."""
 
     kind: Literal["binance-spot"]
     rest: str = "https://api.binance.com"

@@ -28,7 +28,7 @@ from nightdesk.modes.ladder import DESK
 from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.account import Owner, differences, owner_of
-from nightdesk.reconcile.resolve import Asked, grace_ends
+from nightdesk.reconcile.resolve import Asked, final_from, grace_ends
 
 SOUGHT_MAX = 10  # of the newest ended orders, while a difference is not believed yet
 CLOCK_SLACK_NS = SECOND_NS  # how far two clocks may differ where a list is asked for by time
@@ -183,9 +183,9 @@ def _cancel_ended(work: Work, event: CancelEnded) -> None:
 
 
 def _confirm(work: Work, report: OrderReport, asked_at: Wall) -> None:
-    """A cancel is final once the venue, asked after the settle window, tells the fills that are known."""
-    window_ends = work.state.settling.get(report.client_id)
-    if window_ends is None or asked_at < window_ends:
+    """A cancel is final once the venue, asked when nothing can be hidden, tells the fills that are known."""
+    ended_at = work.state.settling.get(report.client_id)
+    if ended_at is None or asked_at < final_from(ended_at, work.settings.read_lag_ns):
         return
     order = work.state.orders.get(report.client_id)
     assert order is not None, "an order that settles is never forgotten"

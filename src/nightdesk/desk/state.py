@@ -33,7 +33,7 @@ from nightdesk.model.records import (
 )
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import Cause, Ladder
-from nightdesk.orders.book import SETTLE_NS, Change, Order, OrderBook
+from nightdesk.orders.book import Change, Order, OrderBook
 from nightdesk.orders.lifecycle import State
 from nightdesk.portfolio.exposure import Exposure, Leg
 from nightdesk.portfolio.funds import Funds, Hold
@@ -70,7 +70,7 @@ class DeskState:
         self.intents_at: deque[Wall] = deque()  # UTC of the intents of the last second
         self.settling: dict[
             ClientOrderId, Wall
-        ] = {}  # cancelled, but a fill may still have come: to be asked about from then on
+        ] = {}  # cancelled, but a fill may still come: since when nothing more was told
         self.untraded: dict[ClientOrderId, Wall] = {}  # filled beyond the known trades, since when
         self.counts: dict[str, int] = {}
 
@@ -222,7 +222,7 @@ class DeskState:
         if order.live or order.settled:
             self.settling.pop(intent.client_id, None)
         else:
-            self.settling[intent.client_id] = Wall(order.ended_at + SETTLE_NS)
+            self.settling[intent.client_id] = order.ended_at
         leg = Leg(side=intent.side, qty=stake, price=intent.price)
         self.exposure(intent.instrument).set_leg(intent.client_id, leg)
         instrument = self.instruments[intent.instrument]

@@ -14,13 +14,13 @@ from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.modes.ladder import NORMAL, instrument_scope
 from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
-from nightdesk.reconcile.resolve import Asked, Belief, due, grace_ends
+from nightdesk.reconcile.resolve import Asked, Belief, due, final_from, grace_ends
 from nightdesk.reconcile.resolve import not_found as weigh
 
 FRESH_FOR_NS = SECOND_NS  # hysteresis: a feed that flaps does not flap the mode
 TRADES_WAIT_NS = 500 * MS_NS  # the stream usually brings a fill's trade well within this
 CANCEL_AGAIN_NS = SECOND_NS
-UNCONFIRMED_NS = 5 * SECOND_NS  # past the settle window; an answer takes a fraction of it
+UNCONFIRMED_NS = 5 * SECOND_NS  # since the first question; an answer takes a fraction of it
 ACCOUNT_EVERY_NS = 10 * SECOND_NS
 ACCOUNT_SOON_NS = 2 * SECOND_NS  # while a difference was seen once, or no quiet moment was found
 _UNKNOWN, _OPEN = State.UNKNOWN, State.OPEN  # members are looked up slowly, here for every order
@@ -48,9 +48,10 @@ def unresolved(work: Work) -> None:
     for order in work.state.orders.unknown():
         waiting.setdefault(order.intent.instrument, []).append(order)
     unconfirmed: set[InstrumentId] = set()
-    for client_id, window_ends in work.state.settling.items():
+    for client_id, ended_at in work.state.settling.items():
         order_settling = work.state.orders.get(client_id)
-        if order_settling is not None and work.now - window_ends > UNCONFIRMED_NS:
+        asked_from = final_from(ended_at, work.settings.read_lag_ns)
+        if order_settling is not None and work.now - asked_from > UNCONFIRMED_NS:
             unconfirmed.add(order_settling.intent.instrument)
     for instrument in work.settings.instruments:
         mode, why = NORMAL, "all resolved"
@@ -117,10 +118,11 @@ def _orders(work: Work) -> None:
 
 
 def _settling(work: Work) -> None:
-    """Ask once more about each cancelled order when its settle window is over: only then is its end final."""
-    for client_id, window_ends in work.state.settling.items():
+    """Ask once more about each cancelled order when no late fill can hide any more: its end is final then."""
+    for client_id, ended_at in work.state.settling.items():
         asked = work.views.settle_asked.get(client_id, Asked())
-        if work.now < window_ends or not due(asked, work.now):
+        asked_from = final_from(ended_at, work.settings.read_lag_ns)
+        if work.now < asked_from or not due(asked, work.now):
             continue
         order = work.state.orders.get(client_id)
         assert order is not None, "an order that settles is never forgotten"

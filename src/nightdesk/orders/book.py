@@ -16,14 +16,11 @@ from nightdesk.model.ids import ClientOrderId, Epoch
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Execution, Intent, OrderReport, VenueStatus
 from nightdesk.model.outcome import Verdict
-from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.model.time import Wall
 from nightdesk.orders.lifecycle import TERMINAL, Fact, State, advance
 
 ENDED_KEPT_MAX = 1_000  # minutes at three orders a second: far beyond any report's lateness
 FORGET_LOOK = 8  # how far past an order that cannot be forgotten yet to look for one that can
-SETTLE_NS = (
-    2 * SECOND_NS
-)  # a fill matched before a cancel was seen to arrive this long after its ack
 
 _FACT_OF_STATUS = {
     VenueStatus.WORKING: Fact.WORKING,

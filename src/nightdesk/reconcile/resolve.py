@@ -1,9 +1,13 @@
-"""When to ask about an order that nobody can vouch for, and when "not found" may be believed.
+"""When to ask about an order that nobody can vouch for, and when the answer may be believed.
 
 The venue refuses the order after its deadline, and may hide an accepted one from queries for its read lag.
 So an order that was asked for after deadline plus lag, twice, and stood in neither the query nor the open
 orders nor the trades, was never accepted. Anything less means nothing, and no timer ever turns silence into a
 rejection.
+
+A cancelled order may still grow by a fill that was matched before the cancel. Such a fill is made within the
+settle window and hidden from queries for the read lag at most, so only a question that leaves after both can
+say that the end is final.
 """
 
 from enum import StrEnum, auto
@@ -14,6 +18,9 @@ from nightdesk.model.time import MS_NS, SECOND_NS, Wall
 
 FIRST_WAIT_NS = 100 * MS_NS
 WAIT_MAX_NS = 5 * SECOND_NS
+SETTLE_NS = (
+    2 * SECOND_NS
+)  # how late after a cancel's acknowledgement the venue may still book a fill
 ABSENT_AFTER = 2  # "not found" answers past the grace: one may come from a lagging replica
 
 
@@ -43,6 +50,11 @@ def due(asked: Asked, now: Wall) -> bool:
 def grace_ends(deadline: Wall, read_lag_ns: int) -> Wall:
     """From when on an absence can be believed."""
     return Wall(deadline + read_lag_ns)
+
+
+def final_from(ended_at: Wall, read_lag_ns: int) -> Wall:
+    """From when on the venue, asked about a cancelled order, tells all that it will ever have filled."""
+    return Wall(ended_at + SETTLE_NS + read_lag_ns)
 
 
 def not_found(
