@@ -2,16 +2,28 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.told import accept, bought, configured, executed, fill, intended, reconciled, said, whats
+from audit.told import (
+    accept,
+    bought,
+    configured,
+    executed,
+    fill,
+    inputs,
+    intended,
+    reconciled,
+    said,
+    whats,
+)
 from builders import D, an_id
 from nightdesk.audit.facts import Fact
 from nightdesk.audit.i02_risk import Risk
 from nightdesk.audit.ledger import InstrumentLimits
-from nightdesk.model.order import Side
+from nightdesk.model.order import Origin, Side
 
 
 def sold(number: int, qty: str, ms: float = 0, **rest: Any) -> Fact:
@@ -159,3 +171,65 @@ def test_the_worst_case_is_found_when_an_order_takes_it_over_the_limit(
             expected += now > 4 and now > worst
             worst = now
     assert len(whats(Risk(limits=limits), facts)) == expected
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "found"),
+    [
+        (Side.BUY, "100.5", 0),
+        (Side.BUY, "100.51", 1),
+        (Side.BUY, "99.5", 0),
+        (Side.BUY, "99.49", 1),
+        (Side.SELL, "98.51", 0),
+        (Side.SELL, "98.5", 1),
+    ],
+)
+def test_a_price_too_far_from_what_the_decision_saw(side: Side, price: str, found: int) -> None:
+    seen = inputs(bid="99", ask="100")
+    decided = intended(client_id=an_id(), side=side, price=D(price), inputs=seen)
+    law = Risk()
+    told = whats(law, [configured(collar_bps="50"), decided])
+    assert len(told) == found
+    assert all("over 50 bps from" in what for what in told)
+    assert law.checked
+
+
+def test_a_price_of_the_way_out_is_not_held_to_the_collar() -> None:
+    far = {"price": D(50), "inputs": inputs()}
+    flattening = intended(client_id=an_id(9), origin=Origin.FLATTEN, **far)
+    closing = intended(3_000, client_id=an_id(10), side=Side.SELL, **far)
+    assert whats(Risk(), [configured(collar_bps="50"), flattening]) == []
+    assert whats(Risk(), [configured(collar_bps="50"), *bought(0, "1", 1), closing]) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "elsewhere", "found"),
+    [
+        ([], "900", 0),
+        ([], "900.01", 1),
+        ([], None, 0),  # no number was told: other rules judge that
+        (bought(0, "1", 1), "800", 0),
+        (bought(0, "1", 1), "800.01", 1),
+        ([placed(1, "1")], "800.01", 1),  # what is open may fill
+        ([sold(1, "1")], "900", 0),
+        ([reconciled(surplus="9")], "900", 0),  # what an operator took over is nobody's doing
+    ],
+)
+def test_all_instruments_together_at_the_prices_that_the_decision_saw(
+    before: list[Fact], elsewhere: str | None, found: int
+) -> None:
+    seen = inputs(bid="99", ask="100")
+    if elsewhere is not None:
+        seen = msgspec.structs.replace(seen, gross_elsewhere=D(elsewhere))
+    decided = intended(3_000, client_id=an_id(5), price=D("99.9"), inputs=seen)
+    told = whats(Risk(), [configured(gross_max="1000", position_max="99"), *before, decided])
+    assert len(told) == found, told
+    assert all("all instruments may come to" in what for what in told)
+
+
+def test_a_fee_that_nobody_knew_is_no_exposure() -> None:
+    seen = msgspec.structs.replace(inputs(bid="99", ask="100"), gross_elsewhere=D(900))
+    short = [sold(1, "1"), fill(0, "1", order_id=1, side="SELL", fee=D("0.5"), fee_asset="BTC")]
+    decided = intended(3_000, client_id=an_id(5), side=Side.SELL, qty=D("0.0001"), inputs=seen)
+    facts: list[Fact] = [configured(gross_max="1100"), *short, decided]
+    assert whats(Risk(), facts) == []

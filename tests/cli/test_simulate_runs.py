@@ -156,3 +156,6 @@ def test_a_soak_tells_every_slice_and_is_not_run_twice(tmp_path: Path) -> None:
     assert "this soak has ended before" in again.stderr
     assert json.loads(again.stdout)["orders"] > 10
     assert len(lines_of(keep)) == 6
+    keep.write_bytes(keep.read_bytes()[:-5])  # its end was never written: it is run again
+    assert simulate(*soak).returncode == 0
+    assert ["ended" in line for line in lines_of(keep)] == [False] * 10 + [True]

@@ -175,6 +175,14 @@ def a_snapshot_is_read_without_its_tail(patch: Patch) -> None:
     patch.setattr(node, "recover", headless)
 
 
+def all_instruments_together_are_not_weighed(patch: Patch) -> None:
+    patch.setattr(gate, "_ALL", tuple(rule for rule in gate._ALL if rule[0] != "gross"))
+
+
+def any_price_is_a_good_price(patch: Patch) -> None:
+    patch.setattr(gate, "_ALL", tuple(rule for rule in gate._ALL if rule[0] != "collar"))
+
+
 def a_stale_market_is_good_enough(patch: Patch) -> None:
     fresh = tuple((name, rule) for name, rule in gate._ALL if name != "stale")
     patch.setattr(gate, "_ALL", fresh)
@@ -256,6 +264,8 @@ PLANTS: tuple[Plant, ...] = (
     a_client_id_is_used_again,
     risk_sees_only_what_is_filled,
     the_unknown_is_not_exposed,
+    all_instruments_together_are_not_weighed,
+    any_price_is_a_good_price,
     a_stale_market_is_good_enough,
     a_target_converges_over_an_unknown,
     a_restart_lifts_a_halt,

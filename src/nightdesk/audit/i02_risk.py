@@ -1,8 +1,8 @@
-"""I2: the desk's own doing never takes the worst case, one order or the order rate beyond its limits.
+"""I2: the desk's own doing never takes the worst case, an order, its price or the rate beyond the limits.
 
 Judged on the venue's truth, which also counts orders that the desk does not know of. A worst case that is
 beyond its limit without having grown by an order or fill of this desk (an adopted position, a tightened
-limit) is not held against it.
+limit) is not held against it. Balances are the venue's to enforce: it refuses what is not paid for.
 """
 
 from bisect import insort
@@ -15,10 +15,12 @@ from nightdesk.audit.ledger import InstrumentLimits, Ledger, symbol_of
 from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
+from nightdesk.model.order import Intent, Origin, Side
 from nightdesk.model.records import Intended, Reconciled
 from nightdesk.model.time import SECOND_NS
 
 LAW = "I2 risk never exceeded"
+BPS = 10_000
 RATE_SLACK = 1  # an order on the border of two seconds may count in both
 _KEPT_NS = 120 * SECOND_NS  # no accept comes later than this after its decision
 
@@ -56,11 +58,10 @@ class Risk:
         self._durable: list[int] = []  # the same, by when their intents were
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
-        """Judge what an accept or a fill of this desk makes of the worst case."""
+        """Judge the price of what is decided, and what an accept or a fill makes of the worst case."""
         self.ledger.hear(fact)
         if isinstance(fact, Written):
-            self._remember(fact)
-            return ()
+            return self._written(fact)
         if not isinstance(fact, VenueSaid) or fact.entry.order_id is None:
             return ()
         order = self.ledger.venue.orders.get(fact.entry.order_id)
@@ -79,18 +80,60 @@ class Risk:
         """Nothing more: every fact was judged when it was heard."""
         return ()
 
-    def _remember(self, fact: Written) -> None:
-        if isinstance(fact.record, Reconciled):
-            for instrument in fact.record.surplus:
-                self._worst[symbol_of(instrument)] = self.ledger.worst(symbol_of(instrument))
-        elif isinstance(fact.record, Intended):
-            intent = fact.record.intent
-            known = self.ledger.fees_known.get(symbol_of(intent.instrument), ZERO)
-            self._fees_known[intent.client_id] = known
-            symbol, side = symbol_of(intent.instrument), intent.side.name
-            closing = money.add(self.ledger.open_of(symbol, side), intent.qty)
-            if closing <= money.add(self._closable(symbol, side), self._slack.get(symbol, ZERO)):
-                self._reduced.add(intent.client_id)
+    def _written(self, fact: Written) -> Sequence[Finding]:
+        match fact.record:
+            case Reconciled(surplus=surplus):
+                for instrument in surplus:
+                    self._worst[symbol_of(instrument)] = self.ledger.worst(symbol_of(instrument))
+            case Intended(intent=intent):
+                self._decide(intent)
+                return [
+                    Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
+                    for what in self._decision(intent)
+                ]
+            case _:
+                pass
+        return ()
+
+    def _decide(self, intent: Intent) -> None:
+        """Remember what was known when it was decided."""
+        symbol, side = symbol_of(intent.instrument), intent.side.name
+        self._fees_known[intent.client_id] = self.ledger.fees_known.get(symbol, ZERO)
+        closing = money.add(self.ledger.open_of(symbol, side), intent.qty)
+        if closing <= money.add(self._closable(symbol, side), self._slack.get(symbol, ZERO)):
+            self._reduced.add(intent.client_id)
+
+    def _decision(self, intent: Intent) -> Iterator[str]:
+        """What only the prices that it was decided on can say: a market may lie, and mislead the desk."""
+        symbol, inputs = symbol_of(intent.instrument), intent.inputs
+        limits = self._limits.get(symbol) or self.ledger.limits.get(symbol)
+        if limits is None or inputs is None or intent.origin is Origin.FLATTEN:
+            return
+        if intent.client_id in self._reduced:
+            return
+        self.checked = True
+        touch = inputs.ask if intent.side is Side.BUY else inputs.bid
+        away, most = money.subtract(intent.price, touch), limits.collar_bps
+        if most is not None and touch > 0 and abs(away) * BPS > most * touch:
+            yield f"price {intent.price} is over {most} bps from {touch}"
+        elsewhere, gross_max = inputs.gross_elsewhere, limits.gross_max
+        if gross_max is None or elsewhere is None or self.ledger.adopted:
+            return
+        price = max(intent.price, inputs.ask)
+        gross = money.add(elsewhere, money.notional(price, self._worst_with(intent, symbol)))
+        if gross > gross_max:
+            yield f"all instruments may come to {gross} at worst, the limit is {gross_max}"
+
+    def _worst_with(self, intent: Intent, symbol: str) -> Decimal:
+        held, fees = self.ledger.position(symbol), self.ledger.unknown_fees(symbol)
+        signed = intent.qty if intent.side is Side.BUY else money.minus(intent.qty)
+        joined = money.add(money.add(held, signed), self._open_signed(symbol, intent.side))
+        allowed = money.add(self._slack.get(symbol, ZERO), fees)
+        return max(ZERO, money.subtract(money.magnitude(joined), allowed))
+
+    def _open_signed(self, symbol: str, side: Side) -> Decimal:
+        still = self.ledger.open_of(symbol, side.name)
+        return still if side is Side.BUY else money.minus(still)
 
     def _allowance(self, order: VenueOrder) -> Decimal:
         slack = self._slack.get(order.symbol, ZERO)

@@ -34,6 +34,7 @@ class InstrumentLimits(msgspec.Struct, frozen=True, kw_only=True):
     open_orders_max: int | None = None
     orders_per_second_max: int | None = None
     stale_after_ns: int | None = None
+    collar_bps: Decimal | None = None
 
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True):

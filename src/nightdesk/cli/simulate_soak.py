@@ -1,6 +1,7 @@
 """`nightdesk simulate soak`: one long world, a line for every slice of it, and whether it grew."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,7 +10,6 @@ import msgspec
 from nightdesk.audit.verdict import Verdict
 from nightdesk.cli.tables import OUT, print_json, say, table
 from nightdesk.control.messages import ExitCode
-from nightdesk.model.errors import BadInput
 from nightdesk.simulation.flatness import (
     MIB,
     SLICES_MIN,
@@ -18,6 +18,7 @@ from nightdesk.simulation.flatness import (
     journal_bytes_a_day,
 )
 from nightdesk.simulation.keeping import code_version
+from nightdesk.simulation.lines import Lines
 from nightdesk.simulation.patience import OutOfPatience
 from nightdesk.simulation.soak import Slice, SoakOptions, soak
 
@@ -52,24 +53,12 @@ def run_soak(
 ) -> int:
     """To the end, if `keep` does not tell of it already; exit 1 when something grew or a law was broken."""
     line = _Line(code=code_version(), seed=seed, days=days, slice_hours=slice_hours)
-    slices: list[Slice] = []
-
-    def told(one: Slice) -> None:
-        slices.append(one)
-        if not as_json:
-            OUT.print(_line(slices), markup=False, highlight=False, soft_wrap=True)
-        if keep is not None:
-            _append(keep, msgspec.structs.replace(line, slice=one))
-
-    soaked = None if keep is None else _ended(keep, line)
-    if soaked is None:
-        try:
-            soaked = _soaked(slices, _run(line, told))
-        except OutOfPatience as error:
-            say(str(error))
-            return ExitCode.FAILED
-        if keep is not None:
-            _append(keep, msgspec.structs.replace(line, ended=soaked))
+    try:
+        with nullcontext() if keep is None else Lines(keep, _Line, "soak") as kept:
+            soaked = _ended(kept, line) or _soak(line, kept, as_json=as_json)
+    except OutOfPatience as error:
+        say(str(error))
+        return ExitCode.FAILED
     if as_json:
         print_json(soaked)
     else:
@@ -79,6 +68,22 @@ def run_soak(
     for law, what in soaked.violations:
         say(f"{law}: {what}")
     return ExitCode.FAILED if soaked.grew or soaked.violations else ExitCode.OK
+
+
+def _soak(line: _Line, kept: Lines[_Line] | None, *, as_json: bool) -> Soaked:
+    slices: list[Slice] = []
+
+    def told(one: Slice) -> None:
+        slices.append(one)
+        if not as_json:
+            OUT.print(_line(slices), markup=False, highlight=False, soft_wrap=True)
+        if kept is not None:
+            kept.add(msgspec.structs.replace(line, slice=one))
+
+    soaked = _soaked(slices, _run(line, told))
+    if kept is not None:
+        kept.add(msgspec.structs.replace(line, ended=soaked))
+    return soaked
 
 
 def _run(line: _Line, told: Callable[[Slice], None]) -> Verdict:
@@ -143,23 +148,10 @@ def _print(soaked: Soaked) -> None:
     OUT.print(line, markup=False, highlight=False)
 
 
-def _ended(keep: Path, line: _Line) -> Soaked | None:
+def _ended(kept: Lines[_Line] | None, line: _Line) -> Soaked | None:
     """How the same soak of the same code ended before; None when it did not."""
-    try:
-        written = keep.read_bytes().splitlines() if keep.exists() else []
-        lines = [msgspec.json.decode(data, type=_Line) for data in written]
-    except (OSError, msgspec.MsgspecError) as error:
-        raise BadInput(f"--keep {keep}: {error}; is it another file?") from error
-    for old in reversed(lines):
+    for old in [] if kept is None else reversed(kept.told):
         if old.ended is not None and msgspec.structs.replace(old, ended=None) == line:
-            say(f"this soak has ended before: {keep} tells how")
+            say("this soak has ended before: its file tells how")
             return old.ended
     return None
-
-
-def _append(keep: Path, line: _Line) -> None:
-    try:
-        with keep.open("ab") as file:
-            file.write(msgspec.json.encode(line) + b"\n")
-    except OSError as error:
-        raise BadInput(f"--keep {keep}: {error.strerror}") from error

@@ -1,10 +1,8 @@
 """Finished worlds in a file, a line each: a run that was interrupted goes on where it was.
 
-A line counts for the options and the code that made it. Others stay in the file, uncounted. Only what a crash
-left of a last line is ever removed.
+A line counts for the options and the code that made it. Others stay in the file, uncounted.
 """
 
-import fcntl
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -13,10 +11,8 @@ import msgspec
 
 import nightdesk
 from nightdesk.config.load import load
-from nightdesk.model.errors import BadInput
 from nightdesk.simulation.campaign import ENDS, Outcome, SeedOptions
-
-_BEGINS = b'{"seed":'
+from nightdesk.simulation.lines import Lines
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,27 +39,21 @@ class Keep:
     def __init__(self, path: Path, options: SeedOptions) -> None:
         self.known: dict[int, Outcome] = {}
         self.others = 0  # lines of other options or another version of the code
-        self.torn = 0  # bytes of a last line that was never finished
-        self._path = path
         self._options = options
         self._config = config_hash(options)
-        self._decoder = msgspec.json.Decoder(Line)
-        try:
-            self._file = path.open("a+b")
-        except OSError as error:
-            raise BadInput(f"--keep {path}: {error.strerror}") from error
-        try:
-            self._lock()
-            self._read()
-        except BaseException:
-            self._file.close()
-            raise
+        self._lines = Lines(path, Line, "world")
+        for line in self._lines.told:
+            if self._counts(line):
+                self.known[line.seed] = line.outcome
+            else:
+                self.others += 1
+        self.torn = self._lines.torn  # bytes of a last line that was never finished
 
     def __enter__(self) -> "Keep":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._lines.close()
 
     def add(self, outcome: Outcome) -> None:
         """Write one more; it is there when this returns, whatever becomes of this process."""
@@ -79,40 +69,7 @@ class Keep:
             code=code_version(),
             outcome=outcome,
         )
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BadInput(f"--keep {self._path}: another run is writing it") from error
-
-    def _read(self) -> None:
-        whole = 0
-        self._file.seek(0)
-        for number, data in enumerate(self._file, 1):
-            if not data.endswith(b"\n"):
-                self._cut(data, whole, number)
-                return
-            whole += len(data)
-            line = self._decoded(data, number)
-            if self._counts(line):
-                self.known[line.seed] = line.outcome
-            else:
-                self.others += 1
-
-    def _cut(self, data: bytes, whole: int, number: int) -> None:
-        if not (data.startswith(_BEGINS) or _BEGINS.startswith(data)):
-            raise BadInput(f"--keep {self._path}:{number}: not a world; is it another file?")
-        self.torn = len(data)
-        self._file.truncate(whole)
-
-    def _decoded(self, data: bytes, number: int) -> Line:
-        try:
-            return self._decoder.decode(data)
-        except msgspec.MsgspecError as error:
-            raise BadInput(f"--keep {self._path}:{number}: not a world: {error}") from error
+        self._lines.add(line)
 
     def _counts(self, line: Line) -> bool:
         options = self._options
