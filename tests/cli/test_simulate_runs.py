@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,8 +81,10 @@ def test_a_kept_failure_still_fails(
     assert ran == [4, 5, 6]
 
 
-def interrupted(arguments: list[str], keep: Path) -> tuple[int, str, str]:
-    """What a run says whose terminal hears Ctrl-C after two worlds."""
+def interrupted(
+    arguments: list[str], keep: Path, stop: Callable[[int], None]
+) -> tuple[int, str, str]:
+    """What a run says that is stopped after two worlds, when the last of its processes has ended."""
     with subprocess.Popen(
         [*NIGHTDESK, "simulate", *arguments],
         stdout=subprocess.PIPE,
@@ -93,19 +96,32 @@ def interrupted(arguments: list[str], keep: Path) -> tuple[int, str, str]:
         while not keep.exists() or keep.read_bytes().count(b"\n") < 2:
             assert process.poll() is None
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGINT)
+        stop(process.pid)
+        # Its workers hold these pipes too: they end when the last of them has ended.
         out, err = process.communicate(timeout=30)
     return process.returncode, out, err
 
 
+def ctrl_c(pid: int) -> None:
+    """Every process of the terminal hears it."""
+    os.killpg(pid, signal.SIGINT)
+
+
+def terminate(pid: int) -> None:
+    os.kill(pid, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("stop", [ctrl_c, terminate])
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_ends_with_what_is_done(jobs: str, tmp_path: Path) -> None:
+def test_a_run_that_is_stopped_ends_with_what_is_done(
+    jobs: str, stop: Callable[[int], None], tmp_path: Path
+) -> None:
     keep = tmp_path / "worlds.jsonl"
     arguments = ["--seeds", "0..9999", "--minutes", "0.1", "--jobs", jobs, "--keep", str(keep)]
     # A shell's background job is deaf to it, and so would its children be.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        returncode, out, err = interrupted(arguments, keep)
+        returncode, out, err = interrupted(arguments, keep, stop)
     finally:
         signal.signal(signal.SIGINT, before)
     done = len(lines_of(keep))

@@ -1,6 +1,7 @@
 """What `nightdesk simulate` does: worlds run, repeated, made small, compared."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -210,8 +211,9 @@ def _run(
     wall_s_max: float,
     finished: Callable[[Outcome], None],
 ) -> bool:
-    """Run what is left; False when it was interrupted."""
+    """Run what is left; False when Ctrl-C or SIGTERM interrupted it: neither leaves a worker behind."""
     started = perf_counter()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with (
             Progress(console=ERR, transient=True) as progress,
@@ -225,6 +227,7 @@ def _run(
     except KeyboardInterrupt:
         return False
     finally:
+        signal.signal(signal.SIGTERM, before)
         ran.elapsed_s = perf_counter() - started
     return True
 

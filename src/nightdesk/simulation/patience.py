@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 AGAIN_S = 1.0  # between two tries to get through to code that swallows whatever is raised in it
 
 
@@ -15,8 +16,8 @@ class OutOfPatience(KeyboardInterrupt):
 
 
 class _Alarm:
-    """Time is up, or a person's Ctrl-C. The loop is asked to stop between two callbacks, where nothing is half
-    done; only if that does not help the interrupt is raised wherever the world is."""
+    """Time is up, or somebody stops the run. The loop is asked to stop between two callbacks, where nothing is
+    half done; only if that does not help the interrupt is raised wherever the world is."""
 
     def __init__(self, seconds: float) -> None:
         self.raised: KeyboardInterrupt | None = None
@@ -35,7 +36,7 @@ class _Alarm:
             raise self.raised
 
     def _meaning(self, number: int, frame: FrameType | None) -> KeyboardInterrupt:
-        if number == signal.SIGINT:
+        if number in _INTERRUPTS:
             return KeyboardInterrupt()
         told = f"not over after {self._seconds:g} s of wall time: it was in {_where(frame)}"
         return OutOfPatience(told)
@@ -46,9 +47,10 @@ def patience(seconds: float) -> Iterator[None]:
     """Raise `OutOfPatience` in what takes longer. Only in a process's main thread, one at a time."""
     alarm = _Alarm(seconds)
     before = signal.signal(signal.SIGALRM, alarm.ring)
-    interrupts = signal.getsignal(signal.SIGINT)
-    if interrupts is signal.default_int_handler:  # not where the parent hears them for us
-        signal.signal(signal.SIGINT, alarm.ring)
+    # Not where the parent hears them for us.
+    interrupts = [n for n in _INTERRUPTS if signal.getsignal(n) is signal.default_int_handler]
+    for number in interrupts:
+        signal.signal(number, alarm.ring)
     signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
     try:
         yield
@@ -63,7 +65,8 @@ def patience(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
-        signal.signal(signal.SIGINT, interrupts)
+        for number in interrupts:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _where(frame: FrameType | None) -> str:
