@@ -9,6 +9,7 @@ import pytest
 
 from cli.test_main import run
 from nightdesk.cli import simulate_runs
+from nightdesk.node.practice import practice_text
 from nightdesk.simulation import workers
 from nightdesk.simulation.campaign import Outcome, SeedOptions
 from simulation.test_campaign import a_finding, an_outcome
@@ -141,6 +142,20 @@ def test_a_strategy_that_reaches_out_is_refused_with_file_line_and_what_to_use(
     assert f"{file}:1: import time: use ctx.now" in said
     line = file.read_text().splitlines().index("    from random import random") + 1
     assert f"{file}:{line}: from random import random: use ctx.random" in said
+
+
+def test_the_strategies_of_a_desk_of_ones_own_are_read_too(tmp_path: Path) -> None:
+    text = practice_text("http://lab", ["BTCUSDT"]).partition("[[strategy]]")[0]
+    text += (
+        '[[strategy]]\nname = "mine"\nclass = "mine.py:Mine"\ninstruments = ["binance:BTCUSDT"]\n'
+    )
+    (tmp_path / "desk.toml").write_text(text)
+    (tmp_path / "mine.py").write_text(f"import time\n{MINE}")
+    said = refused("--seeds", "1", *TINY, "--config", str(tmp_path / "desk.toml"))
+    assert f"{tmp_path / 'mine.py'}:1: import time: use ctx.now" in said
+    (tmp_path / "mine.py").write_text(MINE)
+    done = simulate("--seeds", "1", *TINY, "--config", str(tmp_path / "desk.toml"))
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_users_strategy_trades_in_a_world(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from nightdesk.cli.simulate_report import Ran, html_report, print_report
 from nightdesk.cli.tables import ERR, OUT, print_json, say
+from nightdesk.config.load import load
 from nightdesk.control.messages import ExitCode
 from nightdesk.lab.settings import KNOWN_SYMBOLS
 from nightdesk.model.errors import BadInput
@@ -55,6 +56,8 @@ def options_of(
             text, base = config.read_text(), config.parent
         except OSError as error:
             raise BadInput(f"{config}: {error.strerror}") from error
+        for named in load(text, str(config)).strategy:
+            _refuse_reaches(str(base / named.kind))
     if strategy:
         _refuse_reaches(strategy)
         text = _with_strategy(strategy)
