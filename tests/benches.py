@@ -49,6 +49,7 @@ from nightdesk.orders.book import Order
 from nightdesk.portfolio.position import Position
 from nightdesk.reconcile.resolve import final_from
 from nightdesk.risk.limits import Limits
+from nightdesk.risk.losses import LossLimits
 from nightdesk.strategy.messages import Cancel, Place, Proposal, Target
 
 T = TypeVar("T")
@@ -81,6 +82,8 @@ def some_settings(
     limits: Limits | None = None,
     baseline: dict[str, Decimal] | None = None,
     name: str = "test",
+    losses: LossLimits | None = None,
+    strategy_losses: dict[str, LossLimits] | None = None,
 ) -> DeskSettings:
     """A desk of one pair and one strategy."""
     pairs = {i.id: i for i in instruments or [an_instrument()]}
@@ -90,11 +93,16 @@ def some_settings(
         instruments=pairs,
         baseline=baseline or {},
         strategies={
-            StrategyId(s): StrategySettings(name=StrategyId(s), instruments=tuple(pairs))
+            StrategyId(s): StrategySettings(
+                name=StrategyId(s),
+                instruments=tuple(pairs),
+                losses=(strategy_losses or {}).get(s, LossLimits()),
+            )
             for s in strategies
         },
         read_lag_ns=READ_LAG_NS,
         order_ttl_ns=TTL_NS,
+        losses=losses or LossLimits(),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -144,6 +145,16 @@ def test_status_tells_a_person_and_a_program(desk: Desk) -> None:
     assert sample["desk"] == "practice"
     assert sample["epoch"] == 1
     assert isinstance(sample["realised"], str), "money never becomes a float"
+
+
+def test_limits_are_told_with_what_is_used_of_them(desk: Desk) -> None:
+    rows = {row["limit"]: row for row in desk.json("limits")}
+    assert float(rows["gross"]["maximum"]) > float(rows["gross"]["now"]) >= 0
+    assert rows["order_qty binance:BTCUSDT"]["now"] is None
+    told = desk.run("limits")
+    assert told.returncode == 0
+    assert "gross" in told.stdout
+    assert re.search(r"open_orders +\d+ .* \d+%", told.stdout)
 
 
 def test_orders_and_positions_are_tables_for_people_and_rows_for_programs(desk: Desk) -> None:

@@ -189,7 +189,7 @@ def test_the_worst_that_was_allowed_of_every_limit_is_kept_and_told() -> None:
         (measured,) = [effect for effect in decision.after if isinstance(effect, Weigh)]
         bench.desk.weigh(measured.intent, measured.view)
         bench.wall = Wall(bench.wall + 2 * SECOND_NS)
-    rows = {row.limit: (row.worst, row.maximum) for row in limit_rows(bench.desk)}
+    rows = {row.limit: (row.worst, row.maximum) for row in limit_rows(bench.desk, bench.moment())}
     limits = bench.settings.limits[BTCUSDT]
     assert rows[f"position {BTCUSDT}"] == (D("1.5"), limits.position_max)
     assert rows[f"order_qty {BTCUSDT}"] == (D(1), limits.order_qty_max)

@@ -88,6 +88,7 @@ def test_tags_are_stable_words_of_the_format():
         "StrategyKept": "state",
         "TargetSet": "target",
         "Reconciled": "reconciled",
+        "Marked": "marked",
     }
 
 

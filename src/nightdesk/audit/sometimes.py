@@ -18,6 +18,7 @@ from nightdesk.model.records import (
     EpochOpened,
     Executed,
     Intended,
+    ModeSet,
     Reported,
     Resolved,
 )
@@ -82,6 +83,7 @@ _UNKNOWN_ENDED = "unknown resolved as ended at the venue"
 _UNKNOWN_NEVER = "unknown resolved as never accepted"
 _FLATTEN_UNKNOWN = "flatten while an order is unknown"
 _LEASE_MOVED = "lease moved to another holder"
+_LOSS = "loss limit reached"
 DECLARED = (
     _ACCEPTED_UNHEARD,
     _LATE_FILL,
@@ -96,6 +98,7 @@ DECLARED = (
     _UNKNOWN_NEVER,
     _FLATTEN_UNKNOWN,
     _LEASE_MOVED,
+    _LOSS,
     *(f"fault {kind}" for kind in FAULTS),
     *(f"fault {kind}, order in flight" for kind in FAULTS),
 )
@@ -126,6 +129,8 @@ class Sometimes:
         before = None if known is None else (known.ended, known.filled)
         self.ledger.hear(fact)
         match fact:
+            case Written(record=ModeSet(cause="loss", mode="REDUCE_ONLY")):
+                self.note(_LOSS)
             case Written():
                 self._written(fact)
                 if known is not None and before is not None:

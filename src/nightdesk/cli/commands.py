@@ -2,6 +2,7 @@
 
 import getpass
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -76,6 +77,33 @@ def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: b
         )
     OUT.print(table(verb, rows, columns))
     return reply.code
+
+
+def show_limits(config: Path | None, folder: Path | None, *, as_json: bool) -> int:
+    """What is used of every limit, most used first."""
+    sample = sample_of(_ask(config, folder, Request(verb="status")))
+    if as_json:
+        print_json(sample.limits)
+        return ExitCode.OK
+    rows = [
+        {
+            "limit": " ".join(word.rpartition(":")[2] for word in row.limit.split()),
+            "now": row.now,
+            "worst": row.worst,
+            "maximum": row.maximum,
+            "used": _share(row.now, row.maximum),
+        }
+        for row in sorted(
+            sample.limits, key=lambda row: -max(row.now or 0, row.worst) / row.maximum
+        )
+    ]
+    columns = ("limit", "now", "worst", "maximum", "used")
+    OUT.print(table("limits, most used first", rows, columns))
+    return ExitCode.OK
+
+
+def _share(used: Decimal | None, maximum: Decimal) -> str:
+    return "-" if used is None else f"{used / maximum:.0%}"
 
 
 def command(

@@ -123,6 +123,16 @@ def positions(
 
 
 @app.command()
+def limits(
+    config: ConfigOption = None, folder: FolderOption = None, json: JsonOption = False
+) -> None:
+    """Every limit, what is used of it now, and the worst that was ever allowed."""
+    from nightdesk.cli.commands import show_limits
+
+    raise typer.Exit(show_limits(config, folder, as_json=json))
+
+
+@app.command()
 def pause(
     reason: ReasonOption = "",
     keep: Annotated[bool, typer.Option(help="Keep resting entries.")] = False,

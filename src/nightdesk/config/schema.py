@@ -72,17 +72,32 @@ class Venue(_Strict):
 
 
 class Limits(_Strict):
-    """[limits], and what [[instrument]] overrides of it. Quantities in base, notionals in quote."""
+    """[limits], and what [instrument.limits] overrides of it. Quantities in base, notionals in quote."""
 
-    order_qty_max: Positive
-    order_notional_max: Positive
-    position_max: Positive
-    gross_max: Positive
-    open_orders_max: Annotated[int, Field(ge=1, le=1000)] = 20
-    orders_per_second_max: Annotated[int, Field(ge=1, le=1000)] = 10
-    collar_bps: Positive = Decimal(50)
-    stale_after_ms: Annotated[int, Field(ge=10, le=600_000)] = 2_000
-    duplicate_window_ms: Annotated[int, Field(ge=0, le=600_000)] = 250
+    order_qty_max: Positive = Field(description="quantity of one order, in base")
+    order_notional_max: Positive = Field(description="price times quantity of one order, in quote")
+    position_max: Positive = Field(
+        description="distance from flat of one instrument, in base, if everything open fills on one side"
+    )
+    gross_max: Positive = Field(
+        description="the same of all instruments together, in quote at their last ask"
+    )
+    open_orders_max: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=20, description="orders of the desk that are open, pending or unknown"
+    )
+    orders_per_second_max: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=10, description="orders that the desk decides within any second"
+    )
+    collar_bps: Positive = Field(
+        default=Decimal(50), description="distance of an order's price from the touch it would meet"
+    )
+    stale_after_ms: Annotated[int, Field(ge=10, le=600_000)] = Field(
+        default=2_000, description="age of the quote that an order is decided on"
+    )
+    duplicate_window_ms: Annotated[int, Field(ge=0, le=600_000)] = Field(
+        default=250,
+        description="time in which the same strategy may not place the same order again",
+    )
 
 
 class LimitsOverride(_Strict):
@@ -94,6 +109,21 @@ class LimitsOverride(_Strict):
     collar_bps: Positive | None = None
     stale_after_ms: Annotated[int, Field(ge=10, le=600_000)] | None = None
     duplicate_window_ms: Annotated[int, Field(ge=0, le=600_000)] | None = None
+
+
+class Losses(_Strict):
+    """[losses] of the desk, [strategy.losses] of one: in quote, after fees. Once one is reached, nothing new is
+    risked until a person resumes."""
+
+    day_max: Positive | None = Field(
+        default=None, description="profit lost since 00:00 UTC, what is held valued at the touch"
+    )
+    drawdown_max: Positive | None = Field(
+        default=None, description="profit lost since it was highest"
+    )
+    losing_exits_max: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="closing orders in a row that lost after fees"
+    )
 
 
 class Instrument(_Strict):
@@ -112,6 +142,7 @@ class Strategy(_Strict):
     kind: Annotated[str, Field(alias="class", pattern=r"^[^:]+:[A-Za-z_]\w*$")]
     instruments: Annotated[list[str], Field(min_length=1)]
     params: dict[str, object] = {}
+    losses: Losses = Losses()
 
 
 class Config(_Strict):
@@ -120,6 +151,7 @@ class Config(_Strict):
     desk: Desk
     venue: Annotated[dict[str, Venue], Field(min_length=1, max_length=1)]
     limits: Limits
+    losses: Losses = Losses()
     instrument: Annotated[list[Instrument], Field(min_length=1)]
     strategy: list[Strategy] = []
     baseline: dict[str, Annotated[Decimal, Field(ge=0)]] = {}

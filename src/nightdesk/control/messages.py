@@ -98,11 +98,13 @@ class InstrumentRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The worst that was ever allowed against a limit."""
+    """What is used of a limit now (None where that is only known as an order is judged, or a price is missing),
+    and the worst that was ever allowed in this life."""
 
     limit: str
     worst: Decimal
     maximum: Decimal
+    now: Decimal | None = None
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):

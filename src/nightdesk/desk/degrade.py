@@ -24,7 +24,8 @@ CALM_NS = 5 * SECOND_NS
 PULL_AFTER_NS = 2 * SECOND_NS  # a stream that reconnects at once costs no place in any queue
 # Where the desk cannot see the market, hear of fills or trust its books. What only stops new orders (a venue
 # that throttles, a strategy that crashed) leaves the resting ones managed.
-PULLING = frozenset({"feed", "private", "reconcile", "surprise", "vanished"})
+# What lost too much adds nothing, in no way.
+PULLING = frozenset({"feed", "private", "reconcile", "surprise", "vanished", "loss"})
 # How long a venue's refusal is heeded where it does not say, or cannot: nobody knows when money comes.
 WAITS_NS = {"throttled": 5 * SECOND_NS, "maintenance": 30 * SECOND_NS, "funds": 5 * SECOND_NS}
 

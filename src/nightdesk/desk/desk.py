@@ -5,7 +5,7 @@ applied the moment it is decided, so that exposure is reserved before the append
 ends this incarnation, and the next one folds only what is durable.
 """
 
-from nightdesk.desk import accounts, degrade, flatten, operator, placing, targets, watch
+from nightdesk.desk import accounts, degrade, flatten, losses, operator, placing, targets, watch
 from nightdesk.desk.events import (
     AccountTold,
     CancelAll,
@@ -55,6 +55,7 @@ class Desk:
             case Tick():
                 degrade.strain(work, event)
                 watch.tick(work)
+                losses.watch(work)
                 degrade.pull(work)
                 flatten.step(work)
             case Proposed():

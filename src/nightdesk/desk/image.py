@@ -11,7 +11,9 @@ from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import Wall
 from nightdesk.modes.ladder import Cause
 from nightdesk.orders.book import Order
+from nightdesk.portfolio.exits import Exits
 from nightdesk.portfolio.position import Position
+from nightdesk.risk.losses import Marks
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     kept: dict[StrategyId, bytes]
     intents_at: list[Wall]
     counts: dict[str, int]
+    marks: dict[str, Marks] = {}
+    exits: dict[str, Exits] = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
@@ -58,6 +62,8 @@ def encode_state(state: DeskState) -> bytes:
         kept=state.kept,
         intents_at=list(state.intents_at),
         counts=state.counts,
+        marks=state.marks,
+        exits=state.exits,
     )
     return _ENCODER.encode(image)
 
@@ -76,6 +82,7 @@ def decode_state(body: bytes, now: Wall) -> DeskState:
     state.ladder.causes = image.causes
     state.targets = {(StrategyId(s), InstrumentId(i)): t for s, i, t in image.targets}
     state.kept, state.counts = image.kept, image.counts
+    state.marks, state.exits = image.marks, image.exits
     state.intents_at.extend(image.intents_at)
     state.recount(now)
     return state

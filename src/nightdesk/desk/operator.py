@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from nightdesk.desk import accounts, degrade, flatten
+from nightdesk.desk import accounts, degrade, flatten, losses
 from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume, Revive
 from nightdesk.desk.placing import cancel
 from nightdesk.desk.work import Work
@@ -13,7 +13,19 @@ from nightdesk.orders.book import Order
 
 # Raised by the desk or by a command, lifted only by a person who has looked.
 PERSONAL = frozenset(
-    {"operator", "flatten", "crash", "surprise", "vanished", "reconcile", "auth", "lost_journal"}
+    {
+        *(
+            "operator",
+            "flatten",
+            "crash",
+            "surprise",
+            "vanished",
+            "reconcile",
+            "auth",
+            "lost_journal",
+        ),
+        losses.CAUSE,
+    }
 )
 
 
@@ -38,6 +50,11 @@ def _resume(work: Work, event: Resume) -> None:
     for scope, name, _ in work.state.ladder.told():
         if name == "reconcile" and not adopted:
             why = "the difference is not confirmed yet: look again in a moment"
+            work.note("warning", "resume.not_all", cause=name, why=why)
+        elif name == losses.CAUSE and not losses.forgive(work, scope):
+            why = (
+                "what is held has no price, so what was lost cannot be told: look again in a moment"
+            )
             work.note("warning", "resume.not_all", cause=name, why=why)
         elif name in PERSONAL:
             work.set_mode(scope, name, Mode.NORMAL, by=event.by, why=event.reason)

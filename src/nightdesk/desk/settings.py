@@ -9,7 +9,9 @@ import msgspec
 
 from nightdesk.model.ids import DESK_CODES, InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
+from nightdesk.modes.ladder import DESK, strategy_scope
 from nightdesk.risk.limits import Limits
+from nightdesk.risk.losses import LossLimits
 
 OPERATOR = StrategyId(
     "operator"
@@ -26,6 +28,7 @@ class StrategySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     name: StrategyId
     instruments: tuple[InstrumentId, ...]
+    losses: LossLimits = LossLimits()
 
 
 class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,11 +47,18 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     read_lag_ns: int
     order_ttl_ns: int
     slippage_bps: Decimal = Decimal(5)
+    losses: LossLimits = LossLimits()
 
     @property
     def code(self) -> int:
         """The desk's place in every client order id, from its name."""
         return _code_of(self.name)
+
+    def loss_limits(self) -> list[tuple[str, LossLimits]]:
+        """Every scope that may lose only so much: the desk first, then strategies by name."""
+        scopes = [(DESK, self.losses)]
+        scopes += [(strategy_scope(name), s.losses) for name, s in sorted(self.strategies.items())]
+        return [(scope, limits) for scope, limits in scopes if limits.any]
 
     def assets(self) -> list[str]:
         """Every asset the traded instruments touch."""

@@ -22,6 +22,7 @@ from nightdesk.model.records import (
     EpochOpened,
     Executed,
     Intended,
+    Marked,
     ModeSet,
     Reconciled,
     Record,
@@ -32,12 +33,14 @@ from nightdesk.model.records import (
     TargetSet,
 )
 from nightdesk.model.time import SECOND_NS, Wall
-from nightdesk.modes.ladder import Cause, Ladder
+from nightdesk.modes.ladder import DESK, Cause, Ladder, strategy_scope
 from nightdesk.orders.book import Change, Order, OrderBook
 from nightdesk.orders.lifecycle import State
+from nightdesk.portfolio.exits import Exits
 from nightdesk.portfolio.exposure import Exposure, Leg
 from nightdesk.portfolio.funds import Funds, Hold
 from nightdesk.portfolio.position import Position
+from nightdesk.risk.losses import Marks
 
 Owner = tuple[StrategyId, InstrumentId]
 
@@ -73,6 +76,8 @@ class DeskState:
         ] = {}  # cancelled, but a fill may still come: since when nothing more was told
         self.untraded: dict[ClientOrderId, Wall] = {}  # filled beyond the known trades, since when
         self.counts: dict[str, int] = {}
+        self.marks: dict[str, Marks] = {}  # by scope, where a loss limit was ever set
+        self.exits: dict[str, Exits] = {}  # by scope
 
     def position(self, strategy: StrategyId, instrument: InstrumentId) -> Position:
         """The position of one strategy, to look at; an empty one that is not kept when it has none."""
@@ -100,6 +105,11 @@ class DeskState:
             if of == instrument:
                 held = money.add(held, position.qty)
         return held
+
+    def losing_exits(self, scope: str) -> int:
+        """Closing orders of a scope in a row that lost."""
+        exits = self.exits.get(scope)
+        return 0 if exits is None else exits.in_a_row
 
     def orders_last_second(self, now: Wall) -> int:
         """Intents of the last second, this epoch's and those before it."""
@@ -165,12 +175,9 @@ class DeskState:
                 if record.qty is not None:
                     self.targets[key] = TargetState(qty=record.qty, suspended=record.suspended)
             case Reconciled():
-                if not self.opened:
-                    self.opened = dict(record.balances)
-                self.funds.balances = dict(record.balances)
-                for instrument, qty in record.surplus.items():
-                    held = self._moved(OPERATOR, instrument)
-                    held.qty = money.add(held.qty, qty)
+                self._reconciled(record)
+            case Marked():
+                self._marked(record)
             case _:
                 raise AssertionError(f"no fold for {type(record).__name__}")
 
@@ -181,6 +188,20 @@ class DeskState:
         for order in self.orders.live.values():
             if order.state is State.PENDING:
                 order.state = State.UNKNOWN
+
+    def _reconciled(self, record: Reconciled) -> None:
+        if not self.opened:
+            self.opened = dict(record.balances)
+        self.funds.balances = dict(record.balances)
+        for instrument, qty in record.surplus.items():
+            held = self._moved(OPERATOR, instrument)
+            held.qty = money.add(held.qty, qty)
+
+    def _marked(self, record: Marked) -> None:
+        marks = Marks(day=record.day, day_profit=record.day_profit, peak=record.peak)
+        self.marks[record.scope] = marks
+        if record.looked_at:
+            self.exits.pop(record.scope, None)
 
     def _intended(self, record: Intended, at: Wall) -> None:
         order = self.orders.intend(record.intent, self.epoch, at)
@@ -196,9 +217,14 @@ class DeskState:
             return None
         instrument = self.instruments[execution.instrument]
         strategy = change.order.intent.strategy
-        self._moved(strategy, execution.instrument).trade(
-            execution, instrument.base, instrument.quote
-        )
+        position = self._moved(strategy, execution.instrument)
+        before = position.earned
+        closes = position.priced * execution.side.sign < 0
+        position.trade(execution, instrument.base, instrument.quote)
+        if closes:
+            earned = money.subtract(position.earned, before)
+            for scope in (DESK, strategy_scope(strategy)):
+                self.exits.setdefault(scope, Exits()).closed(execution.client_id, earned)
         self.funds.trade(execution, instrument.base, instrument.quote)
         self._tally("fills")
         return self._changed(change, at)

@@ -9,7 +9,7 @@ from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
-from nightdesk.model.time import Wall
+from nightdesk.model.time import Mono, Wall
 from nightdesk.reconcile.resolve import Asked
 
 STRANGERS_MAX = 100  # foreign orders already spoken of; beyond that they may be spoken of again
@@ -53,6 +53,11 @@ class Views:
         self.slices: dict[InstrumentId, Slice] = {}  # the last of a flatten
         self.refusals: dict[str, int] = {}
         self.worst: dict[str, Decimal] = {}
+        self.losses_seen: Mono = Mono(0)
+        self.losing_since: dict[str, Mono] = {}  # by scope, from when on a loss limit is reached
+        self.peaks: dict[
+            str, Decimal
+        ] = {}  # highest profit by scope, as far as it is not journaled
         self.difference: dict[str, Decimal] = {}  # of the account, as it was seen last
         self.differs_since: Wall = Wall(0)  # from when on it was the same
         self.confirmed = (

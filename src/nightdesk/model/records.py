@@ -124,6 +124,18 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True, tag="reconciled"):
     surplus: dict[InstrumentId, Decimal]
 
 
+class Marked(msgspec.Struct, frozen=True, kw_only=True, tag="marked"):
+    """Where the losses of a scope ("desk", "strategy/NAME") are measured from: profits in quote since the
+    journal began, at the beginning of the UTC `day` (days since 1970) and at the highest. `looked_at`: a person
+    goes on after a loss limit was reached, and losing exits are counted anew."""
+
+    scope: str
+    day: int
+    day_profit: Decimal
+    peak: Decimal
+    looked_at: bool = False
+
+
 Record = (
     EpochOpened
     | Configured
@@ -138,6 +150,7 @@ Record = (
     | StrategyKept
     | TargetSet
     | Reconciled
+    | Marked
 )
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")

@@ -16,6 +16,7 @@ from nightdesk.model.time import MS_NS
 from nightdesk.node.plan import Plan, StrategyPlan
 from nightdesk.node.secrets import read_secret
 from nightdesk.risk.limits import Limits
+from nightdesk.risk.losses import LossLimits
 from nightdesk.strategy.api import Strategy
 from nightdesk.strategy.host import prepare
 from nightdesk.venues.binance_sign import Unsigned, signer_for
@@ -31,6 +32,7 @@ def plan_of(config: Config, base: Path) -> Plan:
         strategies=tuple(_strategy(s, base) for s in config.strategy),
         read_lag_ns=next(iter(config.venue.values())).read_lag_ms * MS_NS,
         order_ttl_ns=config.desk.order_ttl_ms * MS_NS,
+        losses=LossLimits(**config.losses.model_dump()),
     )
 
 
@@ -79,6 +81,7 @@ def _strategy(config: StrategyConfig, base: Path) -> StrategyPlan:
         kind=kind,
         params=params,
         instruments=tuple(InstrumentId(i) for i in config.instruments),
+        losses=LossLimits(**config.losses.model_dump()),
     )
 
 

@@ -14,6 +14,7 @@ from nightdesk.ports.journal import JournalEngine
 from nightdesk.ports.process import LogSink, Processes
 from nightdesk.ports.venue import Http, Streams
 from nightdesk.risk.limits import Limits
+from nightdesk.risk.losses import LossLimits
 from nightdesk.strategy.api import Strategy
 from nightdesk.venues.protocol import VenueCodec
 
@@ -27,6 +28,7 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     kind: type[Strategy]
     params: Mapping[str, object]
     instruments: tuple[InstrumentId, ...]
+    losses: LossLimits = LossLimits()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     read_lag_ns: int
     order_ttl_ns: int
     snapshot_every: int = SNAPSHOT_EVERY
+    losses: LossLimits = LossLimits()
 
     def settled(self, rules: Mapping[str, Instrument]) -> DeskSettings:
         """The settings once the rules are known; raises `BadInput` where positions could not be told apart."""
@@ -56,11 +59,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             instruments={i.id: i for i in rules.values()},
             baseline=self.baseline,
             strategies={
-                s.name: StrategySettings(name=s.name, instruments=s.instruments)
+                s.name: StrategySettings(name=s.name, instruments=s.instruments, losses=s.losses)
                 for s in self.strategies
             },
             read_lag_ns=self.read_lag_ns,
             order_ttl_ns=self.order_ttl_ns,
+            losses=self.losses,
         )
 
 

@@ -1,6 +1,6 @@
 """The node in numbers: what is published once a second and what the tables show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from nightdesk.control.messages import (
@@ -12,13 +12,15 @@ from nightdesk.control.messages import (
     PositionRow,
     Sample,
 )
+from nightdesk.desk import losses
 from nightdesk.desk.desk import Desk
-from nightdesk.desk.placing import worst
+from nightdesk.desk.placing import gross, worst
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.time import Moment
 from nightdesk.modes.ladder import DESK, instrument_scope
+from nightdesk.risk.losses import LossLimits
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.shell import Shell
 
@@ -91,26 +93,53 @@ def instrument_rows(desk: Desk, moment: Moment) -> list[InstrumentRow]:
     return rows
 
 
-def limit_rows(desk: Desk) -> list[LimitRow]:
-    """The worst that was ever allowed of each limit, beside it."""
-    rows: list[tuple[str, Decimal]] = []
+def limit_rows(desk: Desk, moment: Moment) -> list[LimitRow]:
+    """What is used of each limit, and the worst that was ever allowed."""
+    work = Work(desk.state, desk.views, desk.settings, moment)
+    rows: list[tuple[str, Decimal | None, Decimal]] = []
     for instrument, limits in desk.settings.limits.items():
         rows += [
-            (f"position {instrument}", limits.position_max),
-            (f"order_qty {instrument}", limits.order_qty_max),
-            (f"order_notional {instrument}", limits.order_notional_max),
+            (f"position {instrument}", worst(work, instrument), limits.position_max),
+            (f"order_qty {instrument}", None, limits.order_qty_max),
+            (f"order_notional {instrument}", None, limits.order_notional_max),
         ]
     shared = next(iter(desk.settings.limits.values()))
+    second = desk.state.orders_last_second(work.now)
     rows += [
-        ("gross", shared.gross_max),
-        ("open_orders", Decimal(shared.open_orders_max)),
-        ("orders_per_second", Decimal(shared.orders_per_second_max)),
+        ("gross", gross(work), shared.gross_max),
+        ("open_orders", Decimal(len(desk.state.orders.live)), Decimal(shared.open_orders_max)),
+        ("orders_per_second", Decimal(second), Decimal(shared.orders_per_second_max)),
     ]
     worst_of = desk.views.worst
     return [
-        LimitRow(limit=name, worst=money.shown(worst_of.get(name, ZERO)), maximum=maximum)
-        for name, maximum in rows
+        LimitRow(
+            limit=name,
+            now=None if now is None else money.shown(now),
+            worst=money.shown(worst_of.get(name, ZERO)),
+            maximum=maximum,
+        )
+        for name, now, maximum in rows
+    ] + [
+        row
+        for scope, limits in desk.settings.loss_limits()
+        for row in _loss_rows(work, scope, limits)
     ]
+
+
+def _loss_rows(work: Work, scope: str, limits: LossLimits) -> Iterator[LimitRow]:
+    """What a scope has lost; the worst is what is lost now, since nothing is allowed beyond it."""
+    lost = losses.told(work, scope)
+    rows: list[tuple[str, Decimal | None, Decimal | int | None]] = [
+        ("loss_day", None if lost is None else lost.day, limits.day_max),
+        ("drawdown", None if lost is None else lost.drawdown, limits.drawdown_max),
+        ("losing_exits", Decimal(work.state.losing_exits(scope)), limits.losing_exits_max),
+    ]
+    for name, used, maximum in rows:
+        if maximum is not None:
+            now = None if used is None else money.shown(used)
+            yield LimitRow(
+                limit=f"{name} {scope}", now=now, worst=now or ZERO, maximum=Decimal(maximum)
+            )
 
 
 def cause_rows(desk: Desk) -> list[CauseRow]:
@@ -167,7 +196,7 @@ class Sampler:
                 },
             },
             refusals=dict(desk.views.refusals),
-            limits=limit_rows(desk),
+            limits=limit_rows(desk, moment),
             fills=counts.get("fills", 0),
             volume=money.total(row.volume for row in positions),
             realised=money.total(row.realised for row in positions),

@@ -35,6 +35,11 @@ class Position(msgspec.Struct, kw_only=True):
         """Quantity whose trades are not known yet."""
         return money.subtract(self.qty, self.priced)
 
+    @property
+    def earned(self) -> Decimal:
+        """Realised profit after fees."""
+        return money.subtract(self.realised, self.fees_quote)
+
     def fill(self, side: Side, qty: Decimal) -> None:
         """An order's cumulative quantity grew by `qty`."""
         self.qty = money.add(self.qty, qty if side is Side.BUY else money.minus(qty))

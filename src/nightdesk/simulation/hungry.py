@@ -83,6 +83,12 @@ orders_per_second_max = 5
 collar_bps = "50"
 stale_after_ms = 2000
 """
+LOSSES = """
+[losses]
+day_max = "25"
+drawdown_max = "40"
+losing_exits_max = 8
+"""
 STRATEGY = """
 [[strategy]]
 name = "hungry"
@@ -91,10 +97,11 @@ instruments = [{instruments}]
 """
 
 
-def hungry_text(practice: str, instruments: list[str]) -> str:
-    """The practice desk's config with this strategy alone, and limits within its reach."""
+def hungry_text(practice: str, instruments: list[str], *, losses: bool = False) -> str:
+    """The practice desk's config with this strategy alone, and limits within its reach; also on `losses`, which
+    it reaches within a minute or two by fees alone."""
     head = practice.partition("[limits]")[0]
-    text = head + LIMITS
+    text = head + LIMITS + (LOSSES if losses else "")
     for instrument in instruments:
         text += f'\n[[instrument]]\nid = "{instrument}"\n'
         if "ETH" in instrument:

@@ -24,6 +24,7 @@ from nightdesk.simulation.hungry import hungry_text
 KEY, SECRET = "simulated-key", "simulated-secret"
 PACE = 0.1  # of the practice market: two quotes a second and symbol, and a trade now and then
 HELD = Decimal(1_000)  # of an asset the practice account does not name
+LOSSES_SHARE = 0.3  # of the desks that lean: the rest trades on
 
 
 class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,11 +54,12 @@ class Ended(msgspec.Struct, kw_only=True):
 
 
 def drawn_config(seed: int) -> str:
-    """The practice desk, or one that leans on every limit."""
+    """The practice desk, or one that leans on every limit, now and then until it may lose no more."""
     practice = practice_text("http://lab", list(KNOWN_SYMBOLS))
     if Random(f"{seed}/config").random() < 0.5:
         return practice
-    return hungry_text(practice, [f"binance:{symbol}" for symbol in KNOWN_SYMBOLS])
+    traded = [f"binance:{symbol}" for symbol in KNOWN_SYMBOLS]
+    return hungry_text(practice, traded, losses=Random(f"{seed}/losses").random() < LOSSES_SHARE)
 
 
 def narrowed(config: Config, symbols: Sequence[str]) -> Config:
