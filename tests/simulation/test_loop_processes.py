@@ -1,6 +1,7 @@
 """The loop and its processes: drawn orders of what is ready, and whose turn is counted."""
 
 import asyncio
+import gc
 from random import Random
 
 import pytest
@@ -103,3 +104,22 @@ def test_a_process_forgets_its_finished_tasks_and_none_that_runs(kept: int) -> N
         mine.bury()
 
     run(main)
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_what_nobody_was_told_is_said_in_a_world_and_not_after_it(
+    over: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    left: list[asyncio.Future[None]] = []
+
+    async def main() -> None:
+        left.append(asyncio.get_running_loop().create_future())
+        left[0].set_exception(ValueError("nobody waits for it"))
+        if not over:
+            left.clear()
+            gc.collect()
+
+    run(main)
+    left.clear()
+    gc.collect()
+    assert ("never retrieved" in caplog.text) is not over

@@ -187,6 +187,8 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """The handler of the process whose callback failed."""
+        if self.is_closed():
+            return  # what the dead were never told is found by the collector, long after their world
         handler = self._handlers.get(self._current)
         if handler is None:
             self.default_exception_handler(context)
