@@ -2,10 +2,11 @@
 
 import pytest
 
-from audit.told import accept, at, entry, intended, leased, opened, sent, whats
+from audit.told import accept, at, bought, entry, intended, leased, opened, sent, whats
 from builders import NOW, D, an_id
 from nightdesk.audit.facts import Fact, VenueSaid
 from nightdesk.audit.i03_single_writer import SingleWriter
+from nightdesk.model.order import Origin, Side
 from nightdesk.model.time import MS_NS, SECOND_NS, Wall
 
 MS = NOW // MS_NS
@@ -44,9 +45,18 @@ def test_a_window_that_outlives_its_intents_deadline_is_found(deadline_ms: int, 
     assert bool(whats(SingleWriter(), [known, stamped(10)])) == wide
 
 
-def of_epoch(epoch: int, number: int, nonce: int = 1, desk: int = 1) -> Fact:
+def of_epoch(epoch: int, number: int, nonce: int = 1, desk: int = 1, **rest: object) -> Fact:
     name = an_id(number, epoch=epoch, nonce=nonce, desk=desk)
-    return accept(number, order_id=number, client_order_id=name)
+    return accept(number, order_id=number, client_order_id=name, **rest)
+
+
+def closes(epoch: int, number: int, **rest: object) -> list[Fact]:
+    """An order of an epoch as its journal knows it, and its accept."""
+    name = an_id(number, epoch=epoch)
+    return [
+        intended(number, epoch=epoch, client_id=name, side=Side.SELL, **rest),
+        of_epoch(epoch, number, side="SELL"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -57,8 +67,15 @@ def of_epoch(epoch: int, number: int, nonce: int = 1, desk: int = 1) -> Fact:
         ([of_epoch(1, 1, desk=1), of_epoch(2, 2, desk=2), of_epoch(1, 3, desk=1)], 0),
         ([opened(1), opened(2, nonce=2), of_epoch(2, 1, nonce=2), of_epoch(1, 2)], 1),
         ([opened(1, nonce=8), of_epoch(7, 1, nonce=5), of_epoch(1, 2, nonce=8)], 0),
+        ([of_epoch(1, 1), of_epoch(2, 2, symbol="ETHUSDT"), of_epoch(1, 3)], 0),
+        ([*bought(0, "2", 1), *closes(2, 2), of_epoch(1, 3)], 0),
+        ([*closes(2, 2, origin=Origin.FLATTEN), of_epoch(1, 3)], 0),
+        ([*closes(2, 2), of_epoch(1, 3)], 1),
     ],
-    ids=["in order", "an old one after", "two desks", "known lives", "another journal's life"],
+    ids=[
+        *("in order", "an old one after", "two desks", "known lives", "another journal's life"),
+        *("another instrument", "a newer one closed", "a newer one flattened", "it went short"),
+    ],
 )
 def test_no_old_epoch_is_accepted_after_a_newer_one(facts: list[Fact], found: int) -> None:
     assert len(whats(SingleWriter(), facts)) == found

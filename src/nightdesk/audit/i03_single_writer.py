@@ -1,7 +1,8 @@
 """I3: only the lease's holder places, no order outlives its window, and no old epoch comes after a new one.
 
 Judged where it counts, at the venue's accept: a request that a frozen node left on its way must not be taken
-once another leads.
+once another has begun to add risk in the same instrument. Elsewhere, and to reduce, a new leader need not wait:
+what an older epoch left unresolved is counted in full.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,9 +30,8 @@ class SingleWriter:
         self._margin_ns = margin_ns
         self._lease: Leased | None = None
         self._nonces: set[int] = set()
-        self._newest: dict[
-            int, tuple[int, str]
-        ] = {}  # by desk: epoch, and the id that came with it
+        # By desk and symbol: the epoch of the newest that may have added risk, and its id.
+        self._newest: dict[tuple[int, str], tuple[int, str]] = {}
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
         """Judge a send by the lease, an accept by its window and its epoch."""
@@ -90,11 +90,13 @@ class SingleWriter:
     def _epoch(self, entry: Entry, key: OrderKey) -> Iterator[str]:
         if self._nonces and key.nonce not in self._nonces:
             return  # another journal's life: its epochs count from one again
-        newest, first = self._newest.get(key.desk, (0, ""))
-        if key.epoch > newest:
-            self._newest[key.desk] = (key.epoch, entry.client_order_id or "")
-        elif key.epoch < newest:
+        where = (key.desk, entry.symbol or "")
+        newest, first = self._newest.get(where, (0, ""))
+        known = self.ledger.known(entry.client_order_id)
+        if key.epoch < newest:
             yield f"accepted in epoch {key.epoch} after {first} of epoch {newest}"
+        elif key.epoch > newest and (known is None or not self.ledger.may_reduce(known.intent)):
+            self._newest[where] = (key.epoch, entry.client_order_id or "")
 
 
 def _finding(order: str, what: str, at_ns: int) -> Finding:
