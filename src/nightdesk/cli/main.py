@@ -123,6 +123,41 @@ def positions(
 
 
 @app.command()
+def replay(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Recorded market data, of one or more markets; else a generated one."),
+    ] = None,
+    config: ConfigOption = None,
+    seed: Annotated[int, typer.Option(help="Draws of the lab and of the strategies.")] = 1,
+    duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A new folder for trades, orders, equity, metrics, a report."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """A desk on recorded data as fast as this machine can, with results worth reading."""
+    from nightdesk.cli.replay import run_to
+
+    raise typer.Exit(
+        run_to(files or [], config=config, seed=seed, duration_s=duration, out=out, as_json=json)
+    )
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="What replay --out wrote, or a journal.")],
+    b: Annotated[Path, typer.Argument(help="Another.")],
+    json: JsonOption = False,
+) -> None:
+    """Two runs, decision by decision; exit 1 when they differ."""
+    from nightdesk.cli.replay import compare_runs
+
+    raise typer.Exit(compare_runs(a, b, as_json=json))
+
+
+@app.command()
 def limits(
     config: ConfigOption = None, folder: FolderOption = None, json: JsonOption = False
 ) -> None:

@@ -5,25 +5,11 @@ from html import escape
 
 import msgspec
 
+from nightdesk.cli.page import bars, html_table, page_head
 from nightdesk.cli.tables import OUT, table
 from nightdesk.simulation.campaign import SeedOptions
 from nightdesk.simulation.tally import LawRow, Summary, Tally
 
-STYLE = """
-:root{color-scheme:light dark;--fg:#1b1f24;--bg:#fff;--line:#d8dee4;--soft:#c9d7ea;--bar:#3b6fb6;--bad:#b42318}
-@media(prefers-color-scheme:dark){:root{--fg:#e2e6ea;--bg:#14171b;--line:#343b43;--soft:#2c4463;--bar:#6ea0e0;
---bad:#ff8a7a}}
-body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:var(--fg);
-background:var(--bg)}
-table{border-collapse:collapse;margin:.5rem 0 1.5rem}
-td,th{padding:.15rem .8rem .15rem 0;text-align:left;border-bottom:1px solid var(--line);white-space:nowrap}
-td.n{text-align:right;font-variant-numeric:tabular-nums}
-td.wide{white-space:normal}
-.bad{color:var(--bad);font-weight:600}
-.bar{width:17rem;height:.75rem;background:none;padding:0}
-.bar i{display:block;height:100%;background:var(--soft);border-radius:2px}
-.bar i i{background:var(--bar)}
-"""
 SECONDS = (0.01, 0.1, 0.3, 1, 3, 10, 30, 100)  # bounds of the bars of how long something took
 
 
@@ -70,22 +56,21 @@ def html_report(tally: Tally, options: SeedOptions, ran: Ran) -> str:
     summary = tally.summary()
     verdict = "clean" if summary.clean else f"{len(summary.violations)} worlds broke a law"
     parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Nightdesk worlds</title>",
-        "<meta name=viewport content='width=device-width'>",
-        f"<style>{STYLE}</style><h1{'' if summary.clean else ' class=bad'}>{escape(verdict)}</h1>",
+        page_head("Nightdesk worlds"),
+        f"<h1{'' if summary.clean else ' class=bad'}>{escape(verdict)}</h1>",
         *(f"<p>{escape(line)}</p>" for line in _lines(summary, options, ran)),
     ]
     if summary.violations:
         rows: list[dict[str, object]] = [
             {"seed": seed, "law": law, "what": what} for seed, law, what in summary.violations
         ]
-        parts += ["<h2>Violations</h2>", _html_table(("seed", "law", "what"), rows)]
+        parts += ["<h2>Violations</h2>", html_table(("seed", "law", "what"), rows)]
     laws = [_law(row) for row in summary.laws]
-    parts += ["<h2>Laws</h2>", _html_table(("law", "worlds_checked", "violated"), laws)]
+    parts += ["<h2>Laws</h2>", html_table(("law", "worlds_checked", "violated"), laws)]
     parts += _charts(summary, tally)
     if summary.never:
         never: list[dict[str, object]] = [{"never met": name} for name in summary.never]
-        parts += ["<h2>Never met</h2>", _html_table(("never met",), never)]
+        parts += ["<h2>Never met</h2>", html_table(("never met",), never)]
     return "\n".join(parts) + "</html>\n"
 
 
@@ -101,15 +86,15 @@ def _charts(summary: Summary, tally: Tally) -> list[str]:
     met = [(name, f"{count:,}", count, count) for name, count in summary.sometimes.items()]
     return [
         "<h2>Worlds, by how long after the faults they were flat</h2>",
-        _bars(_by_length(tally.flat_s)),
+        bars(_by_length(tally.flat_s)),
         "<h2>Unknown orders, by how long until they were resolved</h2>",
-        _bars(_by_length(tally.resolved_s)),
+        bars(_by_length(tally.resolved_s)),
         "<h2>Limits: the largest share that was reached in any world</h2>",
-        _bars(shares),
+        bars(shares),
         "<h2>Faults: struck with an order in flight, of all</h2>",
-        _bars(faults),
+        bars(faults),
         "<h2>Sometimes</h2>",
-        _bars(met),
+        bars(met),
     ]
 
 
@@ -156,33 +141,6 @@ def _spread(seconds: dict[str, float]) -> str:
         f"{name} {value:.1f} s" if value >= 1 or not value else f"{name} {value * 1_000:.0f} ms"
         for name, value in seconds.items()
     )
-
-
-def _html_table(columns: Sequence[str], rows: Sequence[dict[str, object]]) -> str:
-    head = "".join(f"<th>{escape(c.replace('_', ' '))}</th>" for c in columns)
-    body = "".join(
-        "<tr>" + "".join(_html_cell(row.get(column)) for column in columns) + "</tr>"
-        for row in rows
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _html_cell(value: object) -> str:
-    kind = " class=n" if isinstance(value, int) else " class=wide"
-    bad = isinstance(value, str) and "first seed" in value
-    return f"<td{' class=bad' if bad else kind}>{escape(str(value))}</td>"
-
-
-def _bars(rows: Sequence[tuple[str, str, int, int]]) -> str:
-    """Name, what stands beside it, and a bar of the one number within a fainter one of the other."""
-    most = max((whole for *_, whole in rows), default=0) or 1
-    body = "".join(
-        f"<tr><td>{escape(name)}</td><td class=n>{escape(told)}</td><td class=bar>"
-        f"<i style='width:{100 * max(whole, part) / most:.1f}%'>"
-        f"<i style='width:{100 * part / max(whole, part, 1):.1f}%'></i></i></td></tr>"
-        for name, told, part, whole in rows
-    )
-    return f"<table>{body}</table>"
 
 
 def _by_length(seconds: Sequence[float]) -> list[tuple[str, str, int, int]]:

@@ -40,7 +40,7 @@ def run_up(
         replayed = run_replay(
             ReplayOptions(replay=replay, seed=seed, duration_s=duration_s, config=config)
         )
-        return _end(ExitCode.OK, replayed, as_json=as_json)
+        return end(ExitCode.OK, replayed, as_json=as_json)
     from nightdesk.wiring.up import Up, UpOptions
 
     options = UpOptions(
@@ -62,10 +62,11 @@ def run_up(
         code, result = Up(options, show, say if screen is None else said.append).run()
     for line in said:
         say(line)
-    return _end(code, result, as_json=as_json)
+    return end(code, result, as_json=as_json)
 
 
-def _end(code: int, result: Result | Sample | None, *, as_json: bool) -> int:
+def end(code: int, result: Result | Sample | None, *, as_json: bool) -> int:
+    """Tell what a run came to; exit 1 when anything is doubled, unknown, different or against a law."""
     if as_json and result is not None:
         print_json(result)
     if not isinstance(result, Result):

@@ -5,7 +5,7 @@ network between them are simulated. The same recording, config and seed give the
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -18,6 +18,7 @@ from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.audit.venue_log import Entry
 from nightdesk.config.load import load
 from nightdesk.config.schema import Config
+from nightdesk.desk.desk import Desk
 from nightdesk.lab.core import Lab
 from nightdesk.lab.launch import LaunchOptions, LaunchRefused, prepare
 from nightdesk.lab.settings import AccountSettings
@@ -48,12 +49,15 @@ LAB_URL = "http://lab"
 
 
 class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What to replay, and for how long (virtual seconds; None: to the recording's end)."""
+    """What to replay, and for how long (virtual seconds; None: to the recording's end). The journal stays at
+    `journal`, or nowhere; `looks` is shown the desk ten times a virtual second."""
 
     replay: Sequence[str]
     seed: int
     duration_s: float | None
     config: Path | None
+    journal: Path | None = None
+    looks: Callable[[Desk, Wall], None] = lambda _desk, _at: None
 
 
 class Quiet:
@@ -66,9 +70,11 @@ class Quiet:
 def run_replay(options: ReplayOptions, log: LogSink | None = None) -> Result:
     """Run to the end; raises `BadInput` for what cannot be replayed."""
     if options.duration_s is None and not options.replay:
-        raise BadInput("--speed max with the generated market needs --duration: it never ends")
+        raise BadInput(
+            "the generated market never ends: say how long with --duration, or name recorded files"
+        )
     with TemporaryDirectory(prefix="nightdesk-replay-") as folder:
-        path = Path(folder) / "desk.journal"
+        path = options.journal or Path(folder) / "desk.journal"
         return run(lambda: _main(options, path, log or Quiet()))
 
 
@@ -99,19 +105,27 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
     )
     node = Node(plan_of(config, base), world)
     network.advance()
+
+    def look() -> None:
+        if node.ready.is_set():
+            options.looks(node.shell.desk, clock.wall())
+
     async with asyncio.TaskGroup() as group:
         running = group.create_task(node.run(), name="node")
-        await _until_over(options, lab, running)
+        await _until_over(options, lab, running, look)
         node.stop()
     journal.close()
     return _result(options, lab, node, path, clock)
 
 
-async def _until_over(options: ReplayOptions, lab: Lab, running: "asyncio.Task[None]") -> None:
+async def _until_over(
+    options: ReplayOptions, lab: Lab, running: "asyncio.Task[None]", look: Callable[[], None]
+) -> None:
     """Until the recording or the time asked for has ended, or the node has failed."""
     loop = asyncio.get_running_loop()
     while not running.done():
         await asyncio.sleep(POLL_S)
+        look()
         if options.duration_s is not None and loop.time() >= options.duration_s:
             return
         if lab.market.ended:

@@ -1,0 +1,144 @@
+"""Trades and orders of one run, as rows, folded from its journal."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+import msgspec
+
+from nightdesk.model import money
+from nightdesk.model.ids import ClientOrderId, Epoch, Seq
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import Execution, Inputs, Intent, VenueStatus
+from nightdesk.model.outcome import Verdict
+from nightdesk.model.records import Answered, Executed, Intended, Record, Reported, Resolved
+from nightdesk.model.time import Wall
+
+History = Iterable[tuple[Seq, Epoch, Wall, Record]]
+BPS = Decimal(10_000)
+_ENDS = {Verdict.REJECTED: "rejected", Verdict.NOT_SENT: "not sent"}
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True):
+    """One trade. `slippage_bps` is what it cost against the middle of the market that was decided on, positive
+    when it was worse; None where no market was seen."""
+
+    at_ns: int
+    strategy: str
+    instrument: str
+    side: str
+    qty: Decimal
+    price: Decimal
+    value: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+    slippage_bps: Decimal | None
+    order: str
+    trade: str
+
+
+class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One order from its intent to its end; `state` is "open" or "unknown" where it has none."""
+
+    at_ns: int
+    strategy: str
+    instrument: str
+    side: str
+    type: str
+    origin: str
+    qty: Decimal
+    price: Decimal
+    filled: Decimal
+    average_price: Decimal | None
+    state: str
+    order: str
+
+
+class Run:
+    """Rows of one journal, in the order in which they were written."""
+
+    def __init__(self, history: History) -> None:
+        self.trades: list[Trade] = []
+        self._intents: dict[ClientOrderId, tuple[int, Intent]] = {}
+        self._seen: dict[ClientOrderId, set[str]] = {}
+        self._states: dict[ClientOrderId, str] = {}
+        self._bought: dict[ClientOrderId, tuple[Decimal, Decimal]] = {}  # quantity and value
+        for _, _, at, record in history:
+            self._fold(at, record)
+
+    @property
+    def orders(self) -> Iterator[OrderLine]:
+        """Every order that was intended."""
+        for client_id, (at_ns, intent) in self._intents.items():
+            qty, value = self._bought.get(client_id, (ZERO, ZERO))
+            yield OrderLine(
+                at_ns=at_ns,
+                strategy=intent.strategy,
+                instrument=intent.instrument,
+                side=intent.side,
+                type=intent.type,
+                origin=intent.origin,
+                qty=intent.qty,
+                price=intent.price,
+                filled=money.canonical(qty),
+                average_price=None if qty == 0 else money.shown(money.average(value, qty)),
+                state="filled" if qty >= intent.qty else self._states.get(client_id, "open"),
+                order=client_id,
+            )
+
+    def _fold(self, at: Wall, record: Record) -> None:
+        match record:
+            case Intended(intent=intent):
+                self._intents[intent.client_id] = (at, intent)
+            case Executed(execution=execution):
+                self._trade(at, execution)
+            case Answered(client_id=client_id, verdict=verdict):
+                if verdict is Verdict.UNKNOWN:
+                    self._states.setdefault(client_id, "unknown")
+                elif verdict in _ENDS:
+                    self._states[client_id] = _ENDS[verdict]
+            case Reported(report=report):
+                working = report.status is VenueStatus.WORKING
+                self._states[report.client_id] = "open" if working else str(report.status)
+            case Resolved(client_id=client_id):
+                self._states[client_id] = "never accepted"
+            case _:
+                pass
+
+    def _trade(self, at: Wall, execution: Execution) -> None:
+        known = self._intents.get(execution.client_id)
+        seen = self._seen.setdefault(execution.client_id, set())
+        if known is None or execution.trade_id in seen:
+            return
+        seen.add(execution.trade_id)
+        intent = known[1]
+        value = money.notional(execution.price, execution.qty)
+        qty, so_far = self._bought.get(execution.client_id, (ZERO, ZERO))
+        self._bought[execution.client_id] = (
+            money.add(qty, execution.qty),
+            money.add(so_far, value),
+        )
+        trade = Trade(
+            at_ns=execution.venue_time or at,
+            strategy=intent.strategy,
+            instrument=execution.instrument,
+            side=execution.side,
+            qty=execution.qty,
+            price=execution.price,
+            value=money.canonical(value),
+            fee=execution.fee,
+            fee_asset=execution.fee_asset,
+            maker=execution.maker,
+            slippage_bps=_slippage_bps(intent.inputs, execution),
+            order=execution.client_id,
+            trade=execution.trade_id,
+        )
+        self.trades.append(trade)
+
+
+def _slippage_bps(inputs: Inputs | None, execution: Execution) -> Decimal | None:
+    if inputs is None:
+        return None
+    middle = money.half_way(inputs.bid, inputs.ask)
+    worse = money.subtract(execution.price, middle) * execution.side.sign
+    return money.shown(money.average(money.multiply(worse, BPS), middle))

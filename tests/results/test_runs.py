@@ -1,0 +1,87 @@
+"""Rows of a run: each trade once, each order with its end, slippage against what the decision saw."""
+
+import pytest
+
+from builders import D, a_report, an_execution, an_id, an_intent
+from nightdesk.model.ids import Epoch, Seq
+from nightdesk.model.order import Inputs, Side, VenueStatus
+from nightdesk.model.outcome import Reason, Verdict
+from nightdesk.model.records import Answered, Executed, Intended, Record, Reported, Resolved
+from nightdesk.model.time import Wall
+from nightdesk.results.runs import Run
+
+SEEN = Inputs(bid=D(99), ask=D(101), age_ns=0)
+
+
+def run_of(*records: Record) -> Run:
+    return Run((Seq(n), Epoch(1), Wall(n), record) for n, record in enumerate(records, 1))
+
+
+def answered(verdict: Verdict) -> Answered:
+    at = Wall(0)
+    return Answered(
+        client_id=an_id(),
+        verdict=verdict,
+        reason=Reason.NONE,
+        code=0,
+        text="",
+        sent_at=at,
+        answered_at=at,
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "slippage"),
+    [(Side.BUY, "101", "100"), (Side.BUY, "99", "-100"), (Side.SELL, "99", "100")],
+)
+def test_slippage_is_what_was_paid_against_the_middle_seen(
+    side: Side, price: str, slippage: str
+) -> None:
+    run = run_of(
+        Intended(intent=an_intent(side=side, inputs=SEEN)),
+        Executed(execution=an_execution(side=side, price=D(price))),
+    )
+    assert [trade.slippage_bps for trade in run.trades] == [D(slippage)]
+
+
+def test_without_a_market_seen_there_is_no_slippage() -> None:
+    run = run_of(Intended(intent=an_intent()), Executed(execution=an_execution()))
+    assert [trade.slippage_bps for trade in run.trades] == [None]
+
+
+def test_a_trade_told_twice_is_one_and_one_of_nobodys_order_is_none() -> None:
+    trade = Executed(execution=an_execution(qty=D("0.5")))
+    stranger = Executed(execution=an_execution(client_id=an_id(9)))
+    run = run_of(Intended(intent=an_intent()), trade, trade, stranger)
+    assert [row.qty for row in run.trades] == [D("0.5")]
+    (order,) = run.orders
+    assert (order.filled, order.state) == (D("0.5"), "open")
+
+
+@pytest.mark.parametrize(
+    ("records", "state"),
+    [
+        ([], "open"),
+        ([answered(Verdict.ACKED)], "open"),
+        ([answered(Verdict.REJECTED)], "rejected"),
+        ([answered(Verdict.NOT_SENT)], "not sent"),
+        ([answered(Verdict.UNKNOWN)], "unknown"),
+        ([answered(Verdict.UNKNOWN), Reported(report=a_report())], "open"),
+        ([answered(Verdict.UNKNOWN), Resolved(client_id=an_id(), evidence="")], "never accepted"),
+        ([Reported(report=a_report(status=VenueStatus.CANCELLED))], "cancelled"),
+        ([Executed(execution=an_execution(qty=D(1)))], "filled"),
+    ],
+)
+def test_how_an_order_ended(records: list[Record], state: str) -> None:
+    (order,) = run_of(Intended(intent=an_intent()), *records).orders
+    assert order.state == state
+
+
+def test_the_average_price_is_of_what_was_filled() -> None:
+    run = run_of(
+        Intended(intent=an_intent()),
+        Executed(execution=an_execution(trade_id="1", qty=D("0.25"), price=D(100))),
+        Executed(execution=an_execution(trade_id="2", qty=D("0.75"), price=D(104))),
+    )
+    (order,) = run.orders
+    assert order.average_price == D(103)
