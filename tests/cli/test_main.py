@@ -332,3 +332,16 @@ def test_the_whole_recording_of_2024_08_08_trades_and_leaves_no_difference() -> 
     assert set(result["position_diff"].values()) == {"0"}
     assert result["findings"] == []
     assert result["duplicates"] == result["unknown"] == 0
+
+
+@pytest.mark.recorded
+def test_the_minutes_of_2025_10_10_are_played_and_traded_as_a_market() -> None:
+    path = shared("data/klines/crash/binance_usdm_BTCUSDT-1m-2025-10-10_2049-2139.csv.gz")
+    done = run("up", "--speed", "max", "--replay", str(path), "--json", timeout_s=180)
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    assert result["fills"] >= 20
+    market = result["feed"]["market"]
+    assert (market["good_lines"], market["bad_lines"], market["ended"]) == (51, 0, True)
+    assert set(result["position_diff"].values()) == {"0"}
+    assert result["findings"] == []

@@ -9,7 +9,9 @@ from lab.test_core import PEM
 from lab.test_replay import LINES
 from nightdesk.lab.generated import GeneratedMarket
 from nightdesk.lab.launch import PRACTICE_ACCOUNT, LaunchOptions, LaunchRefused, prepare
+from nightdesk.lab.recorded import RecordedMarket
 from nightdesk.lab.replay import ReplayMarket
+from recordings.tables import bar_line, quote_line, trade_line
 
 ACCOUNTS = f'''
 [[account]]
@@ -92,4 +94,34 @@ def test_unreadable_files_are_told_by_name(tmp_path: Path) -> None:
     assert problems(accounts_file="/nowhere.toml") == ["/nowhere.toml: No such file or directory"]
     empty = tmp_path / "empty.txt"
     empty.write_text("")
-    assert problems(replay=[str(empty)]) == [f"replay: no readable frame in {empty}"]
+    (told,) = problems(replay=[str(empty)])
+    assert told.startswith(f"replay: {empty}: it is empty; expected a raw Binance capture")
+    torn = tmp_path / "torn.txt"
+    torn.write_bytes(b"1723161250000000000 {}\n")
+    assert problems(replay=[str(torn)]) == [f"replay: no readable frame in {torn}"]
+    archive = tmp_path / "BTCUSDT-1m-2025-10.zip"
+    archive.write_bytes(b"PK torn")
+    (told,) = problems(replay=[str(archive)])
+    assert told.startswith(f"replay {archive}: the zip file is broken here")
+
+
+def test_tables_are_one_market_and_every_refusal_names_its_file(tmp_path: Path) -> None:
+    bars, quotes = tmp_path / "BTCUSDT-1m-2025-10.csv", tmp_path / "ETHUSDT-bookTicker-2025-10.csv"
+    bars.write_bytes(bar_line(0, (100, 110, 90, 105)) + bar_line(1, (105, 110, 90, 100)))
+    quotes.write_bytes(quote_line(1, 0))
+    settings, market = prepare(LaunchOptions(replay=[str(bars), str(quotes)]))
+    assert isinstance(market, RecordedMarket)
+    assert [s.symbol for s in settings.symbols] == ["BTCUSDT", "ETHUSDT"]
+    assert settings.start_on_subscriber
+    capture = tmp_path / "capture.txt"
+    capture.write_bytes(b"".join(LINES))
+    other = tmp_path / "other.csv"
+    other.write_bytes(b"timestamp,open,high,low,close,volume\n")
+    (told,) = problems(replay=[str(bars), str(other)])
+    assert told.startswith(f"replay: {other}: expected a raw Binance capture")
+    (told,) = problems(replay=[str(capture), str(bars)])
+    assert told == f"replay: a raw capture and a table are not one market: {capture} and {bars}"
+    trades = tmp_path / "BTCUSDT-trades-2025-10.csv"
+    trades.write_bytes(trade_line(1, 0))
+    (told,) = problems(replay=[str(bars), str(trades)])
+    assert told.startswith("replay: BTCUSDT is told as bars and as trades")

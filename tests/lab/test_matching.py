@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from lab.markets import ASKS, BIDS, depth, quote, snapshot, trade
 from nightdesk.lab.matching import Matcher, Taking, spendable
 from nightdesk.lab.orders import Side, StpMode
@@ -182,3 +184,22 @@ def test_spendable_is_whole_steps_and_never_more_than_the_amount() -> None:
     assert spendable(offers, D("154.99"), D("0.1")) == D("1.4")
     assert spendable(offers, D("10000"), D("0.1")) == D(2)
     assert spendable([], D("1"), D("0.1")) == 0
+
+
+def test_a_trade_older_than_an_order_does_not_fill_it() -> None:
+    m = matcher()
+    m.rest(1, "desk", Side.BUY, D("99.50"), D(1), since_ns=10)
+    m.rest(2, "desk", Side.BUY, D("99.40"), D(1), since_ns=5)
+    m.rest(3, "desk", Side.BUY, D("99.45"), D(1), since_ns=11)
+    made = msgspec.structs.replace(trade(1, "99.45", "5", buyer_is_maker=True), trade_ns=10)
+    assert [(c.maker, c.quantity) for c in m.on_trade(made)] == [(1, 1)]
+    through = msgspec.structs.replace(made, price=D("98.00"))
+    assert [c.maker for c in m.on_trade(through)] == [2]
+
+
+def test_a_trade_that_says_nothing_of_the_queue_fills_only_what_stood_better() -> None:
+    m = matcher()
+    m.rest(1, "desk", Side.BUY, D("99.50"), D(1))
+    m.rest(2, "desk", Side.BUY, D("99.40"), D(1))
+    told = msgspec.structs.replace(trade(1, "99.40", "5", buyer_is_maker=True), touches=False)
+    assert [c.maker for c in m.on_trade(told)] == [1]

@@ -9,7 +9,7 @@ from lab.driver import MS, SECOND, T0_NS, Driver
 from nightdesk.lab.market import DepthSnapshot, Trade
 from nightdesk.lab.replay import ReplayMarket
 from nightdesk.lab.settings import default_symbol
-from nightdesk.recordings.binance_raw import open_lines
+from nightdesk.recordings.files import open_lines
 
 BASE_NS = 1_723_161_250_000_000_000
 BEHIND_NS = 1_270 * MS  # the recorder's clock was this far behind the venue's

@@ -34,7 +34,7 @@ def up(
     config: ConfigOption = None,
     replay: Annotated[
         list[str] | None,
-        typer.Option(help="Recorded market data for the lab (raw Binance captures)."),
+        typer.Option(help="Recorded market data for the lab: a raw capture or a CSV; repeatable."),
     ] = None,
     speed: Annotated[str, typer.Option(help="1, 10 or max: how fast the lab's market runs.")] = "1",
     seed: Annotated[int, typer.Option(help="Draws of the lab's market and of the strategies.")] = 1,

@@ -11,7 +11,7 @@ from nightdesk.adapters.journal_file import history_of
 from nightdesk.cli.places import load_config
 from nightdesk.cli.replay_page import replay_page
 from nightdesk.cli.tables import OUT, print_json, say, table
-from nightdesk.cli.up import end
+from nightdesk.cli.up import end, reading
 from nightdesk.control.messages import ExitCode
 from nightdesk.model.errors import BadInput
 from nightdesk.results.curve import Point
@@ -38,15 +38,18 @@ def run_to(
     if config is not None:
         load_config(config)  # every error of the file before anything is started
     standing = Standing()
-    options = ReplayOptions(
-        replay=files,
-        seed=seed,
-        duration_s=duration_s,
-        config=config,
-        journal=None if out is None else _fresh(out) / JOURNAL,
-        looks=standing.look,
-    )
-    result = run_replay(options)
+    journal = None if out is None else _fresh(out) / JOURNAL
+    with reading(shown=bool(files) and not as_json) as told:
+        options = ReplayOptions(
+            replay=files,
+            seed=seed,
+            duration_s=duration_s,
+            config=config,
+            journal=journal,
+            looks=standing.look,
+            told=told,
+        )
+        result = run_replay(options)
     if out is not None:
         metrics = _write(out, standing)
         say(f"written: {out}/ ({', '.join(sorted(path.name for path in out.iterdir()))})")

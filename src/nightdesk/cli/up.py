@@ -1,11 +1,12 @@
 """`nightdesk up`: sockets and processes at speed 1 and 10, one process in virtual time at max."""
 
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from nightdesk.cli.places import load_config, practice_folder
 from nightdesk.cli.screen import Screen
-from nightdesk.cli.tables import OUT, print_json, say, table
+from nightdesk.cli.tables import ERR, OUT, print_json, say, table
 from nightdesk.control.messages import ExitCode, Sample
 from nightdesk.model.errors import BadInput
 from nightdesk.node.result import Result
@@ -37,9 +38,12 @@ def run_up(
     if speed == "max":
         from nightdesk.simulation.replay import ReplayOptions, run_replay
 
-        replayed = run_replay(
-            ReplayOptions(replay=replay, seed=seed, duration_s=duration_s, config=config)
-        )
+        with reading(shown=bool(replay) and not headless) as told:
+            replayed = run_replay(
+                ReplayOptions(
+                    replay=replay, seed=seed, duration_s=duration_s, config=config, told=told
+                )
+            )
         return end(ExitCode.OK, replayed, as_json=as_json)
     from nightdesk.wiring.up import Up, UpOptions
 
@@ -63,6 +67,24 @@ def run_up(
     for line in said:
         say(line)
     return end(code, result, as_json=as_json)
+
+
+@contextmanager
+def reading(*, shown: bool) -> Iterator[Callable[[float], None]]:
+    """A bar of how much of the recording was read, on stderr and only for a person."""
+    if not shown or not ERR.is_terminal:
+        yield lambda _share: None
+        return
+    from rich.progress import Progress
+
+    # Refreshed by hand: a thread that draws would take time from the run it shows.
+    with Progress(console=ERR, auto_refresh=False, transient=True) as progress:
+        task = progress.add_task("replaying", total=1.0)
+
+        def told(share: float) -> None:
+            progress.update(task, completed=share, refresh=True)
+
+        yield told
 
 
 def end(code: int, result: Result | Sample | None, *, as_json: bool) -> int:

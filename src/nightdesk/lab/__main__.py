@@ -32,7 +32,7 @@ def parse(argv: Sequence[str]) -> LaunchOptions:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
     parser.add_argument(
-        "--replay", action="append", default=[], metavar="FILE", help="a raw capture; repeatable"
+        "--replay", action="append", default=[], metavar="FILE", help="recorded data; repeatable"
     )
     parser.add_argument("--speed", type=float, default=1.0, help="times the recorded pace")
     parser.add_argument("--seed", type=int, default=1)

@@ -356,6 +356,7 @@ class Lab:
                 "position_ns": report.position_ns,
                 "good_lines": report.good_lines,
                 "bad_lines": report.bad_lines,
+                "repeated_lines": report.repeated_lines,
                 "first_bad": list(report.first_bad),
             },
             "counters": {

@@ -214,7 +214,8 @@ class Exchange:
         elif order.time_in_force is TimeInForce.IOC:
             self.settlement.expire(account, record, ExpiryReason.IOC, at_ns)
         else:
-            matcher.rest(order.order_id, account.name, order.side, order.price, taking.remaining)
+            left = taking.remaining
+            matcher.rest(order.order_id, account.name, order.side, order.price, left, at_ns)
 
     # --- cancelling ------------------------------------------------------------------------
 

@@ -7,12 +7,14 @@ wrong with it is reported at once, each with its place.
 import tomllib
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import islice
 
 import msgspec
 
 from nightdesk.lab.auth import Keyring
 from nightdesk.lab.generated import GeneratedMarket
 from nightdesk.lab.market import Market
+from nightdesk.lab.recorded import RecordedMarket
 from nightdesk.lab.replay import ReplayMarket
 from nightdesk.lab.server import serve
 from nightdesk.lab.settings import (
@@ -22,7 +24,10 @@ from nightdesk.lab.settings import (
     SymbolSettings,
     default_symbol,
 )
-from nightdesk.recordings.binance_raw import open_lines
+from nightdesk.recordings.files import Meter, open_lines
+from nightdesk.recordings.recognise import HEAD_LINES, recognise
+from nightdesk.recordings.report import BrokenCapture
+from nightdesk.recordings.table import TableReader
 
 # Without an accounts file there is one account, whose keys are no secret.
 PRACTICE_ACCOUNT = AccountSettings(
@@ -45,6 +50,9 @@ class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
     maker_fee: Decimal = Decimal("0.001")
     taker_fee: Decimal = Decimal("0.001")
     start_on_subscriber: bool | None = None
+
+
+Replay = ReplayMarket | RecordedMarket
 
 
 class LaunchRefused(Exception):
@@ -92,24 +100,43 @@ def prepare(options: LaunchOptions) -> tuple[LabSettings, Market]:
     return settings, market
 
 
-def _replay(options: LaunchOptions, problems: list[str]) -> ReplayMarket | None:
+def _replay(options: LaunchOptions, problems: list[str]) -> Replay | None:
     if not options.speed > 0:
         problems.append(f"speed: above 0, not {options.speed}")
+    captures: list[str] = []
+    tables: list[TableReader] = []
     for path in options.replay:
         try:
-            next(open_lines(path), None)
+            reader = recognise(path, list(islice(open_lines(path), HEAD_LINES)))
         except OSError as e:
             problems.append(f"replay {path}: {e.strerror or e}")
+        except (ValueError, BrokenCapture) as e:
+            problems.append(f"replay: {e}" if path in str(e) else f"replay {path}: {e}")
+        else:
+            if reader is None:
+                captures.append(path)
+            else:
+                tables.append(reader)
+    if captures and tables:
+        both = f"{captures[0]} and {tables[0].file}"
+        problems.append(f"replay: a raw capture and a table are not one market: {both}")
     if not options.replay or problems:
         return None
     try:
-        return ReplayMarket([(path, open_lines(path)) for path in options.replay], options.speed)
+        return _market(captures, tables, options.speed)
     except ValueError as e:
         problems.append(f"replay: {e}")
     return None
 
 
-def _symbols(replay: ReplayMarket | None, problems: list[str]) -> tuple[SymbolSettings, ...]:
+def _market(captures: list[str], tables: list[TableReader], speed: float) -> Replay:
+    meter = Meter()
+    if captures:
+        return ReplayMarket([(path, open_lines(path, meter)) for path in captures], speed, meter)
+    return RecordedMarket([(t, open_lines(t.file, meter)) for t in tables], speed, meter)
+
+
+def _symbols(replay: Replay | None, problems: list[str]) -> tuple[SymbolSettings, ...]:
     if replay is None:
         return tuple(KNOWN_SYMBOLS.values())
     found = []

@@ -1,7 +1,7 @@
 """The market outside: what happens on the venue without our clients.
 
 Owns the port through which a market reaches the lab and the events it speaks in. Refuses to
-say where a market comes from: `generated` and `replay` do, and tests bring their own.
+say where a market comes from: `generated`, `replay` and `recorded` do, and tests bring their own.
 """
 
 from decimal import Decimal
@@ -47,7 +47,10 @@ class DepthSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
-    """Others traded. `buyer_is_maker`: the seller took a resting bid."""
+    """Others traded. `buyer_is_maker`: the seller took a resting bid.
+
+    `touches` is False where nothing is known of the queue at its price: it fills only what stood better.
+    """
 
     at_ns: int
     event_ns: int
@@ -57,6 +60,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     price: Decimal
     quantity: Decimal
     buyer_is_maker: bool
+    touches: bool = True
 
 
 MarketEvent = BookTicker | DepthUpdate | DepthSnapshot | Trade
@@ -70,7 +74,9 @@ class MarketReport(msgspec.Struct, frozen=True, kw_only=True):
     position_ns: int = 0
     good_lines: int = 0
     bad_lines: int = 0
+    repeated_lines: int = 0
     first_bad: tuple[str, ...] = ()
+    read_share: float = 0.0  # of the bytes of its files
 
 
 class Market(Protocol):

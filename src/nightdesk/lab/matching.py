@@ -6,7 +6,8 @@ it returns crosses, and the exchange settles them.
 A resting order waits behind what the market showed at its price when it joined. Trades that
 print at its price first eat that quantity, then fill it; the market's cancels shorten the
 queue only as far as the level becomes smaller than the queue. A touch does not fill. A trade
-beyond its price, or an opposite quote beyond its price, fills it whole at its own price.
+beyond its price, or an opposite quote beyond its price, fills it whole at its own price. A trade
+that was made before the order came does neither.
 """
 
 from bisect import insort
@@ -50,6 +51,7 @@ class Resting:
     remaining: Decimal
     ahead: Decimal
     level: Decimal
+    since_ns: int
     # What the last shrinking of the level took from `ahead`. A trade printed right after it
     # usually is that shrinking, told twice; it must not shorten the queue a second time.
     credit: Decimal = ZERO
@@ -127,10 +129,18 @@ class Matcher:
                     self._take_from_client(taking, resting)
             self._take_from_market(taking, ladder, price, None)
 
-    def rest(self, order_id: int, account: str, side: Side, price: Decimal, qty: Decimal) -> None:
+    def rest(
+        self,
+        order_id: int,
+        account: str,
+        side: Side,
+        price: Decimal,
+        qty: Decimal,
+        since_ns: int = 0,
+    ) -> None:
         """Put an order at the end of the queue at its price."""
         ahead = self.book.ladder(side).available(price)
-        resting = Resting(order_id, account, side, price, qty, ahead, ahead)
+        resting = Resting(order_id, account, side, price, qty, ahead, ahead, since_ns)
         insort(self._resting[side], resting, key=_priority)  # equal prices keep arrival order
 
     def remove(self, order_id: int, side: Side) -> None:
@@ -226,10 +236,11 @@ class Matcher:
         if not any(self._resting.values()):
             return []
         side = Side.BUY if trade.buyer_is_maker else Side.SELL
-        crosses = self._through(side, trade.price)
-        crosses += self._through(side.opposite, trade.price)
-        left = trade.quantity
-        for resting in [r for r in self._resting[side] if r.price == trade.price]:
+        crosses = self._through(side, trade.price, trade.trade_ns)
+        crosses += self._through(side.opposite, trade.price, trade.trade_ns)
+        left = trade.quantity if trade.touches else ZERO
+        at_price = [r for r in self._resting[side] if r.price == trade.price]
+        for resting in [r for r in at_price if r.since_ns <= trade.trade_ns]:
             reaching = left - min(resting.credit, left)
             resting.credit -= left - reaching
             eaten = min(resting.ahead, reaching)
@@ -240,14 +251,17 @@ class Matcher:
                 crosses.append(self._passive(resting, quantity))
         return crosses
 
-    def _through(self, side: Side, price: Decimal) -> list[Cross]:
-        """Fill, whole, every resting order of `side` whose price is better than `price`."""
-        crosses = []
+    def _through(self, side: Side, price: Decimal, made_ns: int | None = None) -> list[Cross]:
+        """Fill, whole, every resting order of `side` whose price is better than `price`; of those that
+        came after `made_ns`, none."""
         ladder = self.book.ladder(side)
-        while self._resting[side] and ladder.better(self._resting[side][0].price, price):
-            resting = self._resting[side][0]
-            crosses.append(self._passive(resting, resting.remaining))
-        return crosses
+        reached = [
+            resting
+            for resting in self._resting[side]
+            if ladder.better(resting.price, price)
+            and (made_ns is None or resting.since_ns <= made_ns)
+        ]
+        return [self._passive(resting, resting.remaining) for resting in reached]
 
     def _passive(self, resting: Resting, quantity: Decimal) -> Cross:
         self._fill(resting, quantity)

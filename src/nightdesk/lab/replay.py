@@ -31,6 +31,7 @@ from nightdesk.recordings.binance_raw import (
     TradeBody,
     clock_skew_ns,
 )
+from nightdesk.recordings.files import Meter
 
 # Frames read ahead to learn symbols, clock skew and the opening book.
 HEAD_FRAMES = 2000
@@ -59,7 +60,12 @@ class _Capture:
 class ReplayMarket:
     """Captures, merged by receive time and played at `speed` times their pace."""
 
-    def __init__(self, captures: Iterable[tuple[str, Iterable[bytes]]], speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        captures: Iterable[tuple[str, Iterable[bytes]]],
+        speed: float = 1.0,
+        meter: Meter | None = None,
+    ) -> None:
         if not speed > 0:
             raise ValueError(f"speed is above 0, not {speed}")
         self._captures = [_Capture(name, lines) for name, lines in captures]
@@ -68,6 +74,7 @@ class ReplayMarket:
             names = ", ".join(c.reader.file for c in self._captures) or "nothing"
             raise ValueError(f"no readable frame in {names}")
         self._speed = speed
+        self._meter = meter or Meter()
         self._symbols = sorted({frame.symbol for frame in heads})
         self._origin_ns = min(frame.received_ns for frame in heads)
         self._snapshots = [f for f in heads if isinstance(f.body, SnapshotBody)]
@@ -127,6 +134,7 @@ class ReplayMarket:
             good_lines=sum(r.good for r in reports) - self._unlisted,
             bad_lines=sum(r.bad for r in reports) + self._unlisted,
             first_bad=(*bad, *self._unlisted_first),
+            read_share=self._meter.share,
         )
 
     def _due_ns(self, received_ns: int) -> int:

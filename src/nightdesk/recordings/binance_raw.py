@@ -2,11 +2,9 @@
 
 Owns turning such lines into typed frames and telling how much of a capture was readable.
 Refuses to stop at a bad line, and refuses to drop one silently: each is counted, and the
-first few are kept with their place and reason. Only `open_lines` touches a file.
+first few are kept with their place and reason. It touches no file.
 """
 
-import gzip
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,12 +13,13 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from nightdesk.recordings.report import BadPlace, BrokenCapture, ReadReport
+from nightdesk.recordings.rows import SANE_MAX
+
 Levels = tuple[tuple[Decimal, Decimal], ...]
 
 _STREAM_PREFIX = b'{"stream":"'
-_BAD_KEPT_MAX = 10  # enough to recognise a pattern; the count says how many there were
 _MS_NS = 1_000_000
-_SANE_MAX = Decimal(10) ** 15  # beyond any price or quantity of any venue
 
 
 class BookTickerBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,33 +74,6 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     line: int
     symbol: str
     body: Body
-
-
-class BadPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """A place in a capture that could not be read, and why."""
-
-    file: str
-    line: int
-    reason: str
-
-
-@dataclass(slots=True)
-class ReadReport:
-    """How much of a capture was readable. Grows while the capture is being read."""
-
-    good: int = 0
-    bad: int = 0
-    first_bad: list[BadPlace] = field(default_factory=list)
-
-    def note_bad(self, place: BadPlace) -> None:
-        """Count a bad place; keep the first few of them."""
-        self.bad += 1
-        if len(self.first_bad) < _BAD_KEPT_MAX:
-            self.first_bad.append(place)
-
-
-class BrokenCapture(Exception):
-    """The file ends or breaks in the middle; what came before was good."""
 
 
 _T = TypeVar("_T")
@@ -198,7 +170,7 @@ def _body(text: bytes) -> Body:
 def _check_levels(levels: Levels) -> None:
     """Refuse what parses as a number and still is no price: NaN, infinite, negative."""
     for price, quantity in levels:
-        if not (0 < price < _SANE_MAX and 0 <= quantity < _SANE_MAX):
+        if not (0 < price < SANE_MAX and 0 <= quantity < SANE_MAX):
             raise ValueError(f"{quantity} at {price} is no price level")
 
 
@@ -213,24 +185,6 @@ def _decoded(text: bytes) -> Body:
     if decoder is None:
         raise ValueError(f"unknown stream {name.decode(errors='replace')!r}")
     return decoder.decode(text).data
-
-
-def open_lines(path: str) -> Iterator[bytes]:
-    """The lines of a capture, gzipped or plain.
-
-    Raises `BrokenCapture` where a gzip file stops in the middle, after all lines before it.
-    """
-    with open(path, "rb") as plain:
-        zipped = plain.read(2) == b"\x1f\x8b"
-        plain.seek(0)
-        if not zipped:
-            yield from plain
-            return
-        with gzip.open(plain, "rb") as unzipped:
-            try:
-                yield from unzipped
-            except (EOFError, zlib.error, gzip.BadGzipFile) as e:
-                raise BrokenCapture(f"the gzip file is broken here: {e}") from e
 
 
 def clock_skew_ns(frames: Iterable[Frame]) -> int:

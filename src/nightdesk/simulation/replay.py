@@ -45,12 +45,14 @@ from nightdesk.venues.binance_spot import BinanceSpot
 # A fixed beginning: the calendar must not change a result.
 START = Wall(1_723_161_254 * SECOND_NS)
 POLL_S = 0.1
+TELL_STEP = 0.005  # a bar on a screen cannot show less
 LAB_URL = "http://lab"
 
 
 class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What to replay, and for how long (virtual seconds; None: to the recording's end). The journal stays at
-    `journal`, or nowhere; `looks` is shown the desk ten times a virtual second."""
+    `journal`, or nowhere; `looks` is shown the desk ten times a virtual second, and `told` hears now and then
+    which share of the files was read."""
 
     replay: Sequence[str]
     seed: int
@@ -58,6 +60,7 @@ class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     config: Path | None
     journal: Path | None = None
     looks: Callable[[Desk, Wall], None] = lambda _desk, _at: None
+    told: Callable[[float], None] = lambda _share: None
 
 
 class Quiet:
@@ -123,9 +126,14 @@ async def _until_over(
 ) -> None:
     """Until the recording or the time asked for has ended, or the node has failed."""
     loop = asyncio.get_running_loop()
+    told = 0.0
     while not running.done():
         await asyncio.sleep(POLL_S)
         look()
+        share = lab.market.report().read_share
+        if share - told >= TELL_STEP:
+            told = share
+            options.told(share)
         if options.duration_s is not None and loop.time() >= options.duration_s:
             return
         if lab.market.ended:

@@ -1,0 +1,267 @@
+"""Recorded tables, played again on the lab's clock: bars, trades and quotes of several files and venues.
+
+Owns the schedule, the new time stamps, and which files can be one market. Refuses files and columns:
+`recordings` reads them, and says by which points a bar is played.
+
+Where only bars or trades were recorded, the quote that is assumed is told again once a second while it
+stands: a desk must take silence for a dead feed, and this one is alive.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from nightdesk.lab.market import BookTicker, DepthSnapshot, MarketEvent, MarketReport, Trade
+from nightdesk.lab.settings import SECOND_NS, SymbolSettings, default_symbol
+from nightdesk.recordings.expand import (
+    Closing,
+    Standing,
+    after_bar,
+    after_trade,
+    closings,
+    path,
+)
+from nightdesk.recordings.files import Meter
+from nightdesk.recordings.merge import Line, by_time, lines_of
+from nightdesk.recordings.rows import BarRow, Kind, QuoteRow, TradeRow
+from nightdesk.recordings.table import TableReader
+
+PULSE_NS = SECOND_NS
+
+_Happening = Closing | TradeRow | QuoteRow
+
+
+@dataclass(slots=True)
+class _Symbol:
+    """One symbol being played."""
+
+    rules: SymbolSettings
+    quoted: bool  # quotes were recorded: none is assumed
+    update_id: int = 0
+    trade_id: int = 0
+    standing: Standing | None = None
+
+    def quote(self, standing: Standing, at_ns: int) -> BookTicker:
+        """What stands, told with a new id."""
+        self.standing = standing
+        self.update_id += 1
+        return BookTicker(
+            at_ns=at_ns,
+            symbol=self.rules.symbol,
+            update_id=self.update_id,
+            bid=standing.bid,
+            bid_quantity=standing.quantity,
+            ask=standing.ask,
+            ask_quantity=standing.quantity,
+        )
+
+    def nothing(self, at_ns: int) -> DepthSnapshot:
+        """An empty book: nobody knows what could be traded now. The streams are not told; they fall silent."""
+        self.standing = None
+        self.update_id += 1
+        return DepthSnapshot(
+            at_ns=at_ns, symbol=self.rules.symbol, last_id=self.update_id, bids=(), asks=()
+        )
+
+
+class RecordedMarket:
+    """Tables, merged by time and played at `speed` times their pace."""
+
+    def __init__(
+        self,
+        files: Iterable[tuple[TableReader, Iterable[bytes]]],
+        speed: float = 1.0,
+        meter: Meter | None = None,
+    ) -> None:
+        if not speed > 0:
+            raise ValueError(f"speed is above 0, not {speed}")
+        files = list(files)
+        self._readers = [reader for reader, _ in files]
+        lines = lines_of(files)
+        if not lines:
+            raise ValueError(f"no readable row in {self._source()}")
+        _refuse_what_is_told_twice(lines)
+        self._speed = speed
+        self._meter = meter or Meter()
+        quoted = {line.symbol for line in lines if line.kind is Kind.QUOTES}
+        self._symbols = {
+            name: _Symbol(default_symbol(name), name in quoted)
+            for name in sorted({line.symbol for line in lines})
+        }
+        self._origin_ns = min(line.starts_ns for line in lines)
+        self._happenings = by_time([_happenings(line) for line in lines])
+        self._next: _Happening | None = None
+        self._started = False
+        self._start_ns = self._pulse_ns = self._position_ns = self._given = 0
+
+    @property
+    def symbols(self) -> list[str]:
+        """The symbols of all files."""
+        return list(self._symbols)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last row was played."""
+        return self._started and self._next is None
+
+    def opening(self) -> list[MarketEvent]:
+        """Nothing: tables hold no book from before their first row."""
+        return []
+
+    def start(self, now_ns: int) -> None:
+        """Play the first row at `now_ns`; of a bar, its end."""
+        self._start_ns, self._started = now_ns, True
+        self._pulse_ns = now_ns + PULSE_NS
+        self._next = next(self._happenings, None)
+
+    def next_at_ns(self) -> int | None:
+        """When the next row or pulse is due."""
+        if self._next is None:
+            return None
+        due_ns = self._due_ns(self._next.at_ns)
+        return min(due_ns, self._pulse_ns) if self._stands() else due_ns
+
+    def take(self, now_ns: int) -> list[MarketEvent]:
+        """Every event due up to `now_ns`."""
+        events: list[MarketEvent] = []
+        while (at_ns := self.next_at_ns()) is not None and at_ns <= now_ns:
+            assert self._next is not None, "something is due"
+            if self._due_ns(self._next.at_ns) <= at_ns:
+                events += self._played(self._next, at_ns)
+                self._position_ns = self._next.at_ns - self._origin_ns
+                self._next = next(self._happenings, None)
+            else:
+                events += self._pulse(at_ns)
+            if self._pulse_ns <= at_ns:
+                self._pulse_ns = at_ns + PULSE_NS
+        self._given += len(events)
+        return events
+
+    def report(self) -> MarketReport:
+        """Where this market stands and what could not be read so far."""
+        reports = [reader.report for reader in self._readers]
+        return MarketReport(
+            source=self._source(),
+            given=self._given,
+            position_ns=self._position_ns,
+            good_lines=sum(r.good for r in reports),
+            bad_lines=sum(r.bad for r in reports),
+            repeated_lines=sum(r.repeated for r in reports),
+            first_bad=tuple(f"{b.file}:{b.line}: {b.reason}" for r in reports for b in r.first_bad),
+            read_share=self._meter.share,
+        )
+
+    def _source(self) -> str:
+        return ", ".join(reader.file for reader in self._readers) or "nothing"
+
+    def _due_ns(self, recorded_ns: int) -> int:
+        return self._start_ns + int((recorded_ns - self._origin_ns) / self._speed)
+
+    def _stands(self) -> bool:
+        return any(symbol.standing is not None for symbol in self._symbols.values())
+
+    def _pulse(self, at_ns: int) -> Iterator[MarketEvent]:
+        for symbol in self._symbols.values():
+            if symbol.standing is not None:
+                yield symbol.quote(symbol.standing, at_ns)
+
+    def _played(self, happening: _Happening, at_ns: int) -> list[MarketEvent]:
+        match happening:
+            case Closing():
+                return list(self._bar(happening, at_ns))
+            case TradeRow():
+                return list(self._trade(happening, at_ns))
+            case QuoteRow():
+                return [self._quote(happening, at_ns)]
+
+    def _bar(self, closing: Closing, at_ns: int) -> Iterator[MarketEvent]:
+        """A whole bar at its end, and in the same instant what stands from then on: whoever decides by the
+        bar comes too late for it."""
+        bar = closing.bar
+        symbol = self._symbols[bar.place.symbol]
+        for point in path(bar):
+            symbol.trade_id += 1
+            yield Trade(
+                at_ns=at_ns,
+                event_ns=at_ns,
+                trade_ns=self._due_ns(point.made_ns),
+                symbol=bar.place.symbol,
+                trade_id=symbol.trade_id,
+                price=point.price,
+                quantity=point.quantity,
+                buyer_is_maker=point.buyer_is_maker,
+                touches=False,
+            )
+        standing = None
+        if closing.next_open is not None:
+            rules = symbol.rules
+            standing = after_bar(bar, closing.next_open, tick=rules.tick, step=rules.step)
+        yield symbol.nothing(at_ns)
+        if standing is not None:
+            yield symbol.quote(standing, at_ns)
+
+    def _trade(self, row: TradeRow, at_ns: int) -> Iterator[MarketEvent]:
+        symbol = self._symbols[row.place.symbol]
+        symbol.trade_id += 1
+        made_ns = self._made_ns(row, at_ns)
+        yield Trade(
+            at_ns=at_ns,
+            event_ns=made_ns,
+            trade_ns=made_ns,
+            symbol=row.place.symbol,
+            trade_id=symbol.trade_id,
+            price=row.price,
+            quantity=row.quantity,
+            buyer_is_maker=row.buyer_is_maker,
+            touches=symbol.quoted,
+        )
+        if not symbol.quoted:
+            tick, step = symbol.rules.tick, symbol.rules.step
+            standing = after_trade(row.price, row.quantity, tick=tick, step=step)
+            yield symbol.nothing(at_ns)
+            if standing is not None:
+                yield symbol.quote(standing, at_ns)
+
+    def _quote(self, row: QuoteRow, at_ns: int) -> BookTicker:
+        symbol = self._symbols[row.place.symbol]
+        symbol.update_id += 1
+        return BookTicker(
+            at_ns=at_ns,
+            symbol=row.place.symbol,
+            update_id=symbol.update_id,
+            bid=row.bid,
+            bid_quantity=row.bid_quantity,
+            ask=row.ask,
+            ask_quantity=row.ask_quantity,
+        )
+
+    def _made_ns(self, row: TradeRow, at_ns: int) -> int:
+        """The venue's stamp on the lab's clock; a recorder whose clock was behind makes nothing younger."""
+        return at_ns - int(max(0, row.at_ns - row.made_ns) / self._speed)
+
+
+def _happenings(line: Line) -> Iterable[_Happening]:
+    if line.kind is Kind.BARS:
+        return closings(row for row in line.rows if isinstance(row, BarRow))
+    return (row for row in line.rows if not isinstance(row, BarRow))
+
+
+def _refuse_what_is_told_twice(lines: Sequence[Line]) -> None:
+    """One symbol of the lab is one market: one venue, and each trade and quote once."""
+    for number, line in enumerate(lines):
+        for other in lines[:number]:
+            if other.symbol != line.symbol:
+                continue
+            files = f"{other.files[0]} and {line.files[0]}"
+            if other.venue != line.venue:
+                raise ValueError(
+                    f"{line.symbol} is of {other.venue} and of {line.venue} in {files}; "
+                    "the lab is one venue: choose one of them"
+                )
+            if {line.kind, other.kind} not in (
+                {Kind.TRADES, Kind.QUOTES},
+                {Kind.AGG_TRADES, Kind.QUOTES},
+            ):
+                raise ValueError(
+                    f"{line.symbol} is told as {other.kind} and as {line.kind} in {files}, which are the "
+                    "same trades: choose one of them"
+                )
