@@ -169,10 +169,10 @@ def test_a_users_strategy_trades_in_a_world(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("strategy", "says"),
     [
-        ("gone.py:Mine", "gone.py: [Errno 2] No such file"),
+        ("gone.py:Mine", "nightdesk new strategy gone"),
         ("broken.py:Mine", "broken.py: "),
-        ("mine.py:Nope", "mine.py:Nope': no subclass of"),
-        ("mine.py", "strategy[0].class"),
+        ("mine.py:Nope", "mine.py has no subclass Nope of"),
+        ("mine.py", "mine.py:Class"),
     ],
 )
 def test_a_strategy_that_is_none_is_refused(strategy: str, says: str, tmp_path: Path) -> None:

@@ -134,3 +134,28 @@ def test_two_venues_are_refused_for_now() -> None:
 
 def test_a_baseline_of_an_asset_that_is_not_traded_is_refused() -> None:
     assert problems(GOOD + '\n[baseline]\nBCT = "0.5"\n')
+
+
+PLAY = """[venue.binance]
+kind = "practice"
+"""
+
+
+def test_a_practice_venue_takes_no_address_and_no_account() -> None:
+    head, _, rest = GOOD.partition("[venue.binance]")
+    limits = rest[rest.index("[limits]") :]
+    assert load(head + PLAY + limits, "x").practises
+    assert not load(GOOD, "x").practises
+    found = problems(head + PLAY + 'rest = "http://127.0.0.1:1"\n' + limits)
+    assert found == [
+        'line 7: venue.binance: kind = "practice" takes no rest: nightdesk up starts that exchange; '
+        'remove it, or write kind = "binance-spot"'
+    ]
+
+
+def test_a_real_venue_without_an_account_is_told_together_with_what_else_is_wrong() -> None:
+    head, _, rest = GOOD.partition("[venue.binance]")
+    limits = rest[rest.index("[limits]") :].replace('gross_max = "40000"', "")
+    found = problems(head + PLAY.replace("practice", "binance-spot") + limits)
+    assert any(p.startswith("line 7: venue.binance.account: missing") for p in found)
+    assert any(p.endswith("limits.gross_max: missing") for p in found)

@@ -45,7 +45,8 @@ class ControlServer:
         """Listen until cancelled. The lease is held here, so a socket file left behind is a dead node's."""
         if len(os.fsencode(self._path)) > PATH_MAX:
             raise BadInput(
-                f"control socket {self._path}: Unix allows {PATH_MAX} bytes; choose a shorter desk.control"
+                f"control socket {self._path}: Unix allows {PATH_MAX} bytes; choose a shorter desk.control, "
+                "or --folder"
             )
         self._path.unlink(missing_ok=True)
         async with asyncio.TaskGroup() as clients:
@@ -104,10 +105,7 @@ class ControlClient:
             self._socket.connect(str(path))
         except OSError as error:
             self._socket.close()
-            raise NoNode(
-                f"no desk answers at {path} ({error.strerror or error}); is it running? "
-                "start one with: nightdesk up"
-            ) from error
+            raise NoNode(f"no desk answers at {path} ({error.strerror or error})") from error
         self._file = self._socket.makefile("rb")
 
     def ask(self, request: Request) -> Reply:

@@ -34,7 +34,10 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            raise BadInput(f"journal {path}: no such file")
+            raise BadInput(
+                f"journal {path}: no such file; desk.journal in desk.toml says where it is, and the first "
+                "nightdesk up writes it"
+            )
         self.path = path
         self._journal = SqliteJournal(str(path), readonly=True)
         self.torn: TornTail | None = None

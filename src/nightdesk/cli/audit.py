@@ -144,7 +144,9 @@ def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError as error:
-        raise BadInput(f"venue log {path}: {error.strerror or error}") from error
+        raise BadInput(
+            f"venue log {path}: {error.strerror or error}; of a lab that runs: curl LAB/lab/log > {path}"
+        ) from error
 
 
 def _show(verdict: Verdict) -> None:

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from nightdesk.adapters.control_socket import ControlClient
-from nightdesk.cli.places import socket_file
+from nightdesk.cli.places import desk_of
 from nightdesk.cli.screen import render
 from nightdesk.cli.tables import OUT, duration, print_json, say, table
 from nightdesk.control.messages import ExitCode, OrderRow, PositionRow, Reply, Request, sample_of
 
 
 def _ask(config: Path | None, folder: Path | None, request: Request) -> Reply:
-    client = ControlClient(socket_file(config, folder))
+    client = desk_of(config, folder)
     try:
         return client.ask(request)
     finally:
@@ -132,7 +131,7 @@ def flatten_and_wait(
     code = command("flatten", config, folder, reason=reason, as_json=as_json)
     if code != ExitCode.OK or wait_s <= 0:
         return code
-    client = ControlClient(socket_file(config, folder))
+    client = desk_of(config, folder)
     told = ""
     deadline = time.monotonic() + wait_s  # noqa: TID251 a person waits; nothing is traded by it
     try:

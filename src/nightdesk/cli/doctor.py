@@ -7,14 +7,15 @@ from pathlib import Path
 
 import apsw
 
-from nightdesk.adapters.control_socket import ControlClient, NoNode
+from nightdesk.adapters.control_socket import NoNode
 from nightdesk.adapters.journal_file import JournalFile
 from nightdesk.adapters.sqlite_journal import check_library
-from nightdesk.cli.places import config_file, journal_file, load_config, socket_file
+from nightdesk.cli.places import config_file, desk_of, journal_file, load_config
 from nightdesk.cli.tables import OUT, print_json, table
 from nightdesk.control.messages import ExitCode, Request, sample_of
 from nightdesk.model.errors import NightdeskError
 from nightdesk.node.compose import codec_of, plan_of
+from nightdesk.wiring.told import lab_get
 
 FREE_MIN_BYTES = 1 << 30
 SKEW_MAX_NS = 500_000_000
@@ -31,6 +32,7 @@ def examine(config: Path | None, folder: Path | None, *, as_json: bool) -> int:
         ("sqlite", _sqlite),
         ("config", lambda: _config(config, folder)),
         ("secrets and strategies", lambda: _composed(config, folder)),
+        ("venue", lambda: _venue(config, folder)),
         ("disk", lambda: _disk(config, folder)),
         ("journal", lambda: _journal(config, folder)),
         ("desk", lambda: _desk(config, folder)),
@@ -72,14 +74,33 @@ def _config(config: Path | None, folder: Path | None) -> str:
 def _composed(config: Path | None, folder: Path | None) -> str:
     path = config_file(config, folder)
     loaded = load_config(path)
-    codec_of(loaded, path.parent)
     plan = plan_of(loaded, path.parent)
-    return f"{len(plan.strategies)} strategies load; the account's secrets are readable"
+    told = f"{len(plan.strategies)} strategies load"
+    if loaded.practises:
+        return f"{told}; the practice exchange needs no secrets"
+    codec_of(loaded, path.parent)
+    return f"{told}; the account's secrets are readable"
+
+
+def _venue(config: Path | None, folder: Path | None) -> str:
+    loaded = load_config(config_file(config, folder))
+    if config is None or loaded.practises:
+        raise _Skipped("the practice exchange is started with its desk")
+    ((name, venue),) = loaded.venue.items()
+    try:
+        lab_get(venue.rest, "/api/v3/time")
+    except (OSError, ValueError) as error:
+        raise NightdeskError(
+            f"{venue.rest} does not answer: {getattr(error, 'reason', error)}; look at the network and at "
+            f"rest in [venue.{name}]; a lab is started with: nightdesk lab serve"
+        ) from error
+    return f"{venue.rest} answers"
 
 
 def _disk(config: Path | None, folder: Path | None) -> str:
     place = journal_file(config, folder).parent
-    free = shutil.disk_usage(place).free
+    made = next(each for each in (place, *place.parents) if each.exists())  # by the first start
+    free = shutil.disk_usage(made).free
     if free < FREE_MIN_BYTES:
         raise NightdeskError(f"{free >> 20} MiB free in {place}; free at least 1 GiB")
     return f"{free >> 30} GiB free in {place}"
@@ -97,7 +118,7 @@ def _journal(config: Path | None, folder: Path | None) -> str:
 
 def _desk(config: Path | None, folder: Path | None) -> str:
     try:
-        client = ControlClient(socket_file(config, folder))
+        client = desk_of(config, folder)
     except NoNode as error:
         raise _Skipped(str(error)) from error
     sample = sample_of(client.ask(Request(verb="status")))

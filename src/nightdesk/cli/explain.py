@@ -39,7 +39,9 @@ def explain_id(wanted: str, config: Path | None, folder: Path | None, *, as_json
     story = _story(journal, wanted)
     journal.close()
     if not story.records:
-        say(f"nothing in {journal.path} is about {wanted!r}")
+        say(
+            f"nothing in {journal.path} is about {wanted!r}; its ids: nightdesk journal show {journal.path}"
+        )
         return ExitCode.FAILED
     if as_json:
         told = {"order": story.order, "verdict": story.verdict, "sent": story.sent}

@@ -1,22 +1,26 @@
 """`nightdesk`: the commands of a desk."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from nightdesk.cli.completion import COMPLETE_VAR, NAME, Shell
 from nightdesk.cli.simulate import app as simulate_app
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=True,
+    add_completion=False,  # typer's two options want a terminal to look at; `completion` does not
     pretty_exceptions_enable=False,
-    help="A trading desk that does not sleep. Start with: nightdesk up",
+    help="A trading desk that does not sleep. Start with: nightdesk up; a desk of your own: nightdesk init",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 lab_app = typer.Typer(no_args_is_help=True, help="The practice exchange.")
 journal_app = typer.Typer(no_args_is_help=True, help="Read a journal: also while its desk runs.")
+new_app = typer.Typer(no_args_is_help=True, help="Write a commented file to begin with.")
+app.add_typer(new_app, name="new")
 app.add_typer(lab_app, name="lab")
 app.add_typer(journal_app, name="journal")
 app.add_typer(simulate_app, name="simulate")
@@ -26,6 +30,7 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
 FolderOption = Annotated[Path | None, typer.Option(help="Where the practice desk keeps its files.")]
+SymbolsOption = Annotated[list[str], typer.Option(help="To trade; repeat it for several.")]
 ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; it is journaled.")]
 
 
@@ -36,7 +41,13 @@ def up(
         list[str] | None,
         typer.Option(help="Recorded market data for the lab: a raw capture or a CSV; repeatable."),
     ] = None,
-    speed: Annotated[str, typer.Option(help="1, 10 or max: how fast the lab's market runs.")] = "1",
+    speed: Annotated[
+        str,
+        typer.Option(
+            help="1, 10 or max: how fast the lab's market runs.",
+            autocompletion=lambda: ["1", "10", "max"],
+        ),
+    ] = "1",
     seed: Annotated[int, typer.Option(help="Draws of the lab's market and of the strategies.")] = 1,
     duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     headless: Annotated[bool, typer.Option(help="Draw nothing.")] = False,
@@ -60,6 +71,60 @@ def up(
             folder=folder,
         )
     )
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where; made if it is not there.")] = Path(),
+    venue: Annotated[
+        str,
+        typer.Option(
+            help="practice or binance-spot.", autocompletion=lambda: ["practice", "binance-spot"]
+        ),
+    ] = "practice",
+    symbol: SymbolsOption = ["BTCUSDT"],  # noqa: B006 typer copies it
+    size: Annotated[str, typer.Option(help="One order, in the base asset.")] = "0.01",
+    order_max: Annotated[str, typer.Option(help="One order at most, in the quote asset.")] = "5000",
+    gross_max: Annotated[
+        str, typer.Option(help="Everything at most, in the quote asset.")
+    ] = "10000",
+    strategy: Annotated[str, typer.Option(help="The name of its strategy.")] = "dip",
+    interactive: Annotated[bool, typer.Option("--interactive", help="Ask for each.")] = False,
+) -> None:
+    """Write a desk.toml, a strategy and its test: a desk that runs. Overwrites nothing."""
+    from nightdesk.cli.starter.write import new_desk
+
+    raise typer.Exit(
+        new_desk(
+            folder,
+            venue=venue,
+            symbols=symbol,
+            size=size,
+            order_max=order_max,
+            gross_max=gross_max,
+            strategy=strategy,
+            interactive=interactive,
+        )
+    )
+
+
+@new_app.command(name="strategy")
+def new_strategy(
+    name: Annotated[str, typer.Argument(help="A Python name: my_idea makes my_idea.py:MyIdea.")],
+    folder: Annotated[Path, typer.Option(help="Where; made if it is not there.")] = Path(),
+) -> None:
+    """Write a strategy with every handler, and its test. Overwrites nothing."""
+    from nightdesk.cli.starter.write import new_strategy
+
+    raise typer.Exit(new_strategy(name, folder))
+
+
+@app.command()
+def completion(shell: Annotated[Shell, typer.Argument(help="Whose script.")]) -> None:
+    """Print the script that completes `nightdesk` in a shell: eval "$(nightdesk completion bash)"."""
+    from nightdesk.cli.completion import print_script
+
+    print_script(app, shell)
 
 
 @app.command(hidden=True)
@@ -320,7 +385,11 @@ def main() -> None:
     """The entry point; every error a person can mend is one sentence, not a traceback."""
     from nightdesk.cli.errors import told
 
-    sys.exit(told(app))
+    if COMPLETE_VAR in os.environ:
+        from nightdesk.cli.completion import speak_shell
+
+        speak_shell()
+    sys.exit(told(lambda: app(prog_name=NAME)))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,12 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 import typer
 
 
+def _profiles() -> list[str]:
+    from nightdesk.simulation.faults import PROFILES
+
+    return list(PROFILES)
+
+
 class Worlds(NamedTuple):
     """Options of every command about worlds, as they are typed."""
 
@@ -16,7 +22,11 @@ class Worlds(NamedTuple):
         float, typer.Option(min=0.1, help="How long faults may strike in each world.")
     ] = 5.0
     profile: Annotated[
-        str, typer.Option(help="swarm, outage, flash-crash, slow-disk, rate-limit, clock or quiet.")
+        str,
+        typer.Option(
+            help="swarm, outage, flash-crash, slow-disk, rate-limit, clock or quiet.",
+            autocompletion=_profiles,
+        ),
     ] = "swarm"
     strategy: Annotated[str, typer.Option(help="your.py:Class, alone on the practice desk.")] = ""
     config: Annotated[

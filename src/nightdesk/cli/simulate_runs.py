@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from rich.progress import Progress
 
+from nightdesk.cli.places import config_text
 from nightdesk.cli.simulate_report import Ran, html_report, print_report
 from nightdesk.cli.tables import ERR, OUT, print_json, say
 from nightdesk.config.load import load
@@ -52,10 +53,7 @@ def options_of(
         )
     text, base = "", Path()
     if config is not None:
-        try:
-            text, base = config.read_text(), config.parent
-        except OSError as error:
-            raise BadInput(f"{config}: {error.strerror}") from error
+        text, base = config_text(config), config.parent
         for named in load(text, str(config)).strategy:
             _refuse_reaches(str(base / named.kind))
     if strategy:
@@ -299,11 +297,15 @@ def _from(to: Path | None, path: Path | str) -> str:
 
 
 def _refuse_reaches(strategy: str) -> None:
-    file = strategy.partition(":")[0]
+    file, _, name = strategy.partition(":")
+    if not name:
+        raise BadInput(f"--strategy {strategy}: which class of it? Write it as {strategy}:Class")
     if not file.endswith(".py"):
         return
     try:
         reaches = reaches_of(Path(file))
+    except FileNotFoundError:
+        return  # told by whoever loads it
     except (OSError, SyntaxError) as error:
         raise BadInput(f"strategy {file}: {error}") from error
     if reaches:

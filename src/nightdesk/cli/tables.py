@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _PROSE = frozenset({"what", "value", "suspended"})  # columns that may run over several lines
@@ -23,8 +24,8 @@ def print_json(data: object) -> None:
 
 
 def say(text: str) -> None:
-    """Talk, on stderr."""
-    ERR.print(text, markup=False, highlight=False)
+    """Talk, on stderr; a command in it stays on one line, to be copied."""
+    ERR.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def table(title: str, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Table:
@@ -42,7 +43,7 @@ def table(title: str, rows: Iterable[Mapping[str, object]], columns: Sequence[st
             no_wrap=column not in _PROSE,
         )
     for row in rows:
-        made.add_row(*(cell(row.get(column)) for column in columns))
+        made.add_row(*(escape(cell(row.get(column))) for column in columns))
     return made
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from nightdesk.cli.places import load_config, practice_folder
+from nightdesk.cli.places import lab_folder, load_config, practice_folder
 from nightdesk.cli.screen import Screen
 from nightdesk.cli.tables import ERR, OUT, print_json, say, table
 from nightdesk.control.messages import ExitCode, Sample
 from nightdesk.model.errors import BadInput
+from nightdesk.node.compose import codec_of, plan_of
 from nightdesk.node.result import Result
 
 SPEEDS = ("1", "10", "max")
@@ -31,13 +32,14 @@ def run_up(
         raise BadInput(f"--speed {speed}: it is 1, 10 or max")
     for path in replay:
         if not Path(path).exists():
-            raise BadInput(f"--replay {path}: no such file")
-    if config is not None:
-        load_config(config)  # every error of the file before anything is started
-    place = practice_folder(folder)
+            raise BadInput(
+                f"--replay {path}: no such file; without it the lab makes a market of its own"
+            )
     if speed == "max":
         from nightdesk.simulation.replay import ReplayOptions, run_replay
 
+        if config is not None:
+            load_config(config)  # told by its own name, before a world is made
         with reading(shown=bool(replay) and not headless) as told:
             replayed = run_replay(
                 ReplayOptions(
@@ -47,8 +49,10 @@ def run_up(
         return end(ExitCode.OK, replayed, as_json=as_json)
     from nightdesk.wiring.up import Up, UpOptions
 
+    on_lab, place = _checked(config, folder, replays=bool(replay))
     options = UpOptions(
         config=config,
+        on_lab=on_lab,
         replay=replay,
         speed=speed,
         seed=seed,
@@ -67,6 +71,20 @@ def run_up(
     for line in said:
         say(line)
     return end(code, result, as_json=as_json)
+
+
+def _checked(config: Path | None, folder: Path | None, *, replays: bool) -> tuple[bool, Path]:
+    """Every error of the config and what it names, before anything is started; whether the desk trades on a lab
+    of its own, and where its processes write."""
+    if config is None:
+        return True, practice_folder(folder)
+    loaded = load_config(config)
+    on_lab = replays or loaded.practises
+    place = lab_folder(config, folder) if on_lab else practice_folder(folder)
+    plan_of(loaded, config.parent)
+    if not on_lab:
+        codec_of(loaded, config.parent)
+    return on_lab, place
 
 
 @contextmanager

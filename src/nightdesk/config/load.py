@@ -150,6 +150,6 @@ def _between(config: Config, places: Places) -> Iterable[str]:
         for wanted in strategy.instruments:
             if wanted not in known:
                 close = get_close_matches(wanted, known, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
+                hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
                 where = places.told(("strategy", index, "instruments"))
-                yield f"{where}: {wanted!r} is no [[instrument]]{hint}"
+                yield f"{where}: {wanted!r} is no [[instrument]]; {hint}"

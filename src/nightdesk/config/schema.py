@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Positive = Annotated[Decimal, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -47,14 +47,34 @@ class Account(_Strict):
 
 class Venue(_Strict):
     """[venue.NAME]; `read_lag_ms` is how long the venue's answers may lag behind what it did: an accepted
-    order missing, a fill not counted. What a cancelled order may have filled stays held that much longer."""
+    order missing, a fill not counted. What a cancelled order may have filled stays held that much longer.
 
-    kind: Literal["binance-spot"]
+    A practice venue has neither address nor account: `nightdesk up` starts a lab in its place."""
+
+    kind: Literal["binance-spot", "practice"]
     rest: str = "https://api.binance.com"
     stream: str = "wss://stream.binance.com:9443"
     private: str = "wss://ws-api.binance.com:443"
     read_lag_ms: Annotated[int, Field(ge=0, le=600_000)] = 5_000
-    account: Account
+    account: Annotated[Account | None, Field(validate_default=True)] = None
+
+    @field_validator("account")
+    @classmethod
+    def _of_its_kind(cls, value: Account | None, info: ValidationInfo) -> Account | None:
+        if info.data.get("kind") == "binance-spot" and value is None:
+            raise ValueError("missing; it has key and secret, as references like env:NAME")
+        return value
+
+    @model_validator(mode="after")
+    def _practice_is_whole(self) -> "Venue":
+        given = self.model_fields_set & {"rest", "stream", "private", "account"}
+        if self.kind == "practice" and given:
+            listed = ", ".join(sorted(given))
+            raise ValueError(
+                f'kind = "practice" takes no {listed}: nightdesk up starts that exchange; remove it, or write '
+                'kind = "binance-spot"'
+            )
+        return self
 
     @field_validator("rest")
     @classmethod
@@ -155,3 +175,8 @@ class Config(_Strict):
     instrument: Annotated[list[Instrument], Field(min_length=1)]
     strategy: list[Strategy] = []
     baseline: dict[str, Annotated[Decimal, Field(ge=0)]] = {}
+
+    @property
+    def practises(self) -> bool:
+        """Whether the desk trades on a lab that is started with it."""
+        return any(venue.kind == "practice" for venue in self.venue.values())

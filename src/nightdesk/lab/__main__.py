@@ -77,7 +77,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"lab: {problem}\n")
         return 2
     except OSError as e:
-        sys.stderr.write(f"lab: cannot listen on {options.host}:{options.port}: {e}\n")
+        sys.stderr.write(
+            f"lab: cannot listen on {options.host}:{options.port}: {e.strerror or e}; "
+            "choose another --port, 0 takes a free one\n"
+        )
         return 1
     return 0
 

@@ -2,9 +2,11 @@
 
 import importlib
 import importlib.util
+import shlex
 import sys
 from collections.abc import Collection
 from pathlib import Path
+from types import ModuleType
 
 from nightdesk.config.schema import Config
 from nightdesk.config.schema import Instrument as InstrumentConfig
@@ -39,6 +41,11 @@ def plan_of(config: Config, base: Path) -> Plan:
 def codec_of(config: Config, base: Path) -> BinanceSpot:
     """The codec of the one venue, with its account's key."""
     ((name, venue),) = config.venue.items()
+    if venue.account is None:
+        raise BadInput(
+            f"venue {name!r} is a practice exchange, which a node alone does not have; nightdesk up --config "
+            "FILE starts both"
+        )
     signer = signer_for(
         read_secret(venue.account.key, base), read_secret(venue.account.secret, base)
     )
@@ -91,6 +98,11 @@ def load_strategy(where: str, base: Path) -> type[Strategy]:
     try:
         if source.endswith(".py"):
             path = base / source
+            if not path.exists():
+                raise BadInput(
+                    f"strategy class {where!r}: no file {path}; write it, or have it written: "
+                    f"{shlex.join(_making(path))}"
+                )
             spec = importlib.util.spec_from_file_location(path.stem, path)
             if spec is None or spec.loader is None:
                 raise BadInput(f"{path} is no Python file")
@@ -99,9 +111,34 @@ def load_strategy(where: str, base: Path) -> type[Strategy]:
             spec.loader.exec_module(module)
         else:
             module = importlib.import_module(source)
-    except (ImportError, OSError, SyntaxError) as error:
-        raise BadInput(f"strategy class {where!r}: {error}") from error
+    except BadInput:
+        raise
+    except Exception as error:  # a user's file may raise anything while it is loaded
+        raise BadInput(
+            f"strategy class {where!r}: {type(error).__name__}: {error}; mend it, or write class as "
+            "path/to/file.py:Class"
+        ) from error
     kind = getattr(module, name, None)
     if not (isinstance(kind, type) and issubclass(kind, Strategy)):
-        raise BadInput(f"strategy class {where!r}: no subclass of nightdesk.strategy.api.Strategy")
+        raise BadInput(
+            f"strategy class {where!r}: {source} has no subclass {name} of nightdesk.strategy.api.Strategy; "
+            f"{_there_is(module)}"
+        )
     return kind
+
+
+def _making(path: Path) -> list[str]:
+    command = ["nightdesk", "new", "strategy", path.stem]
+    return command if path.parent == Path() else [*command, "--folder", str(path.parent)]
+
+
+def _there_is(module: ModuleType) -> str:
+    """The strategies that a module defines itself."""
+    found = [
+        name
+        for name, kind in vars(module).items()
+        if isinstance(kind, type)
+        and issubclass(kind, Strategy)
+        and kind.__module__ == module.__name__
+    ]
+    return f"there is {', '.join(found)}" if found else "write one: class Mine(Strategy)"

@@ -6,7 +6,9 @@ from pathlib import Path
 from string import Template
 
 from nightdesk.config.load import load
-from nightdesk.config.schema import Config
+from nightdesk.config.schema import Account, Config
+from nightdesk.model.errors import BadInput
+from nightdesk.model.ids import InstrumentId, instrument_key
 
 BALANCES = {"BTC": "1", "ETH": "10", "USDT": "100000"}
 
@@ -82,16 +84,24 @@ def against_lab(config: Config, rest_url: str, folder: Path) -> Config:
     """`config` with its venue replaced by a lab and its files by those in `folder`: for recorded data."""
     ((name, venue),) = config.venue.items()
     stream = rest_url.replace("http", "ws", 1)
-    account = venue.account.model_copy(
-        update={"key": f"file:{folder / 'key'}", "secret": f"file:{folder / 'secret'}"}
-    )
-    lab = venue.model_copy(
-        update={"rest": rest_url, "stream": stream, "private": stream, "account": account}
-    )
+    account = Account(key=f"file:{folder / 'key'}", secret=f"file:{folder / 'secret'}")
+    update = {"rest": rest_url, "stream": stream, "private": stream, "account": account}
+    lab = venue.model_copy(update={"kind": "binance-spot", **update})
     desk = config.desk.model_copy(
         update={"journal": str(folder / JOURNAL), "control": str(folder / SOCKET)}
     )
     return config.model_copy(update={"venue": {name: lab}, "desk": desk})
+
+
+def refuse_unlisted(config: Config, listed: Sequence[str]) -> None:
+    """Raises `BadInput` for an instrument that a lab does not list: a desk would wait for it for ever."""
+    symbols = [instrument_key(InstrumentId(i.id)) for i in config.instrument]
+    missing = [symbol for symbol in symbols if symbol not in listed]
+    if missing:
+        raise BadInput(
+            f"no market for {', '.join(missing)}: the practice exchange lists {', '.join(listed)} here. Change "
+            "the [[instrument]] in the config, or play a recording that has it: --replay FILE"
+        )
 
 
 def write_keys(folder: Path) -> tuple[str, str]:

@@ -13,16 +13,18 @@ def read_secret(reference: str, base: Path) -> str:
     if kind == "env":
         value = os.environ.get(name, "")
         if not value:
-            raise BadInput(f"secret {reference}: the environment has no {name}")
+            raise BadInput(f"secret {reference}: the environment has no {name}; export {name}=...")
         return value
     path = Path(name) if Path(name).is_absolute() else base / name
     try:
         mode = path.stat().st_mode
         value = path.read_text().strip()
     except OSError as error:
-        raise BadInput(f"secret {reference}: {error.strerror}") from error
+        raise BadInput(
+            f"secret {reference}: {error.strerror}; write it there and chmod 600 {path}"
+        ) from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise BadInput(f"secret {reference}: others may read it; run: chmod 600 {path}")
     if not value:
-        raise BadInput(f"secret {reference}: the file is empty")
+        raise BadInput(f"secret {reference}: {path} is empty; write the secret there")
     return value

@@ -29,7 +29,7 @@ from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
 from nightdesk.node.plan import World
-from nightdesk.node.practice import BALANCES, practice_config
+from nightdesk.node.practice import BALANCES, practice_config, refuse_unlisted
 from nightdesk.node.result import Result, result_of
 from nightdesk.ports.process import LogSink
 from nightdesk.simulation.clocks import MachineClock, TrueTime
@@ -90,6 +90,7 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
     entropy = ProcessEntropy(str(options.seed), Random(f"{options.seed}/nonces"))
     network, link = LabNetwork(lab, time), Link("10.0.0.1", entropy.stream("network"))
     config, base = _config(options, list(lab.exchange.rules))
+    refuse_unlisted(config, list(lab.exchange.rules))
     symbols = {instrument_key(InstrumentId(i.id)): InstrumentId(i.id) for i in config.instrument}
     (venue,) = config.venue
     journal = SqliteJournal(str(path))

@@ -141,7 +141,7 @@ class _Process:
                 await node.run()
             finally:
                 serving.cancel()
-        if self._options.tell_result:
+        if self._options.tell_result and node.ready.is_set():
             sys.stdout.buffer.write(encode(node.sampler.sample()))
             sys.stdout.buffer.flush()
 

@@ -28,6 +28,7 @@ from nightdesk.node.practice import (
     accounts_text,
     fresh_folder,
     practice_text,
+    refuse_unlisted,
     write_keys,
     write_private,
 )
@@ -38,6 +39,7 @@ START_WITHIN_S = 30.0
 STOP_WITHIN_S = 25.0  # the node itself gives up after ten
 RESTART_FIRST_S, RESTART_MAX_S = 1.0, 30.0
 STEADY_S = 60.0
+SLOW_S = 10.0  # a desk that has not started by then says why
 FINAL = frozenset({ExitCode.OK, ExitCode.CONFIG, ExitCode.REFUSED, ExitCode.USAGE})
 
 
@@ -45,6 +47,7 @@ class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What was typed."""
 
     config: Path | None
+    on_lab: bool  # start a practice exchange and trade there, whatever the config's venue
     replay: Sequence[str]
     speed: str
     seed: int
@@ -74,7 +77,10 @@ class Up:
         self._url = ""
         self._stopping = False
         self._config = options.config
+        self._log = options.folder / "node.log"
         self._started = 0.0
+        self._log_from = 0  # where in the node's log this run begins
+        self._seen = False  # whether the desk was heard of in this run
 
     def run(self) -> tuple[int, Result | Sample | None]:
         """Everything from start to stop; returns the exit code and the result, or, on a venue whose log
@@ -82,7 +88,9 @@ class Up:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._interrupted)
         try:
-            if self._options.config is None or self._options.replay:
+            self._options.folder.mkdir(parents=True, exist_ok=True)
+            self._log_from = self._log.stat().st_size if self._log.exists() else 0
+            if self._options.on_lab:
                 self._start_lab()
             self._start_node()
             code = self._watch()
@@ -112,9 +120,11 @@ class Up:
             command += ["--replay", path]
         self._lab = _spawn(command, folder / "lab.log")
         self._url = _url_of(self._lab, folder / "lab.log")
-        if self._config is None:
-            listed = lab_get(self._url, "/api/v3/exchangeInfo")["symbols"]
-            symbols = [symbol["symbol"] for symbol in listed]
+        listed = lab_get(self._url, "/api/v3/exchangeInfo")["symbols"]
+        symbols = [symbol["symbol"] for symbol in listed]
+        if self._config is not None:
+            refuse_unlisted(load(self._config.read_text(), str(self._config)), symbols)
+        else:
             self._config = folder / CONFIG_FILE
             self._config.write_text(practice_text(self._url, symbols))
 
@@ -133,7 +143,7 @@ class Up:
             command += ["--lab", self._url, "--folder", str(self._options.folder)]
         if self._options.json_logs:
             command.append("--json-logs")
-        self._node = _spawn(command, self._options.folder / "node.log", stdin=subprocess.PIPE)
+        self._node = _spawn(command, self._log, stdin=subprocess.PIPE)
         self._started = time.monotonic()  # noqa: TID251 the parent only waits; nothing is traded by it
 
     def _watch(self) -> int | None:
@@ -141,12 +151,13 @@ class Up:
         begun = self._started
         restart_s = RESTART_FIRST_S
         client: ControlClient | None = None
+        told = False
         while not self._stopping:
             assert self._node is not None, "the node was started"
             code = self._node.poll()
             if code is not None:
                 if code in FINAL:
-                    self._say(_tail(self._options.folder / "node.log"))
+                    self._say(self._log_tail())
                     return code
                 lived = time.monotonic() - self._started  # noqa: TID251 as above
                 restart_s = (
@@ -159,6 +170,9 @@ class Up:
                 continue
             client = self._sample(client)
             elapsed = time.monotonic() - begun  # noqa: TID251 as above
+            if not (self._seen or told) and elapsed >= SLOW_S:
+                told = True
+                self._say(self._not_started("the desk has not started, and goes on trying"))
             if self._options.duration_s is not None and elapsed >= self._options.duration_s:
                 return None
             if (
@@ -176,11 +190,22 @@ class Up:
                 client = ControlClient(self._socket())
                 client.watch()
             self._show(sample_of(client.next()), "")
+            self._seen = True
         except (NoNode, TimeoutError) as error:
             self._show(None, str(error))
             time.sleep(0.2)
             return None
         return client
+
+    def _not_started(self, what: str) -> str:
+        config = "" if self._options.config is None else f" --config {self._options.config}"
+        return (
+            f"{what}: {_tail(self._log, 1, self._log_from)}\n"
+            f"its log is {self._log}; what it needs is checked by: nightdesk doctor{config}"
+        )
+
+    def _log_tail(self) -> str:
+        return _tail(self._log, after=self._log_from)
 
     def _socket(self) -> Path:
         if self._url:
@@ -200,7 +225,9 @@ class Up:
             return None
         lines = out.splitlines()
         if not lines:
-            self._say(_tail(self._options.folder / "node.log"))
+            self._say(
+                self._log_tail() if self._seen else self._not_started("the desk never started")
+            )
             return None
         sample = msgspec.json.decode(lines[-1], type=Sample)
         open_now = sample.orders_live
@@ -272,9 +299,9 @@ def _url_of(lab: "subprocess.Popen[bytes]", log: Path) -> str:
     return str(json.loads(line)["url"])
 
 
-def _tail(log: Path, lines: int = 12) -> str:
-    """The last lines a child wrote."""
+def _tail(log: Path, lines: int = 12, after: int = 0) -> str:
+    """The last lines a child wrote, `after` so many bytes of others before it."""
     try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(log.read_bytes()[after:].decode(errors="replace").splitlines()[-lines:])
     except OSError:
         return ""

@@ -1,0 +1,1 @@
+"""What `nightdesk init` and `nightdesk new` write: a desk's config, a strategy, its test."""

@@ -1,0 +1,133 @@
+"""The text of a commented desk.toml."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from string import Template
+
+import msgspec
+
+PRACTICE, BINANCE = "practice", "binance-spot"
+
+
+class Answers(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new desk is made of; `order_max` and `gross_max` are in the quote asset, `size` in the base."""
+
+    venue: str
+    symbols: Sequence[str]
+    size: Decimal
+    order_max: Decimal
+    gross_max: Decimal
+    strategy: str
+    kind: str
+
+
+_HEAD = """\
+# A desk: one venue, what it may trade, how much of it, and the strategies that decide.
+# Amounts are strings, because a float is not an exact amount. After an edit: nightdesk doctor -c desk.toml
+
+[desk]
+name = "desk"
+"""
+_HEAD_END = {
+    PRACTICE: """\
+journal = "desk.journal"    # every decision, before it is sent; in practice/, anew with each start
+# order_ttl_ms = 2000       # an order that reaches the venue later than this is refused there
+""",
+    BINANCE: """\
+journal = "desk.journal"    # every decision, before it is sent; a restart goes on from it: keep it
+# control = "desk.sock"     # where `nightdesk status`, `pause` and `flatten` find the desk
+# log = "console"           # or "json"
+# order_ttl_ms = 2000       # an order that reaches the venue later than this is refused there
+""",
+}
+_VENUE = {
+    PRACTICE: """
+# The practice exchange: `nightdesk up` starts it beside the desk, on this machine, with play money, no keys.
+# It forgets everything when it stops, and so does the desk. For real money: kind = "binance-spot" and an
+# account, as `nightdesk init other-folder --venue binance-spot` writes it.
+[venue.binance]
+kind = "practice"
+""",
+    BINANCE: """
+# Binance spot, real money. First in play: nightdesk up --config desk.toml --speed max --duration 600
+[venue.binance]
+kind = "binance-spot"
+# rest = "https://api.binance.com"
+# stream = "wss://stream.binance.com:9443"
+# private = "wss://ws-api.binance.com:443"
+read_lag_ms = 5000          # how long the venue's answers may lag behind what it did; what a cancelled order
+                            # may have filled stays held that much longer
+
+# References to secrets, never the secrets: env:NAME, or file:PATH of a file that only you may read (chmod 600).
+# The key may read and trade spot, and nothing else; withdrawals stay off.
+[venue.binance.account]
+key = "env:BINANCE_KEY"
+secret = "env:BINANCE_SECRET"
+""",
+}
+_LIMITS = Template("""
+# No order leaves that could break one of these, everything open, unknown and late counted at its worst.
+# Quantities are in the base asset (BTC of BTCUSDT), money in the quote asset (USDT). CAUTIOUS halves sizes.
+[limits]
+$amounts
+open_orders_max = 20        # resting and under way, of the whole desk
+orders_per_second_max = 10
+collar_bps = "50"           # how far an order's price may be from the market: 50 bps is 0.5 %
+stale_after_ms = 2000       # quotes older than this are no market: nothing new is risked on them
+duplicate_window_ms = 250   # the same order again within this time is taken for a mistake
+""")
+_LOSSES = Template("""
+# After losses like these nothing new is risked until a person has looked: nightdesk resume --reason "..."
+[losses]
+$day_max
+# drawdown_max = "1000"     # lost since the profit was highest
+# losing_exits_max = 20     # closing orders in a row that lost
+""")
+_INSTRUMENT = Template("""
+[[instrument]]
+id = "binance:$symbol"      # the venue's name above, and its symbol
+""")
+_OVERRIDE = """\
+# [instrument.limits]       # what differs from [limits] for the instrument above
+# order_qty_max = "2"
+# position_max = "4"
+"""
+_BASELINE = """
+# What the account holds that is not this desk's: never sold by it, and left alone by `nightdesk flatten`.
+# [baseline]
+# BTC = "0.5"
+"""
+_STRATEGY = Template("""
+[[strategy]]
+name = "$strategy"
+class = "$strategy.py:$kind"   # a file beside this one, or package.module:Class
+instruments = [$instruments]
+params = { size = "$size" }   # fields of $kind.Params; what is not here keeps its default
+""")
+
+
+def desk_text(answers: Answers) -> str:
+    """A config that holds what was answered; limits are some times the size of an order."""
+    text = _HEAD + _HEAD_END[answers.venue] + _VENUE[answers.venue]
+    amounts = (
+        ("order_qty_max", answers.size * 2, "of one order"),
+        ("order_notional_max", answers.order_max, "money in one order"),
+        ("position_max", answers.size * 4, "of one instrument, long or short"),
+        ("gross_max", answers.gross_max, "money in all instruments together"),
+    )
+    text += _LIMITS.substitute(amounts="\n".join(_line(*each) for each in amounts))
+    day_max = _line("day_max", answers.gross_max / 10, "lost since 00:00 UTC, after fees")
+    text += _LOSSES.substitute(day_max=day_max)
+    for symbol in answers.symbols:
+        text += _INSTRUMENT.substitute(symbol=symbol)
+    text += _OVERRIDE
+    if answers.venue == BINANCE:
+        text += _BASELINE
+    listed = ", ".join(f'"binance:{symbol}"' for symbol in answers.symbols)
+    return text + _STRATEGY.substitute(
+        strategy=answers.strategy, kind=answers.kind, instruments=listed, size=f"{answers.size:f}"
+    )
+
+
+def _line(name: str, amount: Decimal, what: str) -> str:
+    return f'{name} = "{amount:f}"'.ljust(28) + f"# {what}"

@@ -1,0 +1,204 @@
+"""Writes new files beside the user's own and says what to type next. Nothing that exists is overwritten."""
+
+import keyword
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from importlib.resources import files
+from pathlib import Path
+
+import typer
+
+from nightdesk.cli.starter.desk import BINANCE, PRACTICE, Answers, desk_text
+from nightdesk.cli.tables import say
+from nightdesk.config.load import ConfigError, load
+from nightdesk.control.messages import ExitCode
+from nightdesk.lab.settings import KNOWN_SYMBOLS
+from nightdesk.model.errors import BadInput
+
+VENUES = (PRACTICE, BINANCE)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")  # the length a strategy's name has in desk.toml
+_SYMBOL = re.compile(r"[A-Z0-9]{2,20}")
+_TOP_MODULES = sys.stdlib_module_names | {"nightdesk", "msgspec"}
+
+
+def new_desk(
+    folder: Path,
+    *,
+    venue: str,
+    symbols: Sequence[str],
+    size: str,
+    order_max: str,
+    gross_max: str,
+    strategy: str,
+    interactive: bool,
+) -> int:
+    """desk.toml, a strategy and its test in `folder`."""
+    if interactive:
+        symbols, size, order_max, gross_max = _asked(symbols, size, order_max, gross_max)
+    if venue not in VENUES:
+        raise BadInput(f"--venue {venue}: it is {' or '.join(VENUES)}")
+    answers = Answers(
+        venue=venue,
+        symbols=[_symbol(symbol, venue) for symbol in dict.fromkeys(symbols)],
+        size=_amount("--size", size),
+        order_max=_amount("--order-max", order_max),
+        gross_max=_amount("--gross-max", gross_max),
+        strategy=_module(strategy, "--strategy").lower(),
+        kind=_class(strategy),
+    )
+    config = folder / "desk.toml"
+    text = desk_text(answers)
+    try:
+        load(text, str(config))  # what is written is good, or is not written
+    except ConfigError as error:
+        raise BadInput(f"these answers do not make a desk: {'; '.join(error.problems)}") from error
+    written = {config: text} | _strategy_texts(folder, answers.strategy)
+    _write(written, "choose another folder: nightdesk init OTHER-FOLDER")
+    typed = shlex.quote(str(config))
+    _next(
+        {
+            f"nightdesk up --config {typed}": "trade on the practice exchange",
+            f"nightdesk simulate --config {typed} --seeds 0..9": "ten worlds in which things fail",
+            _test_command(folder, answers.strategy): "test the strategy",
+        }
+        if venue == PRACTICE
+        else {
+            f"nightdesk up --config {typed} --speed max --duration 600": "in play, without keys",
+            "export BINANCE_KEY=... BINANCE_SECRET=...": "the account's",
+            f"nightdesk doctor --config {typed}": "is everything there?",
+            f"nightdesk up --config {typed}": "trade, with real money",
+        }
+    )
+    return ExitCode.OK
+
+
+def new_strategy(name: str, folder: Path) -> int:
+    """NAME.py and test_NAME.py in `folder`."""
+    module = _module(name, "NAME")
+    _write(_strategy_texts(folder, module), "choose another name: nightdesk new strategy OTHER")
+    path = shlex.quote(f"{folder / module}.py:{_class(module)}")
+    _next(
+        {
+            f"nightdesk simulate --strategy {path} --seeds 0..9": "ten worlds in which things fail",
+            _test_command(folder, module): "test what it decides",
+        }
+    )
+    say(f'to trade it, a [[strategy]] in desk.toml with class = "{module}.py:{_class(module)}"')
+    return ExitCode.OK
+
+
+def _asked(symbols: Sequence[str], *amounts: str) -> tuple[Sequence[str], str, str, str]:
+    """The same from a person, who may press Return for what was given."""
+    if not _on_terminal():
+        raise BadInput(
+            "--interactive asks questions and there is no terminal: leave it out, every answer is an "
+            "option: nightdesk init --help"
+        )
+    told = typer.prompt("symbols, with spaces between", default=" ".join(symbols), err=True)
+    questions = (
+        "size of one order, in the base asset",
+        "at most in one order, in the quote asset",
+        "at most in all instruments together, in the quote asset",
+    )
+    size, order_max, gross_max = (
+        str(typer.prompt(question, default=amount, err=True))
+        for question, amount in zip(questions, amounts, strict=True)
+    )
+    return str(told).upper().split(), size, order_max, gross_max
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _symbol(symbol: str, venue: str) -> str:
+    if not _SYMBOL.fullmatch(symbol):
+        raise BadInput(f"--symbol {symbol!r}: write it as the venue does, like BTCUSDT")
+    if venue == PRACTICE and symbol not in KNOWN_SYMBOLS:
+        raise BadInput(
+            f"--symbol {symbol}: the practice exchange lists {', '.join(KNOWN_SYMBOLS)}; "
+            f"others with --venue {BINANCE}"
+        )
+    return symbol
+
+
+def _amount(option: str, text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not (amount.is_finite() and amount > 0):
+        raise BadInput(f"{option} {text!r}: an amount above 0, like 0.01")
+    return amount
+
+
+def _module(name: str, what: str) -> str:
+    """A name that a file and a class can have; raises `BadInput` with one that could."""
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+        better = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_0123456789")[:32]
+        like = better if _NAME.fullmatch(better) and not keyword.iskeyword(better) else "my_idea"
+        raise BadInput(
+            f"{what} {name!r}: a file and a class get this name: letters, digits and _, beginning with a "
+            f"letter, at most 32, no word of Python's own; like {like}"
+        )
+    imported = re.compile(rf"^(from|import) .*\b{_class(name)}\b", re.MULTILINE)
+    if name in _TOP_MODULES or imported.search(_template("idea.py")):
+        raise BadInput(f"{what} {name!r}: Python or Nightdesk uses that name; like my_{name}")
+    return name
+
+
+def _class(module: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in module.split("_"))
+
+
+def _template(name: str) -> str:
+    return files("nightdesk.cli.starter").joinpath(name).read_text()
+
+
+def _strategy_texts(folder: Path, module: str) -> dict[Path, str]:
+    """The strategy and its test are copies of a strategy and a test that run here, under another name."""
+    texts = {}
+    for template in ("idea.py", "test_idea.py"):
+        text = re.sub(r"\bIdea\b", _class(module), _template(template))
+        texts[folder / template.replace("idea", module)] = re.sub(r"(?<![a-z])idea\b", module, text)
+    return texts
+
+
+def _write(texts: Mapping[Path, str], instead: str) -> None:
+    """All of them or none."""
+    there = [str(path) for path in texts if path.exists()]
+    if there:
+        raise BadInput(
+            f"{', '.join(there)}: there already, and left as it is; move it away, or {instead}"
+        )
+    done: list[Path] = []
+    try:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x") as file:
+                done.append(path)
+                file.write(text)
+    except OSError as error:
+        for path in done:
+            path.unlink(missing_ok=True)
+        raise BadInput(f"{error.filename}: {error.strerror}; {instead}") from error
+    for path in texts:
+        sys.stdout.write(f"{path}\n")
+    sys.stdout.flush()
+
+
+def _test_command(folder: Path, module: str) -> str:
+    """Runs where Nightdesk is installed, which need not be the `python` that is found first."""
+    found = shutil.which("python")
+    python = "python" if found and Path(found) == Path(sys.executable) else sys.executable
+    return shlex.join([python, str(folder / f"test_{module}.py")])
+
+
+def _next(commands: Mapping[str, str]) -> None:
+    say("next:")
+    for command, why in commands.items():
+        say(f"  {command}    # {why}")
