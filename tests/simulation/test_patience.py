@@ -110,3 +110,32 @@ def test_an_interrupt_that_the_parent_hears_is_left_to_it() -> None:
 def test_what_breaks_by_itself_is_told_as_it_is() -> None:
     with pytest.raises(RuntimeError, match="by itself"), patience(60.0):
         raise RuntimeError("by itself")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_that_finds_no_loop_leaves_what_is_being_made_whole(number: signal.Signals) -> None:
+    """A loop that is half made when it goes would say so on stderr."""
+    went_on: list[str] = []
+
+    async def spins() -> None:
+        went_on.append("a loop runs")
+        while True:
+            await asyncio.sleep(0)
+
+    def stopped_while_it_is_made() -> None:
+        signal.raise_signal(number)
+        run(spins)
+
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), patience(60.0):
+            stopped_while_it_is_made()
+    finally:
+        signal.signal(number, before)
+    assert went_on == ["a loop runs"]
+
+
+def test_a_stop_between_two_worlds_is_not_forgotten() -> None:
+    with pytest.raises(KeyboardInterrupt), patience(60.0):
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+SOON_S = 0.05  # until a loop that was being made runs
 AGAIN_S = 1.0  # between two tries to get through to code that swallows whatever is raised in it
 
 
@@ -22,17 +23,21 @@ class _Alarm:
     def __init__(self, seconds: float) -> None:
         self.raised: KeyboardInterrupt | None = None
         self._seconds = seconds
+        self._asked = False  # whether a loop was asked to stop
 
     def ring(self, number: int, frame: FrameType | None) -> None:
         """A signal's handler."""
-        again = self.raised is not None
+        again, asked = self.raised is not None, self._asked
         if self.raised is None:
             self.raised = self._meaning(number, frame)
         try:
             asyncio.get_running_loop().stop()
-        except RuntimeError:  # no loop runs
-            again = True
-        if again:
+            self._asked = True
+        except RuntimeError:
+            # No loop runs: one is being made, or was. What is half made would tell of it at its end.
+            asked = again
+            signal.setitimer(signal.ITIMER_REAL, SOON_S, AGAIN_S)
+        if asked:
             raise self.raised
 
     def _meaning(self, number: int, frame: FrameType | None) -> KeyboardInterrupt:
