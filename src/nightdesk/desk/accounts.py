@@ -118,8 +118,8 @@ def compare(work: Work, event: AccountTold) -> None:
 
 
 def _seek(work: Work, found: Mapping[str, Decimal]) -> None:
-    """A difference may be a fill of our own, of an order whose end was confirmed by an answer that lagged: look
-    there before anybody is alarmed."""
+    """A difference may be a fill of our own, of an order whose end was confirmed by an answer that lagged by
+    more than the config says: look there before anybody is alarmed."""
     ended = reversed(work.state.orders.ended.values())
     for order in islice((o for o in ended if o.remaining > 0), SOUGHT_MAX):
         instrument = work.settings.instruments.get(order.intent.instrument)

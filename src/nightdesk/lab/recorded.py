@@ -9,6 +9,7 @@ stands: a desk must take silence for a dead feed, and this one is alive.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from nightdesk.lab.market import BookTicker, DepthSnapshot, MarketEvent, MarketReport, Trade
 from nightdesk.lab.settings import SECOND_NS, SymbolSettings, default_symbol
@@ -27,6 +28,7 @@ from nightdesk.recordings.table import TableReader
 
 PULSE_NS = SECOND_NS
 
+Level = tuple[Decimal, Decimal]  # price and quantity
 _Happening = Closing | TradeRow | QuoteRow
 
 
@@ -43,15 +45,20 @@ class _Symbol:
     def quote(self, standing: Standing, at_ns: int) -> BookTicker:
         """What stands, told with a new id."""
         self.standing = standing
+        each = standing.quantity
+        return self.ticker((standing.bid, each), (standing.ask, each), at_ns)
+
+    def ticker(self, bid: Level, ask: Level, at_ns: int) -> BookTicker:
+        """A touch with a new id."""
         self.update_id += 1
         return BookTicker(
             at_ns=at_ns,
             symbol=self.rules.symbol,
             update_id=self.update_id,
-            bid=standing.bid,
-            bid_quantity=standing.quantity,
-            ask=standing.ask,
-            ask_quantity=standing.quantity,
+            bid=bid[0],
+            bid_quantity=bid[1],
+            ask=ask[0],
+            ask_quantity=ask[1],
         )
 
     def nothing(self, at_ns: int) -> DepthSnapshot:
@@ -222,17 +229,8 @@ class RecordedMarket:
                 yield symbol.quote(standing, at_ns)
 
     def _quote(self, row: QuoteRow, at_ns: int) -> BookTicker:
-        symbol = self._symbols[row.place.symbol]
-        symbol.update_id += 1
-        return BookTicker(
-            at_ns=at_ns,
-            symbol=row.place.symbol,
-            update_id=symbol.update_id,
-            bid=row.bid,
-            bid_quantity=row.bid_quantity,
-            ask=row.ask,
-            ask_quantity=row.ask_quantity,
-        )
+        bid, ask = (row.bid, row.bid_quantity), (row.ask, row.ask_quantity)
+        return self._symbols[row.place.symbol].ticker(bid, ask, at_ns)
 
     def _made_ns(self, row: TradeRow, at_ns: int) -> int:
         """The venue's stamp on the lab's clock; a recorder whose clock was behind makes nothing younger."""
