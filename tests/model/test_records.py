@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from builders import D, a_report, an_execution, an_id, an_instrument, an_intent
 from nightdesk.model import money, records
+from nightdesk.model.order import Intent
 from nightdesk.model.records import Reconciled, decode_record, encode_record
 
 KINDS = typing.get_args(records.Record)
@@ -24,7 +25,19 @@ TEXTS = st.text(max_size=20)
 def any_of(kind: type) -> st.SearchStrategy:
     """Every field drawn from its type; amounts canonical, as they are before they are journaled."""
     hints = typing.get_type_hints(kind)
-    return st.builds(kind, **{name: drawn(name, hint) for name, hint in hints.items()})
+    fields = {name: drawn(name, hint) for name, hint in hints.items()}
+    return st.fixed_dictionaries(fields).map(lambda values: kind(**fitting(kind, values)))
+
+
+def fitting(kind: type, values: dict[str, object]) -> dict[str, object]:
+    """Fields that exclude each other: only a conditional order waits for something."""
+    if kind is not Intent:
+        return values
+    if not values["type"].conditional:
+        return values | {"trigger": None, "trail_bps": 0}
+    if values["trigger"] is None and not values["trail_bps"]:
+        return values | {"trail_bps": 1}
+    return values
 
 
 def drawn(name: str, hint: object) -> st.SearchStrategy:

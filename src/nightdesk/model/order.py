@@ -28,6 +28,17 @@ class OrderType(StrEnum):
     IOC = auto()  # limit; what does not trade at once is cancelled
     FOK = auto()  # limit; all at once or nothing
     POST_ONLY = auto()  # limit; refused when it would trade at once
+    STOP = auto()  # market, once the price has gone against the position as far as `trigger`
+    TAKE_PROFIT = auto()  # market, once the price has gone for the position as far as `trigger`
+    TRAILING_STOP = auto()  # market, once the price has come back by `trail_bps` from its best
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it waits at the venue for a price, outside the book."""
+        return self in _CONDITIONAL
+
+
+_CONDITIONAL = frozenset({OrderType.STOP, OrderType.TAKE_PROFIT, OrderType.TRAILING_STOP})
 
 
 class Origin(StrEnum):
@@ -36,6 +47,7 @@ class Origin(StrEnum):
     STRATEGY = auto()
     TARGET = auto()
     FLATTEN = auto()
+    PROTECT = auto()  # the desk, for a protection that a strategy declared
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +60,15 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     gross_elsewhere: Decimal | None = None
 
 
-class Intent(msgspec.Struct, frozen=True, kw_only=True):
+class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One order that is wanted, before or after risk has looked at it.
 
     `deadline` is absolute UTC on the venue's clock: the venue must refuse the order after it. It is fixed
     with the intent and never moved by a retry, a re-sign or a failover.
+
+    A conditional order has a `trigger` (a trailing one may have none: it trails from the start) and trades at
+    the market; its `price` is what it is valued at until then. `reduce_only` asks a venue that knows
+    positions never to let it open or turn one.
     """
 
     client_id: ClientOrderId
@@ -65,12 +81,20 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     deadline: Wall
     origin: Origin
     inputs: Inputs | None
+    trigger: Decimal | None = None
+    trail_bps: int = 0
+    reduce_only: bool = False
 
     def __post_init__(self) -> None:
         if self.qty <= 0:
             raise ValueError(f"{self.client_id}: quantity must be positive, got {self.qty}")
         if self.price <= 0:
             raise ValueError(f"{self.client_id}: price must be positive, got {self.price}")
+        waits = self.trigger is not None or self.trail_bps > 0
+        if waits is not (self.type in _CONDITIONAL):
+            raise ValueError(
+                f"{self.client_id}: {self.type} with trigger {self.trigger} and trail_bps {self.trail_bps}"
+            )
 
 
 class VenueStatus(StrEnum):
