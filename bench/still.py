@@ -15,7 +15,7 @@ from nightdesk.adapters.system import SystemClock, SystemEntropy
 from nightdesk.config.load import load
 from nightdesk.config.schema import Config
 from nightdesk.desk.desk import Desk
-from nightdesk.desk.events import AccountTold, Event
+from nightdesk.desk.events import AccountTold, Event, SendOrder
 from nightdesk.desk.state import DeskState
 from nightdesk.journal.chain import Head
 from nightdesk.journal.frame import GENESIS
@@ -26,7 +26,6 @@ from nightdesk.node.compose import plan_of
 from nightdesk.node.plan import Plan
 from nightdesk.node.practice import practice_config
 from nightdesk.ports.journal import JournalEngine
-from nightdesk.risk.gate import Approved
 from nightdesk.runtime.gateway import Gateway, Trigger
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease
@@ -98,10 +97,10 @@ class StampedGateway(Gateway):
 
     arrived = 0
 
-    def send(self, approved: Approved, trigger: Trigger) -> None:
+    def send(self, order: SendOrder, trigger: Trigger) -> None:
         """The order is here."""
         self.arrived = time.perf_counter_ns()
-        super().send(approved, trigger)
+        super().send(order, trigger)
 
 
 class StillDesk:

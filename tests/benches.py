@@ -50,7 +50,7 @@ from nightdesk.portfolio.position import Position
 from nightdesk.reconcile.resolve import final_from
 from nightdesk.risk.limits import Limits
 from nightdesk.risk.losses import LossLimits
-from nightdesk.strategy.messages import Cancel, Place, Proposal, Target
+from nightdesk.strategy.messages import FromStrategy, Place, Proposal
 
 T = TypeVar("T")
 READ_LAG_NS = 2 * SECOND_NS
@@ -209,7 +209,7 @@ class Bench:
         self.quote()
         return self
 
-    def propose(self, *actions: Place | Cancel | Target, **rest: Any) -> Decision:
+    def propose(self, *actions: FromStrategy, **rest: Any) -> Decision:
         """The strategy wishes."""
         strategy = rest.pop("strategy", STRATEGY)
         return self.decide(Proposed(strategy=strategy, proposal=Proposal(actions=actions, **rest)))
@@ -376,12 +376,10 @@ def without_views(state: DeskState) -> DeskState:
 
 
 def sent(*decisions: Decision) -> list[Intent]:
-    """The orders that would leave."""
+    """The orders that would leave; of a pair both."""
+    leaving = [e for d in decisions for e in d.after if isinstance(e, SendOrder)]
     return [
-        effect.approved.intent
-        for decision in decisions
-        for effect in decision.after
-        if isinstance(effect, SendOrder)
+        intent for e in leaving for intent in (e.approved.intent, e.other) if intent is not None
     ]
 
 

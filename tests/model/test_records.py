@@ -100,6 +100,7 @@ def test_tags_are_stable_words_of_the_format():
         "ModeSet": "mode",
         "StrategyKept": "state",
         "TargetSet": "target",
+        "ProtectionSet": "protection",
         "Reconciled": "reconciled",
         "Marked": "marked",
     }

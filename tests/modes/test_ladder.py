@@ -17,17 +17,18 @@ from nightdesk.modes.ladder import (
     strategy_scope,
 )
 
-# new risk | automatic reduction | automatic cancel | operator's flatten, as the design's table has them.
+# new risk | automatic reduction | automatic cancel | operator's flatten | protective stops, as the design's
+# table has them.
 # FLATTENING's reduction is "its own" (a flatten's), HALTED's cancel is "by an operator".
 TABLE = {
-    "NORMAL": "yes yes yes yes",
-    "CAUTIOUS": "yes yes yes yes",
-    "REDUCE_ONLY": "no yes yes yes",
-    "CANCEL_ONLY": "no no yes yes",
-    "FLATTENING": "no no yes yes",
-    "HALTED": "no no no yes",
+    "NORMAL": "yes yes yes yes yes",
+    "CAUTIOUS": "yes yes yes yes yes",
+    "REDUCE_ONLY": "no yes yes yes yes",
+    "CANCEL_ONLY": "no no yes yes yes",
+    "FLATTENING": "no no yes yes yes",
+    "HALTED": "no no no yes yes",
 }
-COLUMNS = [Action.NEW_RISK, Action.REDUCE, Action.CANCEL, Action.FLATTEN]
+COLUMNS = [Action.NEW_RISK, Action.REDUCE, Action.CANCEL, Action.FLATTEN, Action.PROTECT]
 ROWS = [
     (Mode[mode], action, word == "yes")
     for mode, words in TABLE.items()

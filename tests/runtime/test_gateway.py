@@ -104,7 +104,7 @@ class Rig:
         return effect.approved
 
     def send(self, approved: Approved) -> None:
-        self.gateway.send(approved, Trigger(0, self.bench.mono))
+        self.gateway.send(SendOrder(approved=approved), Trigger(0, self.bench.mono))
 
     def outcome(self) -> tuple[Verdict, Reason, str]:
         (event,) = self.told

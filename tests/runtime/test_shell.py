@@ -3,11 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from nightdesk.desk.events import Pause
+from nightdesk.desk.events import Pause, SendOrder
 from nightdesk.model.order import Intent
 from nightdesk.model.records import Intended, ModeSet
 from nightdesk.model.time import Mono, Wall
-from nightdesk.risk.gate import Approved
 from nightdesk.risk.limits import View
 from nightdesk.runtime.gateway import Trigger
 from worlds import SimWorld, durable_records, live
@@ -99,9 +98,9 @@ def test_nothing_is_weighed_before_its_order_has_left(tmp_path: Path) -> None:
         done: list[tuple[str, str]] = []
         send, weigh = shell.gateway.send, shell.desk.weigh
 
-        def sending(approved: Approved, trigger: Trigger) -> None:
-            done.append(("sent", approved.intent.client_id))
-            send(approved, trigger)
+        def sending(order: SendOrder, trigger: Trigger) -> None:
+            done.append(("sent", order.approved.intent.client_id))
+            send(order, trigger)
 
         def weighing(intent: Intent, view: View) -> None:
             done.append(("weighed", intent.client_id))

@@ -27,6 +27,7 @@ from nightdesk.strategy.messages import (
     OrderView,
     Place,
     Proposal,
+    Protect,
     Refusal,
     Started,
     Target,
@@ -494,3 +495,40 @@ def test_a_state_without_defaults_is_refused_with_the_way_out():
         pytest.fail(str(error))
     except BadInput:
         return
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"stop": D(90)},
+        {"take_profit": D(110)},
+        {"trail_bps": 100, "take_profit": D(110)},
+        {"stop": D(90), "take_profit": D(110)},
+        {},
+    ],
+)
+def test_a_protection_is_one_wish(terms):
+    host = a_host(on_quote(lambda self, ctx: ctx.protect(BTCUSDT, **terms)))
+    assert host.handle(QUOTED).actions == (Protect(instrument=BTCUSDT, **terms),)
+
+
+@pytest.mark.parametrize(
+    ("terms", "names"),
+    [
+        ({"stop": 90.0}, "stop must be a Decimal"),
+        ({"take_profit": D(0)}, "take_profit must be above zero"),
+        ({"trail_bps": 9}, "trail_bps must be 0 or 10 to 2000"),
+        ({"trail_bps": D(20)}, "trail_bps must be a int"),
+        ({"stop": D(90), "trail_bps": 20}, "declare one of them"),
+    ],
+)
+def test_a_protection_that_cannot_be_is_the_strategys_mistake(terms, names):
+    host = a_host(on_quote(lambda self, ctx: ctx.protect(BTCUSDT, **terms)))
+    assert names in host.handle(QUOTED).crash
+
+
+def test_a_conditional_order_is_declared_not_placed():
+    host = a_host(
+        on_quote(lambda self, ctx: ctx.place(BTCUSDT, Side.SELL, D(1), D(90), OrderType.STOP))
+    )
+    assert "ctx.protect" in host.handle(QUOTED).crash

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import BTCUSDT, D, an_intent, shared
-from nightdesk.model.order import ReportSource, Side, VenueStatus
+from builders import BTCUSDT, D, an_id, an_intent, shared
+from nightdesk.model.order import OrderType, ReportSource, Side, VenueStatus
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.venues.http import HttpFailure
@@ -271,3 +271,46 @@ def test_a_poisoned_answer_leaves_the_order_in_doubt_and_never_raises(body):
 def test_a_wait_that_is_no_number_is_no_wait(header):
     outcome = CODEC.placed(INTENT, refusal(429, -1003, headers={"retry-after": header}))
     assert outcome.verdict is Verdict.NOT_SENT
+
+
+LEGS = (
+    an_intent(client_id=an_id(seq=7), side=Side.SELL, type=OrderType.STOP, trigger=D(90)),
+    an_intent(client_id=an_id(seq=8), side=Side.SELL, type=OrderType.TAKE_PROFIT, trigger=D(110)),
+)
+
+
+def listed(*ids: str):
+    """The document's own example of an order list, about our orders."""
+    example = documented("#### New Order list - OCO (TRADE)", index=0)
+    for report, client_id in zip(example["orderReports"], ids, strict=True):
+        report |= {"symbol": "BTCUSDT", "clientOrderId": client_id}
+    return answer(example)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_pairs_answer_is_told_for_each_of_its_orders(turned):
+    ids = [leg.client_id for leg in LEGS]
+    outcomes = CODEC.placed_pair(*LEGS, listed(*(reversed(ids) if turned else ids)))
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.ACKED, Verdict.ACKED]
+    assert [outcome.report.client_id for outcome in outcomes] == ids
+    assert {outcome.report.status for outcome in outcomes} == {VenueStatus.WORKING}
+
+
+@pytest.mark.parametrize(
+    ("result", "verdict"),
+    [
+        (REFUSED, Verdict.NOT_SENT),
+        (HUNG, Verdict.UNKNOWN),
+        (answer({"orderReports": []}), Verdict.UNKNOWN),
+        (answer(b"{}"), Verdict.UNKNOWN),
+        (refusal(400, -2010, "Stop price would trigger immediately."), Verdict.REJECTED),
+    ],
+)
+def test_without_an_answer_of_both_a_pair_is_as_one(result, verdict):
+    first, second = CODEC.placed_pair(*LEGS, result)
+    assert (first.verdict, second.verdict) == (verdict, verdict)
+
+
+def test_a_pairs_answer_about_another_order_says_nothing():
+    first, second = CODEC.placed_pair(*LEGS, listed(LEGS[0].client_id, "another"))
+    assert {first.verdict, second.verdict} == {Verdict.UNKNOWN}

@@ -67,6 +67,63 @@ def test_each_kind_of_order_has_the_parameters_the_venue_wants(kind, parameters,
     }
 
 
+@pytest.mark.parametrize(
+    ("kind", "waits", "parameters"),
+    [
+        (OrderType.STOP, {"trigger": D("90.10")}, {"type": "STOP_LOSS", "stopPrice": "90.1"}),
+        (OrderType.TAKE_PROFIT, {"trigger": D(1)}, {"type": "TAKE_PROFIT", "stopPrice": "1"}),
+        (OrderType.TRAILING_STOP, {"trail_bps": 25}, {"type": "STOP_LOSS", "trailingDelta": "25"}),
+        (
+            OrderType.TRAILING_STOP,
+            {"trail_bps": 25, "trigger": D(7)},
+            {"type": "STOP_LOSS", "trailingDelta": "25", "stopPrice": "7"},
+        ),
+    ],
+)
+def test_a_conditional_order_trades_at_the_market_so_it_has_no_price(kind, waits, parameters):
+    intent = an_intent(type=kind, side=Side.SELL, **waits)
+    sent = dict(parse_qsl(CODEC.place(intent, NOW).body.decode(), strict_parsing=True))
+    del sent["signature"]
+    assert sent == parameters | {
+        "symbol": "BTCUSDT",
+        "side": "SELL",
+        "quantity": "1",
+        "newClientOrderId": INTENT.client_id,
+        "newOrderRespType": "FULL",
+        "recvWindow": "2000",
+        "timestamp": str(NOW // MS_NS),
+    }
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("side", "profit", "loss", "above", "below"),
+    [
+        (Side.SELL, "110", "90", "TAKE_PROFIT", "STOP_LOSS"),
+        (Side.BUY, "90", "110", "STOP_LOSS", "TAKE_PROFIT"),
+    ],
+)
+def test_a_pair_is_one_order_list_told_apart_by_where_its_orders_lie(
+    side, profit, loss, above, below, swapped
+):
+    legs = [
+        an_intent(client_id=an_id(seq=1), side=side, type=OrderType.STOP, trigger=D(loss)),
+        an_intent(client_id=an_id(seq=2), side=side, type=OrderType.TAKE_PROFIT, trigger=D(profit)),
+    ]
+    first, second = reversed(legs) if swapped else legs
+    request = CODEC.place_pair(first, second, NOW)
+    assert (request.method, request.target) == ("POST", "/api/v3/orderList/oco")
+    sent = dict(parse_qsl(request.body.decode(), strict_parsing=True))
+    ids = {"STOP_LOSS": legs[0].client_id, "TAKE_PROFIT": legs[1].client_id}
+    assert (sent["aboveType"], sent["aboveStopPrice"]) == (above, "110")
+    assert (sent["belowType"], sent["belowStopPrice"]) == (below, "90")
+    assert (sent["aboveClientOrderId"], sent["belowClientOrderId"]) == (ids[above], ids[below])
+    assert (sent["quantity"], sent["recvWindow"]) == ("1", "2000")
+    assert not {"price", "abovePrice", "belowPrice", "newClientOrderId"} & set(sent)
+    late = an_intent(type=OrderType.STOP, trigger=D(1), deadline=NOW)
+    assert CODEC.place_pair(late, late, NOW) is None
+
+
 @given(st.integers(-5 * SECOND_NS, 120 * SECOND_NS), st.integers(0, 10 * MS_NS))
 def test_the_venue_refuses_the_order_no_later_than_its_deadline(left, shift):
     now = Wall(NOW + shift)

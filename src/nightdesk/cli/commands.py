@@ -45,6 +45,7 @@ def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: b
                 **msgspec.structs.asdict(o),
                 "instrument": o.instrument.partition(":")[2],
                 "age": duration(o.age_ns),
+                "trigger": f"trails {o.trail_bps} bps" if o.trail_bps else o.trigger,
             }
             for o in orders
         ]
@@ -56,6 +57,7 @@ def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: b
             "type",
             "qty",
             "price",
+            "trigger",
             "filled",
             "state",
             "age",
@@ -72,6 +74,8 @@ def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: b
             "unrealised",
             "fees",
             "target",
+            "protection",
+            "guarded",
             "suspended",
         )
     OUT.print(table(verb, rows, columns))
@@ -112,10 +116,13 @@ def command(
     *,
     reason: str = "",
     keep: bool = False,
+    protective: bool = False,
     as_json: bool,
 ) -> int:
     """One command; answered once it is journaled."""
-    request = Request(verb=verb, by=getpass.getuser(), reason=reason, keep=keep)
+    request = Request(
+        verb=verb, by=getpass.getuser(), reason=reason, keep=keep, protective=protective
+    )
     reply = _ask(config, folder, request)
     if as_json:
         print_json(reply)

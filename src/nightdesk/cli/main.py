@@ -261,12 +261,15 @@ def resume(
 
 @app.command(name="cancel-all")
 def cancel_all(
-    config: ConfigOption = None, folder: FolderOption = None, json: JsonOption = False
+    protective: Annotated[bool, typer.Option(help="Also what protects positions.")] = False,
+    config: ConfigOption = None,
+    folder: FolderOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """Cancel every open order of the desk."""
+    """Cancel every open order of the desk; what protects positions stays, unless told otherwise."""
     from nightdesk.cli.commands import command
 
-    raise typer.Exit(command("cancel-all", config, folder, as_json=json))
+    raise typer.Exit(command("cancel-all", config, folder, protective=protective, as_json=json))
 
 
 @app.command()

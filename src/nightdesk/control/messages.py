@@ -28,6 +28,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     by: str = "operator"
     reason: str = ""
     keep: bool = False
+    protective: bool = False
     what: str = ""
 
 
@@ -52,7 +53,8 @@ class CauseRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PositionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One strategy's position in one instrument; money in quote."""
+    """One strategy's position in one instrument; money in quote. `protection` is what was declared, `guarded`
+    how much of the position protective orders hold."""
 
     strategy: str
     instrument: str
@@ -66,6 +68,8 @@ class PositionRow(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: Decimal
     target: Decimal | None
     suspended: str
+    protection: str = ""
+    guarded: Decimal = Decimal(0)
 
 
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +86,8 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     cancelling: bool
     age_ns: int
+    trigger: Decimal | None = None
+    trail_bps: int = 0
 
 
 class InstrumentRow(msgspec.Struct, frozen=True, kw_only=True):

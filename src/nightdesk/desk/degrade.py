@@ -70,7 +70,7 @@ def pull(work: Work) -> None:
         intent = order.intent
         if order.cancel_asked or order.state is not State.OPEN or client_id in kept:
             continue
-        if intent.origin is Origin.FLATTEN:
+        if intent.origin in (Origin.FLATTEN, Origin.PROTECT):
             continue
         for scope in scopes(intent.strategy, intent.instrument):
             if scope in lasting:

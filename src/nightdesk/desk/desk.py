@@ -5,7 +5,17 @@ applied the moment it is decided, so that exposure is reserved before the append
 ends this incarnation, and the next one folds only what is durable.
 """
 
-from nightdesk.desk import accounts, degrade, flatten, losses, operator, placing, targets, watch
+from nightdesk.desk import (
+    accounts,
+    degrade,
+    flatten,
+    losses,
+    operator,
+    placing,
+    protect,
+    targets,
+    watch,
+)
 from nightdesk.desk.events import (
     AccountTold,
     CancelAll,
@@ -30,7 +40,7 @@ from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
 from nightdesk.desk.work import Work
 from nightdesk.model.market import Quote
-from nightdesk.model.order import Intent, Origin
+from nightdesk.model.order import Intent
 from nightdesk.model.records import Record
 from nightdesk.model.time import Moment
 from nightdesk.modes.ladder import Action, scopes
@@ -57,6 +67,7 @@ class Desk:
                 watch.tick(work)
                 losses.watch(work)
                 degrade.pull(work)
+                protect.step(work)
                 flatten.step(work)
             case Proposed():
                 placing.take(work, event.strategy, event.proposal)
@@ -97,6 +108,5 @@ class Desk:
         """The mode latch of the last step before the wire; nothing may come between it and the write."""
         intent = approved.intent
         action = Action.REDUCE if approved.reduces else Action.NEW_RISK
-        if intent.origin is Origin.FLATTEN:
-            action = Action.FLATTEN
+        action = placing.REDUCING.get(intent.origin, action)
         return self.state.ladder.allows(action, *scopes(intent.strategy, intent.instrument))

@@ -122,9 +122,11 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CancelAll(msgspec.Struct, frozen=True, kw_only=True):
-    """An operator wants every open order gone."""
+    """An operator wants every open order gone; with `protective` also those that protect positions, and their
+    declarations."""
 
     by: str
+    protective: bool = False
 
 
 class Flatten(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,9 +156,10 @@ Event = (
 
 
 class SendOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """Send an approved order, once."""
+    """Send an approved order, once; with the `other` of its pair, of which the venue lets only one trade."""
 
     approved: Approved
+    other: Intent | None = None
 
 
 class SendCancel(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from nightdesk.desk.state import DeskState, TargetState
+from nightdesk.desk.state import DeskState, Protection, TargetState
 from nightdesk.model.ids import Epoch, InstrumentId, Seq, StrategyId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import Wall
@@ -37,6 +37,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
     marks: dict[str, Marks] = {}
     exits: dict[str, Exits] = {}
+    protections: list[tuple[str, str, Protection]] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
@@ -64,6 +65,7 @@ def encode_state(state: DeskState) -> bytes:
         counts=state.counts,
         marks=state.marks,
         exits=state.exits,
+        protections=[(s, i, p) for (s, i), p in sorted(state.protections.items())],
     )
     return _ENCODER.encode(image)
 
@@ -81,6 +83,7 @@ def decode_state(body: bytes, now: Wall) -> DeskState:
     state.funds.balances, state.opened = image.balances, image.opened
     state.ladder.causes = image.causes
     state.targets = {(StrategyId(s), InstrumentId(i)): t for s, i, t in image.targets}
+    state.protections = {(StrategyId(s), InstrumentId(i)): p for s, i, p in image.protections}
     state.kept, state.counts = image.kept, image.counts
     state.marks, state.exits = image.marks, image.exits
     state.intents_at.extend(image.intents_at)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from nightdesk.desk import accounts, degrade, flatten, losses
+from nightdesk.desk import accounts, degrade, flatten, losses, protect
 from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume, Revive
 from nightdesk.desk.placing import cancel
 from nightdesk.desk.work import Work
 from nightdesk.model.ids import StrategyId
 from nightdesk.model.mode import Mode
+from nightdesk.model.order import Origin
 from nightdesk.modes.ladder import DESK
 from nightdesk.orders.book import Order
 
@@ -39,8 +40,11 @@ def command(work: Work, event: Pause | Resume | CancelAll | Flatten) -> None:
                 _cancel(work, "paused", lambda order: order.intent.client_id not in exits)
         case Resume():
             _resume(work, event)
+        case CancelAll(protective=False):
+            _cancel(work, event.by, lambda _: True)
         case CancelAll():
-            _cancel(work, "operator", lambda _: True)
+            protect.drop(work)
+            _cancel(work, event.by, lambda _: True, protective=True)
         case Flatten():
             flatten.start(work, event)
 
@@ -63,7 +67,10 @@ def _resume(work: Work, event: Resume) -> None:
                 work.decision.at_once.append(Revive(strategy=strategy))
 
 
-def _cancel(work: Work, why: str, wanted: Callable[[Order], bool]) -> None:
+def _cancel(
+    work: Work, why: str, wanted: Callable[[Order], bool], *, protective: bool = False
+) -> None:
     for order in list(work.state.orders.live.values()):
-        if wanted(order):
+        protects = order.intent.origin is Origin.PROTECT
+        if wanted(order) and (protective or not protects):
             cancel(work, order, why=why)

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from nightdesk.desk.events import SendCancel, SendOrder, Tell, Weigh
 from nightdesk.desk.views import SameOrder, Views
 from nightdesk.desk.work import Work
@@ -9,6 +11,7 @@ from nightdesk.model import money
 from nightdesk.model.ids import (
     ClientOrderId,
     InstrumentId,
+    Seq,
     StrategyId,
     order_id,
     order_id_front,
@@ -17,22 +20,41 @@ from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Inputs, Intent, OrderType, Origin, Side
-from nightdesk.model.records import CancelAsked, Intended, StrategyKept, TargetSet
+from nightdesk.model.records import (
+    CancelAsked,
+    Intended,
+    ProtectionSet,
+    StrategyKept,
+    TargetSet,
+)
 from nightdesk.model.time import Wall
 from nightdesk.modes.ladder import ALLOWED, NAMES, Action, scopes, strategy_scope
 from nightdesk.orders.book import Order
 from nightdesk.reconcile.resolve import Asked
 from nightdesk.risk.gate import Refused, check, worst_with
 from nightdesk.risk.limits import View
-from nightdesk.strategy.messages import Cancel, Place, Proposal, Refusal, Target
+from nightdesk.strategy.messages import (
+    TRAIL_BPS_MAX,
+    TRAIL_BPS_MIN,
+    Cancel,
+    Place,
+    Proposal,
+    Protect,
+    Refusal,
+    Target,
+)
 
+REDUCING = {Origin.FLATTEN: Action.FLATTEN, Origin.PROTECT: Action.PROTECT}  # else REDUCE
 SAME_KEPT_MAX = 256  # orders remembered for the duplicate window; older ones are long past it
 
 
 class Wish:
     """One order somebody wants, before it has an id."""
 
-    __slots__ = ("instrument", "origin", "price", "qty", "side", "strategy", "type")
+    __slots__ = (
+        *("instrument", "origin", "price", "qty", "side", "strategy"),
+        *("trail_bps", "trigger", "type"),
+    )
 
     def __init__(
         self,
@@ -44,6 +66,8 @@ class Wish:
         price: Decimal,
         origin: Origin = Origin.STRATEGY,
     ) -> None:
+        self.trigger: Decimal | None = None
+        self.trail_bps = 0
         self.strategy = strategy
         self.instrument = instrument
         self.side = side
@@ -68,14 +92,20 @@ def take(work: Work, strategy: StrategyId, proposal: Proposal) -> None:
             case Place():
                 _place(work, strategy, action)
             case Cancel(ref=ref):
-                client_id = work.views.id_of.get((strategy, ref), ClientOrderId(ref))
-                order = work.state.orders.live.get(client_id)
-                if order is None or order.intent.strategy != strategy:
-                    continue
-                if not order.cancel_asked:  # what was asked once is repeated by the watch
-                    cancel(work, order, why="strategy")
+                _cancel(work, strategy, ref)
             case Target():
                 _target(work, strategy, action)
+            case Protect():
+                _protect(work, strategy, action)
+
+
+def _cancel(work: Work, strategy: StrategyId, ref: str) -> None:
+    client_id = work.views.id_of.get((strategy, ref), ClientOrderId(ref))
+    order = work.state.orders.live.get(client_id)
+    if order is None or order.intent.strategy != strategy:
+        return
+    if not order.cancel_asked:  # what was asked once is repeated by the watch
+        cancel(work, order, why="strategy")
 
 
 def _target(work: Work, strategy: StrategyId, target: Target) -> None:
@@ -92,6 +122,34 @@ def _target(work: Work, strategy: StrategyId, target: Target) -> None:
         work.views.not_before.pop((strategy, instrument), None)
 
 
+def _protect(work: Work, strategy: StrategyId, wish: Protect) -> None:
+    instrument = wish.instrument
+    prices = [price for price in (wish.stop, wish.take_profit) if price is not None]
+    why = ""
+    if instrument not in work.settings.strategies[strategy].instruments:
+        why = f"{instrument} is not its own"
+    elif not all(money.is_amount(price) and price > 0 for price in prices):
+        why = f"prices above zero, not {', '.join(map(repr, prices))}"
+    elif wish.trail_bps and not TRAIL_BPS_MIN <= wish.trail_bps <= TRAIL_BPS_MAX:
+        why = f"trail_bps {wish.trail_bps} is outside {TRAIL_BPS_MIN} to {TRAIL_BPS_MAX}"
+    elif wish.trail_bps and wish.stop is not None:
+        why = "a stop or a trailing stop, not both"
+    if why:
+        work.note("warning", "protection.refused", strategy=strategy, why=why)
+        return
+    rules = work.settings.instruments[instrument]
+    wanted = ProtectionSet(
+        strategy=strategy,
+        instrument=instrument,
+        stop=wish.stop and money.canonical(rules.price_down(wish.stop)),
+        take_profit=wish.take_profit and money.canonical(rules.price_up(wish.take_profit)),
+        trail_bps=wish.trail_bps,
+    )
+    have = work.state.protections.get((strategy, instrument))
+    if have is None or not have.says(wanted):  # declared again it is the same one
+        work.record(wanted)
+
+
 def cancel(work: Work, order: Order, why: str) -> None:
     """Ask for an order's end. The cancel does not wait for the journal; its record follows."""
     client_id = order.intent.client_id
@@ -104,13 +162,55 @@ def cancel(work: Work, order: Order, why: str) -> None:
 
 def submit(work: Work, wish: Wish) -> Intent | Refused:
     """Judge a wish; when approved it is recorded, reserved, and leaves once durable."""
+    return _submit(work, [wish])
+
+
+def submit_pair(work: Work, wish: Wish, other: Wish) -> Intent | Refused:
+    """The same for two orders of which the venue lets only one trade: judged as one, sent as one."""
+    return _submit(work, [wish, other])
+
+
+def _submit(work: Work, wishes: list[Wish]) -> Intent | Refused:
     deadline = _deadline(work)
     if deadline <= work.now:
         return _refused(work, Refused(rule="lease", limit="a lease that is held", value="none"))
+    wish = wishes[0]
     seen = work.quote(wish.instrument)
     looked = view(work, wish, seen)
-    intent = Intent(
-        client_id=_next_id(work),
+    ids = [_next_id(work, ahead) for ahead in range(len(wishes))]
+    intents = [
+        _intent(work, wish, client_id, deadline, seen, looked)
+        for wish, client_id in zip(wishes, ids, strict=True)
+    ]
+    if len(ids) > 1:
+        first, second = intents
+        intents = [
+            msgspec.structs.replace(first, other=second.client_id),
+            msgspec.structs.replace(second, other=first.client_id),
+        ]
+    intent = intents[0]
+    verdict = check(intent, work.limits(wish.strategy, wish.instrument), looked)
+    if isinstance(verdict, Refused):
+        return _refused(work, verdict)
+    _remember(work, wish)
+    for one in intents:
+        work.record(Intended(intent=one))
+    other = intents[1] if len(intents) > 1 else None
+    work.decision.after.append(SendOrder(approved=verdict, other=other))
+    work.decision.after.append(Weigh(intent=intent, view=looked))
+    return intent
+
+
+def _intent(
+    work: Work,
+    wish: Wish,
+    client_id: ClientOrderId,
+    deadline: Wall,
+    seen: tuple[Quote, int] | None,
+    looked: View,
+) -> Intent:
+    return Intent(
+        client_id=client_id,
         strategy=wish.strategy,
         instrument=wish.instrument,
         side=wish.side,
@@ -127,15 +227,9 @@ def submit(work: Work, wish: Wish) -> Intent | Refused:
             age_ns=seen[1],
             gross_elsewhere=looked.gross_elsewhere and money.canonical(looked.gross_elsewhere),
         ),
+        trigger=wish.trigger,
+        trail_bps=wish.trail_bps,
     )
-    verdict = check(intent, work.limits(wish.strategy, wish.instrument), looked)
-    if isinstance(verdict, Refused):
-        return _refused(work, verdict)
-    _remember(work, wish)
-    work.record(Intended(intent=intent))
-    work.decision.after.append(SendOrder(approved=verdict))
-    work.decision.after.append(Weigh(intent=intent, view=looked))
-    return intent
 
 
 def _refused(work: Work, refused: Refused) -> Refused:
@@ -150,7 +244,7 @@ def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
     exposure = state.exposure(wish.instrument)
     same = work.views.same.get(same_order(wish))
     mode = state.ladder.mode(*scopes(wish.strategy, wish.instrument))
-    reducing = Action.FLATTEN if wish.origin is Origin.FLATTEN else Action.REDUCE
+    reducing = REDUCING.get(wish.origin, Action.REDUCE)
     return View(
         instrument=instrument,
         position=net_position(work, wish.instrument),
@@ -225,15 +319,18 @@ def _orderly(place: Place) -> bool:
     """Whether a wish from outside this process can be an order at all."""
     kinds: tuple[tuple[object, type], ...] = ((place.side, Side), (place.type, OrderType))
     numbers = (place.qty, place.price)
+    if place.type in OrderType and place.type.conditional:
+        return False  # what waits at the venue is declared as a protection
     return all(isinstance(value, kind) for value, kind in kinds) and all(
         money.is_amount(number) and number > 0 for number in numbers
     )
 
 
-def _next_id(work: Work) -> ClientOrderId:
+def _next_id(work: Work, ahead: int = 0) -> ClientOrderId:
+    """The id of the order whose record comes `ahead` slots after the next one."""
     state = work.state
     front = order_id_front(work.settings.code, state.nonce, state.epoch)
-    return order_id(front, work.next_seq(), attempt=0)
+    return order_id(front, Seq(work.next_seq() + ahead), attempt=0)
 
 
 def _deadline(work: Work) -> Wall:

@@ -14,7 +14,7 @@ from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, Seq, Strateg
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Execution
+from nightdesk.model.order import Execution, Origin
 from nightdesk.model.records import (
     Answered,
     CancelAsked,
@@ -24,6 +24,7 @@ from nightdesk.model.records import (
     Intended,
     Marked,
     ModeSet,
+    ProtectionSet,
     Reconciled,
     Record,
     Reported,
@@ -43,6 +44,7 @@ from nightdesk.portfolio.position import Position
 from nightdesk.risk.losses import Marks
 
 Owner = tuple[StrategyId, InstrumentId]
+_PROTECT = Origin.PROTECT  # a member is looked up slowly
 
 
 class TargetState(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +52,23 @@ class TargetState(msgspec.Struct, frozen=True, kw_only=True):
 
     qty: Decimal
     suspended: str = ""
+
+
+class Protection(msgspec.Struct, kw_only=True):
+    """Where a strategy wants out of what it holds. Mutable; one writer, the desk's fold.
+
+    `held` says that there has been something to protect since it was declared: flat again, it has served.
+    """
+
+    stop: Decimal | None = None
+    take_profit: Decimal | None = None
+    trail_bps: int = 0
+    held: bool = False
+
+    def says(self, record: ProtectionSet) -> bool:
+        """Whether `record` would change nothing."""
+        wanted = (record.stop, record.take_profit, record.trail_bps)
+        return (self.stop, self.take_profit, self.trail_bps) == wanted
 
 
 class DeskState:
@@ -69,6 +88,7 @@ class DeskState:
         self.opened: dict[str, Decimal] = {}  # balances at the very first reconcile
         self.ladder = Ladder()
         self.targets: dict[Owner, TargetState] = {}
+        self.protections: dict[Owner, Protection] = {}
         self.kept: dict[StrategyId, bytes] = {}
         self.intents_at: deque[Wall] = deque()  # UTC of the intents of the last second
         self.settling: dict[
@@ -105,6 +125,23 @@ class DeskState:
             if of == instrument:
                 held = money.add(held, position.qty)
         return held
+
+    def guarding(self, owner: Owner) -> list[Order]:
+        """Live orders that protect what a strategy holds of an instrument, oldest first."""
+        return [
+            order
+            for order in self.orders.live.values()
+            if order.intent.origin is _PROTECT
+            and (order.intent.strategy, order.intent.instrument) == owner
+        ]
+
+    def guarded(self, owner: Owner) -> Decimal:
+        """How much of it they hold; of a pair only one trades."""
+        held: dict[ClientOrderId, Decimal] = {}
+        for order in self.guarding(owner):
+            key = order.intent.pair
+            held[key] = max(held.get(key, ZERO), order.remaining)
+        return money.total(held.values())
 
     def losing_exits(self, scope: str) -> int:
         """Closing orders of a scope in a row that lost."""
@@ -174,6 +211,8 @@ class DeskState:
                 self.targets.pop(key, None)
                 if record.qty is not None:
                     self.targets[key] = TargetState(qty=record.qty, suspended=record.suspended)
+            case ProtectionSet():
+                self._protected(record)
             case Reconciled():
                 self._reconciled(record)
             case Marked():
@@ -196,6 +235,19 @@ class DeskState:
         for instrument, qty in record.surplus.items():
             held = self._moved(OPERATOR, instrument)
             held.qty = money.add(held.qty, qty)
+
+    def _protected(self, record: ProtectionSet) -> None:
+        key = (record.strategy, record.instrument)
+        self.protections.pop(key, None)
+        if record.stop is None and record.take_profit is None and not record.trail_bps:
+            return
+        self.protections[key] = Protection(
+            stop=record.stop,
+            take_profit=record.take_profit,
+            trail_bps=record.trail_bps,
+            held=money.magnitude(self.position(*key).qty)
+            >= self.instruments[record.instrument].qty_min,
+        )
 
     def _marked(self, record: Marked) -> None:
         marks = Marks(day=record.day, day_profit=record.day_profit, peak=record.peak)
@@ -235,7 +287,13 @@ class DeskState:
         order = change.order
         intent = order.intent
         if change.filled > 0:
-            self._moved(intent.strategy, intent.instrument).fill(intent.side, change.filled)
+            position = self._moved(intent.strategy, intent.instrument)
+            position.fill(intent.side, change.filled)
+            protection = self.protections.get((intent.strategy, intent.instrument))
+            if protection is not None:
+                # Less than the least order is dust: the first crumb of an entry is nothing to protect yet.
+                least = self.instruments[intent.instrument].qty_min
+                protection.held |= money.magnitude(position.qty) >= least
         if order.state is not change.before:
             self._tally(order.state)
         self._count(order, at)
@@ -244,25 +302,30 @@ class DeskState:
     def _count(self, order: Order, now: Wall) -> None:
         """Bring exposure and funds in line with what `order` may still trade."""
         intent = order.intent
-        stake = order.at_stake
         if order.live or order.settled:
             self.settling.pop(intent.client_id, None)
         else:
             self.settling[intent.client_id] = order.ended_at
-        leg = Leg(side=intent.side, qty=stake, price=intent.price)
-        self.exposure(intent.instrument).set_leg(intent.client_id, leg)
-        instrument = self.instruments[intent.instrument]
-        # A fill whose trade is not known yet has not moved the balance: it stays held.
-        owed = money.add(stake, max(money.subtract(order.filled, order.traded), ZERO))
         if order.filled > order.traded:
             self.untraded.setdefault(intent.client_id, now)
         else:
             self.untraded.pop(intent.client_id, None)
+        stake, owed, key = order.at_stake, order.untold, intent.pair
+        if intent.other is not None:
+            # Of a pair only one trades: together they are what the larger may still come to.
+            other = self.orders.get(intent.other)
+            if other is not None:
+                stake, owed = max(stake, other.at_stake), money.add(owed, other.untold)
+        leg = Leg(side=intent.side, qty=stake, price=intent.price)
+        self.exposure(intent.instrument).set_leg(key, leg)
+        instrument = self.instruments[intent.instrument]
+        # A fill whose trade is not known yet has not moved the balance: it stays held.
+        owed = money.add(stake, owed)
         if intent.side.sign > 0:
             hold = Hold(asset=instrument.quote, amount=money.notional(intent.price, owed))
         else:
             hold = Hold(asset=instrument.base, amount=owed)
-        self.funds.set_hold(intent.client_id, hold)
+        self.funds.set_hold(key, hold)
 
     def _tally(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1

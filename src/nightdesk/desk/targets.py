@@ -80,6 +80,9 @@ def _step(work: Work, strategy: StrategyId, instrument: InstrumentId, target: Ta
     seen = work.quote(instrument)
     if seen is None or not sure(work, strategy, instrument):
         return
+    held = money.magnitude(position.qty)
+    if side.sign * position.qty < 0 and money.add(min(qty, held), work.state.guarded(key)) > held:
+        return  # what protects the position holds it: the protection makes room first
     price = crossing(rules, seen[0], side, work.settings.slippage_bps)
     if money.notional(price, qty) < rules.notional_min:
         return

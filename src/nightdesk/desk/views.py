@@ -44,6 +44,9 @@ class Views:
         self.account_asked: Wall = Wall(0)
         self.compared = False  # whether the last comparison of the books found a quiet moment
         self.mode_told: dict[tuple[StrategyId, InstrumentId], Mode] = {}
+        self.protect_tried: dict[tuple[StrategyId, InstrumentId], Wall] = {}  # not again before
+        self.bare_since: dict[tuple[StrategyId, InstrumentId], Wall] = {}  # without protection
+        self.bare_worst_ns = 0
         self.waits: dict[str, Wall] = {}  # cause -> until when the venue's word is heeded
         self.calm_since: dict[
             tuple[str, str], Wall

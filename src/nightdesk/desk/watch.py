@@ -9,6 +9,7 @@ from nightdesk.desk.placing import cancel
 from nightdesk.desk.work import Work
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.mode import Mode
+from nightdesk.model.order import Origin
 from nightdesk.model.records import Resolved
 from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.modes.ladder import NORMAL, instrument_scope
@@ -79,11 +80,12 @@ def not_found(work: Work, event: OrderNotFound) -> None:
     work.views.asked[event.client_id] = counted
     if belief is Belief.NOTHING:
         return
-    if order.state is State.OPEN:
+    protects = order.intent.origin is Origin.PROTECT
+    if order.state is State.OPEN and not (protects and event.everywhere):
         why = f"{event.client_id} was open and the venue does not know it any more"
         scope = instrument_scope(order.intent.instrument)
         work.set_mode(scope, "vanished", Mode.REDUCE_ONLY, by="desk", why=why)
-    else:
+    else:  # a protective order that stands nowhere protects nothing: its place is taken at once
         evidence = (
             f"asked {counted.absent} times after {grace}: not by its id, not among the open orders, "
             "not among the trades"

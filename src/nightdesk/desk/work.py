@@ -8,12 +8,15 @@ from nightdesk.desk.views import Views
 from nightdesk.model.ids import InstrumentId, Seq, StrategyId, correlation_id, decode_order_id
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
-from nightdesk.model.records import ModeSet, Record
+from nightdesk.model.order import Intent, Origin
+from nightdesk.model.records import ModeSet, Record, TargetSet
 from nightdesk.model.time import Moment
 from nightdesk.modes.ladder import instrument_scope, scopes
 from nightdesk.orders.book import Change
 from nightdesk.risk.limits import Limits, cautious
 from nightdesk.strategy.messages import TargetSuspended
+
+_PROTECT = Origin.PROTECT  # a member is looked up slowly
 
 
 class Work:
@@ -101,3 +104,21 @@ class Work:
             self.decision.at_once += tell.order_changed(
                 self.state, self.views, self.settings, change, self.now
             )
+        if change.filled > 0 and change.order.intent.origin is _PROTECT:
+            self._has_protected(change.order.intent)
+
+    def _has_protected(self, intent: Intent) -> None:
+        """A protection traded: no target of its strategy may buy back what it sold."""
+        target = self.state.targets.get((intent.strategy, intent.instrument))
+        if target is None or target.suspended:
+            return
+        why = f"a protective order ({intent.type}) traded"
+        self.record(
+            TargetSet(
+                strategy=intent.strategy,
+                instrument=intent.instrument,
+                qty=target.qty,
+                suspended=why,
+            )
+        )
+        self.suspended(intent.strategy, intent.instrument, why)

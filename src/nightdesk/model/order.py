@@ -68,7 +68,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     A conditional order has a `trigger` (a trailing one may have none: it trails from the start) and trades at
     the market; its `price` is what it is valued at until then. `reduce_only` asks a venue that knows
-    positions never to let it open or turn one.
+    positions never to let it open or turn one. `other` is the order of the pair of which only one may trade:
+    the venue ends it when this one trades or triggers.
     """
 
     client_id: ClientOrderId
@@ -84,6 +85,12 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     trigger: Decimal | None = None
     trail_bps: int = 0
     reduce_only: bool = False
+    other: ClientOrderId | None = None
+
+    @property
+    def pair(self) -> ClientOrderId:
+        """What an order and its other have in common; its own id where it is alone."""
+        return self.client_id if self.other is None else min(self.client_id, self.other)
 
     def __post_init__(self) -> None:
         if self.qty <= 0:

@@ -112,6 +112,20 @@ class TargetSet(msgspec.Struct, frozen=True, kw_only=True, tag="target"):
     suspended: str = ""
 
 
+class ProtectionSet(msgspec.Struct, frozen=True, kw_only=True, tag="protection"):
+    """The prices at which a strategy wants out of what it holds of an instrument; none of them ends it.
+
+    `stop` and `take_profit` are prices, `trail_bps` how far the market may come back from its best.
+    """
+
+    strategy: StrategyId
+    instrument: InstrumentId
+    stop: Decimal | None = None
+    take_profit: Decimal | None = None
+    trail_bps: int = 0
+    why: str = ""
+
+
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True, tag="reconciled"):
     """What the account held when desk and venue were compared; the first one sets the opening balances.
 
@@ -149,6 +163,7 @@ Record = (
     | ModeSet
     | StrategyKept
     | TargetSet
+    | ProtectionSet
     | Reconciled
     | Marked
 )

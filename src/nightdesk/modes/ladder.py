@@ -21,15 +21,16 @@ class Action(StrEnum):
     REDUCE = auto()
     CANCEL = auto()
     FLATTEN = auto()
+    PROTECT = auto()
 
 
 ALLOWED: dict[Mode, frozenset[Action]] = {
     Mode.NORMAL: frozenset(Action),
     Mode.CAUTIOUS: frozenset(Action),
-    Mode.REDUCE_ONLY: frozenset({Action.REDUCE, Action.CANCEL, Action.FLATTEN}),
-    Mode.CANCEL_ONLY: frozenset({Action.CANCEL, Action.FLATTEN}),
-    Mode.FLATTENING: frozenset({Action.CANCEL, Action.FLATTEN}),
-    Mode.HALTED: frozenset({Action.FLATTEN}),
+    Mode.REDUCE_ONLY: frozenset({Action.REDUCE, Action.CANCEL, Action.FLATTEN, Action.PROTECT}),
+    Mode.CANCEL_ONLY: frozenset({Action.CANCEL, Action.FLATTEN, Action.PROTECT}),
+    Mode.FLATTENING: frozenset({Action.CANCEL, Action.FLATTEN, Action.PROTECT}),
+    Mode.HALTED: frozenset({Action.FLATTEN, Action.PROTECT}),
 }
 
 NAMES = {mode: mode.name for mode in Mode}  # `.name` is slow, and every order asks for it

@@ -83,6 +83,6 @@ def _event(request: Request) -> Event:
         case "resume":
             return Resume(reason=request.reason, by=request.by)
         case "cancel-all":
-            return CancelAll(by=request.by)
+            return CancelAll(by=request.by, protective=request.protective)
         case _:
             return Flatten(by=request.by, reason=request.reason)

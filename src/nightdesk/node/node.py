@@ -16,6 +16,7 @@ from nightdesk.journal.snapshot import seal
 from nightdesk.model.errors import AppendUnknown, BadInput, OperatingError, TaskEnded
 from nightdesk.model.ids import NONCES, InstrumentId, StrategyId, instrument_key
 from nightdesk.model.mode import Mode
+from nightdesk.model.order import Origin
 from nightdesk.model.outcome import Reason
 from nightdesk.model.records import Configured, EpochOpened, Record
 from nightdesk.model.time import MS_NS, SECOND_NS
@@ -26,6 +27,7 @@ from nightdesk.node.plan import Plan, World
 from nightdesk.node.recovery import Recovered, recover
 from nightdesk.node.sample import Sampler
 from nightdesk.node.venue_link import VenueDown, VenueLink
+from nightdesk.orders.book import Order
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease, take
@@ -348,7 +350,8 @@ class Node:
         self._spawn(self._link.ask_price(rules, self.shell, self._tell), "price")
 
     async def _until_stopped(self) -> None:
-        """An orderly end: nothing new, everything open cancelled at the venue, then the books compared."""
+        """An orderly end: nothing new, everything open cancelled at the venue but what protects positions, then
+        the books compared."""
         await self._stop.wait()
         if not self.ready.is_set():
             raise Stopped  # nothing was opened, so nothing is open
@@ -360,10 +363,21 @@ class Node:
             await asyncio.sleep(TICK_NS / SECOND_NS)
         await self._link.ask_account(self.shell, self._tell)
         await self.shell.writer.drained()
-        left = len(self.shell.desk.state.orders.live)
-        self.shell.say("info" if not left else "warning", "desk.stopped", still_open=str(left))
+        left = len(self._entries())
+        protecting = len(self.shell.desk.state.orders.live) - left
+        self.shell.say(
+            "info" if not left else "warning",
+            "desk.stopped",
+            still_open=str(left),
+            protecting=str(protecting),
+        )
         raise Stopped
 
     def _busy(self) -> bool:
         state = self.shell.desk.state
-        return bool(state.orders.live or state.settling or state.untraded)
+        return bool(self._entries() or state.settling or state.untraded)
+
+    def _entries(self) -> list[Order]:
+        """Live orders but those that protect positions: these stay at the venue while the desk is away."""
+        live = self.shell.desk.state.orders.live.values()
+        return [order for order in live if order.intent.origin is not Origin.PROTECT]

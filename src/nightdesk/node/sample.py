@@ -15,6 +15,7 @@ from nightdesk.control.messages import (
 from nightdesk.desk import losses
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.placing import gross, worst
+from nightdesk.desk.state import Protection
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
@@ -42,6 +43,8 @@ def order_rows(desk: Desk, moment: Moment) -> list[OrderRow]:
             state=order.state,
             cancelling=order.cancel_asked,
             age_ns=moment.wall - order.intended_at,
+            trigger=order.intent.trigger,
+            trail_bps=order.intent.trail_bps,
         )
         for order in desk.state.orders.live.values()
     ]
@@ -67,9 +70,21 @@ def position_rows(desk: Desk) -> list[PositionRow]:
                 unpriced=money.canonical(position.unpriced),
                 target=None if target is None else target.qty,
                 suspended="" if target is None else target.suspended,
+                protection=_protection(desk.state.protections.get((strategy, instrument))),
+                guarded=money.canonical(desk.state.guarded((strategy, instrument))),
             )
         )
     return rows
+
+
+def _protection(declared: Protection | None) -> str:
+    if declared is None:
+        return ""
+    terms = (("stop", declared.stop), ("take profit", declared.take_profit))
+    told = [f"{name} {price}" for name, price in terms if price is not None]
+    if declared.trail_bps:
+        told.insert(0, f"trailing {declared.trail_bps} bps")
+    return ", ".join(told)
 
 
 def instrument_rows(desk: Desk, moment: Moment) -> list[InstrumentRow]:

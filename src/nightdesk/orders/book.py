@@ -76,6 +76,11 @@ class Order(msgspec.Struct, kw_only=True):
         return self.confirmed or self.state is not State.CANCELLED or self.remaining <= 0
 
     @property
+    def untold(self) -> Decimal:
+        """What has filled without its trades being known yet."""
+        return max(money.subtract(self.filled, self.traded), ZERO)
+
+    @property
     def at_stake(self) -> Decimal:
         """What it may still trade, in the worst case."""
         return ZERO if self.settled else self.remaining

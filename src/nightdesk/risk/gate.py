@@ -12,7 +12,7 @@ import msgspec
 
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Intent, Side
+from nightdesk.model.order import Intent, Origin, Side
 from nightdesk.risk.limits import Limits, View
 
 _Numbers = tuple[
@@ -50,7 +50,7 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
 def check(intent: Intent, limits: Limits, view: View) -> Approved | Refused:
     """Judge `intent` as if everything that is open may still fill, or not, whichever is worse."""
     reducing = reduces(intent.side, intent.qty, view)
-    for name, rule in _PHYSICAL if reducing else _ALL:
+    for name, rule in _rules(intent, view, reducing):
         kept, limit, value = rule(intent, limits, view)
         if not kept:
             return Refused(rule=name, limit=_limit_text(name, limit), value=_text(name, value))
@@ -59,15 +59,21 @@ def check(intent: Intent, limits: Limits, view: View) -> Approved | Refused:
 
 def weigh(intent: Intent, limits: Limits, view: View) -> list[Weighed]:
     """Every number that `check` compares for `intent`, for people."""
-    physical = reduces(intent.side, intent.qty, view)
     weighed = []
-    for name, rule in _PHYSICAL if physical else _ALL:
+    for name, rule in _rules(intent, view, reduces(intent.side, intent.qty, view)):
         kept, limit, value = rule(intent, limits, view)
         told = Weighed(
             rule=name, limit=_limit_text(name, limit), value=_text(name, value), kept=kept
         )
         weighed.append(told)
     return weighed
+
+
+def _rules(intent: Intent, view: View, reducing: bool) -> "tuple[tuple[str, _Rule], ...]":
+    if reducing:
+        return _PHYSICAL
+    # It closes what its own strategy holds; where others hold the other side, the whole may still grow.
+    return _PROTECTIVE if intent.origin is Origin.PROTECT and view.may_reduce else _ALL
 
 
 def reduces(side: Side, qty: Decimal, view: View) -> bool:
@@ -191,6 +197,12 @@ def _text(rule: str, value: Any) -> str:
 
 _Rule = Callable[[Intent, Limits, View], _Numbers]
 _PHYSICAL: tuple[tuple[str, _Rule], ...] = (("filter", _filters), ("balance", _balance))
+_PROTECTIVE: tuple[tuple[str, _Rule], ...] = (
+    ("filter", _filters),
+    ("position", _position),
+    ("gross", _gross),
+    ("balance", _balance),
+)
 _ALL: tuple[tuple[str, _Rule], ...] = (
     ("mode", _mode),
     ("stale", _fresh),

@@ -11,8 +11,9 @@ from nightdesk.desk.events import (
     CancelEnded,
     Event,
     SendEnded,
+    SendOrder,
 )
-from nightdesk.model.order import Intent
+from nightdesk.model.order import Intent, Origin
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.risk.gate import Approved
@@ -64,41 +65,45 @@ class Gateway:
         self._tell = tell
         self._held_back = 0
 
-    def send(self, approved: Approved, trigger: Trigger) -> None:
-        """Send one order, now if a connection is held."""
+    def send(self, order: SendOrder, trigger: Trigger) -> None:
+        """Send one order (or pair), now if a connection is held."""
         if self._requester.http.ready():
-            self._last_step(approved, trigger)
+            self._last_step(order, trigger)
         elif self._held_back >= HELD_BACK_MAX:
-            self._not_sent(approved.intent, "too many sends wait for a connection")
+            self._not_sent(order, "too many sends wait for a connection")
         else:
             self._held_back += 1
-            self._spawn(self._send_later(approved, trigger), "send")
+            self._spawn(self._send_later(order, trigger), "send")
 
     def cancel(self, intent: Intent) -> None:
         """Cancel one order by its own id."""
         self._spawn(self._cancel(intent), "cancel")
 
-    def _last_step(self, approved: Approved, trigger: Trigger) -> None:
+    def _last_step(self, order: SendOrder, trigger: Trigger) -> None:
         """Nothing may be awaited between the first check and the write."""
-        intent = approved.intent
+        intent, other = order.approved.intent, order.other
         now = self._requester.mono()
-        latched = self._latched(approved, now)
+        latched = self._latched(order.approved, now)
         if latched:
-            self._not_sent(intent, latched)
+            self._not_sent(order, latched)
             return
         sent_at = (
             self._requester.venue_now()
         )  # also the request's stamp: its bytes can be told again
-        request = self._codec.place(intent, sent_at)
+        request = (
+            self._codec.place(intent, sent_at)
+            if other is None
+            else self._codec.place_pair(intent, other, sent_at)
+        )
         if request is None:
-            self._not_sent(intent, "its deadline has passed")
+            self._not_sent(order, "its deadline has passed")
             return
         future = self._requester.http.exchange(request, timeout_ns=ORDER_TIMEOUT_NS)
         wire = self._requester.mono()
         self.sent += 1
         self.in_flight.add(intent.client_id)
         self._time(trigger, wire)
-        future.add_done_callback(lambda done: self._answered(intent, sent_at, wire, done.result()))
+        future.add_done_callback(lambda done: self._answered(order, sent_at, wire, done.result()))
 
     def _latched(self, approved: Approved, now: Mono) -> str:
         """Why the last step refuses, or nothing."""
@@ -109,7 +114,7 @@ class Gateway:
             return "the venue's time is not known"
         if not self._desk.may_send(approved):
             return "the mode has changed"
-        if approved.reduces or intent.inputs is None:
+        if approved.reduces or intent.inputs is None or intent.origin is Origin.PROTECT:
             return ""
         if self._requester.told_to_wait():
             return "the venue said to wait"
@@ -119,27 +124,39 @@ class Gateway:
             return "the market it was decided on is too old"
         return ""
 
-    async def _send_later(self, approved: Approved, trigger: Trigger) -> None:
+    async def _send_later(self, order: SendOrder, trigger: Trigger) -> None:
         try:
             cause = await self._requester.hold()
         finally:
             self._held_back -= 1
         if cause:
-            self._not_sent(approved.intent, cause, sent=False)
+            self._not_sent(order, cause, sent=False)
             return
-        self._last_step(approved, trigger)
+        self._last_step(order, trigger)
 
-    def _not_sent(self, intent: Intent, why: str, *, sent: bool = True) -> None:
+    def _not_sent(self, order: SendOrder, why: str, *, sent: bool = True) -> None:
         reason = Reason.LATCHED if sent else Reason.CONNECTION
         self._telemetry.count(f"not_sent.{reason}")
         outcome = Outcome(verdict=Verdict.NOT_SENT, reason=reason, text=why)
-        self._tell(SendEnded(client_id=intent.client_id, outcome=outcome, sent_at=Wall(0)))
+        self._tell(
+            SendEnded(client_id=order.approved.intent.client_id, outcome=outcome, sent_at=Wall(0))
+        )
+        if order.other is not None:
+            self._tell(SendEnded(client_id=order.other.client_id, outcome=outcome, sent_at=Wall(0)))
 
-    def _answered(self, intent: Intent, sent_at: Wall, wire: int, result: HttpResult) -> None:
+    def _answered(self, order: SendOrder, sent_at: Wall, wire: int, result: HttpResult) -> None:
+        intent, other = order.approved.intent, order.other
         self.in_flight.discard(intent.client_id)
         self._requester.heed(result)
         self._telemetry.stages["wire_to_answer"].record(self._requester.mono() - wire)
-        outcome = self._codec.placed(intent, result)
+        if other is None:
+            self._ended(intent, self._codec.placed(intent, result), sent_at)
+            return
+        outcome, of_other = self._codec.placed_pair(intent, other, result)
+        self._ended(intent, outcome, sent_at)
+        self._ended(other, of_other, sent_at)
+
+    def _ended(self, intent: Intent, outcome: Outcome, sent_at: Wall) -> None:
         self._telemetry.count(f"send.{outcome.verdict}")
         if outcome.reason is Reason.UNMAPPED:
             self._telemetry.count(f"unmapped.{outcome.code}")

@@ -203,7 +203,7 @@ class Shell:
             trigger.durable = self.requester.mono()
             for effect in decision.after:
                 if isinstance(effect, SendOrder):
-                    self.gateway.send(effect.approved, trigger)
+                    self.gateway.send(effect, trigger)
                 else:
                     assert isinstance(effect, Weigh), "nothing else waits for the journal"
                     # A later turn: one order's weighing must not delay the next one's send.

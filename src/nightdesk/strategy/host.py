@@ -19,6 +19,8 @@ from nightdesk.model.time import Wall
 from nightdesk.strategy.api import Draw, Strategy
 from nightdesk.strategy.messages import (
     NOTHING,
+    TRAIL_BPS_MAX,
+    TRAIL_BPS_MIN,
     Cancel,
     Filled,
     FromDesk,
@@ -29,6 +31,7 @@ from nightdesk.strategy.messages import (
     OrderView,
     Place,
     Proposal,
+    Protect,
     Refusal,
     Started,
     Target,
@@ -81,6 +84,8 @@ class HostContext:
         self._known(instrument)
         _kind("side", side, Side)
         _kind("type", type, OrderType)
+        if type.conditional:
+            raise ValueError(f"{type} is no order to place: ctx.protect keeps it at the venue")
         _number("qty", qty)
         _number("price", price)
         self._refs += 1
@@ -101,6 +106,36 @@ class HostContext:
         if qty is not None:
             _number("qty", qty)
         self._wish(Target(instrument=instrument, qty=qty))
+
+    def protect(
+        self,
+        instrument: InstrumentId,
+        *,
+        stop: Decimal | None = None,
+        take_profit: Decimal | None = None,
+        trail_bps: int = 0,
+    ) -> None:
+        """Keep orders at the venue that close this strategy's position when the price gets to `stop` or to
+        `take_profit`, or comes back by `trail_bps` from its best; whatever of it is held, until it is flat.
+
+        May be declared before there is a position. Declared anew it replaces what was declared; with nothing it
+        ends. A stop that the market has passed already closes at once.
+        """
+        self._known(instrument)
+        for name, price in (("stop", stop), ("take_profit", take_profit)):
+            if price is not None:
+                _number(name, price)
+                if price <= 0:
+                    raise ValueError(f"{name} must be above zero, got {price}")
+        _kind("trail_bps", trail_bps, int)
+        if trail_bps and not TRAIL_BPS_MIN <= trail_bps <= TRAIL_BPS_MAX:
+            allowed = f"{TRAIL_BPS_MIN} to {TRAIL_BPS_MAX}"
+            raise ValueError(f"trail_bps must be 0 or {allowed}, got {trail_bps}")
+        if trail_bps and stop is not None:
+            raise ValueError("stop and trail_bps: declare one of them")
+        self._wish(
+            Protect(instrument=instrument, stop=stop, take_profit=take_profit, trail_bps=trail_bps)
+        )
 
     def every(self, name: str, interval_ns: int) -> None:
         """Call `on_timer` each `interval_ns` of venue time from now on."""

@@ -10,6 +10,9 @@ from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import Wall
 
+# What venues take for how far a trailing stop follows (Binance spot: 10 to 2000 basis points).
+TRAIL_BPS_MIN, TRAIL_BPS_MAX = 10, 2_000
+
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     """An order as its strategy sees it. `ref` is what `place` returned; after a restart it is the client id."""
@@ -132,7 +135,16 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     qty: Decimal | None
 
 
-FromStrategy = Place | Cancel | Target
+class Protect(msgspec.Struct, frozen=True, kw_only=True):
+    """The prices at which the strategy wants out of what it holds there; none of them takes the wish back."""
+
+    instrument: InstrumentId
+    stop: Decimal | None = None
+    take_profit: Decimal | None = None
+    trail_bps: int = 0
+
+
+FromStrategy = Place | Cancel | Target | Protect
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,6 @@ from nightdesk.model.order import (
     Execution,
     Intent,
     OrderReport,
-    OrderType,
     ReportSource,
     Side,
 )
@@ -29,6 +28,7 @@ from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_errors import meaning_of, meaning_without_body
+from nightdesk.venues.binance_kinds import SIDES, pair_terms, terms
 from nightdesk.venues.binance_sign import Signer, signed_query
 from nightdesk.venues.binance_streams import BinanceStreams
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
@@ -40,13 +40,6 @@ RETRY_AFTER_DIGITS_MAX = 6  # the longest documented ban is three days, 259,200 
 TRADES_MAX = 1_000  # the most that one answer of myTrades holds
 PRICE_MAX = Decimal(10**9)  # where the venue names none
 
-_TYPE = {
-    OrderType.LIMIT: "LIMIT&timeInForce=GTC",
-    OrderType.IOC: "LIMIT&timeInForce=IOC",
-    OrderType.FOK: "LIMIT&timeInForce=FOK",
-    OrderType.POST_ONLY: "LIMIT_MAKER",
-}
-_SIDE = {Side.BUY: "BUY", Side.SELL: "SELL"}
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -69,22 +62,8 @@ class BinanceSpot(BinanceStreams):
 
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None:
         """A signed order that the venue refuses after the intent's deadline; None when that has passed."""
-        timestamp_ms = now // MS_NS
-        window_ms = min((intent.deadline - timestamp_ms * MS_NS) // MS_NS, RECV_WINDOW_MS_MAX)
-        if window_ms <= 0:
-            return None
-        payload = (
-            f"symbol={self._names[intent.instrument]}&side={_SIDE[intent.side]}&type={_TYPE[intent.type]}"
-            f"&quantity={money.plain(intent.qty)}&price={money.plain(intent.price)}"
-            f"&newClientOrderId={intent.client_id}&newOrderRespType=FULL"
-            f"&recvWindow={window_ms}&timestamp={timestamp_ms}"
-        )
-        return HttpRequest(
-            method="POST",
-            target="/api/v3/order",
-            headers=self._post,
-            body=signed_query(self._signer, payload).encode(),
-        )
+        parameters = f"{terms(intent)}&newClientOrderId={intent.client_id}"
+        return self._posted("/api/v3/order", intent, parameters, now)
 
     def placed(self, intent: Intent, result: HttpResult) -> Outcome:
         """What may be believed after a `place`."""
@@ -98,6 +77,29 @@ class BinanceSpot(BinanceStreams):
             )
 
         return _read(result, wire.OrderAnswer, build)
+
+    def place_pair(self, intent: Intent, other: Intent, now: Wall) -> HttpRequest | None:
+        """Two orders of which only one may trade, as one order list; the same for its deadline."""
+        return self._posted("/api/v3/orderList/oco", intent, pair_terms(intent, other), now)
+
+    def placed_pair(
+        self, intent: Intent, other: Intent, result: HttpResult
+    ) -> tuple[Outcome, Outcome]:
+        """What may be believed of either after a `place_pair`."""
+
+        def build(answer: wire.ListAnswer) -> tuple[Outcome, Outcome]:
+            told = {report.client_order_id: report for report in answer.order_reports}
+            first, second = (
+                Outcome(
+                    verdict=Verdict.ACKED,
+                    report=self._report(told[leg.client_id], ReportSource.ANSWER),
+                )
+                for leg in (intent, other)
+            )
+            return first, second
+
+        read = _read(result, wire.ListAnswer, build)
+        return (read, read) if isinstance(read, Outcome) else read
 
     def cancel(self, intent: Intent, now: Wall) -> HttpRequest:
         """Cancel by our own id: idempotent, safe to repeat."""
@@ -265,6 +267,19 @@ class BinanceSpot(BinanceStreams):
         if found.code in (-2013, -2026):
             return NotFound(text=found.text)
         return NoAnswer(outcome=found)
+
+    def _posted(self, path: str, intent: Intent, parameters: str, now: Wall) -> HttpRequest | None:
+        timestamp_ms = now // MS_NS
+        window_ms = min((intent.deadline - timestamp_ms * MS_NS) // MS_NS, RECV_WINDOW_MS_MAX)
+        if window_ms <= 0:
+            return None
+        payload = (
+            f"symbol={self._names[intent.instrument]}&side={SIDES[intent.side]}"
+            f"&{parameters}&newOrderRespType=FULL"
+            f"&recvWindow={window_ms}&timestamp={timestamp_ms}"
+        )
+        body = signed_query(self._signer, payload).encode()
+        return HttpRequest(method="POST", target=path, headers=self._post, body=body)
 
     def _of(self, intent: Intent) -> str:
         return f"symbol={self._names[intent.instrument]}&origClientOrderId={intent.client_id}"

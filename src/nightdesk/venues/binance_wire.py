@@ -78,6 +78,12 @@ class OrderAnswer(msgspec.Struct, rename="camel"):
     fills: list[FillOfOrder] = []
 
 
+class ListAnswer(msgspec.Struct, rename="camel"):
+    """POST of an order list."""
+
+    order_reports: list[OrderAnswer]
+
+
 class AccountTrade(msgspec.Struct, rename="camel"):
     """An element of myTrades."""
 
