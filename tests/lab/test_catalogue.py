@@ -85,6 +85,8 @@ def test_a_fault_that_cannot_be_is_refused_by_name(body: Any, text: str) -> None
 def test_every_kind_can_be_set_listed_and_deleted() -> None:
     d = Driver()
     d.place(price="50")
+    stop = {"type": "STOP_LOSS", "side": "SELL", "price": None, "timeInForce": None}
+    d.place(**stop, stopPrice="50")
     ids = [d.fault(str(kind), **NEEDS.get(str(kind), {})) for kind in FaultKind]
     listed = d.lab_call("GET", "faults").json
     assert [f["id"] for f in listed] == ids

@@ -27,12 +27,7 @@ ED_ACCOUNT = AccountSettings(name="ed", api_key="ed-key", ed25519_public_key=PEM
 REFUSALS = [
     ({"side": "HOLD"}, 400, -1117, "Invalid side."),
     ({"type": "SPECIAL"}, 400, -1116, "Invalid orderType."),
-    (
-        {"type": "STOP_LOSS"},
-        400,
-        -2010,
-        "Stop loss orders are not supported for this symbol.",
-    ),
+    ({"type": "STOP_LOSS"}, 400, -1106, "Parameter 'timeInForce' sent when not required."),
     ({"timeInForce": "GTX"}, 400, -1115, "Invalid timeInForce."),
     ({"symbol": "NOPE"}, 400, -1121, "Invalid symbol."),
     (

@@ -34,6 +34,7 @@ DIFFERENCES: dict[tuple[str, str], str] = {
     ("documents: exchangeInfo", ".rateLimits[].limit: ours only"): EMPTY,
     ("documents: exchangeInfo", ".rateLimits[].rateLimitType: ours only"): EMPTY,
     ("documents: exchangeInfo", ".sors: missing"): NO_SOR,
+    ("documents: oco", ".orderReports[].icebergQty: missing"): "the example has an iceberg order",
     ("documents: fill", ".event.N: string for null"): "the example is of a new order: no fee yet",
     ("documents: fill", ".event.v: missing"): NO_STP,
     ("documents: report", ".event.v: missing"): NO_STP,
@@ -129,6 +130,7 @@ def world() -> dict[str, Any]:
     taking.pop("timeInForce")
     ours["half replaced"] = d.call("POST", f"{ORDER}/cancelReplace", taking).json
     d.place()
+    ours |= lists(d)
     ours["all canceled"] = d.call("DELETE", "/api/v3/openOrders", SYMBOL).json
     for name, path, params in PRIVATE:
         ours[name] = d.call("GET", f"/api/v3/{path}", params).json
@@ -140,10 +142,36 @@ def world() -> dict[str, Any]:
         ours[f"@{name}"] = d.heard(conn)[-1]
     d.fault("transfer", asset="BTC", amount=100)
     events = [m for m in d.heard(stream) if "event" in m]
+    ours["list status"] = next(m for m in events if m["event"]["e"] == "listStatus")
     ours["report"] = next(m for m in events if m["event"].get("x") == "NEW")
     ours["fill"] = next(m for m in events if m["event"].get("x") == "TRADE")
     ours["position"] = next(m for m in events if m["event"]["e"] == "outboundAccountPosition")
     ours["transfer"] = next(m for m in events if m["event"]["e"] == "balanceUpdate")
+    return ours
+
+
+def lists(d: Driver) -> dict[str, Any]:
+    """One reply of every endpoint of order lists."""
+    both = SYMBOL | {"side": "SELL", "quantity": "1"}
+    stop = {"belowType": "STOP_LOSS_LIMIT", "belowStopPrice": "90", "belowPrice": "89"}
+    pair = {"aboveType": "LIMIT_MAKER", "abovePrice": "110", "belowTimeInForce": "GTC"} | stop
+    ours = {"oco": d.call("POST", "/api/v3/orderList/oco", both | pair).json}
+    mine = SYMBOL | {"orderListId": ours["oco"]["orderListId"]}
+    ours["list"] = d.call("GET", "/api/v3/orderList", {"orderListId": mine["orderListId"]}).json
+    ours["open lists"] = d.call("GET", "/api/v3/openOrderList").json
+    ours["list canceled"] = d.call("DELETE", "/api/v3/orderList", mine).json
+    ours["all lists"] = d.call("GET", "/api/v3/allOrderList").json
+    old = both | {"price": "110", "stopPrice": "90"}
+    ours["old oco"] = d.call("POST", f"{ORDER}/oco", old).json
+    d.call("DELETE", "/api/v3/openOrders", SYMBOL)
+    sides = {"workingSide": "BUY", "pendingSide": "SELL", "workingQuantity": 1}
+    entry = SYMBOL | sides | {"workingType": "LIMIT", "workingPrice": "80", "pendingQuantity": 1}
+    entry |= {"workingTimeInForce": "GTC"}
+    exits = {f"pending{name[0].upper()}{name[1:]}": value for name, value in pair.items()}
+    ours["oto"] = d.call("POST", "/api/v3/orderList/oto", entry | {"pendingType": "MARKET"}).json
+    ours["otoco"] = d.call("POST", "/api/v3/orderList/otoco", entry | exits).json
+    d.call("DELETE", "/api/v3/openOrders", SYMBOL)
+    d.place()
     return ours
 
 
@@ -203,6 +231,15 @@ DOCUMENTED = [
     ("canceled", "rest-api", "Cancel order (TRADE)", 0),
     ("canceled again", "rest-api", "Cancel order (TRADE)", 1),
     ("all canceled", "rest-api", "Cancel All Open Orders on a Symbol (TRADE)", 0),
+    ("old oco", "rest-api", "New OCO - Deprecated (TRADE)", 0),
+    ("oco", "rest-api", "New Order list - OCO (TRADE)", 0),
+    ("oto", "rest-api", "New Order list - OTO (TRADE)", 0),
+    ("otoco", "rest-api", "New Order list - OTOCO (TRADE)", 0),
+    ("list canceled", "rest-api", "Cancel Order list (TRADE)", 0),
+    ("list", "rest-api", "Query Order list (USER_DATA)", 0),
+    ("all lists", "rest-api", "Query all Order lists (USER_DATA)", 0),
+    ("open lists", "rest-api", "Query Open Order lists (USER_DATA)", 0),
+    ("list status", "user-data-stream", "Order Reject Reason", 0),
     ("replaced", "rest-api", "Cancel an Existing Order and Send a New Order (TRADE)", 0),
     ("not replaced", "rest-api", "Cancel an Existing Order and Send a New Order (TRADE)", 1),
     ("half replaced", "rest-api", "Cancel an Existing Order and Send a New Order (TRADE)", 2),

@@ -4,12 +4,13 @@ import contextlib
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.markets import ASKS, BIDS, quote, snapshot, trade
-from nightdesk.lab.accounts import Account, CancelOrder, NewOrder
+from nightdesk.lab.accounts import Account, CancelOrder, NewList, NewOrder
 from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.orders import OrderType, RespType, Side, Status, StpMode, TimeInForce
 from nightdesk.lab.refusals import Refused
@@ -47,6 +48,14 @@ def new(
         "resp_type": RespType.FULL,
     }
     return NewOrder(**(fields | more))  # type: ignore[arg-type]
+
+
+def oco(side: Side, price: Decimal, stop: Decimal, quantity: str) -> NewList:
+    legs = (
+        new(side, "0", quantity, type=OrderType.STOP_LOSS, stop_price=stop),
+        new(side, str(price), quantity, type=OrderType.LIMIT_MAKER),
+    )
+    return NewList(symbol="BTCUSDT", client_list_id=None, working=None, others=legs)
 
 
 def market(side: Side = Side.BUY, **more: object) -> NewOrder:
@@ -219,6 +228,19 @@ acts = st.one_of(
         st.sampled_from(StpMode),
     ),
     st.tuples(st.just("market"), st.sampled_from(NAMES), sides, quantities),
+    st.tuples(
+        st.just("conditional"),
+        st.sampled_from(NAMES),
+        sides,
+        st.sampled_from([t for t in OrderType if t.conditional]),
+        prices,
+        prices,
+        quantities,
+        st.sampled_from([None, 10, 100, 200]),
+    ),
+    st.tuples(st.just("oco"), st.sampled_from(NAMES), sides, prices, prices, quantities),
+    st.tuples(st.just("bracket"), st.sampled_from(NAMES), sides, prices, prices, quantities),
+    st.tuples(st.just("drop"), st.sampled_from(NAMES), st.integers(0, 9)),
     st.tuples(st.just("cancel"), st.sampled_from(NAMES), st.integers(0, 9)),
     st.tuples(st.just("trade"), prices, quantities, st.booleans()),
     st.tuples(st.just("quote"), st.integers(9_700, 10_300), quantities, quantities),
@@ -244,10 +266,40 @@ def act_on(x: Exchange, act: tuple[object, ...], now: int) -> None:
             bid, ask = str(D(cents) / 100), str(D(cents + 1) / 100)
             x.on_market(quote(now, (bid, str(bid_quantity)), (ask, str(ask_quantity)), at_ns=now))
         case _:
+            act_on_waiting(x, act, now)
+
+
+def act_on_waiting(x: Exchange, act: tuple[object, ...], now: int) -> None:
+    match act:
+        case (
+            "conditional",
+            str(name),
+            Side() as side,
+            OrderType() as kind,
+            price,
+            stop,
+            qty,
+            delta,
+        ):
+            limit = "0" if kind.at_market else str(price)
+            asked = {"type": kind, "stop_price": stop, "trailing_delta": delta}
+            x.place(x.accounts[name], new(side, limit, str(qty), **asked), now)
+        case ("oco", str(name), Side() as side, Decimal() as price, Decimal() as stop, qty):
+            x.place_list(x.accounts[name], oco(side, price, stop, str(qty)), now)
+        case ("bracket", str(name), Side() as side, Decimal() as price, Decimal() as stop, qty):
+            pair = oco(side.opposite, 2 * price - stop, stop, str(qty))
+            working = new(side, str(price), str(qty))
+            x.place_list(x.accounts[name], msgspec.structs.replace(pair, working=working), now)
+        case ("drop", str(name), int(index)):
+            waiting = [r for r in x.accounts[name].open_orders() if x.floor.waiting.has(r.now)]
+            if waiting:
+                x.drop(x.accounts[name], waiting[index % len(waiting)], now)
+        case _:
             raise AssertionError(f"no such act: {act}")
 
 
 def check_laws(x: Exchange) -> None:
+    check_lists(x)
     for asset in ("BTC", "USDT"):
         held = sum(
             (a.wallet.purses[asset].free + a.wallet.purses[asset].locked)
@@ -263,14 +315,40 @@ def check_laws(x: Exchange) -> None:
 
 
 def check_locks(account: Account) -> None:
-    needs = {"BTC": D(0), "USDT": D(0)}
+    """A sell has its quantity locked, a limit buy its cost; a pair has once what both need, and
+    what waits for another order has nothing."""
+    held = {"BTC": D(0), "USDT": D(0)}
     for record in account.open_orders():
         order = record.now
-        if order.side is Side.BUY:
-            needs["USDT"] += order.price * order.remaining
-        else:
-            needs["BTC"] += order.remaining
-    assert {a: account.wallet.purses[a].locked for a in needs} == needs
+        asset = "USDT" if order.side is Side.BUY else "BTC"
+        held[asset] += account.locks[order.order_id]
+        if order.status is Status.PENDING_NEW:
+            assert account.locks[order.order_id] == 0
+        elif order.order_id not in account.pairs and not order.type.at_market:
+            price = order.price if order.side is Side.BUY else D(1)
+            assert account.locks[order.order_id] == price * order.remaining
+        elif order.order_id in account.pairs:
+            other = account.pairs[order.order_id]
+            both = account.locks[order.order_id] + account.locks[other]
+            assert both >= (order.remaining if order.side is Side.SELL else D(0))
+            assert D(0) in (account.locks[order.order_id], account.locks[other])
+            assert account.orders[other].now.status.open
+    assert {a: account.wallet.purses[a].locked for a in held} == held
+    assert account.locks.keys() == account.open_ids.keys()
+
+
+def check_lists(x: Exchange) -> None:
+    """Of a pair, both together never trade more than one may; a list ends with its last order."""
+    for record in x.lists.records.values():
+        group = record.now
+        orders = [x.accounts[group.account].orders[i].now for i in group.orders]
+        assert group.open == any(o.status.open for o in orders)
+        pair = orders[-2:] if group.contingency == "OCO" or len(orders) == 3 else []
+        if pair:
+            assert sum(o.executed for o in pair) <= pair[0].quantity
+            assert sum(o.executed > 0 for o in pair) <= 1
+        if group.contingency == "OTO" and orders[0].status is not Status.FILLED:
+            assert not any(o.executed for o in orders[1:])
 
 
 @given(st.lists(acts, max_size=40))

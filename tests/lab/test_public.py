@@ -20,7 +20,12 @@ def test_exchange_information_shows_the_rules_that_are_enforced() -> None:
     filters = {f["filterType"]: f for f in symbol["filters"]}
     assert filters["PRICE_FILTER"]["tickSize"] == "0.01000000"
     assert filters["LOT_SIZE"]["stepSize"] == "0.00001000"
-    assert symbol["orderTypes"] == ["LIMIT", "MARKET", "LIMIT_MAKER"]
+    plain = ["LIMIT", "MARKET", "LIMIT_MAKER"]
+    waiting = ["STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"]
+    assert symbol["orderTypes"] == plain + waiting
+    assert filters["MAX_NUM_ALGO_ORDERS"]["maxNumAlgoOrders"] == 5
+    assert filters["TRAILING_DELTA"]["minTrailingBelowDelta"] == 10
+    assert symbol["ocoAllowed"] is True
     assert [r["limit"] for r in info["rateLimits"]] == [6000, 100, 200_000, 61_000]
     assert Driver().public("/api/v3/exchangeInfo", "symbol=NOPE").code == -1121
     both = Driver().public("/api/v3/exchangeInfo", f"{SYMBOL}&symbols=[]")

@@ -63,6 +63,18 @@ async def rest_life(rest: Any, market: ScriptedMarket, user: Heard) -> None:
     assert (await call("delete_order", **mine)).status == "CANCELED"
     await user.text("CANCELED")
     assert len(await call("my_trades", symbol="BTCUSDT")) == 1
+    sell = {"symbol": "BTCUSDT", "side": "SELL", "quantity": 1.0}
+    stop = await call("new_order", **sell, type="STOP_LOSS", stop_price=90.0)
+    asked = {"symbol": "BTCUSDT", "order_id": stop.order_id}
+    assert (await call("get_order", **asked)).stop_price == "90.00000000"
+    assert (await call("delete_order", **asked)).status == "CANCELED"
+    legs = {"above_type": "LIMIT_MAKER", "above_price": 110.0, "below_type": "STOP_LOSS"}
+    pair = await call("order_list_oco", **sell, **legs, below_stop_price=90.0)
+    by_list = {"order_list_id": pair.order_list_id}
+    assert (await call("get_order_list", **by_list)).list_status_type == "EXEC_STARTED"
+    market.print_trade("90.00", "0.1")
+    await user.text("ALL_DONE")
+    assert len(await call("open_order_list")) == 0
     assert (await call("depth", symbol="BTCUSDT")).asks[0][0] == "101.00000000"
 
 

@@ -41,6 +41,32 @@ async def subscribed(url: str) -> None:
                     return
 
 
+async def protect(exchange: Any, market: ScriptedMarket) -> None:
+    """Stops and a pair: placed, found, canceled, triggered."""
+    stop = await exchange.create_stop_loss_order("BTC/USDT", "market", "sell", 0.5, None, 90)
+    profit = await exchange.create_take_profit_order("BTC/USDT", "limit", "sell", 0.5, 109, 110)
+    trailing = {"trailingPercent": 2, "stopLossOrTakeProfit": "stopLoss"}
+    trail = await exchange.create_order("BTC/USDT", "market", "sell", 0.5, None, trailing)
+    found = {o["id"]: o for o in await exchange.fetch_open_orders("BTC/USDT")}
+    assert found.keys() == {stop["id"], profit["id"], trail["id"]}
+    assert [found[o["id"]]["triggerPrice"] for o in (stop, profit)] == [90.0, 110.0]
+    for order in (profit, trail):
+        assert (await exchange.cancel_order(order["id"], "BTC/USDT"))["status"] == "canceled"
+    market.print_trade("90.00", "0.1")
+    while (done := await exchange.fetch_order(stop["id"], "BTC/USDT"))["status"] == "open":
+        await asyncio.sleep(0)
+    assert (done["status"], done["filled"]) == ("closed", 0.5)
+    refused = stranger("ccxt").OrderImmediatelyFillable
+    with pytest.raises(refused, match="would trigger immediately"):
+        await exchange.create_stop_loss_order("BTC/USDT", "market", "sell", 0.5, None, 150)
+    pair = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "1", "aboveType": "LIMIT_MAKER"}
+    pair |= {"abovePrice": "110", "belowType": "STOP_LOSS", "belowStopPrice": "80"}
+    placed = await exchange.private_post_orderlist_oco(pair)
+    assert len(await exchange.fetch_open_orders("BTC/USDT")) == 2
+    by_list = {"symbol": "BTCUSDT", "orderListId": placed["orderListId"]}
+    assert (await exchange.private_delete_orderlist(by_list))["listStatusType"] == "ALL_DONE"
+
+
 async def live(url: str, market: ScriptedMarket) -> None:
     exchange = client(url)
     try:
@@ -82,6 +108,7 @@ async def live(url: str, market: ScriptedMarket) -> None:
         assert (over_ws["status"], over_ws["average"]) == ("closed", 99.0)
         assert len(await exchange.fetch_open_orders("BTC/USDT")) == 0
         assert len(await exchange.fetch_orders("BTC/USDT")) == 2
+        await protect(exchange, market)
     finally:
         await exchange.close()
 

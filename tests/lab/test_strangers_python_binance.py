@@ -20,6 +20,27 @@ async def report(socket: Any, execution: str) -> Any:
             return event
 
 
+async def protect(client: Any, user: Any, market: ScriptedMarket) -> None:
+    """A stop and a pair: placed, asked for, triggered, canceled."""
+    sell = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "1"}
+    stop = await client.create_order(**sell, type="STOP_LOSS", stopPrice="90")
+    assert (await report(user, "NEW"))["P"] == "90.00000000"
+    asked = {"symbol": "BTCUSDT", "orderId": stop["orderId"]}
+    assert (await client.get_order(**asked))["isWorking"] is False
+    assert (await client.cancel_order(**asked))["status"] == "CANCELED"
+    legs = {"aboveType": "LIMIT_MAKER", "abovePrice": "110", "belowType": "STOP_LOSS_LIMIT"}
+    legs |= {"belowStopPrice": "90", "belowPrice": "89", "belowTimeInForce": "GTC"}
+    pair = await client.create_oco_order(**sell, **legs)
+    assert [o["orderListId"] for o in await client.get_open_oco_orders()] == [pair["orderListId"]]
+    market.print_trade("90.00", "0.1")
+    expired = await report(user, "EXPIRED")
+    assert (expired["g"], expired["eR"]) == (pair["orderListId"], "OCO_TRIGGER")
+    assert (await report(user, "TRADE"))["X"] == "FILLED"
+    over_ws = await client.ws_create_oco_order(**sell, **(legs | {"belowStopPrice": "80"}))
+    one = {"symbol": "BTCUSDT", "orderListId": over_ws["orderListId"]}
+    assert (await client.ws_cancel_oco_order(**one))["listOrderStatus"] == "ALL_DONE"
+
+
 async def live(url: str, market: ScriptedMarket, monkeypatch: pytest.MonkeyPatch) -> None:
     binance = stranger("binance")
     address = url.removeprefix("http://")
@@ -50,6 +71,7 @@ async def live(url: str, market: ScriptedMarket, monkeypatch: pytest.MonkeyPatch
             assert (await client.get_order(**mine))["status"] == "PARTIALLY_FILLED"
             assert (await client.cancel_order(**mine))["executedQty"] == "0.50000000"
             assert (await report(user, "CANCELED"))["C"] == "mine-1"
+            await protect(client, user, market)
         async with sockets.trade_socket("BTCUSDT") as trades:
             assert (await trades.recv())["e"] == "trade"
         async with sockets.depth_socket("BTCUSDT", depth="5", interval=100) as books:
@@ -59,7 +81,7 @@ async def live(url: str, market: ScriptedMarket, monkeypatch: pytest.MonkeyPatch
             symbol="BTCUSDT", side="SELL", type="MARKET", quantity="0.5"
         )
         assert over_ws["status"] == "FILLED"
-        assert len(await client.get_my_trades(symbol="BTCUSDT")) == 2
+        assert len(await client.get_my_trades(symbol="BTCUSDT")) == 3
         assert await client.get_open_orders(symbol="BTCUSDT") == []
         with pytest.raises(binance.exceptions.BinanceAPIException, match="LOT_SIZE"):
             await client.order_market_buy(symbol="BTCUSDT", quantity="0.000001")

@@ -62,9 +62,11 @@ SPECS |= {
 }
 
 
-# The desk subscribes to no depth; what others do to its account, and its key, a person must look at.
+# The desk subscribes to no depth and has no stop at the venue; what others do to its account, and its
+# key, a person must look at.
 ELSEWHERE = {
-    *(FaultKind.DEPTH_GAP, FaultKind.MANUAL_ORDER, FaultKind.TRANSFER, FaultKind.UNAUTHORIZED)
+    *(FaultKind.DEPTH_GAP, FaultKind.MANUAL_ORDER, FaultKind.TRANSFER, FaultKind.UNAUTHORIZED),
+    FaultKind.STOP_DROPPED,
 }
 
 

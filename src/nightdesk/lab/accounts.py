@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.lab.orders import (
+    ZERO,
     Fill,
     OrderRecord,
     OrderType,
@@ -24,7 +25,8 @@ from nightdesk.lab.wallet import Wallet
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as asked for, before the engine has looked at it. Price is zero at market."""
+    """An order as asked for, before the engine has looked at it. Price is zero at market, the
+    stop price where there is none; `trailing_delta` is in hundredths of a percent."""
 
     symbol: str
     side: Side
@@ -38,6 +40,23 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     strategy_id: int | None
     strategy_type: int | None
     resp_type: RespType
+    stop_price: Decimal = ZERO
+    trailing_delta: int | None = None
+
+
+class NewList(msgspec.Struct, frozen=True, kw_only=True):
+    """An order list as asked for. Without a `working` order, the two `others` are an OCO pair;
+    with one, they come to the book when it is filled: a single order, or an OCO pair."""
+
+    symbol: str
+    client_list_id: str | None
+    working: NewOrder | None
+    others: tuple[NewOrder, ...]
+
+    @property
+    def orders(self) -> tuple[NewOrder, ...]:
+        """Every order of the list, as the venue numbers them."""
+        return self.others if self.working is None else (self.working, *self.others)
 
 
 class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +81,8 @@ class Account:
     open_ids: dict[int, None] = field(default_factory=dict)
     # What each open order still has locked, in the asset it pays with.
     locks: dict[int, Decimal] = field(default_factory=dict)
+    # The two orders of a pair of which only one can ever trade: one lock serves both.
+    pairs: dict[int, int] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
 
     @property
@@ -85,6 +106,10 @@ class Account:
         """Orders that can still trade, oldest first."""
         records = [self.orders[order_id] for order_id in self.open_ids]
         return [r for r in records if symbol is None or r.now.symbol == symbol]
+
+    def has_open(self, symbol: str, client_id: str) -> bool:
+        """Whether an open order has this client id."""
+        return any(i in self.open_ids for i in self.by_client_id.get((symbol, client_id), ()))
 
     def index(self, symbol: str, client_id: str, order_id: int) -> None:
         """Make an order findable by one more client id."""

@@ -11,10 +11,11 @@ from enum import StrEnum, auto
 import msgspec
 
 from nightdesk.lab import params
-from nightdesk.lab.accounts import Account, NewOrder
+from nightdesk.lab.accounts import Account, NewList, NewOrder
 from nightdesk.lab.auth import Window
 from nightdesk.lab.faults import Target
 from nightdesk.lab.params import SIGNED_NAMES
+from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS
 from nightdesk.lab.truth import Sender
 
@@ -58,6 +59,7 @@ class Ask:
     read_lag_ns: int = 0
     account: Account | None = None
     new: NewOrder | None = None  # the order it places, once that was read
+    new_list: NewList | None = None  # or the order list
     window: Window | None = None
 
     def stamp(self, at_ns: int) -> int:
@@ -88,7 +90,7 @@ class Ask:
     def named_client_id(self) -> str | None:
         """The client order id a request is about."""
         if self.route.orders:
-            return self.params.get("newClientOrderId")
+            return self.params.get("newClientOrderId", self.params.get("listClientOrderId"))
         return self.params.get("origClientOrderId")
 
     @property
@@ -150,6 +152,7 @@ def public_get(
     )
 
 
+_DAY_MS = 86_400_000
 _FOREVER_MS = 10**15
 _MICROSECONDS_FROM = 10**14
 
@@ -163,6 +166,15 @@ def asked_span(ask: Ask) -> tuple[int, int]:
         0 if start_ms is None else start_ms,
         _FOREVER_MS if end_ms is None else end_ms,
     )
+
+
+def day_span(ask: Ask) -> tuple[int, int]:
+    """The same where the two may be at most 24 hours apart."""
+    start_ms, end_ms = asked_span(ask)
+    both = "startTime" in ask.params and "endTime" in ask.params
+    if both and end_ms - start_ms > _DAY_MS:
+        raise Refused(-1127, "More than 24 hours between startTime and endTime.")
+    return start_ms, end_ms
 
 
 def _milliseconds(stamp: int | None) -> int | None:

@@ -90,8 +90,8 @@ class ByHand:
             raise FaultRefused("this lab has no symbol")
         rules = self.exchange.rules[symbol]
         new = self._new_order(fault.spec, rules, account)
-        count = len(account.open_orders(symbol))
-        filters.check(rules, new, self.reference_price(symbol, now_ns), count)
+        open_orders = [record.now for record in account.open_orders(symbol)]
+        filters.check(rules, new, self.reference_price(symbol, now_ns), open_orders)
         self.limits.count_order(account.name, now_ns)
         try:
             record = self.exchange.place(account, new, now_ns)
@@ -159,7 +159,7 @@ class ByHand:
         if free + amount < 0:
             raise FaultRefused(f"the account has {free} {asset} free")
         account.wallet.transfer(asset, at_ns=now_ns, amount=amount)
-        self.exchange.settlement.touch(account, asset)
+        self.exchange.settlement.locks.touch(account, asset)
         self.exchange.truth.add(
             Kind.TRANSFER, now_ns, account=account.name, asset=asset, amount=amount
         )

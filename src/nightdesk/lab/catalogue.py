@@ -52,6 +52,7 @@ class FaultKind(StrEnum):
     REORDERED_REPORTS = "reordered_reports"
     READ_LAG = "read_lag"
     ORDER_VANISHES = "order_vanishes"
+    STOP_DROPPED = "stop_dropped"
     MANUAL_ORDER = "manual_order"
     MANUAL_CANCEL = "manual_cancel"
     TRANSFER = "transfer"
@@ -89,6 +90,7 @@ _ARGUMENTS: dict[FaultKind, str] = {
     FaultKind.FILL_AFTER_CANCEL_ACK: "ms* fraction",
     FaultKind.LATE_REPORT: "ms*",
     FaultKind.READ_LAG: "ms*",
+    FaultKind.STOP_DROPPED: "account symbol",
     FaultKind.MANUAL_ORDER: "account symbol side fraction bps",
     FaultKind.MANUAL_CANCEL: "account symbol",
     FaultKind.TRANSFER: "account asset* amount*",
@@ -140,8 +142,9 @@ REPORT_KINDS = frozenset(
     }
 )
 _NO_REQUESTS = REPORT_KINDS - {FaultKind.NEW_ENUM} | {FaultKind.STP_EXPIRE}
-# Somebody does something once, when the fault is set.
-ACTS = frozenset({FaultKind.MANUAL_ORDER, FaultKind.MANUAL_CANCEL, FaultKind.TRANSFER})
+# Something is done once, when the fault is set: by hand, or by the venue.
+BY_HAND = frozenset({FaultKind.MANUAL_ORDER, FaultKind.MANUAL_CANCEL, FaultKind.TRANSFER})
+ACTS = BY_HAND | {FaultKind.STOP_DROPPED}
 # What happens to messages of the market streams.
 MARKET_KINDS = frozenset(
     {

@@ -8,18 +8,21 @@ from nightdesk.lab.agenda import Agenda
 from nightdesk.lab.api import Ask, Route, Via
 from nightdesk.lab.auth import Keyring
 from nightdesk.lab.by_hand import ByHand
-from nightdesk.lab.catalogue import ACTS, FaultKind, Which
+from nightdesk.lab.catalogue import ACTS, BY_HAND, FaultKind, Which
 from nightdesk.lab.control import Control
 from nightdesk.lab.distortion import Distortion
+from nightdesk.lab.dropping import Dropping
 from nightdesk.lab.engine_faults import EngineFaults
 from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.faults import Fault, FaultBoard
 from nightdesk.lab.gate import Answer, Gate
 from nightdesk.lab.limits import Limits
+from nightdesk.lab.list_api import ListApi
 from nightdesk.lab.market import DepthSnapshot, Market, MarketEvent, Trade
 from nightdesk.lab.private import Private
 from nightdesk.lab.public import Public
 from nightdesk.lab.refusals import Refused
+from nightdesk.lab.reports import ListReport
 from nightdesk.lab.rest import Rest
 from nightdesk.lab.session_api import WEIGHT, SessionApi
 from nightdesk.lab.sessions import Sessions
@@ -106,6 +109,7 @@ class Lab:
             self._strike,
             self.state,
         )
+        self._dropping = Dropping(self.exchange, self.faults)
         self._by_hand = ByHand(
             self.exchange,
             self.faults,
@@ -116,12 +120,13 @@ class Lab:
 
     def _routes(self, tickers: Tickers) -> list[Route]:
         engine = EngineFaults(self.exchange, self.faults, self._agenda)
-        self.exchange.prevents = engine.prevents
+        self.exchange.floor.prevents = engine.prevents
         trading = Trading(self.exchange, self._limits, tickers.reference_price, engine)
         return [
             *Public(self.exchange, self._tapes).routes(),
             *tickers.routes(),
             *trading.routes(),
+            *ListApi(self.exchange, trading, engine).routes(),
             *Private(self.exchange, self._limits, Vanishing(self.faults)).routes(),
             *Stubs(self.exchange).routes(),
         ]
@@ -273,19 +278,23 @@ class Lab:
     def _flush(self, now_ns: int) -> None:
         """Tell what settlement left behind: reports, balances, prints."""
         settlement = self.exchange.settlement
-        if not settlement.touched and not settlement.prints and not settlement.reports:
+        touched = settlement.locks.touched
+        if not touched and not settlement.prints and not settlement.reports:
             return
         for report in settlement.reports:
+            if isinstance(report, ListReport):
+                self._sessions.tell_list(report, now_ns)
+                continue
             order, fill = report.order, report.fill
             if fill is not None and order.executed == fill.quantity:
                 self._limits.first_fill(order.account, maker=fill.maker, now_ns=now_ns)
             self._sessions.tell_report(report, now_ns)
         settlement.reports.clear()
         for name, account in self.exchange.accounts.items():
-            assets = [asset for owner, asset in settlement.touched if owner == name]
+            assets = [asset for owner, asset in touched if owner == name]
             if assets:
                 self._sessions.tell_balances(name, account.wallet, assets, now_ns)
-        settlement.touched.clear()
+        touched.clear()
         for trade in settlement.prints:
             self._tapes[trade.symbol].add(trade)
             self._distortion.on_event(trade, now_ns)
@@ -296,7 +305,8 @@ class Lab:
     def _strike(self, fault: Fault, now_ns: int) -> None:
         """A fault was just set: those that act by themselves act now."""
         if fault.spec.kind in ACTS:
-            self._by_hand.act(fault, now_ns)
+            hands = self._by_hand if fault.spec.kind in BY_HAND else self._dropping
+            hands.act(fault, now_ns)
             self._flush(now_ns)
         elif fault.spec.kind is FaultKind.CLOCK_OFFSET:
             self.faults.begin(fault, now_ns)

@@ -7,12 +7,13 @@ Refuses to match or to settle: the exchange does.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from nightdesk.lab.accounts import CancelOrder, NewOrder
+from nightdesk.lab.accounts import CancelOrder, NewList, NewOrder
 from nightdesk.lab.agenda import Agenda
 from nightdesk.lab.api import Ask
 from nightdesk.lab.catalogue import FaultKind
 from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.faults import Fault, FaultBoard, Target
+from nightdesk.lab.order_lists import ListRecord
 from nightdesk.lab.orders import ZERO, Order, OrderRecord
 from nightdesk.lab.refusals import (
     INSUFFICIENT_BALANCE,
@@ -35,11 +36,19 @@ class EngineFaults:
 
     def place(self, ask: Ask, new: NewOrder) -> OrderRecord:
         """Send in a new order. Raises `Refused`, for a reason or without one."""
+        self._check_new(ask)
+        return self.exchange.place(ask.client, new, ask.now_ns)
+
+    def place_list(self, ask: Ask, new: NewList) -> ListRecord:
+        """Send in a new order list. Raises `Refused`, for a reason or without one."""
+        self._check_new(ask)
+        return self.exchange.place_list(ask.client, new, ask.now_ns)
+
+    def _check_new(self, ask: Ask) -> None:
         if self._pick(FaultKind.CANCEL_ONLY, ask) is not None:
             raise Refused(-1013, MARKET_CLOSED)
         if self._pick(FaultKind.INSUFFICIENT_BALANCE, ask) is not None:
             raise new_order_rejected(INSUFFICIENT_BALANCE)
-        return self.exchange.place(ask.client, new, ask.now_ns)
 
     def to_cancel(self, ask: Ask, cancel: CancelOrder) -> OrderRecord:
         """The order a cancel means. Raises `Refused` when there is none, or as if there were none."""
@@ -54,7 +63,9 @@ class EngineFaults:
 
     def cancel(self, ask: Ask, record: OrderRecord, cancel_id: str | None) -> None:
         """Cancel an order; a fault may let it fill an instant before."""
-        fault = self._pick(FaultKind.FILL_AFTER_CANCEL_ACK, ask)
+        # What is not in the book cannot have been filled there.
+        works = record.now.working
+        fault = self._pick(FaultKind.FILL_AFTER_CANCEL_ACK, ask) if works else None
         withheld = ZERO if fault is None else self._withheld(fault, record)
         hidden = self.exchange.cancel(ask.client, record, cancel_id, ask.now_ns, withheld=withheld)
         if hidden is not None and fault is not None:

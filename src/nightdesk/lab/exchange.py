@@ -1,46 +1,40 @@
 """The exchange behind the protocol: accounts, books, and the engine's decisions.
 
-Owns whether an order is accepted, when it ends, and which order a cancel means. Refuses the
-protocol: requests arrive here parsed, signed and filtered, and shapes are made elsewhere.
+Owns whether an order or a list is accepted, which order a cancel means, and that whatever one
+change brings about is done before the next. Refuses the protocol: requests arrive here parsed,
+signed and filtered, and shapes are made elsewhere.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from random import Random
 from string import ascii_letters, digits
 
-from nightdesk.lab.accounts import Account, CancelOrder, NewOrder
-from nightdesk.lab.market import BookTicker, DepthSnapshot, DepthUpdate, MarketEvent, Trade
-from nightdesk.lab.matching import Clash, Cross, Matcher, Taking, spendable
-from nightdesk.lab.orders import (
-    ZERO,
-    ExpiryReason,
-    Order,
-    OrderRecord,
-    OrderType,
-    Side,
-    StpMode,
-    TimeInForce,
-)
+from nightdesk.lab.accounts import Account, CancelOrder, NewList, NewOrder
+from nightdesk.lab.floor import Floor
+from nightdesk.lab.market import MarketEvent, Trade
+from nightdesk.lab.matching import Matcher
+from nightdesk.lab.order_lists import ListRecord, Lists
+from nightdesk.lab.orders import NO_LIST, ZERO, OrderRecord, OrderType, Side
 from nightdesk.lab.refusals import (
+    BAD_PRICES,
     DUPLICATE_ORDER,
     INSUFFICIENT_BALANCE,
     UNKNOWN_ORDER,
     WOULD_TAKE,
+    WOULD_TRIGGER,
     cancel_rejected,
     new_order_rejected,
 )
 from nightdesk.lab.settings import LabSettings, SymbolSettings
 from nightdesk.lab.settlement import Settlement, Withheld
+from nightdesk.lab.triggers import is_met
 from nightdesk.lab.truth import Truth
 from nightdesk.lab.wallet import open_wallet
 
 _ID_LETTERS = ascii_letters + digits
 _ID_LENGTH = 22
 _FIRST_UID = 1000
-
-Offers = list[tuple[Decimal, Decimal]]
 
 
 @dataclass(slots=True)
@@ -53,9 +47,8 @@ class Exchange:
     accounts: dict[str, Account] = field(init=False)
     matchers: dict[str, Matcher] = field(init=False)
     settlement: Settlement = field(init=False)
-    # Whether a match expires an order of ours as a match with its own account's would.
-    prevents: Callable[[Order, int], bool] = lambda _order, _now_ns: False
-    _last_order_id: int = 0
+    floor: Floor = field(init=False)
+    lists: Lists = field(init=False)
     _ids: Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +56,8 @@ class Exchange:
         self.rules = {s.symbol: s for s in self.settings.symbols}
         self.matchers = {symbol: Matcher() for symbol in self.rules}
         self.settlement = Settlement(self.settings, self.rules, self.truth)
+        self.floor = Floor(self.rules, self.matchers, self.settlement)
+        self.lists = Lists(self.floor)
         assets = self.settings.assets()
         self.accounts = {
             a.name: Account(a, _FIRST_UID + n, open_wallet(a.balances, assets))
@@ -71,151 +66,137 @@ class Exchange:
 
     def on_market(self, event: MarketEvent) -> MarketEvent:
         """Let the market happen; the event comes back as the venue publishes it."""
-        published = self.settlement.numbered(event) if isinstance(event, Trade) else event
-        for cross in self._crosses(published):
-            if not self._prevented(cross, event.at_ns):
-                self.settlement.settle(event.symbol, cross, event.at_ns)
-        return published
+        if isinstance(event, Trade):
+            event = self.settlement.numbered(event)
+            self.settlement.fresh.append(event)
+            self.floor.on_market(event)
+            self._follow(event.at_ns)
+        elif self.floor.on_market(event):
+            self._follow(event.at_ns)
+        return event
 
-    def _prevented(self, cross: Cross, at_ns: int) -> bool:
-        """Expire a resting order instead of filling it, where a fault says so."""
-        assert cross.maker is not None, "the market trades only with orders that rest"
-        account = self.settlement.owners[cross.maker]
-        order = account.orders[cross.maker].now
-        if not self.prevents(order, at_ns):
-            return False
-        self.matchers[order.symbol].remove(order.order_id, order.side)
-        self._prevent(account, order, StpMode.EXPIRE_MAKER, cross.price, at_ns)
-        return True
+    # --- what a change brings about ----------------------------------------------------------
 
-    def _prevent(
-        self, account: Account, order: Order, mode: StpMode, price: Decimal, at_ns: int
-    ) -> None:
-        """Expire an order as if it had met one of its own trade group."""
-        self._last_order_id += 1
-        other, own = self._last_order_id, order.order_id
-        takes = mode is StpMode.EXPIRE_TAKER
-        taker, maker = (own, other) if takes else (other, own)
-        clash = Clash(mode=mode, taker=taker, maker=maker, price=price)
-        self.settlement.prevent(account, clash, at_ns)
+    def _follow(self, at_ns: int) -> None:
+        """Let lists and triggers hear of what happened, until nothing more comes of it."""
+        settlement, waiting = self.settlement, self.floor.waiting
+        while settlement.stirred or settlement.fresh:
+            if settlement.stirred:
+                order = settlement.stirred.pop(0)
+                self.lists.follow(self.accounts[order.account], order, at_ns)
+                continue
+            trailing, reached = waiting.heard(settlement.fresh.pop(0))
+            for order_id in trailing:
+                settlement.trails(self._record(order_id), at_ns)
+            for order_id in reached:
+                self._start(self._record(order_id), at_ns)
 
-    def _crosses(self, event: MarketEvent) -> list[Cross]:
-        matcher = self.matchers[event.symbol]
-        match event:
-            case BookTicker():
-                return matcher.on_quote(event)
-            case DepthUpdate():
-                return matcher.on_depth(event)
-            case DepthSnapshot():
-                return matcher.on_snapshot(event)
-            case Trade():
-                return matcher.on_trade(event)
+    def _record(self, order_id: int) -> OrderRecord:
+        return self.settlement.owners[order_id].orders[order_id]
+
+    def _start(self, record: OrderRecord, at_ns: int) -> None:
+        """Bring an order whose price has come to its book, unless another's start ended it."""
+        order = record.now
+        if not self.floor.waiting.remove(order):
+            return
+        account = self.accounts[order.account]
+        self.settlement.locks.take_over(account, order, at_ns)
+        if order.list_id != NO_LIST:
+            self.lists.follow(account, order, at_ns)
+        self.floor.start(account, record, at_ns)
 
     # --- placing ---------------------------------------------------------------------------
 
     def place(self, account: Account, new: NewOrder, at_ns: int) -> OrderRecord:
         """Accept an order and match it. Raises `Refused` when the engine does not want it."""
-        client_id = new.client_order_id or self.fresh_id()
-        if any(
-            i in account.open_ids for i in account.by_client_id.get((new.symbol, client_id), ())
-        ):
-            raise new_order_rejected(DUPLICATE_ORDER)
-        matcher = self.matchers[new.symbol]
-        if new.type is OrderType.LIMIT_MAKER and matcher.would_take(new.side, new.price):
-            raise new_order_rejected(WOULD_TAKE)
-        offers = self._offers(account, new)
-        quantity = self._quantity(new, offers)
-        lock = _lock(new, quantity, offers)
-        if lock > account.wallet.free(self.settlement.paid_asset(new.symbol, new.side)):
-            raise new_order_rejected(INSUFFICIENT_BALANCE)
-        order = self._new(account, new, client_id, quantity, at_ns)
+        client_id = self._client_id(account, new)
+        self._check_prices(new)
+        quantity = self.floor.quantity(account, new)
+        lock = self.floor.lock(account, new, quantity)
+        self._check_money(account, new, lock)
+        order = self.floor.new(account, new, client_id, quantity, at_ns)
         self.settlement.accepted(account, order, lock)
         record = account.orders[order.order_id]
-        if new.time_in_force is TimeInForce.FOK and sum(q for _, q in offers) < quantity:
-            self.settlement.expire(account, record, ExpiryReason.FOK, at_ns)
-        else:
-            self._match(account, record, at_ns)
+        self.floor.begin(account, record, at_ns)
+        self._follow(at_ns)
+        return record
+
+    def place_list(self, account: Account, new: NewList, at_ns: int) -> ListRecord:
+        """Accept an order list, all of it or nothing. Raises `Refused`."""
+        list_client_id = new.client_list_id or self.fresh_id()
+        known = self.lists.find(account, None, list_client_id)
+        if known is not None and known.now.open:
+            raise new_order_rejected(DUPLICATE_ORDER)
+        client_ids = [self._client_id(account, one) for one in new.orders]
+        if len(set(client_ids)) < len(client_ids):
+            raise new_order_rejected(DUPLICATE_ORDER)
+        first = new.orders if new.working is None else (new.working,)
+        if new.working is None:
+            self._check_pair(new)
+        for one in first:
+            self._check_prices(one)
+        lock = max(self.floor.lock(account, one, _quantity(one)) for one in first)
+        self._check_money(account, first[0], lock)
+        list_id = self.lists.next_id()
+        orders = [
+            self.floor.new(
+                account,
+                one,
+                client_id,
+                _quantity(one),
+                at_ns,
+                list_id=list_id,
+                pending=number >= len(first),
+            )
+            for number, (one, client_id) in enumerate(zip(new.orders, client_ids, strict=True))
+        ]
+        for order, amount in zip(orders, (lock, ZERO, ZERO), strict=False):
+            self.settlement.accepted(account, order, amount)
+        if new.working is None:
+            self.settlement.locks.pair(account, *orders)
+        record = self.lists.add(account, new, list_id, list_client_id, orders, at_ns)
+        for order in orders[: len(first)]:
+            self.floor.begin(account, account.orders[order.order_id], at_ns)
+        self._follow(at_ns)
         return record
 
     def fresh_id(self) -> str:
         """A client order id as the venue makes one up."""
         return "".join(self._ids.choices(_ID_LETTERS, k=_ID_LENGTH))
 
-    def _offers(self, account: Account, new: NewOrder) -> Offers:
-        """What a market or fill-or-kill order could take; others need not know beforehand."""
-        limit = None if new.type is OrderType.MARKET else new.price
-        if limit is not None and new.time_in_force is not TimeInForce.FOK:
-            return []
-        without = None if new.stp is StpMode.NONE else account.name
-        return self.matchers[new.symbol].offers(new.side, limit, without=without)
+    def _client_id(self, account: Account, new: NewOrder) -> str:
+        client_id = new.client_order_id or self.fresh_id()
+        if account.has_open(new.symbol, client_id):
+            raise new_order_rejected(DUPLICATE_ORDER)
+        return client_id
 
-    def _quantity(self, new: NewOrder, offers: Offers) -> Decimal:
-        if new.quantity is not None:
-            return new.quantity
-        assert new.quote_quantity is not None
-        rules = self.rules[new.symbol]
-        quantity = spendable(offers, new.quote_quantity, rules.step)
-        if not offers:
-            raise new_order_rejected("Order book liquidity is less than symbol minimum quantity.")
-        if quantity < rules.quantity_min:
-            raise new_order_rejected(
-                "Order book liquidity is less than `LOT_SIZE` filter minimum quantity."
-            )
-        return quantity
-
-    def _new(
-        self, account: Account, new: NewOrder, client_id: str, quantity: Decimal, at_ns: int
-    ) -> Order:
-        self._last_order_id += 1
-        return Order(
-            order_id=self._last_order_id,
-            account=account.name,
-            symbol=new.symbol,
-            client_order_id=client_id,
-            side=new.side,
-            type=new.type,
-            time_in_force=new.time_in_force,
-            price=new.price,
-            quantity=quantity,
-            quote_quantity=new.quote_quantity or ZERO,
-            stp=new.stp,
-            strategy_id=new.strategy_id,
-            strategy_type=new.strategy_type,
-            created_ns=at_ns,
-            updated_ns=at_ns,
-            working=True,
-        )
-
-    def _match(self, account: Account, record: OrderRecord, at_ns: int) -> None:
-        order = record.now
-        at_market = order.type is OrderType.MARKET
-        taking = Taking(
-            order_id=order.order_id,
-            account=account.name,
-            side=order.side,
-            limit=None if at_market else order.price,
-            remaining=order.quantity,
-            stp=order.stp,
-        )
-        matcher = self.matchers[order.symbol]
-        price = matcher.first_price(taking)
-        if price is not None and self.prevents(order, at_ns):
-            self._prevent(account, order, StpMode.EXPIRE_TAKER, price, at_ns)
+    def _check_prices(self, new: NewOrder) -> None:
+        """Refuse what the book or the last price would not let wait."""
+        matcher = self.matchers[new.symbol]
+        if new.type is OrderType.LIMIT_MAKER and matcher.would_take(new.side, new.price):
+            raise new_order_rejected(WOULD_TAKE)
+        price = self.floor.market_price(new.symbol)
+        if not new.type.conditional or not new.stop_price or price is None:
             return
-        matcher.take(taking)
-        for cross in taking.crosses:
-            self.settlement.settle(order.symbol, cross, at_ns)
-        for clash in taking.clashes:
-            self.settlement.prevent(account, clash, at_ns)
-        if taking.stopped or not taking.remaining:
-            return
-        if at_market:
-            self.settlement.expire(account, record, ExpiryReason.LIQUIDITY, at_ns)
-        elif order.time_in_force is TimeInForce.IOC:
-            self.settlement.expire(account, record, ExpiryReason.IOC, at_ns)
-        else:
-            left = taking.remaining
-            matcher.rest(order.order_id, account.name, order.side, order.price, left, at_ns)
+        if is_met(new.type, new.side, new.stop_price, price):
+            raise new_order_rejected(WOULD_TRIGGER)
+
+    def _check_pair(self, new: NewList) -> None:
+        """Refuse a pair that does not have the market between its prices."""
+        market = self.floor.market_price(new.symbol)
+        for one in new.others:
+            above = one.type.stop_loss == (one.side is Side.BUY)
+            limited = one.type in (OrderType.LIMIT_MAKER, OrderType.TAKE_PROFIT_LIMIT)
+            price = one.price if limited else one.stop_price
+            if market is None or not price:
+                continue
+            if price <= market if above else price >= market:
+                raise new_order_rejected(BAD_PRICES)
+
+    def _check_money(self, account: Account, new: NewOrder, lock: Decimal) -> None:
+        asset = self.settlement.locks.paid_asset(new.symbol, new.side)
+        if lock > account.wallet.free(asset):
+            raise new_order_rejected(INSUFFICIENT_BALANCE)
 
     # --- cancelling ------------------------------------------------------------------------
 
@@ -240,24 +221,18 @@ class Exchange:
         """Cancel an open order. With `withheld`, so much of it was filled an instant before
         and its owner does not know; the returned value reveals it later."""
         order = record.now
-        self.matchers[order.symbol].remove(order.order_id, order.side)
+        self.floor.leave(order)
         hidden = self.settlement.withhold(account, order, withheld, at_ns) if withheld else None
         self.settlement.canceled(account, record, cancel_id or self.fresh_id(), withheld, at_ns)
+        self._follow(at_ns)
         return hidden
 
+    def drop(self, account: Account, record: OrderRecord, at_ns: int) -> None:
+        """Lose an order that rests or waits: it ends, and its owner is not told."""
+        self.floor.leave(record.now)
+        self.settlement.drop(account, record, at_ns)
 
-def _lock(new: NewOrder, quantity: Decimal, offers: Offers) -> Decimal:
-    """What an order must have: sells their quantity, buys their cost at the limit or, at
-    market, along what is on offer."""
-    if new.side is Side.SELL:
-        return quantity
-    if new.type is not OrderType.MARKET:
-        return new.price * quantity
-    cost, left = ZERO, quantity
-    for price, offered in offers:
-        part = min(offered, left)
-        cost += part * price
-        left -= part
-        if not left:
-            break
-    return cost
+
+def _quantity(new: NewOrder) -> Decimal:
+    assert new.quantity is not None, "the orders of a list have quantities"
+    return new.quantity

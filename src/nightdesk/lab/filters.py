@@ -4,10 +4,11 @@ Owns the checks and how exchange information shows them, side by side, so that t
 disagree. Refuses to know accounts beyond how many orders they have open.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from nightdesk.lab.accounts import NewOrder
-from nightdesk.lab.orders import OrderType, Side, text8
+from nightdesk.lab.orders import Order, Side, text8
 from nightdesk.lab.refusals import filter_failure
 from nightdesk.lab.settings import SymbolSettings
 
@@ -52,26 +53,53 @@ def shown(rules: SymbolSettings) -> list[dict[str, object]]:
             "avgPriceMins": AVERAGE_MINUTES,
         },
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": rules.open_orders_max},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": rules.algo_orders_max},
+        {
+            "filterType": "TRAILING_DELTA",
+            "minTrailingAboveDelta": rules.trailing_min,
+            "maxTrailingAboveDelta": rules.trailing_max,
+            "minTrailingBelowDelta": rules.trailing_min,
+            "maxTrailingBelowDelta": rules.trailing_max,
+        },
+        {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": rules.order_lists_max},
+        {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": rules.amends_max},
     ]
 
 
 def check(
-    rules: SymbolSettings, new: NewOrder, average_price: Decimal | None, open_orders: int
+    rules: SymbolSettings,
+    new: NewOrder,
+    average_price: Decimal | None,
+    open_orders: Sequence[Order | NewOrder],
 ) -> None:
-    """Refuse an order that breaks a filter. `average_price` None skips what compares with it."""
-    at_market = new.type is OrderType.MARKET
-    if not at_market:
+    """Refuse an order that breaks a filter. `average_price` None skips what compares with it;
+    `open_orders` are the account's on this symbol."""
+    if not new.type.at_market:
         _check_price(rules, new, average_price)
+    if new.stop_price:
+        _check_tick(rules, new.stop_price)
+    if new.trailing_delta is not None and not (
+        rules.trailing_min <= new.trailing_delta <= rules.trailing_max
+    ):
+        raise filter_failure("TRAILING_DELTA")
     if new.quantity is not None:
-        _check_lot(rules, new.quantity, at_market=at_market)
+        _check_lot(rules, new.quantity, at_market=new.type.at_market)
     _check_notional(rules, new, average_price)
-    if open_orders >= rules.open_orders_max:
+    if len(open_orders) >= rules.open_orders_max:
         raise filter_failure("MAX_NUM_ORDERS")
+    if new.type.conditional:
+        waiting = sum(order.type.conditional for order in open_orders)
+        if waiting >= rules.algo_orders_max:
+            raise filter_failure("MAX_NUM_ALGO_ORDERS")
+
+
+def _check_tick(rules: SymbolSettings, price: Decimal) -> None:
+    if not rules.tick <= price <= rules.price_max or price % rules.tick:
+        raise filter_failure("PRICE_FILTER")
 
 
 def _check_price(rules: SymbolSettings, new: NewOrder, average_price: Decimal | None) -> None:
-    if not rules.tick <= new.price <= rules.price_max or new.price % rules.tick:
-        raise filter_failure("PRICE_FILTER")
+    _check_tick(rules, new.price)
     if average_price is None:
         return
     up, down = (
@@ -89,11 +117,11 @@ def _check_lot(rules: SymbolSettings, quantity: Decimal, *, at_market: bool) -> 
 
 
 def _check_notional(rules: SymbolSettings, new: NewOrder, average_price: Decimal | None) -> None:
-    at_market = new.type is OrderType.MARKET
+    at_market = new.type.at_market
     if new.quote_quantity is not None:
         notional = new.quote_quantity
     else:
-        price = average_price if at_market else new.price
+        price = (new.stop_price or average_price) if at_market else new.price
         if price is None or new.quantity is None:
             return
         notional = price * new.quantity

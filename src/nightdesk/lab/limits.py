@@ -106,14 +106,14 @@ class Limits:
         connections.add(now_ns, 1)
         return connections.at(now_ns) <= self.settings.connections_per_5min_max
 
-    def count_order(self, account: str, now_ns: int) -> None:
-        """Count a new order. Raises `Refused` over a limit; the order does not count then."""
+    def count_order(self, account: str, now_ns: int, orders: int = 1) -> None:
+        """Count new orders. Raises `Refused` over a limit; none of them counts then."""
         count = self._count(account)
         for interval, most, name in (
             (count.per_10s, self.settings.orders_per_10s_max, "10 SECOND"),
             (count.per_day, self.settings.orders_per_day_max, "1 DAY"),
         ):
-            if interval.at(now_ns) >= most:
+            if interval.at(now_ns) + orders > most:
                 raise Refused(
                     -1015,
                     f"Too many new orders; current limit is {most} orders per {name}.",
@@ -121,11 +121,11 @@ class Limits:
                     data=_retry_data(interval.left_s(now_ns), now_ns),
                     retry_after_s=interval.left_s(now_ns),
                 )
-        count.add(now_ns, 1)
+        count.add(now_ns, orders)
 
-    def uncount_order(self, account: str, now_ns: int) -> None:
-        """The engine refused an order that was counted."""
-        self._count(account).add(now_ns, -1)
+    def uncount_order(self, account: str, now_ns: int, orders: int = 1) -> None:
+        """The engine refused orders that were counted."""
+        self._count(account).add(now_ns, -orders)
 
     def first_fill(self, account: str, *, maker: bool, now_ns: int) -> None:
         """An order began to trade: its account may place more."""

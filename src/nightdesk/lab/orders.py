@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 ZERO = Decimal(0)
+NO_LIST = -1
 _UNIT = Decimal("0.00000001")
 
 
@@ -33,6 +34,25 @@ class OrderType(StrEnum):
     LIMIT = "LIMIT"
     MARKET = "MARKET"
     LIMIT_MAKER = "LIMIT_MAKER"
+    STOP_LOSS = "STOP_LOSS"
+    STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
+
+    @property
+    def stop_loss(self) -> bool:
+        """Whether it waits for a price that is worse than the market's."""
+        return self in (OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it waits for a price outside the book; the venue's filters call it "algo"."""
+        return self.stop_loss or self in (OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT)
+
+    @property
+    def at_market(self) -> bool:
+        """Whether it takes at any price once it works."""
+        return self in (OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT)
 
 
 class TimeInForce(StrEnum):
@@ -47,6 +67,7 @@ class Status(StrEnum):
     """Where an order stands."""
 
     NEW = "NEW"
+    PENDING_NEW = "PENDING_NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
     CANCELED = "CANCELED"
@@ -56,7 +77,7 @@ class Status(StrEnum):
     @property
     def open(self) -> bool:
         """Whether the order can still trade."""
-        return self in (Status.NEW, Status.PARTIALLY_FILLED)
+        return self in (Status.NEW, Status.PENDING_NEW, Status.PARTIALLY_FILLED)
 
 
 class StpMode(StrEnum):
@@ -77,8 +98,12 @@ class RespType(StrEnum):
 
 
 class ExpiryReason(StrEnum):
-    """Why an order's own rules ended it."""
+    """Why an order ended without its owner's cancel."""
 
+    REJECTED = "REJECTED"
+    EXCHANGE = "EXCHANGE_CANCELED"
+    OCO_TRIGGER = "OCO_TRIGGER"
+    OTO_PHASE_ONE = "OTO_PHASE_ONE_EXPIRED"
     IOC = "UNFILLED_IOC_QUANTITY_EXPIRED"
     FOK = "UNFILLED_FOK_ORDER_EXPIRED"
     LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
@@ -94,7 +119,8 @@ class Prevented(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of an order."""
+    """One version of an order. `stop_price` is zero where there is none; `trailing_delta` is in
+    hundredths of a percent, and `trailing_ns` is when it began to follow the price."""
 
     order_id: int
     account: str
@@ -118,6 +144,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     prevented: Prevented | None = None
     expiry: ExpiryReason | None = None
     cancel_id: str | None = None
+    stop_price: Decimal = ZERO
+    trailing_delta: int | None = None
+    trailing_ns: int | None = None
+    # When it came to the book; None while it waits for a price or for another order.
+    working_ns: int | None = None
+    list_id: int = NO_LIST
 
     @property
     def remaining(self) -> Decimal:
@@ -140,6 +172,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     fee_asset: str
     maker: bool
     at_ns: int
+    list_id: int = NO_LIST
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nightdesk.lab import params, views
-from nightdesk.lab.api import Ask, Route, Stage, asked_span
+from nightdesk.lab.api import Ask, Route, Stage, day_span
 from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.limits import Limits
 from nightdesk.lab.orders import Order, text8
@@ -17,8 +17,6 @@ from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS
 from nightdesk.lab.trading import no_discount
 from nightdesk.lab.vanishing import Vanishing
-
-_DAY_MS = 86_400_000
 
 
 def _open_orders_weight(sent: Mapping[str, str]) -> int:
@@ -117,7 +115,7 @@ class Private:
         """Every order of a symbol, open or not."""
         symbol = params.symbol(ask.params, self.exchange.rules)
         count = params.limit(ask.params, default=500, most=1000)
-        start_ms, end_ms = self._span(ask)
+        start_ms, end_ms = day_span(ask)
         from_id = params.long(ask.params, "orderId")
         orders = [
             o
@@ -130,18 +128,11 @@ class Private:
         rows = shown[:count] if oldest else shown[-count:]
         return [views.queried(order, ask.stamp) for order in rows]
 
-    def _span(self, ask: Ask) -> tuple[int, int]:
-        start_ms, end_ms = asked_span(ask)
-        both = "startTime" in ask.params and "endTime" in ask.params
-        if both and end_ms - start_ms > _DAY_MS:
-            raise Refused(-1127, "More than 24 hours between startTime and endTime.")
-        return start_ms, end_ms
-
     def my_trades(self, ask: Ask) -> object:
         """The account's trades of a symbol."""
         symbol = params.symbol(ask.params, self.exchange.rules)
         count = params.limit(ask.params, default=500, most=1000)
-        start_ms, end_ms = self._span(ask)
+        start_ms, end_ms = day_span(ask)
         order_id = params.long(ask.params, "orderId")
         from_id = params.long(ask.params, "fromId")
         fills = [

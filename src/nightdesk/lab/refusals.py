@@ -75,6 +75,8 @@ def unknown_key() -> Refused:
 INSUFFICIENT_BALANCE = "Account has insufficient balance for requested action."
 DUPLICATE_ORDER = "Duplicate order sent."
 WOULD_TAKE = "Order would immediately match and take."
+WOULD_TRIGGER = "Order would trigger immediately."
+BAD_PRICES = "The relationship of the prices for the orders is not correct."
 UNKNOWN_ORDER = "Unknown order sent."
 MARKET_CLOSED = "Market is closed."
 RESTRICTED_LOCATION = (

@@ -15,13 +15,14 @@ from nightdesk.lab.agenda import Agenda
 from nightdesk.lab.catalogue import REPORT_KINDS, FaultKind, Which
 from nightdesk.lab.faults import FaultBoard, Target
 from nightdesk.lab.refusals import Refused
+from nightdesk.lab.reports import ListReport, Report
 from nightdesk.lab.settings import MS_NS, SECOND_NS
-from nightdesk.lab.settlement import Report
 from nightdesk.lab.views import (
     Json,
     Stamp,
     balance_update,
     execution_report,
+    list_status,
     report_with_unheard_of,
 )
 from nightdesk.lab.wallet import Wallet
@@ -124,6 +125,10 @@ class Sessions:
                 tell(now_ns)
                 tell(now_ns)
         self._release(account, now_ns)
+
+    def tell_list(self, report: ListReport, now_ns: int) -> None:
+        """Tell an account of one step of one order list."""
+        self._tell(report.group.account, now_ns, lambda stamp: list_status(report, stamp))
 
     def _hold(self, account: str, tell: Callable[[int], None], now_ns: int) -> None:
         self._release(account, now_ns)

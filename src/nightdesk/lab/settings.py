@@ -48,6 +48,12 @@ class SymbolSettings(msgspec.Struct, frozen=True, kw_only=True):
     notional_min: Decimal = Decimal(5)
     notional_max: Decimal = Decimal(9_000_000)
     open_orders_max: int = 200
+    algo_orders_max: int = 5
+    order_lists_max: int = 20
+    amends_max: int = 10
+    # How far a trailing stop may trail, in hundredths of a percent.
+    trailing_min: int = 10
+    trailing_max: int = 2000
     # How far a price may stand from the recent average, up and down, per side.
     bid_up: Decimal = Decimal(5)
     bid_down: Decimal = Decimal("0.2")

@@ -7,14 +7,15 @@ to decide who trades: `matching` found that out before.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
 from nightdesk.lab.accounts import Account
+from nightdesk.lab.locks import Locks, reserved_for
 from nightdesk.lab.market import Trade
 from nightdesk.lab.matching import Clash, Cross
 from nightdesk.lab.orders import (
+    NO_LIST,
     ZERO,
     ExpiryReason,
     Fill,
@@ -26,28 +27,9 @@ from nightdesk.lab.orders import (
     StpMode,
     floor8,
 )
+from nightdesk.lab.reports import Execution, ListReport, Report
 from nightdesk.lab.settings import LabSettings, SymbolSettings
 from nightdesk.lab.truth import Kind, Truth
-
-
-class Execution(StrEnum):
-    """What an execution report reports."""
-
-    NEW = "NEW"
-    TRADE = "TRADE"
-    CANCELED = "CANCELED"
-    EXPIRED = "EXPIRED"
-    TRADE_PREVENTION = "TRADE_PREVENTION"
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of one order, to be told to its owner."""
-
-    execution: Execution
-    execution_id: int
-    order: Order
-    fill: Fill | None
-    at_ns: int
 
 
 @dataclass(slots=True)
@@ -61,15 +43,19 @@ class Withheld:
 
 @dataclass(slots=True)
 class Settlement:
-    """Books matches. Whoever drives the exchange drains `reports`, `prints` and `touched`."""
+    """Books matches. Whoever drives the exchange drains `reports`, `prints` and what `locks` touched; the
+    exchange itself drains `fresh`, the prints no trigger has heard of, and `stirred`, the orders
+    of lists that traded or ended."""
 
     settings: LabSettings
     rules: Mapping[str, SymbolSettings]
     truth: Truth
+    locks: Locks = field(init=False)
     owners: dict[int, Account] = field(default_factory=dict)
-    reports: list[Report] = field(default_factory=list)
+    reports: list[Report | ListReport] = field(default_factory=list)
     prints: list[Trade] = field(default_factory=list)
-    touched: dict[tuple[str, str], None] = field(default_factory=dict)
+    fresh: list[Trade] = field(default_factory=list)
+    stirred: list[Order] = field(default_factory=list)
     # What the market gained (negative: gave) and what the venue earned, per asset.
     market_gain: dict[str, Decimal] = field(default_factory=dict)
     fees: dict[str, Decimal] = field(default_factory=dict)
@@ -77,6 +63,9 @@ class Settlement:
     _own_trades: dict[str, int] = field(default_factory=dict)
     _last_execution_id: int = 0
     _last_prevented_id: int = 0
+
+    def __post_init__(self) -> None:
+        self.locks = Locks(self.rules)
 
     # --- trades ----------------------------------------------------------------------------
 
@@ -106,15 +95,17 @@ class Settlement:
         self, account: Account, order_id: int, cross: Cross, trade_id: int, at_ns: int
     ) -> None:
         record = account.orders[order_id]
+        self.locks.take_over(account, record.now, at_ns)
         fill = self._fill(record.now, cross, trade_id, at_ns)
-        reserved = _reserved(record.now, fill)
+        reserved = reserved_for(record.now, fill)
         account.locks[order_id] -= reserved
         self._pay(account, fill, reserved, at_ns)
         order = self._filled(record, fill, at_ns)
         account.fills.append(fill)
         if order.status is Status.FILLED:
             del account.open_ids[order_id]
-            self._unlock(account, order, at_ns)
+            self.locks.unlock(account, order, at_ns)
+        self._stir(order)
         self._log_fill(order, fill, at_ns)
         self._report(Execution.TRADE, order, fill, at_ns)
 
@@ -133,9 +124,10 @@ class Settlement:
             quantity=cross.quantity,
             quote=quote,
             fee=floor8(received * rate),
-            fee_asset=self.paid_asset(order.symbol, order.side.opposite),
+            fee_asset=self.locks.paid_asset(order.symbol, order.side.opposite),
             maker=maker,
             at_ns=at_ns,
+            list_id=order.list_id,
         )
 
     def _filled(self, record: OrderRecord, fill: Fill, at_ns: int) -> Order:
@@ -155,14 +147,14 @@ class Settlement:
 
     def _pay(self, account: Account, fill: Fill, reserved: Decimal, at_ns: int) -> None:
         """The paid asset leaves its lock, the received one comes in, less the fee."""
-        paid_asset = self.paid_asset(fill.symbol, fill.side)
+        paid_asset = self.locks.paid_asset(fill.symbol, fill.side)
         buying = fill.side is Side.BUY
         paid, received = (fill.quote, fill.quantity) if buying else (fill.quantity, fill.quote)
         account.wallet.move(paid_asset, at_ns, free=reserved - paid, locked=-reserved)
         account.wallet.move(fill.fee_asset, at_ns, free=received - fill.fee)
         self.fees[fill.fee_asset] = self.fees.get(fill.fee_asset, ZERO) + fill.fee
-        self.touch(account, paid_asset)
-        self.touch(account, fill.fee_asset)
+        self.locks.touch(account, paid_asset)
+        self.locks.touch(account, fill.fee_asset)
 
     def _market_side(self, symbol: str, cross: Cross) -> None:
         """Book what the market gains when it is one side of a trade."""
@@ -176,18 +168,18 @@ class Settlement:
             self.market_gain[asset] = self.market_gain.get(asset, ZERO) + sign * amount
 
     def _print(self, symbol: str, cross: Cross, trade_id: int, at_ns: int) -> None:
-        self.prints.append(
-            Trade(
-                at_ns=at_ns,
-                event_ns=at_ns,
-                trade_ns=at_ns,
-                symbol=symbol,
-                trade_id=trade_id,
-                price=cross.price,
-                quantity=cross.quantity,
-                buyer_is_maker=cross.taker_side is Side.SELL,
-            )
+        trade = Trade(
+            at_ns=at_ns,
+            event_ns=at_ns,
+            trade_ns=at_ns,
+            symbol=symbol,
+            trade_id=trade_id,
+            price=cross.price,
+            quantity=cross.quantity,
+            buyer_is_maker=cross.taker_side is Side.SELL,
         )
+        self.prints.append(trade)
+        self.fresh.append(trade)
 
     # --- fills told late -------------------------------------------------------------------
 
@@ -201,8 +193,9 @@ class Settlement:
             maker=order.order_id,
         )
         trade_id = self._own_trade_id(order.symbol)
+        self.locks.take_over(account, order, at_ns)
         fill = self._fill(order, cross, trade_id, at_ns)
-        reserved = _reserved(order, fill)
+        reserved = reserved_for(order, fill)
         account.locks[order.order_id] -= reserved
         told = msgspec.structs.replace(order, executed=order.executed + quantity)
         self._log_fill(told, fill, at_ns)
@@ -225,14 +218,11 @@ class Settlement:
 
     def accepted(self, account: Account, order: Order, lock: Decimal) -> None:
         """Book a new order: it is the account's, and what it needs is locked."""
-        asset = self.paid_asset(order.symbol, order.side)
         account.orders[order.order_id] = OrderRecord([order])
         account.index(order.symbol, order.client_order_id, order.order_id)
         account.open_ids[order.order_id] = None
-        account.locks[order.order_id] = lock
-        account.wallet.move(asset, order.created_ns, free=-lock, locked=lock)
+        self.locks.hold(account, order, lock)
         self.owners[order.order_id] = account
-        self.touch(account, asset)
         self.log(Kind.ACCEPT, order, order.created_ns)
         self._report(Execution.NEW, order, None, order.created_ns)
 
@@ -283,27 +273,51 @@ class Settlement:
         )
         record.versions.append(order)
         del account.open_ids[order.order_id]
-        self._unlock(account, order, at_ns)
+        self.locks.part(account, order)
+        self.locks.unlock(account, order, at_ns)
+        self._stir(order)
         return order
 
-    def _unlock(self, account: Account, order: Order, at_ns: int) -> None:
-        """Free whatever a finished order still has locked."""
-        amount = account.locks.pop(order.order_id)
-        if amount:
-            asset = self.paid_asset(order.symbol, order.side)
-            account.wallet.move(asset, at_ns, free=amount, locked=-amount)
-            self.touch(account, asset)
+    def _stir(self, order: Order) -> None:
+        if order.list_id != NO_LIST:
+            self.stirred.append(order)
+
+    # --- waiting ---------------------------------------------------------------------------
+
+    def trails(self, record: OrderRecord, at_ns: int) -> None:
+        """An order begins to follow the price; nobody is told."""
+        changes = {"trailing_ns": at_ns, "updated_ns": at_ns}
+        record.versions.append(msgspec.structs.replace(record.now, **changes))
+
+    def waits(self, record: OrderRecord, at_ns: int) -> None:
+        """An order that waited for another now waits for its price."""
+        order = msgspec.structs.replace(record.now, status=Status.NEW, updated_ns=at_ns)
+        record.versions.append(order)
+        self._report(Execution.NEW, order, None, at_ns)
+
+    def works(self, record: OrderRecord, at_ns: int) -> None:
+        """An order that waited comes to its book."""
+        order = msgspec.structs.replace(
+            record.now, status=Status.NEW, working=True, working_ns=at_ns, updated_ns=at_ns
+        )
+        record.versions.append(order)
+        self.log(Kind.TRIGGER, order, at_ns)
+        self._report(Execution.NEW, order, None, at_ns)
+
+    def drop(self, account: Account, record: OrderRecord, at_ns: int) -> None:
+        """End an order without a word to its owner; the other of its pair keeps what is locked."""
+        other = account.pairs.get(record.now.order_id)
+        if other is not None:
+            self.locks.take_over(account, account.orders[other].now, at_ns)
+        changes = {"status": Status.EXPIRED, "expiry": ExpiryReason.EXCHANGE}
+        order = msgspec.structs.replace(record.now, working=False, updated_ns=at_ns, **changes)
+        record.versions.append(order)
+        del account.open_ids[order.order_id]
+        self.locks.unlock(account, order, at_ns)
+        self.locks.touched.clear()  # the balance is not told either
+        self.log(Kind.EXPIRE, order, at_ns, reason=str(ExpiryReason.EXCHANGE))
 
     # --- telling ---------------------------------------------------------------------------
-
-    def paid_asset(self, symbol: str, side: Side) -> str:
-        """The asset an order of `side` pays with."""
-        rules = self.rules[symbol]
-        return rules.quote if side is Side.BUY else rules.base
-
-    def touch(self, account: Account, asset: str) -> None:
-        """Remember that a balance may have changed."""
-        self.touched[account.name, asset] = None
 
     def log(self, kind: Kind, order: Order, at_ns: int, **more: object) -> None:
         """Write a fact about an order into the truth."""
@@ -317,6 +331,9 @@ class Settlement:
             "time_in_force": str(order.time_in_force),
             "quantity": order.quantity,
             "price": order.price,
+            "stop_price": order.stop_price or None,
+            "trailing_delta": order.trailing_delta,
+            "order_list_id": None if order.list_id == NO_LIST else order.list_id,
             "cumulative": order.executed,
         }
         self.truth.add(kind, at_ns, **(fields | more))
@@ -345,10 +362,3 @@ class Settlement:
                 at_ns=at_ns,
             )
         )
-
-
-def _reserved(order: Order, fill: Fill) -> Decimal:
-    """What an order had locked for a fill: a limit buy locks at its limit and may pay less."""
-    if order.side is Side.SELL:
-        return fill.quantity
-    return order.price * fill.quantity if order.price else fill.quote

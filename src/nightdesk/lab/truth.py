@@ -19,6 +19,7 @@ class Kind(StrEnum):
 
     ARRIVAL = "arrival"
     ACCEPT = "accept"
+    TRIGGER = "trigger"
     FILL = "fill"
     CANCEL = "cancel"
     EXPIRE = "expire"
@@ -52,6 +53,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_in_force: str | None = None
     quantity: Decimal | None = None
     price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trailing_delta: int | None = None
+    order_list_id: int | None = None
     cumulative: Decimal | None = None
     last_quantity: Decimal | None = None
     last_price: Decimal | None = None

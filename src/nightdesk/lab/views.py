@@ -8,14 +8,15 @@ from decimal import Decimal
 from typing import cast
 
 from nightdesk.lab.orders import ZERO, Fill, Order, RespType, text8
-from nightdesk.lab.settlement import Execution, Report
+from nightdesk.lab.reports import Execution, ListReport, ListStatus, OrderList, Report
 
 Json = dict[str, object]
 # Lab time in nanoseconds to venue time in the unit the client asked for.
 Stamp = Callable[[int], int]
 
 _ZERO_TEXT = text8(ZERO)
-_NO_LIST = -1
+# A time that has not come.
+_NOT_YET = -1
 # What no document of the venue has among the values of any field.
 UNHEARD_OF = "UNHEARD_OF"
 # Where a report has what replies spell out.
@@ -27,14 +28,14 @@ def placed(order: Order, fills: Iterable[Fill], resp_type: RespType, stamp: Stam
     shown: Json = {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": _NO_LIST,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_order_id,
         "transactTime": stamp(order.updated_ns),
     }
     if resp_type is RespType.ACK:
         return shown
     shown |= _amounts(order)
-    shown["workingTime"] = stamp(order.created_ns)
+    shown["workingTime"] = _moment(order.working_ns, stamp)
     shown["selfTradePreventionMode"] = order.stp
     if resp_type is RespType.FULL:
         shown["fills"] = [
@@ -47,7 +48,7 @@ def placed(order: Order, fills: Iterable[Fill], resp_type: RespType, stamp: Stam
             }
             for fill in fills
         ]
-    return shown | _conditional(order)
+    return shown | _conditional(order, stamp)
 
 
 def canceled(order: Order, stamp: Stamp) -> Json:
@@ -56,13 +57,13 @@ def canceled(order: Order, stamp: Stamp) -> Json:
         "symbol": order.symbol,
         "origClientOrderId": order.client_order_id,
         "orderId": order.order_id,
-        "orderListId": _NO_LIST,
+        "orderListId": order.list_id,
         "clientOrderId": order.cancel_id,
         "transactTime": stamp(order.updated_ns),
     }
     shown |= _amounts(order)
     shown["selfTradePreventionMode"] = order.stp
-    return shown | _conditional(order)
+    return shown | _conditional(order, stamp)
 
 
 def queried(order: Order, stamp: Stamp) -> Json:
@@ -70,23 +71,23 @@ def queried(order: Order, stamp: Stamp) -> Json:
     shown: Json = {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": _NO_LIST,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_order_id,
     }
     amounts = _amounts(order)
     quote = amounts.pop("origQuoteOrderQty")
     shown |= amounts
     shown |= {
-        "stopPrice": _ZERO_TEXT,
+        "stopPrice": text8(order.stop_price),
         "icebergQty": _ZERO_TEXT,
         "time": stamp(order.created_ns),
         "updateTime": stamp(order.updated_ns),
-        "isWorking": True,
-        "workingTime": stamp(order.created_ns),
+        "isWorking": order.working_ns is not None,
+        "workingTime": _moment(order.working_ns, stamp),
         "origQuoteOrderQty": quote,
         "selfTradePreventionMode": order.stp,
     }
-    return shown | _conditional(order)
+    return shown | _conditional(order, stamp)
 
 
 def _amounts(order: Order) -> Json:
@@ -103,8 +104,57 @@ def _amounts(order: Order) -> Json:
     }
 
 
-def _conditional(order: Order) -> Json:
+def order_list(group: OrderList, stamp: Stamp) -> Json:
+    """An order list as queries show it."""
+    over = ListStatus.ALL_DONE if not group.open else "EXECUTING"
+    return {
+        "orderListId": group.list_id,
+        "contingencyType": group.contingency,
+        "listStatusType": group.status,
+        "listOrderStatus": over,
+        "listClientOrderId": group.client_list_id,
+        "transactionTime": stamp(group.updated_ns),
+        "symbol": group.symbol,
+        "orders": [
+            {"symbol": group.symbol, "orderId": order_id, "clientOrderId": client_id}
+            for order_id, client_id in zip(group.orders, group.client_ids, strict=True)
+        ],
+    }
+
+
+def list_status(report: ListReport, stamp: Stamp) -> Json:
+    """The `listStatus` event of one step of an order list."""
+    group, happened = report.group, stamp(report.at_ns)
+    shown = order_list(group, stamp)
+    return {
+        "e": "listStatus",
+        "E": happened,
+        "s": group.symbol,
+        "g": group.list_id,
+        "c": group.contingency,
+        "l": group.status,
+        "L": shown["listOrderStatus"],
+        "r": "NONE",
+        "C": group.client_list_id,
+        "T": happened,
+        "O": [
+            {"s": group.symbol, "i": order_id, "c": client_id}
+            for order_id, client_id in zip(group.orders, group.client_ids, strict=True)
+        ],
+    }
+
+
+def _moment(at_ns: int | None, stamp: Stamp) -> int:
+    return _NOT_YET if at_ns is None else stamp(at_ns)
+
+
+def _conditional(order: Order, stamp: Stamp) -> Json:
     shown: Json = {}
+    if order.type.conditional:
+        shown["stopPrice"] = text8(order.stop_price)
+    if order.trailing_delta is not None:
+        shown["trailingDelta"] = order.trailing_delta
+        shown["trailingTime"] = _moment(order.trailing_ns, stamp)
     if order.strategy_id is not None:
         shown["strategyId"] = order.strategy_id
     if order.strategy_type is not None:
@@ -123,7 +173,7 @@ def trade(fill: Fill, stamp: Stamp) -> Json:
         "symbol": fill.symbol,
         "id": fill.trade_id,
         "orderId": fill.order_id,
-        "orderListId": _NO_LIST,
+        "orderListId": fill.list_id,
         "price": text8(fill.price),
         "qty": text8(fill.quantity),
         "quoteQty": text8(fill.quote),
@@ -151,9 +201,9 @@ def execution_report(report: Report, stamp: Stamp) -> Json:
         "f": order.time_in_force,
         "q": text8(order.quantity),
         "p": text8(order.price),
-        "P": _ZERO_TEXT,
+        "P": text8(order.stop_price),
         "F": _ZERO_TEXT,
-        "g": _NO_LIST,
+        "g": order.list_id,
         "C": order.client_order_id if cancel else "",
         "x": report.execution,
         "X": order.status,
@@ -174,14 +224,18 @@ def execution_report(report: Report, stamp: Stamp) -> Json:
         "Z": text8(order.executed_quote),
         "Y": text8(fill.quote) if fill else _ZERO_TEXT,
         "Q": text8(order.quote_quantity),
-        "W": created,
         "V": order.stp,
     }
-    return event | _conditional_in_report(order)
+    return event | _conditional_in_report(order, stamp)
 
 
-def _conditional_in_report(order: Order) -> Json:
+def _conditional_in_report(order: Order, stamp: Stamp) -> Json:
     event: Json = {}
+    if order.working_ns is not None:
+        event["W"] = stamp(order.working_ns)
+    if order.trailing_delta is not None:
+        event["d"] = order.trailing_delta
+        event["D"] = _moment(order.trailing_ns, stamp)
     if order.strategy_id is not None:
         event["j"] = order.strategy_id
     if order.strategy_type is not None:
