@@ -89,9 +89,9 @@ def test_trades_without_an_answer_are_none_and_not_an_empty_list():
 def test_open_orders_of_other_instruments_are_left_out():
     theirs = fixture("open_orders_response")
     ours = [theirs[0] | {"symbol": "BTCUSDT", "clientOrderId": "by hand"}]
-    reports = CODEC.opened(answer(theirs + ours))
+    reports = CODEC.opened([answer(theirs + ours)])
     assert [report.client_id for report in reports] == ["by hand"]
-    assert isinstance(CODEC.opened(answer(b"", 502)), NoAnswer)
+    assert isinstance(CODEC.opened([answer(b"", 502)]), NoAnswer)
 
 
 def test_free_and_locked_are_held_together():
@@ -99,13 +99,13 @@ def test_free_and_locked_are_held_together():
         {"asset": "BTC", "free": "1.50000000", "locked": "0.25000000"},
         {"asset": "XYZ", "free": "0.00000000", "locked": "0.00000000"},
     ]
-    assert CODEC.held(answer({"balances": balances})) == {"BTC": D("1.75"), "XYZ": D(0)}
+    assert CODEC.held(answer({"balances": balances})).balances == {"BTC": D("1.75"), "XYZ": D(0)}
     assert isinstance(CODEC.held(answer({})), NoAnswer)
 
 
 @pytest.mark.recorded
 def test_the_documents_account_is_read():
-    assert CODEC.held(answer(fixture("account_response"))) == {
+    assert CODEC.held(answer(fixture("account_response"))).balances == {
         "BTC": D("4723846.89208129"),
         "LTC": D("4763368.68006011"),
     }

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from builders import BTCUSDT, NOW, D, an_id, an_instrument, an_intent
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+from nightdesk.venues.binance_rest import RECV_WINDOW_MS_MAX
 from nightdesk.venues.binance_sign import HmacSigner
-from nightdesk.venues.binance_spot import RECV_WINDOW_MS_MAX, BinanceSpot
+from nightdesk.venues.binance_spot import BinanceSpot
 from venues.spot import CODEC, INTENT, SECRET
 
 
@@ -167,7 +168,7 @@ def test_past_its_deadline_an_order_has_no_request(left):
             "/api/v3/myTrades",
             "symbol=BTCUSDT&orderId=28&limit=1000&",
         ),
-        (CODEC.open_orders(BTCUSDT, NOW), "GET", "/api/v3/openOrders", "symbol=BTCUSDT&"),
+        (CODEC.open_orders(BTCUSDT)[0](NOW), "GET", "/api/v3/openOrders", "symbol=BTCUSDT&"),
         (CODEC.account(NOW), "GET", "/api/v3/account", ""),
     ],
     ids=["cancel", "query", "trades", "open_orders", "account"],

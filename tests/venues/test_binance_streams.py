@@ -159,7 +159,7 @@ def test_a_market_frame_that_cannot_be_read_is_a_violation(bad):
 
 
 def test_one_path_carries_every_stream_in_lower_case():
-    path = CODEC.market_path([an_instrument(), an_instrument(symbol="ETHUSDT")])
+    (path,) = CODEC.market_paths([an_instrument(), an_instrument(symbol="ETHUSDT")])
     assert path == (
         "/stream?streams=btcusdt@bookTicker/btcusdt@trade/ethusdt@bookTicker/ethusdt@trade"
     )

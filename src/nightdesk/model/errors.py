@@ -3,6 +3,7 @@
 * `NightdeskError`
     * `OperatingError`: expected; handled where it is caught
         * `ProtocolViolation`: the venue said what its protocol forbids; quarantine it
+        * `StreamOver`: the venue says that a stream ends here; open it anew
         * `Fenced`: a newer epoch writes, or the head is another's; stand down
         * `AppendRefused`: the journal definitely did not write (full, constraint)
         * `AppendUnknown`: the journal perhaps wrote; resolve before anything else
@@ -26,6 +27,10 @@ class OperatingError(NightdeskError):
 
 class ProtocolViolation(OperatingError):
     """The venue said what its protocol forbids."""
+
+
+class StreamOver(OperatingError):
+    """The venue says that this stream tells nothing any more."""
 
 
 class Fenced(OperatingError):

@@ -1,6 +1,7 @@
 """An instrument and its venue's grid: ticks, lots, minimums."""
 
 from decimal import Decimal
+from enum import StrEnum, auto
 
 import msgspec
 
@@ -8,8 +9,15 @@ from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId, VenueId
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """A spot pair as its venue filters orders for it."""
+class Kind(StrEnum):
+    """What is held once an instrument was bought."""
+
+    SPOT = auto()  # the base asset itself
+    PERPETUAL = auto()  # a contract on it that never ends; long or short, margined in one asset
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A market as its venue filters orders for it; `margin` is the asset a contract is settled in."""
 
     id: InstrumentId
     venue: VenueId
@@ -22,6 +30,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     qty_max: Decimal
     price_max: Decimal
     notional_min: Decimal
+    kind: Kind = Kind.SPOT
+    margin: str = ""
 
     def __post_init__(self) -> None:
         for name in ("tick", "lot", "qty_max", "price_max"):

@@ -58,4 +58,17 @@ class DepthUpdate(msgspec.Struct, frozen=True, kw_only=True):
     venue_time: Wall
 
 
-MarketEvent = Quote | Trade | DepthUpdate
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """The price at which a venue values a contract, and its next funding: longs pay shorts `funding_rate` of
+    the notional at `funding_at` (UTC), or get it where the rate is negative."""
+
+    instrument: InstrumentId
+    price: Decimal
+    index: Decimal
+    funding_rate: Decimal
+    funding_at: Wall
+    received: Mono
+    venue_time: Wall
+
+
+MarketEvent = Quote | Trade | DepthUpdate | Mark

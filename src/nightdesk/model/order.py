@@ -134,8 +134,9 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     source: ReportSource
 
 
-class Execution(msgspec.Struct, frozen=True, kw_only=True):
-    """One trade of one of our orders. `fee_asset` is "" where the venue named none."""
+class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One trade of one of our orders. `fee_asset` is "" where the venue named none, a negative `fee` is a
+    rebate. `realised` is the profit that a venue of contracts booked for the trade, before the fee."""
 
     client_id: ClientOrderId
     instrument: InstrumentId
@@ -147,3 +148,4 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     fee_asset: str
     maker: bool
     venue_time: Wall
+    realised: Decimal | None = None

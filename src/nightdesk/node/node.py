@@ -5,7 +5,7 @@ way up: a refused append ends this incarnation, and the caller starts the next o
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from nightdesk.desk.desk import Desk
@@ -98,8 +98,11 @@ class Node:
                 self._keep(self._until_stopped(), "stop")
                 await self._start(holder.name)
                 self._keep(self._watch_journal(), "journal")
-                self._keep(self._feed(), "market")
+                for path in self._market_paths():
+                    self._keep(self._link.feed(path, self.shell), "market")
                 self._keep(self._link.follow_orders(self.shell, self._tell), "private")
+                if world.codec.private_key() is not None:
+                    self._keep(self._link.keep_key(), "private key")
                 self._keep(self._link.keep_clock(self._clock.measured, self._clock.untold), "clock")
                 self._keep(self._tick(), "tick")
         except* Stopped:
@@ -281,9 +284,8 @@ class Node:
             self._broken.set_exception(error)
         loop.default_exception_handler(context)
 
-    async def _feed(self) -> None:
-        instruments = list(self.shell.desk.settings.instruments.values())
-        await self._link.feed(instruments, self.shell)
+    def _market_paths(self) -> Sequence[str]:
+        return self._world.codec.market_paths(list(self.shell.desk.settings.instruments.values()))
 
     async def _watch_journal(self) -> None:
         """Raises what ended the writer; checks once a second that the file is still ours."""

@@ -1,27 +1,30 @@
 """The node's side of one venue: its streams kept open, its clock measured, its account asked."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from nightdesk.desk.events import AccountTold, Event, Health, OrderTold, QuoteSeen
-from nightdesk.model.errors import NightdeskError, OperatingError, ProtocolViolation
+from nightdesk.model.errors import NightdeskError, OperatingError, ProtocolViolation, StreamOver
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderReport
-from nightdesk.model.time import MS_NS, SECOND_NS, Mono
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.modes.ladder import DESK
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Send, Streams
+from nightdesk.runtime.questions import open_orders
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
 from nightdesk.strategy.api import Draw
+from nightdesk.venues.http import HttpRequest
 from nightdesk.venues.protocol import NoAnswer, VenueCodec
 
 CLOCK_AGAIN_S = 1.0  # after an answer that did not come
 CLOCK_UNANSWERED_MAX = 2  # what is older says little of the venue's clock now
 CLOCK_EVERY_S = 10.0
 ROUND_TRIP_MAX_NS = SECOND_NS  # a slower answer says little about a clock
+KEY_EVERY_S = 30 * 60.0  # half of the time that a key is valid for
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 5.0
 STEADY_NS = 10 * SECOND_NS  # a connection that lived this long starts its back-off anew
 
@@ -51,6 +54,8 @@ class VenueLink:
         self._clock = clock
         self._draw = draw
         self._asking = False
+        self._key = ""  # of the private stream, where it is read by one
+        self._private_life: asyncio.Timeout
 
     async def measure_clock(self) -> int | None:
         """The venue's clock minus ours in ns, or None when it did not tell."""
@@ -91,9 +96,8 @@ class VenueLink:
             raise VenueDown(f"the venue does not list {', '.join(missing)}")
         return dict(answer)
 
-    async def feed(self, instruments: list[Instrument], shell: Shell) -> None:
-        """The market stream, for ever."""
-        path = self.codec.market_path(instruments)
+    async def feed(self, path: str, shell: Shell) -> None:
+        """One market stream, for ever."""
         stages, counters = shell.telemetry.stages, shell.telemetry.counters
         decode = stages["decode"]
 
@@ -108,13 +112,24 @@ class VenueLink:
                 decode.record(self._clock.mono() - received)
                 shell.market(event)
 
-        await self._for_ever(self._market, path, lambda _: None, frame, shell, "market")
+        async def there() -> str:
+            return path
+
+        await self._for_ever(self._market, there, lambda _: None, frame, shell, "market")
 
     async def follow_orders(self, shell: Shell, tell: Callable[[Event], None]) -> None:
         """The private stream, for ever. A gap is filled by asking, never by hoping."""
 
+        def subscribed() -> None:
+            self.subscribed = True
+            self._ask_after_gap(shell, tell)
+
         def opened(send: Send) -> None:
-            send(self.codec.private_hello(self._requester.venue_now()))
+            hello = self.codec.private_hello(self._requester.venue_now())
+            if hello:
+                send(hello)
+            else:
+                subscribed()
 
         def frame(data: bytes, _: Mono) -> None:
             try:
@@ -123,15 +138,37 @@ class VenueLink:
                 self._quarantined(shell, "private", error)
                 return
             if update.note == "subscribed":
-                self.subscribed = True
-                self._ask_after_gap(shell, tell)
+                subscribed()
+            if update.warning:
+                shell.say("warning", "venue.warning", why=update.warning)
             if update.report is not None or update.execution is not None:
                 tell(OrderTold(report=update.report, execution=update.execution))
             if update.foreign:
                 shell.telemetry.count("private.foreign")
 
-        path = self.codec.private_path()
-        await self._for_ever(self._private, path, opened, frame, shell, "private")
+        await self._for_ever(self._private, self._private_path, opened, frame, shell, "private")
+
+    async def _private_path(self) -> str:
+        """Where the private stream is read, by a fresh key where it needs one; raises `ConnectFailed`."""
+        ask = self.codec.private_key()
+        if ask is None:
+            return self.codec.private_path("")
+        key = self.codec.keyed(await self._requester.request(partial(_signed_already, ask)))
+        if isinstance(key, NoAnswer):
+            raise ConnectFailed(f"no key to the private stream: {key.outcome.text}")
+        self._key = key
+        return self.codec.private_path(key)
+
+    async def keep_key(self) -> None:
+        """Prolong the private stream's key, for ever; where another one is told, the stream is opened anew."""
+        while True:
+            await asyncio.sleep(KEY_EVERY_S)
+            ask = self.codec.private_key()
+            if ask is None or not self._key:
+                continue
+            key = self.codec.keyed(await self._requester.request(partial(_signed_already, ask)))
+            if not isinstance(key, NoAnswer) and key != self._key:
+                self._private_life.reschedule(asyncio.get_running_loop().time())
 
     async def ask_account(self, shell: Shell, tell: Callable[[Event], None]) -> None:
         """Balances and open orders; `quiet` when nothing moved between the two answers."""
@@ -148,7 +185,9 @@ class VenueLink:
                 return
             after = self._stirring(shell)
             quiet = before == after and not shell.gateway.in_flight
-            told = AccountTold(balances=held, open_orders=orders, asked_at=asked_at, quiet=quiet)
+            told = AccountTold(
+                balances=held.balances, open_orders=orders, asked_at=asked_at, quiet=quiet
+            )
         finally:
             self._asking = False
         tell(told)
@@ -157,9 +196,7 @@ class VenueLink:
         """What is open in every traded instrument; None when one question was not answered."""
         found: list[OrderReport] = []
         for instrument in shell.desk.settings.instruments:
-            opened = self.codec.opened(
-                await self._requester.request(partial(self.codec.open_orders, instrument))
-            )
+            opened = await open_orders(self.codec, self._requester, instrument)
             if isinstance(opened, NoAnswer):
                 return None
             found += opened
@@ -190,7 +227,7 @@ class VenueLink:
     async def _for_ever(
         self,
         streams: Streams,
-        path: str,
+        path: Callable[[], Awaitable[str]],
         opened: Callable[[Send], None],
         frame: Callable[[bytes, Mono], None],
         shell: Shell,
@@ -200,9 +237,15 @@ class VenueLink:
         while True:
             started = self._clock.mono()
             try:
-                why = await streams.run(path, opened, frame)
-            except ConnectFailed as error:
+                where = await path()
+                async with asyncio.timeout(None) as life:
+                    if name == "private":
+                        self._private_life = life
+                    why = await streams.run(where, opened, frame)
+            except (ConnectFailed, StreamOver) as error:
                 why = str(error)
+            except TimeoutError:
+                why = "the private stream's key was lost"
             if name == "private":
                 self.subscribed = False
                 shell.handle(Health(scope=DESK, cause="private", mode=Mode.REDUCE_ONLY, why=why))
@@ -216,3 +259,8 @@ class VenueLink:
         seen = shell.telemetry.counters[f"{stream}.poison"]
         if seen <= 10 or seen % 1000 == 0:
             shell.say("warning", f"{stream}.frame_quarantined", why=str(error), seen=str(seen))
+
+
+def _signed_already(request: HttpRequest, _: Wall) -> HttpRequest:
+    """What needs no signature is the same whenever it leaves."""
+    return request

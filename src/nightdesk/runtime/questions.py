@@ -1,20 +1,31 @@
 """Questions to the venue about single orders. An answer becomes an event; silence becomes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
+import msgspec
+
 from nightdesk.desk.events import Event, OrderFound, OrderNotFound, TradesTold
-from nightdesk.model.order import Intent
+from nightdesk.model.ids import InstrumentId
+from nightdesk.model.order import Intent, OrderReport
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.orders.book import OrderBook
 from nightdesk.runtime.gateway import Spawn
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
-from nightdesk.venues.protocol import Found, NoAnswer, NotFound, VenueCodec
+from nightdesk.venues.protocol import Became, Found, NoAnswer, NotFound, VenueCodec
 
 DAY_NS = 24 * 3600 * SECOND_NS  # the longest span that one question about trades may cover
 PAGES_MAX = 20  # answers full of trades read in one search; what is beyond is not vouched for
 IDENTIFIED_MAX = 1_000  # foreign orders remembered; a forgotten one is asked about again
+
+
+async def open_orders(
+    codec: VenueCodec, requester: Requester, instrument: InstrumentId
+) -> Sequence[OrderReport] | NoAnswer:
+    """What is open in one instrument, in every book the venue keeps; no answer where one was not told."""
+    results = [await requester.request(ask) for ask in codec.open_orders(instrument)]
+    return codec.opened(results)
 
 
 class Questions:
@@ -53,6 +64,8 @@ class Questions:
         match self._codec.queried(intent, result):
             case Found(report=report):
                 self._tell(OrderFound(report=report, asked_at=asked_at))
+            case Became(venue_order_id=venue_order_id):
+                await self._ask_what_it_became(intent, venue_order_id, asked_at)
             case NotFound():
                 if since is None:
                     self._tell(OrderNotFound(client_id=intent.client_id, asked_at=asked_at))
@@ -60,6 +73,18 @@ class Questions:
                     await self._search(intent, since, asked_at)
             case NoAnswer() as silence:
                 self._unanswered(silence)
+
+    async def _ask_what_it_became(
+        self, intent: Intent, venue_order_id: str, asked_at: Wall
+    ) -> None:
+        """An order that was triggered: what the other one says of itself is said of this one."""
+        ask = partial(self._codec.identify, intent.instrument, venue_order_id)
+        found = self._codec.identified(await self._requester.request(ask))
+        if isinstance(found, Found):
+            report = msgspec.structs.replace(found.report, client_id=intent.client_id)
+            self._tell(OrderFound(report=report, asked_at=asked_at))
+        elif isinstance(found, NoAnswer):
+            self._unanswered(found)
 
     async def _search(self, intent: Intent, since: Wall, asked_at: Wall) -> None:
         """Look where an accepted order would also stand: the query may be what lags."""
@@ -78,8 +103,7 @@ class Questions:
 
     async def _not_open(self, intent: Intent, asked_at: Wall) -> bool:
         """Whether the venue was heard and does not list the order as open."""
-        ask = partial(self._codec.open_orders, intent.instrument)
-        opened = self._codec.opened(await self._requester.request(ask))
+        opened = await open_orders(self._codec, self._requester, intent.instrument)
         if isinstance(opened, NoAnswer):
             self._unanswered(opened)
             return False

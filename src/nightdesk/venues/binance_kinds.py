@@ -17,7 +17,6 @@ _CONDITIONAL = {
     OrderType.TAKE_PROFIT: "TAKE_PROFIT",
     OrderType.TRAILING_STOP: "STOP_LOSS",
 }
-SIDES = {Side.BUY: "BUY", Side.SELL: "SELL"}
 
 
 def terms(intent: Intent) -> str:

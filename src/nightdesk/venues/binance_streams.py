@@ -16,6 +16,7 @@ from nightdesk.model.order import Execution, OrderReport, ReportSource, Side
 from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_sign import Signer
+from nightdesk.venues.http import HttpResult
 from nightdesk.venues.protocol import UserUpdate
 
 _ENVELOPE = msgspec.json.Decoder(wire.Envelope)
@@ -34,12 +35,12 @@ class BinanceStreams:
         self._signer = signer
         self._symbols = symbols
 
-    def market_path(self, instruments: Sequence[Instrument]) -> str:
+    def market_paths(self, instruments: Sequence[Instrument]) -> Sequence[str]:
         """One combined stream for everything that is traded."""
         names = "/".join(
             f"{i.symbol.lower()}@{kind}" for i in instruments for kind in ("bookTicker", "trade")
         )
-        return f"/stream?streams={names}"
+        return [f"/stream?streams={names}"]
 
     def market(self, frame: bytes, received: Mono) -> MarketEvent | None:
         """One frame; None for a reply that is no market data. Raises `ProtocolViolation` on any other."""
@@ -60,8 +61,15 @@ class BinanceStreams:
             raise ProtocolViolation(f"market frame of a stream nobody asked for: {envelope.stream}")
         return None
 
-    def private_path(self) -> str:
-        """User data comes over ws-api; listen keys were withdrawn on 2026-02-20."""
+    def private_key(self) -> None:
+        """None: listen keys were withdrawn on 2026-02-20."""
+
+    def keyed(self, _: HttpResult) -> str:
+        """Never asked."""
+        raise AssertionError("spot's private stream has no key")
+
+    def private_path(self, _: str) -> str:
+        """User data comes over ws-api."""
         return "/ws-api/v3?returnRateLimits=false"
 
     def private_hello(self, now: Wall) -> str:

@@ -1,4 +1,5 @@
-"""Binance spot's JSON, as typed shapes: only the fields this desk reads; others are ignored.
+"""Binance's JSON, as typed shapes: spot's, and what its other markets spell alike. Only the fields this desk
+reads; others are ignored.
 
 Sources: rest-api.md, user-data-stream.md, web-socket-streams.md, read 2026-11-21.
 """
@@ -8,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.model import money
-from nightdesk.model.order import VenueStatus
+from nightdesk.model.order import Side, VenueStatus
 
 STATUS = {
     "NEW": VenueStatus.WORKING,
@@ -38,6 +39,20 @@ def amount(value: Decimal) -> Decimal:
     if not money.is_amount(value) or value < 0:
         raise msgspec.ValidationError(f"{value} is no price, quantity or fee")
     return money.canonical(value)
+
+
+def signed(value: Decimal) -> Decimal:
+    """The same of a number that may be negative: a position, a profit, a rebate."""
+    if not money.is_amount(value):
+        raise msgspec.ValidationError(f"{value} is no amount")
+    return money.canonical(value)
+
+
+def side_of(word: str) -> Side:
+    """A side as the venue spells it; raises `msgspec.ValidationError` on any other word."""
+    if word not in ("BUY", "SELL"):
+        raise msgspec.ValidationError(f"{word!r} is no side")
+    return Side.BUY if word == "BUY" else Side.SELL
 
 
 def status_of(text: str) -> VenueStatus:
@@ -130,6 +145,7 @@ class Filter(msgspec.Struct, rename="camel"):
     min_qty: Decimal | None = None
     max_qty: Decimal | None = None
     min_notional: Decimal | None = None
+    notional: Decimal | None = None  # MIN_NOTIONAL of contracts
 
 
 class Symbol(msgspec.Struct, rename="camel"):
@@ -140,6 +156,8 @@ class Symbol(msgspec.Struct, rename="camel"):
     base_asset: str
     quote_asset: str
     filters: list[Filter]
+    contract_type: str = ""
+    margin_asset: str = ""
 
 
 class ExchangeInfo(msgspec.Struct):

@@ -1,11 +1,20 @@
 """What the desk needs of any venue's codec. Pure: times in, values out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
+from nightdesk.model.account import (
+    AccountTerms,
+    Flow,
+    ForcedFill,
+    ForcedOrder,
+    Moved,
+    TermsTold,
+    WalletMove,
+)
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import MarketEvent, Quote
@@ -14,11 +23,20 @@ from nightdesk.model.outcome import Outcome
 from nightdesk.model.time import Mono, Wall
 from nightdesk.venues.http import HttpRequest, HttpResult
 
+Sign = Callable[[Wall], HttpRequest]  # a question, signed when it leaves
+
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """The venue knows the order."""
 
     report: OrderReport
+
+
+class Became(msgspec.Struct, frozen=True, kw_only=True):
+    """The price that the order waited for came: an order with an id of its own trades for it, and only that one
+    tells how far."""
+
+    venue_order_id: str
 
 
 class NotFound(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +62,13 @@ class TradePage(msgspec.Struct, frozen=True, kw_only=True):
     last: Wall
 
 
+class Holdings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account holds: each asset, free and bound together, and each contract (0 where none is told)."""
+
+    balances: Mapping[str, Decimal]
+    positions: Mapping[InstrumentId, Decimal] = {}
+
+
 class UserUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """What one frame of the private stream said about orders."""
 
@@ -53,6 +78,10 @@ class UserUpdate(msgspec.Struct, frozen=True, kw_only=True):
         ""  # a client id of an order that is not ours, or an account change nobody here made
     )
     note: str = ""  # something of the connection itself: subscribed, shutting down
+    moved: Moved | None = None
+    forced: ForcedFill | None = None
+    terms: TermsTold | None = None
+    warning: str = ""  # what a person should hear of
 
 
 class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +95,9 @@ class Endpoints(msgspec.Struct, frozen=True, kw_only=True):
 class VenueCodec(Protocol):
     """One venue's protocol.
 
-    `place` and the other requests are signed at `now`, the venue's clock; nothing moves a deadline.
+    `place` and the other requests are signed at `now`, the venue's clock; nothing moves a deadline. Where a
+    venue reads its private stream by a key, `private_key` asks for it and for its prolongation; elsewhere it is
+    None, and the hello alone subscribes.
     """
 
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None: ...
@@ -78,7 +109,9 @@ class VenueCodec(Protocol):
     def cancel(self, intent: Intent, now: Wall) -> HttpRequest: ...
     def cancelled(self, intent: Intent, result: HttpResult) -> Outcome: ...
     def query(self, intent: Intent, now: Wall) -> HttpRequest: ...
-    def queried(self, intent: Intent, result: HttpResult) -> Found | NotFound | NoAnswer: ...
+    def queried(
+        self, intent: Intent, result: HttpResult
+    ) -> Found | Became | NotFound | NoAnswer: ...
     def identify(self, instrument: InstrumentId, venue_order_id: str, now: Wall) -> HttpRequest: ...
     def identified(self, result: HttpResult) -> Found | NotFound | NoAnswer: ...
     def trades_between(
@@ -87,10 +120,10 @@ class VenueCodec(Protocol):
     def traded_between(self, result: HttpResult) -> TradePage | NoAnswer: ...
     def trades(self, intent: Intent, venue_order_id: str, now: Wall) -> HttpRequest: ...
     def traded(self, intent: Intent, result: HttpResult) -> Sequence[Execution] | NoAnswer: ...
-    def open_orders(self, instrument: InstrumentId, now: Wall) -> HttpRequest: ...
-    def opened(self, result: HttpResult) -> Sequence[OrderReport] | NoAnswer: ...
+    def open_orders(self, instrument: InstrumentId) -> Sequence[Sign]: ...
+    def opened(self, results: Sequence[HttpResult]) -> Sequence[OrderReport] | NoAnswer: ...
     def account(self, now: Wall) -> HttpRequest: ...
-    def held(self, result: HttpResult) -> Mapping[str, Decimal] | NoAnswer: ...
+    def held(self, result: HttpResult) -> Holdings | NoAnswer: ...
     def time(self) -> HttpRequest: ...
     def told_time(self, result: HttpResult) -> Wall | NoAnswer: ...
     def rules(self, symbols: Sequence[str]) -> HttpRequest: ...
@@ -99,8 +132,26 @@ class VenueCodec(Protocol):
     def priced(
         self, instrument: Instrument, result: HttpResult, received: Mono
     ) -> Quote | NoAnswer: ...
-    def market_path(self, instruments: Sequence[Instrument]) -> str: ...
+    def market_paths(self, instruments: Sequence[Instrument]) -> Sequence[str]: ...
     def market(self, frame: bytes, received: Mono) -> MarketEvent | None: ...
-    def private_path(self) -> str: ...
+    def private_key(self) -> HttpRequest | None: ...
+    def keyed(self, result: HttpResult) -> str | NoAnswer: ...
+    def private_path(self, key: str) -> str: ...
     def private_hello(self, now: Wall) -> str: ...
     def private(self, frame: bytes) -> UserUpdate: ...
+
+
+class ContractCodec(VenueCodec, Protocol):
+    """What a venue of contracts tells beyond orders: on which terms an account holds them, and what moved its
+    wallets and positions without an order of anybody here."""
+
+    def terms(self) -> Sequence[Sign]: ...
+    def termed(self, results: Sequence[HttpResult]) -> AccountTerms | NoAnswer: ...
+    def flows(self, kind: Flow, start: Wall, now: Wall) -> HttpRequest: ...
+    def flowed(self, kind: Flow, result: HttpResult) -> Sequence[WalletMove] | NoAnswer: ...
+    def closes(self, instrument: InstrumentId, start: Wall, now: Wall) -> HttpRequest: ...
+    def closed(self, result: HttpResult) -> Sequence[ForcedOrder] | NoAnswer: ...
+    def close_trades(self, order: ForcedOrder, now: Wall) -> HttpRequest: ...
+    def close_traded(
+        self, order: ForcedOrder, result: HttpResult
+    ) -> Sequence[ForcedFill] | NoAnswer: ...
