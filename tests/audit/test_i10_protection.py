@@ -1,44 +1,123 @@
-"""Positions with and without a stop, where that is asked for."""
+"""Positions with and without what protects them, where that was declared."""
+
+from typing import Any
 
 import pytest
 
-from audit.told import accept, bought, configured, fill, published, said, whats
-from builders import an_id
+from audit.told import accept, bought, configured, executed, fill, intended, published, said, whats
+from audit.told import written as told
+from builders import BTCUSDT, STRATEGY, D, an_id
 from nightdesk.audit.facts import Fact
-from nightdesk.audit.i10_protection import Protection
+from nightdesk.audit.i10_protection import SILENT_NS, Protection
+from nightdesk.model.order import OrderType, Origin, Side
+from nightdesk.model.records import ProtectionSet, TargetSet
 from nightdesk.model.time import SECOND_NS
 
-LONG: list[Fact] = [configured(), *bought(0, "1", 1)]
+STOP = {"type": OrderType.STOP, "trigger": D(90)}
+PROFIT = {"type": OrderType.TAKE_PROFIT, "trigger": D(110)}
+GUARD: dict[str, Any] = {"origin": Origin.PROTECT, "side": Side.SELL}
 
 
-def stop(ms: float, qty: str = "1", side: str = "SELL", kind: str = "STOP_LOSS_LIMIT") -> Fact:
-    return accept(ms, qty, order_id=2, client_order_id=an_id(2), side=side, order_type=kind)
+def declared(ms: float = 0, **terms: Any) -> Fact:
+    made = {name: D(term) if isinstance(term, str) else term for name, term in terms.items()}
+    return told(ProtectionSet(strategy=STRATEGY, instrument=BTCUSDT, **made), ms)
+
+
+def target(qty: str | None, ms: float = 0, suspended: str = "") -> Fact:
+    wish = None if qty is None else D(qty)
+    record = TargetSet(strategy=STRATEGY, instrument=BTCUSDT, qty=wish, suspended=suspended)
+    return told(record, ms)
+
+
+def stop(
+    ms: float, qty: str = "1", number: int = 2, kind: str = "STOP_LOSS", **rest: Any
+) -> list[Fact]:
+    """A protective order of ours that the venue takes."""
+    client_id = an_id(number)
+    side = rest.pop("side", "SELL")
+    wish = PROFIT if kind == "TAKE_PROFIT" else STOP
+    return [
+        intended(ms, client_id=client_id, qty=D(qty), **GUARD | wish),
+        accept(
+            ms, qty, order_id=number, client_order_id=client_id, side=side, order_type=kind, **rest
+        ),
+    ]
+
+
+def up(until_s: int, since_s: int = 0, **rest: Any) -> list[Fact]:
+    """A desk that tells every second that all is well."""
+    return [published(second * 1_000, "1", **rest) for second in range(since_s, until_s + 1)]
+
+
+LONG: list[Fact] = [configured(), declared(stop="90"), intended(-1), *bought(0, "1", 1)]
+GONE = said("expire", 1_500, order_id=2)
 
 
 @pytest.mark.parametrize(
-    ("facts", "rest_ms", "found"),
+    ("facts", "found"),
     [
-        (LONG, 10_000, 0),
-        (LONG, 10_001, 1),
-        ([*LONG, stop(10_000)], 99_000, 0),
-        ([*LONG, stop(10_001)], 99_000, 1),
-        ([*LONG, stop(500, "0.9")], 99_000, 1),
-        ([*LONG, stop(500, side="BUY")], 99_000, 1),
-        ([*LONG, stop(500, kind="LIMIT")], 99_000, 1),
-        ([*LONG, stop(500), said("cancel", 1_000, order_id=2)], 11_000, 0),
-        ([*LONG, stop(500), said("cancel", 1_000, order_id=2)], 11_001, 1),
-        ([*LONG, published(5_000, "1", mode="REDUCE_ONLY")], 99_000, 0),
-        ([*LONG, published(5_000, "1")], 99_000, 1),
-        ([configured(), accept(0, "0.04"), fill(0, "0.04")], 99_000, 0),
+        ([*LONG, *up(11)], 0),  # the first word shows that it is up
+        ([*LONG, *up(12)], 1),
+        ([*LONG, *up(60)], 1),
+        ([*LONG, *stop(500), *up(60)], 0),
+        ([*LONG, *stop(500, "0.9"), *up(60)], 1),
+        ([*LONG, *stop(500, "0.4"), *stop(600, "0.6", 3), *up(60)], 0),
+        ([*LONG, *stop(500, side="BUY"), *up(60)], 1),
+        ([*LONG, *stop(500, kind="TAKE_PROFIT"), *up(60)], 1),
+        ([*LONG, *stop(500), GONE, *up(60)], 1),
+        ([*LONG, declared(10), *up(60)], 0),
+        ([*LONG, target("0", 10), *up(60)], 0),
+        ([*LONG, target("0", 10, suspended="why"), *up(60)], 1),
+        ([*LONG, target("-1", 10), *up(60)], 0),
+        ([*LONG, target("0.5", 10), *stop(20, "0.5"), *up(60)], 0),
+        ([*LONG, target("0.5", 10), *stop(20, "0.4"), *up(60)], 1),
+        ([*LONG, target("2", 10), *stop(20, "0.5"), *up(60)], 1),
+        ([*LONG, *up(60, mode="REDUCE_ONLY")], 0),
+        ([*LONG, *up(60, trading=False)], 0),
+        ([*LONG, *up(60, unknown=1)], 0),
+        ([*LONG, *up(8), *up(18, since_s=8 + SILENT_NS // SECOND_NS + 1)], 0),
+        ([configured(), intended(-1), *bought(0, "1", 1), *up(60)], 0),
+        ([configured(), declared(stop="90"), accept(0, "0.04"), fill(0, "0.04"), *up(60)], 0),
     ],
 )
-def test_a_position_is_protected_in_time(facts: list[Fact], rest_ms: int, found: int) -> None:
+def test_a_position_is_protected_in_time(facts: list[Fact], found: int) -> None:
+    assert len(whats(Protection(within_ns=10 * SECOND_NS), facts, 99_000)) == found
+
+
+def test_of_a_pair_each_side_counts_for_itself() -> None:
+    pair = [
+        *stop(500, order_list_id=7),
+        *stop(500, number=3, kind="TAKE_PROFIT", order_list_id=7),
+    ]
     law = Protection(within_ns=10 * SECOND_NS)
-    assert len(whats(law, facts, rest_ms)) == found
+    both = [configured(), declared(stop="90", take_profit="110"), intended(-1), *bought(0, "1", 1)]
+    assert whats(law, [*both, *pair, *up(60)]) == []
+    assert law.ledger.open_of("BTCUSDT", "SELL") == D(1)
+    assert law.ledger.worst("BTCUSDT") == D(1)
+
+
+@pytest.mark.parametrize(("qty", "found"), [("1", 0), ("1.001", 0), ("1.5", 1)])
+def test_a_protection_never_sells_more_than_its_strategy_holds(qty: str, found: int) -> None:
+    sold = fill(600, qty, order_id=2, client_order_id=an_id(2), side="SELL")
+    law = Protection()
+    assert len(whats(law, [*LONG, *stop(500, qty), sold])) == found
     assert law.checked
 
 
-def test_it_is_off_unless_it_is_asked_for() -> None:
+@pytest.mark.parametrize(
+    ("between", "found"),
+    [([], 1), ([target("1", 700, suspended="sold")], 1), ([target("1", 700)], 0)],
+)
+def test_no_order_for_a_target_buys_back_what_a_protection_sold(
+    between: list[Fact], found: int
+) -> None:
+    known = executed(600, client_id=an_id(2), trade_id="9", side=Side.SELL, qty=D(1))
+    again = intended(800, client_id=an_id(5), origin=Origin.TARGET)
+    facts = [*LONG, target("1"), *stop(500), known, *between, again]
+    assert len(whats(Protection(), facts)) == found
+
+
+def test_without_a_declaration_there_is_nothing_to_judge() -> None:
     law = Protection()
-    assert whats(law, LONG, rest_ms=10**9) == []
+    assert whats(law, [configured(), *bought(0, "1", 1), *up(60)], rest_ms=10**9) == []
     assert not law.checked

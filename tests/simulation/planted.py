@@ -4,17 +4,20 @@ Every one must be caught by a law; one that is not means that a fault or a check
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from nightdesk.desk import accounts, degrade, placing, targets, watch
+from nightdesk.desk import accounts, degrade, placing, protect, targets, watch
+from nightdesk.desk.desk import Desk
 from nightdesk.desk.image import decode_state
 from nightdesk.desk.state import DeskState
+from nightdesk.desk.work import Work
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import OrderReport, ReportSource, VenueStatus
+from nightdesk.model.order import OrderReport, Origin, ReportSource, VenueStatus
 from nightdesk.model.outcome import Verdict
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import Ladder
@@ -27,6 +30,7 @@ from nightdesk.risk import gate
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.requester import Requester
+from nightdesk.simulation.campaign import SeedOptions
 from nightdesk.simulation.scenario import Scenario, read_scenario
 from nightdesk.venues.binance_spot import BinanceSpot
 
@@ -37,12 +41,13 @@ Plant = Callable[[Patch], None]
 def resend_on_timeout(patch: Patch) -> None:
     answered = Gateway._answered
 
-    def again(self: Gateway, intent: Any, sent_at: Wall, wire: int, result: Any) -> None:
+    def again(self: Gateway, order: Any, sent_at: Wall, wire: int, result: Any) -> None:
+        intent = order.approved.intent
         if self._codec.placed(intent, result).verdict is Verdict.UNKNOWN:
             request = self._codec.place(intent, self._requester.venue_now())
             if request is not None:
                 self._requester.http.exchange(request, timeout_ns=SECOND_NS)
-        answered(self, intent, sent_at, wire, result)
+        answered(self, order, sent_at, wire, result)
 
     patch.setattr(Gateway, "_answered", again)
 
@@ -102,8 +107,8 @@ def a_client_id_is_used_again(patch: Patch) -> None:
     taken: dict[int, str] = {}
     next_id = placing._next_id
 
-    def again(work: Any) -> Any:
-        made = next_id(work)
+    def again(work: Any, ahead: int = 0) -> Any:
+        made = next_id(work, ahead)
         slot = work.state.seq // 40
         reused = taken.setdefault(slot, made)
         return made if reused in work.state.orders.live else reused
@@ -247,6 +252,60 @@ def the_wait_of_the_venue_is_not_heeded(patch: Patch) -> None:
     patch.setattr(degrade, "wait", lambda *_: None)
 
 
+def a_stop_is_sized_to_the_first_fill(patch: Patch) -> None:
+    to_cover = protect._to_cover
+
+    def first(work: Any, owner: Any, held: Decimal) -> Decimal:
+        return work.state.guarded(owner) or to_cover(work, owner, held)
+
+    patch.setattr(protect, "_to_cover", first)
+
+
+def a_stop_is_replaced_before_its_end_is_final(patch: Patch) -> None:
+    patch.setattr(protect, "_occupied", lambda *_: False)
+    patch.setattr(Order, "settled", property(lambda order: not order.live))
+
+
+def the_other_of_a_pair_is_forgotten(patch: Patch) -> None:
+    ended = Gateway._ended
+
+    def alone(self: Gateway, intent: Any, outcome: Any, sent_at: Wall) -> None:
+        if intent.pair == intent.client_id:
+            ended(self, intent, outcome, sent_at)
+
+    patch.setattr(Gateway, "_ended", alone)
+
+
+def a_target_buys_back_what_a_stop_sold(patch: Patch) -> None:
+    patch.setattr(Work, "_has_protected", lambda *_: None)
+
+
+def an_order_that_the_venue_dropped_still_protects(patch: Patch) -> None:
+    guarding = DeskState.guarding
+
+    def remembered(self: DeskState, owner: Any) -> list[Order]:
+        dropped = [
+            order
+            for order in self.orders.ended.values()
+            if order.state is State.EXPIRED
+            and order.intent.origin is Origin.PROTECT
+            and (order.intent.strategy, order.intent.instrument) == owner
+        ]
+        return [*guarding(self, owner), *dropped]
+
+    patch.setattr(DeskState, "guarding", remembered)
+
+
+def a_protection_is_forgotten_at_a_start(patch: Patch) -> None:
+    opened = Desk.open
+
+    def bare(self: Desk, records: Any, moment: Any) -> Any:
+        self.state.protections.clear()
+        return opened(self, records, moment)
+
+    patch.setattr(Desk, "open", bare)
+
+
 PLANTS: tuple[Plant, ...] = (
     the_wait_of_the_venue_is_not_heeded,
     resend_on_timeout,
@@ -271,9 +330,25 @@ PLANTS: tuple[Plant, ...] = (
     a_restart_lifts_a_halt,
     a_snapshot_is_read_without_its_tail,
     what_was_under_way_is_forgotten_at_a_start,
+    a_stop_is_sized_to_the_first_fill,
+    a_stop_is_replaced_before_its_end_is_final,
+    the_other_of_a_pair_is_forgotten,
+    a_target_buys_back_what_a_stop_sold,
+    an_order_that_the_venue_dropped_still_protects,
+    a_protection_is_forgotten_at_a_start,
 )
 
 
-def scenario_of(plant: Plant) -> Scenario:
+SCENARIOS = Path(__file__).parent / "scenarios"
+
+
+def scenario_of(plant: Plant) -> tuple[Scenario, SeedOptions]:
     """A world that catches it, found by seed and shrunk; `law` is the one that is then broken."""
-    return read_scenario(Path(__file__).parent / "scenarios" / "planted" / f"{plant.__name__}.toml")
+    return world_of(SCENARIOS / "planted" / f"{plant.__name__}.toml")
+
+
+def world_of(path: Path) -> tuple[Scenario, SeedOptions]:
+    """A written world. The desk it names is written down too: it stays the same whatever worlds draw."""
+    scenario = read_scenario(path)
+    text = (path.parent / scenario.config).read_text(encoding="utf-8")
+    return scenario, scenario.within(SeedOptions(config=text))

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from nightdesk.simulation.campaign import SeedOptions, run_seed
-from nightdesk.simulation.scenario import read_scenario
+from simulation.planted import SCENARIOS, world_of
 
 FRESH = 20
 MINUTES = "1"
@@ -70,11 +70,11 @@ def test_a_world_comes_to_rest_flat() -> None:
     assert outcome.ended.flat_s is not None
 
 
-REGRESSIONS = sorted((Path(__file__).parent / "scenarios" / "regressions").glob("*.toml"))
+REGRESSIONS = sorted((SCENARIOS / "regressions").glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.stem)
 def test_what_once_broke_a_law_breaks_none_any_more(path: Path) -> None:
-    scenario = read_scenario(path)
-    outcome = run_seed(scenario.seed, scenario.within(SeedOptions()))
+    scenario, options = world_of(path)
+    outcome = run_seed(scenario.seed, options)
     assert outcome.clean, f"{outcome.law}: {outcome.what}"

@@ -5,7 +5,7 @@ A bug that is not caught means that a fault or a checker is missing.
 
 import pytest
 
-from nightdesk.simulation.campaign import SeedOptions, run_seed
+from nightdesk.simulation.campaign import run_seed
 from simulation.planted import PLANTS, Plant, scenario_of
 
 FAULTS_MAX = 3
@@ -13,8 +13,7 @@ FAULTS_MAX = 3
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_caught_in_a_small_world(plant: Plant) -> None:
-    small = scenario_of(plant)
-    options = small.within(SeedOptions())
+    small, options = scenario_of(plant)
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
         outcome = run_seed(small.seed, options)

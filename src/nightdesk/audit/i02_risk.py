@@ -21,6 +21,7 @@ from nightdesk.model.time import SECOND_NS
 
 LAW = "I2 risk never exceeded"
 BPS = 10_000
+WAYS_OUT = (Origin.FLATTEN, Origin.PROTECT)  # at the price that is there
 RATE_SLACK = 1  # an order on the border of two seconds may count in both
 _KEPT_NS = 120 * SECOND_NS  # no accept comes later than this after its decision
 
@@ -107,7 +108,7 @@ class Risk:
         """What only the prices that it was decided on can say: a market may lie, and mislead the desk."""
         symbol, inputs = symbol_of(intent.instrument), intent.inputs
         limits = self._limits.get(symbol) or self.ledger.limits.get(symbol)
-        if limits is None or inputs is None or intent.origin is Origin.FLATTEN:
+        if limits is None or inputs is None or intent.origin in WAYS_OUT:
             return
         if intent.client_id in self._reduced:
             return
@@ -155,8 +156,11 @@ class Risk:
     def _order(self, order: VenueOrder, fact: VenueSaid, limits: InstrumentLimits) -> Iterator[str]:
         rate = self._rate(order, fact.at_ns)
         # Decided to reduce, and overtaken on its way by an order that added: it was within its caps.
+        known = self.ledger.known(order.client_id)
         if self._reduces(order) or order.client_id in self._reduced:
             return
+        if known is not None and known.intent.origin is Origin.PROTECT:
+            return  # as large as what its strategy holds: only the worst case counts
         only = "and does not only reduce"
         if limits.order_qty_max is not None and order.qty > limits.order_qty_max:
             yield f"quantity {order.qty} is over {limits.order_qty_max} {only}"

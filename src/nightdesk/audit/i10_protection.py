@@ -1,80 +1,156 @@
-"""I10: where a desk is told to protect its positions, none stands without a protective order for long.
+"""I10: where a strategy declared where it wants out, what it holds does not stand without such orders for long,
+they never sell more than it holds, and no target buys back what they sold.
 
-Off unless it is given a time: the desk does not place such orders by itself.
+By strategy: what its own orders filled at the venue, against its own protective orders that live there.
 """
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from nightdesk.audit.facts import Fact, Published
+from nightdesk.audit.facts import Fact, Published, VenueSaid, Written
 from nightdesk.audit.invariant import Finding, Heard
-from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.ledger import Ledger, Owner, symbol_of
+from nightdesk.audit.venue_log import Entry
 from nightdesk.model import money
-from nightdesk.model.records import Configured, Reconciled
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import Intent, Origin
+from nightdesk.model.records import Executed, Intended, ProtectionSet, Reported, TargetSet
+from nightdesk.model.time import SECOND_NS
 
 LAW = "I10 protection"
-_HEARS: frozenset[Heard] = frozenset(
-    {"accept", "fill", "cancel", "expire", Reconciled, Configured, Published}
-)
-PROTECTIVE = frozenset(
-    {"STOP_LOSS", "STOP_LOSS_LIMIT", "TRAILING_STOP_MARKET", "STOP", "STOP_MARKET"}
-)
+STOPS = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT", "TRAILING_STOP_MARKET", "STOP", "STOP_MARKET"})
+PROFITS = frozenset({"TAKE_PROFIT", "TAKE_PROFIT_LIMIT", "TAKE_PROFIT_MARKET"})
+SILENT_NS = 3 * SECOND_NS  # a desk that tells nothing for so long is not up
+FEE_SHARE = Decimal("0.002")  # of a quantity that a fee in base may have taken unheard
+DUST_SHARE = Decimal("1.5")  # of the least notional: a desk weighs it at the price it waits for
 
 
 class Protection:
-    """A desk that says it is not NORMAL has said so: it is not held to this meanwhile."""
+    """A desk that is down, or says that it is not NORMAL or not sure of an order, is not held to the time."""
 
     law = LAW
-    needs = "to be switched on (a time within which a position must be protected), and positions"
+    needs = "a journal with declared protections, and positions under them"
+    hears: frozenset[Heard] = frozenset(
+        {"fill", ProtectionSet, TargetSet, Intended, Reported, Executed, Published}
+    )
 
-    def __init__(self, *, within_ns: int | None = None, ledger: Ledger | None = None) -> None:
+    def __init__(self, *, within_ns: int = 20 * SECOND_NS, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
         self.checked = False
-        self.hears: frozenset[Heard] = frozenset() if within_ns is None else _HEARS
         self._within_ns = within_ns
-        self._bare_since: dict[str, int] = {}
-        self._told: set[str] = set()
-        self._degraded = False
+        self._declared: dict[Owner, ProtectionSet] = {}
+        self._targets: dict[Owner, TargetSet] = {}
+        self._sold: set[Owner] = set()  # a protection traded, and no newer target was declared
+        self._filled_of: dict[str, Decimal] = {}  # protective orders, as far as the journal knows
+        self._bare_since: dict[Owner, int] = {}
+        self._told: set[Owner] = set()
+        self._published_ns = 0
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
-        """Judge how long each position stands bare."""
-        if self._within_ns is None:
-            return ()
-        told = list(self._judge(fact.at_ns, self._within_ns))
+        """Judge a protective fill by what it leaves, a target by what was sold, a bare position by its time."""
         self.ledger.hear(fact)
-        if isinstance(fact, Published):
-            self._degraded = fact.mode != "NORMAL"
-        self._look(fact.at_ns)
-        return told
+        match fact:
+            case VenueSaid(entry=entry):
+                return list(self._filled(entry, fact.at_ns))
+            case Written(record=Intended(intent=intent)):
+                return list(self._intended(intent, fact.at_ns))
+            case Written(record=Reported(report=told)):
+                self._sell(told.client_id)
+            case Written(record=Executed(execution=traded)):
+                self._sell(traded.client_id)
+            case Written(record=ProtectionSet() | TargetSet() as record):
+                self._wished(record)
+            case Published():
+                return list(self._look(fact))
+            case _:
+                pass
+        return ()
 
     def rest(self, at_ns: int) -> Sequence[Finding]:
-        """Judge once more, with the time that has passed since the last fact."""
-        return [] if self._within_ns is None else list(self._judge(at_ns, self._within_ns))
+        """Nothing more: a desk that is up tells where it stands every second."""
+        return ()
 
-    def _look(self, at_ns: int) -> None:
-        held = self.ledger.positions()
-        self.checked = self.checked or bool(held)
-        bare = {s for s, qty in held.items() if self._is_bare(s, qty) and not self._degraded}
-        for symbol in self._bare_since.keys() - bare:
-            del self._bare_since[symbol]
-            self._told.discard(symbol)
-        for symbol in bare:
-            self._bare_since.setdefault(symbol, at_ns)
+    def _wished(self, record: ProtectionSet | TargetSet) -> None:
+        owner = (str(record.strategy), symbol_of(record.instrument))
+        if isinstance(record, TargetSet):
+            self._targets[owner] = record
+            if not record.suspended:
+                self._sold.discard(owner)
+            return
+        self._bare_since.pop(owner, None)
+        self._declared.pop(owner, None)
+        if record.stop is not None or record.take_profit is not None or record.trail_bps:
+            self._declared[owner] = record
 
-    def _is_bare(self, symbol: str, qty: Decimal) -> bool:
-        if self.ledger.dust(symbol, qty):
-            return False
-        closing = "SELL" if qty > 0 else "BUY"
-        covered = money.total(
-            order.at_stake
-            for order in self.ledger.live.values()
-            if order.symbol == symbol and order.side == closing and order.order_type in PROTECTIVE
-        )
-        return covered < money.magnitude(qty)
+    def _sell(self, client_id: str) -> None:
+        """The journal knows that a protection traded."""
+        known = self.ledger.known(client_id)
+        if known is None or known.intent.origin is not Origin.PROTECT:
+            return
+        grown = known.filled > self._filled_of.get(client_id, ZERO)
+        self._filled_of[client_id] = known.filled
+        if grown:
+            self._sold.add((str(known.intent.strategy), symbol_of(known.intent.instrument)))
 
-    def _judge(self, at_ns: int, within_ns: int) -> Iterator[Finding]:
-        for symbol, since_ns in self._bare_since.items():
-            if at_ns - since_ns > within_ns and symbol not in self._told:
-                self._told.add(symbol)
-                what = f"{symbol} unprotected for {(at_ns - since_ns) / 1e9:.1f} s"
-                yield Finding(law=LAW, order="", what=what, at_ns=at_ns)
+    def _filled(self, entry: Entry, at_ns: int) -> Iterator[Finding]:
+        known = self.ledger.known(entry.client_order_id)
+        if known is None or known.intent.origin is not Origin.PROTECT:
+            return
+        self.checked = True
+        intent, symbol = known.intent, entry.symbol or ""
+        owner = (str(intent.strategy), symbol)
+        held = self.ledger.attributed.get(owner, ZERO)
+        beyond = money.multiply(held, Decimal(intent.side.sign))
+        fees = money.multiply(intent.qty, FEE_SHARE)
+        if beyond > fees and not self.ledger.dust(symbol, held):
+            what = f"a protective {intent.side.name} left {intent.strategy} at {money.canonical(held)} {symbol}"
+            yield Finding(law=LAW, order=intent.client_id, what=what, at_ns=at_ns)
+
+    def _intended(self, intent: Intent, at_ns: int) -> Iterator[Finding]:
+        owner = (str(intent.strategy), symbol_of(intent.instrument))
+        if intent.origin is not Origin.TARGET or owner not in self._sold:
+            return
+        what = "an order for a target that a protection ended"
+        yield Finding(law=LAW, order=intent.client_id, what=what, at_ns=at_ns)
+
+    def _look(self, told: Published) -> Iterator[Finding]:
+        late = told.at_ns - self._published_ns > SILENT_NS
+        self._published_ns = told.at_ns
+        if late or told.mode != "NORMAL" or not told.trading or told.unknown:
+            self._bare_since.clear()
+            return
+        for owner, declared in self._declared.items():
+            bare = self._bare(owner, declared)
+            if bare == 0:
+                self._bare_since.pop(owner, None)
+                self._told.discard(owner)
+                continue
+            since_ns = self._bare_since.setdefault(owner, told.at_ns)
+            if told.at_ns - since_ns > self._within_ns and owner not in self._told:
+                self._told.add(owner)
+                lasted = f"{(told.at_ns - since_ns) / 1e9:.1f} s"
+                what = f"{owner[0]}: {money.canonical(bare)} {owner[1]} unprotected for {lasted}"
+                yield Finding(law=LAW, order="", what=what, at_ns=told.at_ns)
+
+    def _bare(self, owner: Owner, declared: ProtectionSet) -> Decimal:
+        """What of the position no protective order covers; what a target is about to close needs none."""
+        held = self.ledger.attributed.get(owner, ZERO)
+        needed = money.magnitude(held)
+        self.checked = self.checked or needed > 0
+        target = self._targets.get(owner)
+        if target is not None and target.qty is not None and not target.suspended:
+            towards = money.magnitude(target.qty) if target.qty * held > 0 else ZERO
+            needed = min(needed, towards)
+        kinds = STOPS if declared.stop is not None or declared.trail_bps else PROFITS
+        side = "SELL" if held > 0 else "BUY"
+        covered = self.ledger.protecting(owner, side, kinds)
+        bare = max(ZERO, money.subtract(needed, covered))
+        crumb = money.multiply(needed, FEE_SHARE)
+        return ZERO if bare <= crumb or self._too_small(owner[1], bare) else bare
+
+    def _too_small(self, symbol: str, qty: Decimal) -> bool:
+        rules, price = self.ledger.instruments.get(symbol), self.ledger.last_price.get(symbol)
+        if rules is None or price is None or self.ledger.dust(symbol, qty):
+            return True
+        least = money.multiply(rules.notional_min, DUST_SHARE)
+        return money.notional(price, rules.qty_down(qty)) < least

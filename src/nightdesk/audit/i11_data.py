@@ -32,8 +32,8 @@ class Data:
         if not isinstance(fact, Written) or not isinstance(fact.record, Intended):
             return ()
         intent = fact.record.intent
-        if intent.origin is Origin.FLATTEN:
-            return ()
+        if intent.origin in (Origin.FLATTEN, Origin.PROTECT):
+            return ()  # the ways out go without a market
         self.checked = True
         if self._reduces(intent):
             return ()

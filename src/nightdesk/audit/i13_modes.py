@@ -65,6 +65,8 @@ class Modes:
     def _judge(self, intent: Intent) -> Iterator[str]:
         if intent.origin is Origin.FLATTEN:
             return  # the way out stays open in every mode
+        if intent.origin is Origin.PROTECT and self._may_reduce(intent):
+            return  # so does what protects
         covers = ("desk", f"strategy/{intent.strategy}", f"instrument/{intent.instrument}")
         for (scope, cause), mode in self._causes.items():
             if scope not in covers:

@@ -13,7 +13,7 @@ import msgspec
 
 from nightdesk.audit.facts import Fact, VenueSaid, Written
 from nightdesk.audit.intents import Intents, Known
-from nightdesk.audit.venue_log import Entry, VenueLog, VenueOrder
+from nightdesk.audit.venue_log import Entry, VenueLog, VenueOrder, still_open
 from nightdesk.model import money
 from nightdesk.model.ids import DESK_CODES, ClientOrderId, OrderKey, decode_order_id
 from nightdesk.model.instrument import Instrument
@@ -21,6 +21,7 @@ from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import Configured, Executed, Intended, Reconciled
 
+Owner = tuple[str, str]  # strategy, symbol
 key_of = lru_cache(maxsize=65_536)(decode_order_id)  # an id comes back with every fact of its order
 
 
@@ -58,6 +59,7 @@ class Ledger:
         self.fees_known: dict[str, Decimal] = {}  # the same as far as the journal knows it
         self.last_price: dict[str, Decimal] = {}
         self.opened: dict[str, Decimal] | None = None  # balances when first compared
+        self.attributed: dict[Owner, Decimal] = {}  # by strategy, from its own fills
         self.adopted: dict[str, Decimal] = {}  # by symbol, what an operator took over
         self.strange_ns: dict[str, int] = {}  # by asset, when somebody else moved it last
         self.since_ns: int | None = None  # from when on there is a venue log
@@ -106,26 +108,34 @@ class Ledger:
 
     def open_of(self, symbol: str, side: str) -> Decimal:
         """What this desk's live orders on one side may still trade."""
-        return money.total(
-            o.at_stake for o in self.live.values() if o.symbol == symbol and o.side == side
+        return still_open(o for o in self.live.values() if o.symbol == symbol and o.side == side)
+
+    def protecting(self, owner: Owner, side: str, kinds: frozenset[str]) -> Decimal:
+        """What a strategy's live orders of these kinds may still close."""
+        return still_open(
+            order
+            for order in self.live.values()
+            if order.symbol == owner[1]
+            and order.side == side
+            and order.order_type in kinds
+            and (known := self.known(order.client_id)) is not None
+            and known.intent.strategy == owner[0]
         )
 
     def may_reduce(self, intent: Intent) -> bool:
-        """Whether its side could bring this desk's position nearer to zero, or it is an operator's way out."""
-        held = self.position(symbol_of(intent.instrument))
+        """Whether its side could bring this desk's position nearer to zero (its own strategy's, where it
+        protects that), or it is an operator's way out."""
+        symbol = symbol_of(intent.instrument)
+        held = self.position(symbol)
+        if intent.origin is Origin.PROTECT:
+            held = self.attributed.get((str(intent.strategy), symbol), ZERO)
         return intent.origin is Origin.FLATTEN or held * intent.side.sign < 0
 
     def worst(self, symbol: str) -> Decimal:
         """The largest distance from zero if each side's open orders fill wholly or not at all."""
         held = self.position(symbol)
-        bought, sold = held, held
-        for order in self.live.values():
-            if order.symbol != symbol:
-                continue
-            if order.side == "BUY":
-                bought = money.add(bought, order.at_stake)
-            elif order.side == "SELL":
-                sold = money.subtract(sold, order.at_stake)
+        bought = money.add(held, self.open_of(symbol, "BUY"))
+        sold = money.subtract(held, self.open_of(symbol, "SELL"))
         return max(money.magnitude(bought), money.magnitude(sold))
 
     def unknown_fees(self, symbol: str) -> Decimal:
@@ -179,6 +189,11 @@ class Ledger:
         if ours:
             taken = fee if in_base else ZERO
             self._hold(order.symbol, money.subtract(signed, taken))
+            known = self.known(order.client_id)
+            if known is not None:
+                owner = (str(known.intent.strategy), order.symbol)
+                had = self.attributed.get(owner, ZERO)
+                self.attributed[owner] = money.add(had, money.subtract(signed, taken))
             self.fees[order.symbol] = money.add(self.fees.get(order.symbol, ZERO), taken)
         rules = self.instruments.get(order.symbol)
         if rules is not None:

@@ -10,7 +10,7 @@ from nightdesk.audit.facts import Commanded, Fact, Leased, SentOut, VenueSaid, W
 from nightdesk.audit.intents import Known
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import Entry
-from nightdesk.model.order import ReportSource, VenueStatus
+from nightdesk.model.order import Origin, ReportSource, VenueStatus
 from nightdesk.model.outcome import Verdict
 from nightdesk.model.records import (
     Answered,
@@ -56,6 +56,7 @@ FAULTS = (
     "reordered_reports",
     "read_lag",
     "order_vanishes",
+    "stop_dropped",
     "manual_order",
     "manual_cancel",
     "transfer",
@@ -83,8 +84,21 @@ _UNKNOWN_ENDED = "unknown resolved as ended at the venue"
 _UNKNOWN_NEVER = "unknown resolved as never accepted"
 _FLATTEN_UNKNOWN = "flatten while an order is unknown"
 _LEASE_MOVED = "lease moved to another holder"
+_REPLACING = (
+    "the protection changed",
+    "less is held",
+    "two pieces become one",
+)  # in the desk's words
 _LOSS = "loss limit reached"
+_STOPPED = "protective order traded"
+_PAIRED = "one of a pair traded"
+_LEFT = "the desk left by itself where its protection was"
+_REPLACED = "protective order ended for another one"
 DECLARED = (
+    _STOPPED,
+    _PAIRED,
+    _LEFT,
+    _REPLACED,
     _ACCEPTED_UNHEARD,
     _LATE_FILL,
     _PARTIAL,
@@ -184,15 +198,25 @@ class Sometimes:
                 self.note(f"fault {entry.what}, order in flight")
         elif entry.kind == "accept":
             self._accepted_unheard(client_id)
+        elif entry.kind == "fill":
+            self._protected(client_id)
         elif entry.code == _NO_SUCH_ORDER and client_id in self.ledger.venue.by_client_id:
             self._denied.add(client_id)
+
+    def _protected(self, client_id: str) -> None:
+        known = self.ledger.known(client_id)
+        if known is None or known.intent.origin is not Origin.PROTECT:
+            return
+        self.note(_STOPPED if known.intent.type.conditional else _LEFT)
+        if known.intent.other is not None:
+            self.note(_PAIRED)
 
     def _written(self, fact: Written) -> None:
         match fact.record:
             case Intended(intent=intent):
                 self._flying.add(intent.client_id)
-            case CancelAsked(client_id=client_id):
-                self._flying.add(client_id)
+            case CancelAsked():
+                self._cancelled(fact.record)
             case Answered(client_id=client_id, verdict=verdict):
                 self._flying.discard(client_id)
                 if verdict is Verdict.UNKNOWN:
@@ -215,6 +239,11 @@ class Sometimes:
                 self._new_epoch(epoch)
             case _:
                 pass
+
+    def _cancelled(self, asked: CancelAsked) -> None:
+        self._flying.add(asked.client_id)
+        if asked.why in _REPLACING:
+            self.note(_REPLACED)
 
     def _told(self, client_id: str, status: VenueStatus) -> None:
         if status is VenueStatus.WORKING:

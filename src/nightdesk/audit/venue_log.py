@@ -48,6 +48,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     order_type: str | None = None
     quantity: Decimal | None = None
     price: Decimal | None = None
+    order_list_id: int | None = None
     cumulative: Decimal | None = None
     last_quantity: Decimal | None = None
     last_price: Decimal | None = None
@@ -109,6 +110,7 @@ class VenueOrder(msgspec.Struct, kw_only=True):
     order_type: str = ""
     filled: Decimal = ZERO
     ended: bool = False
+    list_id: int | None = None  # of orders of which only one trades
 
     @property
     def at_stake(self) -> Decimal:
@@ -166,6 +168,7 @@ class VenueLog:
             accepted_ns=entry.at_ns,
             account=entry.account or "",
             order_type=entry.order_type or "",
+            list_id=entry.order_list_id,
         )
         self.orders[order_id] = order
         self.by_client_id.setdefault(order.client_id, []).append(order)
@@ -180,6 +183,18 @@ class VenueLog:
             order.ended = True
         else:
             self.partial_fills += 1
+
+
+def still_open(orders: Iterable[VenueOrder]) -> Decimal:
+    """What orders of one side may still trade together: of a list only one does."""
+    lists: dict[int, Decimal] = {}
+    alone = ZERO
+    for order in orders:
+        if order.list_id is None:
+            alone = money.add(alone, order.at_stake)
+        else:
+            lists[order.list_id] = max(lists.get(order.list_id, ZERO), order.at_stake)
+    return money.add(alone, money.total(lists.values()))
 
 
 def decode_log(lines: Iterable[bytes]) -> list[Entry]:

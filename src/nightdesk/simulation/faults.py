@@ -43,11 +43,12 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     always: dict[str, object] = {}
 
 
-_ORDER: dict[str, object] = {"match": {"path": "/api/v3/order"}}
-_PLACE: dict[str, object] = {"match": {"method": "POST", "path": "/api/v3/order"}}
-_CANCEL: dict[str, object] = {"match": {"method": "DELETE", "path": "/api/v3/order"}}
+# Single orders and lists of them.
+_ORDER: dict[str, object] = {"match": {"path": "/api/v3/order*"}}
+_PLACE: dict[str, object] = {"match": {"method": "POST", "path": "/api/v3/order*"}}
+_CANCEL: dict[str, object] = {"match": {"method": "DELETE", "path": "/api/v3/order*"}}
 _HELD: dict[str, object] = {"match": {"method": "GET", "path": "/api/v3/account"}}
-_QUERY: dict[str, object] = {"match": {"method": "GET", "path": "/api/v3/order"}}
+_QUERY: dict[str, object] = {"match": {"method": "GET", "path": "/api/v3/order*"}}
 
 
 def _venue(percent: tuple[int, int], where: dict[str, object], **args: tuple[int, int]) -> Kind:

@@ -45,8 +45,10 @@ KEPT_LINES = 400  # of what was said last, for whoever looks into a violation
 _WHAT = {"POST": "place", "DELETE": "cancel", "GET": "query"}
 _FIELDS = Entry.__struct_fields__  # those of a line of the venue's log that checkers read
 _UNHEARD = frozenset({Kind.MARKET})
-_ORDERS = "/api/v3/order"
-_ID = re.compile("(?:^|&)(new|orig)ClientOrderId=([^&]*)")  # a desk's own ids need no escapes
+_ORDERS = frozenset({"/api/v3/order", "/api/v3/orderList/oco"})
+_ID = re.compile(
+    "(?:^|&)(new|orig|above|below)ClientOrderId=([^&]*)"
+)  # a desk's own ids need no escapes
 
 
 def trap_name(moment: Moment, how: How) -> str:
@@ -150,17 +152,24 @@ class Judge(Watch):
     def sent(self, node: str, request: HttpRequest, epoch: Epoch) -> None:
         """See the base."""
         path, _, query = request.target.partition("?")
-        ids = dict(_ID.findall(request.body.decode() or query))
-        client_id = ids.get("new") or ids.get("orig") or ""
-        order = path == _ORDERS and client_id
+        named = _ID.findall(request.body.decode() or query)
+        ids = [value for which, value in named if which != "orig"] or [value for _, value in named]
+        order = path in _ORDERS and bool(ids)
         what = _WHAT.get(request.method, "other") if order else "other"
-        self._hear(
-            SentOut(at_ns=self._now(), node=node, client_id=client_id, what=what, epoch=epoch)  # type: ignore[arg-type]  # one of the four by the table
-        )
+        for weight, client_id in zip((1, 0), ids or [""], strict=False):  # a pair is one request
+            sent = SentOut(
+                at_ns=self._now(),
+                node=node,
+                client_id=client_id,
+                what=what,  # type: ignore[arg-type]  # one of the four by the table
+                epoch=epoch,
+                weight=weight,
+            )
+            self._hear(sent)
         if what == "place":
             self._overlap()
         if order:
-            self._line(node, "sends {} {}", what, client_id)
+            self._line(node, "sends {} {}", what, " ".join(ids))
 
     def told_to_wait(self, node: str, seconds: int) -> None:
         """See the base."""

@@ -19,11 +19,13 @@ from nightdesk.lab.settings import (
 from nightdesk.model.ids import InstrumentId, instrument_key
 from nightdesk.node.practice import BALANCES, practice_text
 from nightdesk.simulation.faults import Fault
+from nightdesk.simulation.guarded import guarded_text
 from nightdesk.simulation.hungry import hungry_text
 
 KEY, SECRET = "simulated-key", "simulated-secret"
 PACE = 0.1  # of the practice market: two quotes a second and symbol, and a trade now and then
 HELD = Decimal(1_000)  # of an asset the practice account does not name
+PROTECTS_SHARE = 0.25  # of all desks
 LOSSES_SHARE = 0.3  # of the desks that lean: the rest trades on
 
 
@@ -54,11 +56,14 @@ class Ended(msgspec.Struct, kw_only=True):
 
 
 def drawn_config(seed: int) -> str:
-    """The practice desk, or one that leans on every limit, now and then until it may lose no more."""
+    """The practice desk, or one that protects what it holds, or one that leans on every limit, now and then
+    until it may lose no more."""
     practice = practice_text("http://lab", list(KNOWN_SYMBOLS))
+    traded = [f"binance:{symbol}" for symbol in KNOWN_SYMBOLS]
+    if Random(f"{seed}/protects").random() < PROTECTS_SHARE:
+        return guarded_text(practice, traded)
     if Random(f"{seed}/config").random() < 0.5:
         return practice
-    traded = [f"binance:{symbol}" for symbol in KNOWN_SYMBOLS]
     return hungry_text(practice, traded, losses=Random(f"{seed}/losses").random() < LOSSES_SHARE)
 
 
