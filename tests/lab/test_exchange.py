@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.markets import ASKS, BIDS, quote, snapshot, trade
-from nightdesk.lab.accounts import Account, CancelOrder, NewList, NewOrder
+from nightdesk.lab.accounts import Account, AmendOrder, CancelOrder, NewList, NewOrder
 from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.orders import OrderType, RespType, Side, Status, StpMode, TimeInForce
 from nightdesk.lab.refusals import Refused
@@ -240,6 +240,7 @@ acts = st.one_of(
     ),
     st.tuples(st.just("oco"), st.sampled_from(NAMES), sides, prices, prices, quantities),
     st.tuples(st.just("bracket"), st.sampled_from(NAMES), sides, prices, prices, quantities),
+    st.tuples(st.just("amend"), st.sampled_from(NAMES), st.integers(0, 9), quantities),
     st.tuples(st.just("drop"), st.sampled_from(NAMES), st.integers(0, 9)),
     st.tuples(st.just("cancel"), st.sampled_from(NAMES), st.integers(0, 9)),
     st.tuples(st.just("trade"), prices, quantities, st.booleans()),
@@ -290,6 +291,18 @@ def act_on_waiting(x: Exchange, act: tuple[object, ...], now: int) -> None:
             pair = oco(side.opposite, 2 * price - stop, stop, str(qty))
             working = new(side, str(price), str(qty))
             x.place_list(x.accounts[name], msgspec.structs.replace(pair, working=working), now)
+        case ("amend", str(name), int(index), Decimal() as quantity):
+            records = x.accounts[name].open_orders()
+            if records:
+                chosen = records[index % len(records)].now
+                smaller = AmendOrder(
+                    symbol="BTCUSDT",
+                    order_id=chosen.order_id,
+                    client_order_id=None,
+                    quantity=quantity,
+                    new_client_id=None,
+                )
+                x.amend(x.accounts[name], x.to_amend(x.accounts[name], smaller), smaller, now)
         case ("drop", str(name), int(index)):
             waiting = [r for r in x.accounts[name].open_orders() if x.floor.waiting.has(r.now)]
             if waiting:

@@ -69,6 +69,28 @@ class CancelOrder(msgspec.Struct, frozen=True, kw_only=True):
     only_status: Status | None
 
 
+class AmendOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Which order to make smaller, to what quantity, and its name from then on."""
+
+    symbol: str
+    order_id: int | None
+    client_order_id: str | None
+    quantity: Decimal
+    new_client_id: str | None
+
+
+class Amendment(msgspec.Struct, frozen=True, kw_only=True):
+    """How an order was once amended."""
+
+    order_id: int
+    execution_id: int
+    old_client_id: str
+    new_client_id: str
+    old_quantity: Decimal
+    new_quantity: Decimal
+    at_ns: int
+
+
 @dataclass(slots=True)
 class Account:
     """One client of the venue."""
@@ -84,6 +106,7 @@ class Account:
     # The two orders of a pair of which only one can ever trade: one lock serves both.
     pairs: dict[int, int] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    amendments: list[Amendment] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -110,6 +133,11 @@ class Account:
     def has_open(self, symbol: str, client_id: str) -> bool:
         """Whether an open order has this client id."""
         return any(i in self.open_ids for i in self.by_client_id.get((symbol, client_id), ()))
+
+    def rename(self, symbol: str, old_id: str, new_id: str, order_id: int) -> None:
+        """Find an order by a new client id instead of its old one."""
+        self.by_client_id[symbol, old_id].remove(order_id)
+        self.index(symbol, new_id, order_id)
 
     def index(self, symbol: str, client_id: str, order_id: int) -> None:
         """Make an order findable by one more client id."""

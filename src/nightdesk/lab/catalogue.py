@@ -15,7 +15,7 @@ from nightdesk.lab.settings import MS_NS, READ_LAG_NS_MAX
 _TIMES_MAX = 1000  # of one message; a hundredfold rate is already a flood
 _BPS_MAX = 1_000_000  # a hundred times the price and one
 _CLOSE_CODES = range(1000, 5000)
-_METHODS = ("GET", "POST", "DELETE")
+_METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
 class FaultKind(StrEnum):

@@ -5,6 +5,7 @@ clocks and chance of its own: time comes with each call, and randomness from the
 """
 
 from nightdesk.lab.agenda import Agenda
+from nightdesk.lab.amend_api import AmendApi
 from nightdesk.lab.api import Ask, Route, Via
 from nightdesk.lab.auth import Keyring
 from nightdesk.lab.by_hand import ByHand
@@ -126,6 +127,7 @@ class Lab:
             *Public(self.exchange, self._tapes).routes(),
             *tickers.routes(),
             *trading.routes(),
+            *AmendApi(self.exchange).routes(),
             *ListApi(self.exchange, trading, engine).routes(),
             *Private(self.exchange, self._limits, Vanishing(self.faults)).routes(),
             *Stubs(self.exchange).routes(),

@@ -10,7 +10,7 @@ from decimal import Decimal
 from random import Random
 from string import ascii_letters, digits
 
-from nightdesk.lab.accounts import Account, CancelOrder, NewList, NewOrder
+from nightdesk.lab.accounts import Account, Amendment, AmendOrder, CancelOrder, NewList, NewOrder
 from nightdesk.lab.floor import Floor
 from nightdesk.lab.market import MarketEvent, Trade
 from nightdesk.lab.matching import Matcher
@@ -23,6 +23,8 @@ from nightdesk.lab.refusals import (
     UNKNOWN_ORDER,
     WOULD_TAKE,
     WOULD_TRIGGER,
+    Refused,
+    amend_rejected,
     cancel_rejected,
     new_order_rejected,
 )
@@ -226,6 +228,46 @@ class Exchange:
         self.settlement.canceled(account, record, cancel_id or self.fresh_id(), withheld, at_ns)
         self._follow(at_ns)
         return hidden
+
+    # --- amending --------------------------------------------------------------------------
+
+    def to_amend(self, account: Account, amend: AmendOrder) -> OrderRecord:
+        """The open order an amendment means. Raises `Refused` when it cannot be amended so."""
+        record = account.find(amend.symbol, amend.order_id, amend.client_order_id)
+        if record is None or not record.now.status.open:
+            raise amend_rejected(UNKNOWN_ORDER)
+        order = record.now
+        if amend.quantity > order.quantity:
+            raise amend_rejected("Order amend (quantity increase) is not supported.")
+        if amend.quantity == order.quantity:
+            raise amend_rejected("The requested action would change no state; rejecting")
+        # No document says what comes of an order of which more has traded than is to be left.
+        if amend.quantity <= order.executed:
+            raise Refused(-1013, "Invalid quantity.")
+        if order.amends >= self.rules[order.symbol].amends_max:
+            raise amend_rejected("Filter failure: MAX_NUM_ORDER_AMENDS")
+        new_id = amend.new_client_id
+        own = new_id in (None, order.client_order_id)
+        if not own and account.has_open(order.symbol, new_id or ""):
+            raise amend_rejected(DUPLICATE_ORDER)
+        return record
+
+    def amend(
+        self, account: Account, record: OrderRecord, amend: AmendOrder, at_ns: int
+    ) -> Amendment:
+        """Make an order smaller where it is; both orders of a pair stay equally large."""
+        settlement, old_id = self.settlement, record.now.client_order_id
+        client_id = amend.new_client_id or self.fresh_id()
+        amendment = settlement.amended(account, record, amend.quantity, client_id, at_ns)
+        self.floor.reduce(account, record.now, at_ns)
+        twin = self.lists.twin(account, record.now)
+        if twin is not None and twin.now.status.open:
+            same_id = twin.now.client_order_id
+            settlement.amended(account, twin, amend.quantity, same_id, at_ns)
+            self.floor.reduce(account, twin.now, at_ns)
+        if record.now.list_id != NO_LIST and client_id != old_id:
+            self.lists.rename(account, record.now, at_ns)
+        return amendment
 
     def drop(self, account: Account, record: OrderRecord, at_ns: int) -> None:
         """Lose an order that rests or waits: it ends, and its owner is not told."""

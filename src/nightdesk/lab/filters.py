@@ -93,6 +93,13 @@ def check(
             raise filter_failure("MAX_NUM_ALGO_ORDERS")
 
 
+def check_size(rules: SymbolSettings, order: Order) -> None:
+    """Refuse an order that would be amended to a size no order may have."""
+    _check_lot(rules, order.quantity, at_market=order.type.at_market)
+    if order.price and order.price * order.quantity < rules.notional_min:
+        raise filter_failure("NOTIONAL")
+
+
 def _check_tick(rules: SymbolSettings, price: Decimal) -> None:
     if not rules.tick <= price <= rules.price_max or price % rules.tick:
         raise filter_failure("PRICE_FILTER")

@@ -199,6 +199,19 @@ class Floor:
         self.matchers[order.symbol].remove(order.order_id, order.side)
         self.waiting.remove(order)
 
+    def reduce(self, account: Account, order: Order, at_ns: int) -> None:
+        """Keep less of an order in its place, and less locked for it; of a pair, the order that has
+        the lock of both gives back its share."""
+        self.matchers[order.symbol].reduce(order.order_id, order.side, order.remaining)
+        held = account.locks[order.order_id]
+        other = account.pairs.get(order.order_id)
+        needs = self.lock(account, order, order.remaining)
+        if other is not None:
+            twin = account.orders[other].now
+            needs = max(needs, self.lock(account, twin, order.remaining))
+        if needs < held:
+            self.settlement.locks.change(account, order, needs, at_ns)
+
     def _enter(self, account: Account, record: OrderRecord, at_ns: int) -> None:
         order = record.now
         if order.time_in_force is TimeInForce.FOK:

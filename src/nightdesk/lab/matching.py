@@ -147,6 +147,12 @@ class Matcher:
         """Take an order out of the book."""
         self._resting[side] = [r for r in self._resting[side] if r.order_id != order_id]
 
+    def reduce(self, order_id: int, side: Side, remaining: Decimal) -> None:
+        """Leave so much of an order, in its place."""
+        for resting in self._resting[side]:
+            if resting.order_id == order_id:
+                resting.remaining = remaining
+
     def queue_ahead(self, order_id: int) -> Decimal | None:
         """The quantity before a resting order; None when it does not rest here."""
         for side in Side:

@@ -14,7 +14,7 @@ import msgspec
 
 from nightdesk.lab.accounts import Account, NewList
 from nightdesk.lab.floor import Floor
-from nightdesk.lab.orders import ZERO, ExpiryReason, Order, OrderRecord, OrderType, Status
+from nightdesk.lab.orders import NO_LIST, ZERO, ExpiryReason, Order, OrderRecord, OrderType, Status
 from nightdesk.lab.reports import Contingency, ListReport, ListStatus, OrderList
 from nightdesk.lab.triggers import is_met
 
@@ -155,6 +155,17 @@ class Lists:
         return is_met(order.type, order.side, order.stop_price, price)
 
     # --- telling -----------------------------------------------------------------------------
+
+    def twin(self, account: Account, order: Order) -> OrderRecord | None:
+        """The other order of a pair, open or not; None for an order that is in no pair."""
+        if order.list_id == NO_LIST:
+            return None
+        group = self.records[order.list_id].now
+        pair = group.orders if group.contingency is Contingency.OCO else group.orders[1:]
+        others = [i for i in pair if i != order.order_id]
+        if order.order_id not in pair or not others:
+            return None
+        return account.orders[others[0]]
 
     def rename(self, account: Account, order: Order, at_ns: int) -> OrderList:
         """An order of a list has another client id."""

@@ -150,6 +150,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     # When it came to the book; None while it waits for a price or for another order.
     working_ns: int | None = None
     list_id: int = NO_LIST
+    amends: int = 0
 
     @property
     def remaining(self) -> Decimal:

@@ -42,6 +42,11 @@ def cancel_rejected(msg: str) -> Refused:
     return Refused(-2011, msg)
 
 
+def amend_rejected(msg: str) -> Refused:
+    """The matching engine leaves the order as it is."""
+    return Refused(-2038, msg)
+
+
 def filter_failure(name: str) -> Refused:
     """An order breaks a rule of its symbol; it never reached the matching engine."""
     return Refused(-1013, f"Filter failure: {name}")

@@ -22,13 +22,15 @@ class Execution(StrEnum):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of one order, to be told to its owner."""
+    """One step of one order, to be told to its owner; `old_id` is the name it had before, if it
+    has another now."""
 
     execution: Execution
     execution_id: int
     order: Order
     fill: Fill | None
     at_ns: int
+    old_id: str = ""
 
 
 class Contingency(StrEnum):

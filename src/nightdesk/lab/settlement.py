@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
-from nightdesk.lab.accounts import Account
+from nightdesk.lab.accounts import Account, Amendment
 from nightdesk.lab.locks import Locks, reserved_for
 from nightdesk.lab.market import Trade
 from nightdesk.lab.matching import Clash, Cross
@@ -304,6 +304,34 @@ class Settlement:
         self.log(Kind.TRIGGER, order, at_ns)
         self._report(Execution.NEW, order, None, at_ns)
 
+    def amended(
+        self, account: Account, record: OrderRecord, quantity: Decimal, client_id: str, at_ns: int
+    ) -> Amendment:
+        """Make an order smaller, and give it another name."""
+        old = record.now
+        order = msgspec.structs.replace(
+            old,
+            quantity=quantity,
+            client_order_id=client_id,
+            amends=old.amends + 1,
+            updated_ns=at_ns,
+        )
+        record.versions.append(order)
+        account.rename(old.symbol, old.client_order_id, client_id, old.order_id)
+        self.log(Kind.AMEND, order, at_ns)
+        self._report(Execution.REPLACED, order, None, at_ns, old_id=old.client_order_id)
+        amendment = Amendment(
+            order_id=old.order_id,
+            execution_id=self._last_execution_id,
+            old_client_id=old.client_order_id,
+            new_client_id=client_id,
+            old_quantity=old.quantity,
+            new_quantity=quantity,
+            at_ns=at_ns,
+        )
+        account.amendments.append(amendment)
+        return amendment
+
     def drop(self, account: Account, record: OrderRecord, at_ns: int) -> None:
         """End an order without a word to its owner; the other of its pair keeps what is locked."""
         other = account.pairs.get(record.now.order_id)
@@ -351,7 +379,14 @@ class Settlement:
             maker=fill.maker,
         )
 
-    def _report(self, execution: Execution, order: Order, fill: Fill | None, at_ns: int) -> None:
+    def _report(
+        self,
+        execution: Execution,
+        order: Order,
+        fill: Fill | None,
+        at_ns: int,
+        old_id: str = "",
+    ) -> None:
         self._last_execution_id += 1
         self.reports.append(
             Report(
@@ -360,5 +395,6 @@ class Settlement:
                 order=order,
                 fill=fill,
                 at_ns=at_ns,
+                old_id=old_id,
             )
         )

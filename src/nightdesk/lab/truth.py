@@ -20,6 +20,7 @@ class Kind(StrEnum):
     ARRIVAL = "arrival"
     ACCEPT = "accept"
     TRIGGER = "trigger"
+    AMEND = "amend"
     FILL = "fill"
     CANCEL = "cancel"
     EXPIRE = "expire"
@@ -88,7 +89,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # What a request itself brings about; its fills may also concern others.
-_WITH_ORIGIN = (Kind.ACCEPT, Kind.CANCEL, Kind.TRANSFER)
+_WITH_ORIGIN = (Kind.ACCEPT, Kind.AMEND, Kind.CANCEL, Kind.TRANSFER)
 
 
 @dataclass(slots=True)

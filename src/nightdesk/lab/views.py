@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import cast
 
+from nightdesk.lab.accounts import Amendment
 from nightdesk.lab.orders import ZERO, Fill, Order, RespType, text8
 from nightdesk.lab.reports import Execution, ListReport, ListStatus, OrderList, Report
 
@@ -101,6 +102,55 @@ def _amounts(order: Order) -> Json:
         "timeInForce": order.time_in_force,
         "type": order.type,
         "side": order.side,
+    }
+
+
+def amended(order: Order, amendment: Amendment, group: OrderList | None, stamp: Stamp) -> Json:
+    """The reply to an amendment; `group` is the order's list."""
+    shown: Json = {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": order.list_id,
+        "origClientOrderId": amendment.old_client_id,
+        "clientOrderId": order.client_order_id,
+        "price": text8(order.price),
+        "qty": text8(order.quantity),
+        "executedQty": text8(order.executed),
+        "preventedQty": _ZERO_TEXT,
+        "quoteOrderQty": text8(order.quote_quantity),
+        "cumulativeQuoteQty": text8(order.executed_quote),
+        "status": order.status,
+        "timeInForce": order.time_in_force,
+        "type": order.type,
+        "side": order.side,
+        "selfTradePreventionMode": order.stp,
+    }
+    if order.working_ns is not None:
+        shown["workingTime"] = stamp(order.working_ns)
+    reply: Json = {
+        "transactTime": stamp(amendment.at_ns),
+        "executionId": amendment.execution_id,
+        "amendedOrder": shown | _conditional(order, stamp),
+    }
+    if group is not None:
+        listed = order_list(group, stamp)
+        for name in ("listStatusType", "transactionTime"):
+            del listed[name]
+        reply["listStatus"] = listed
+    return reply
+
+
+def amendment(one: Amendment, symbol: str, stamp: Stamp) -> Json:
+    """How an order was once amended."""
+    return {
+        "symbol": symbol,
+        "orderId": one.order_id,
+        "executionId": one.execution_id,
+        "origClientOrderId": one.old_client_id,
+        "newClientOrderId": one.new_client_id,
+        "origQty": text8(one.old_quantity),
+        "newQty": text8(one.new_quantity),
+        "time": stamp(one.at_ns),
     }
 
 
@@ -204,7 +254,7 @@ def execution_report(report: Report, stamp: Stamp) -> Json:
         "P": text8(order.stop_price),
         "F": _ZERO_TEXT,
         "g": order.list_id,
-        "C": order.client_order_id if cancel else "",
+        "C": order.client_order_id if cancel else report.old_id,
         "x": report.execution,
         "X": order.status,
         "r": "NONE",
