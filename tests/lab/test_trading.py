@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from lab.driver import LIMIT, ORDER, Driver
 from lab.markets import trade
 
@@ -113,6 +115,33 @@ def test_cancel_replace_over_the_order_limit_may_still_cancel() -> None:
     only = replace(d, cancelOrigClientOrderId="a", orderRateLimitExceededMode="CANCEL_ONLY")
     assert (only.status, only.code) == (429, -2021)
     assert d.order("a")["status"] == "CANCELED"
+
+
+@pytest.mark.parametrize(
+    ("mode", "known", "status", "code"),
+    [
+        ("STOP_ON_FAILURE", True, 429, -2021),
+        ("STOP_ON_FAILURE", False, 429, -2022),
+        ("ALLOW_FAILURE", True, 409, -2021),
+        ("ALLOW_FAILURE", False, 400, -2022),
+    ],
+)
+def test_the_status_over_the_order_limit_is_the_documents(
+    mode: str, known: bool, status: int, code: int
+) -> None:
+    d = Driver(orders_per_10s_max=1)
+    d.place(newClientOrderId="a")
+    which = {"cancelOrigClientOrderId": "a" if known else "no", "cancelReplaceMode": mode}
+    over = replace(d, **which, orderRateLimitExceededMode="CANCEL_ONLY")
+    assert (over.status, over.code) == (status, code)
+
+
+def test_an_order_that_was_not_attempted_counts_all_the_same() -> None:
+    d = Driver()
+    for mode in ("DO_NOTHING", "CANCEL_ONLY"):
+        replace(d, cancelOrigClientOrderId="no", orderRateLimitExceededMode=mode)
+    counts = d.call("GET", "/api/v3/rateLimit/order").json
+    assert [row["count"] for row in counts] == [2, 2]
 
 
 def test_self_trade_prevention_shows_in_the_reply() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from nightdesk.lab import asked
 from nightdesk.model.errors import BadInput
 from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.simulation.faults import KINDS, Fault
@@ -21,6 +22,7 @@ AT_S, SECONDS = 6.0, 20.0
 LASTING_MAX_S = 5.0
 EPSILON_S = 0.01
 NEEDS_AN_ORDER = "venue.manual_cancel"
+NEEDS_A_STOP = "venue.stop_dropped"  # the desk of these worlds keeps none
 
 
 @pytest.fixture(autouse=True)
@@ -112,10 +114,11 @@ ONCE: dict[str, Callable[[Lived], object]] = {
 
 
 def test_every_kind_that_does_not_last_is_in_the_table_of_those() -> None:
-    assert set(ONCE) == {name for name, kind in KINDS.items() if not kind.lasts_s[1]}
+    once = {name for name, kind in KINDS.items() if not kind.lasts_s[1]}
+    assert {*ONCE, NEEDS_A_STOP} == once
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", [k for k in KINDS if k != NEEDS_A_STOP])
 def test_a_fault_is_felt_while_it_lasts_and_leaves_a_world_that_ends_clean(kind: str) -> None:
     fault = a_fault(kind, -1)
     over = AT_S + fault.for_s
@@ -133,7 +136,12 @@ def test_a_fault_is_felt_while_it_lasts_and_leaves_a_world_that_ends_clean(kind:
 @pytest.mark.parametrize("end", [0, -1])
 @pytest.mark.parametrize(
     "kind",
-    [k for k in KINDS if k.startswith(("venue.", "market.", "stream.")) and k != NEEDS_AN_ORDER],
+    [
+        k
+        for k in KINDS
+        if k.startswith(("venue.", "market.", "stream."))
+        and k not in (NEEDS_AN_ORDER, NEEDS_A_STOP)
+    ],
 )
 def test_the_lab_takes_every_fault_of_the_venue_that_may_be_drawn(kind: str, end: int) -> None:
     async def main() -> list[object]:
@@ -158,11 +166,29 @@ def test_a_fault_that_finds_nobody_does_not_count_as_one_that_struck() -> None:
     assert lived.judge.struck_kinds["process.kill"][0] == 1
 
 
-def test_what_the_venue_would_let_nobody_do_did_not_strike() -> None:
-    nothing_open = a_fault("venue.manual_cancel", 0)
+@pytest.mark.parametrize("kind", [NEEDS_AN_ORDER, NEEDS_A_STOP])
+def test_what_the_venue_would_let_nobody_do_did_not_strike(kind: str) -> None:
+    nothing_open = a_fault(kind, 0)
     lived = Lived(msgspec.structs.replace(nothing_open, at_s=0.0))
-    assert lived.says("venue.manual_cancel")
+    assert lived.says(kind)
     assert lived.judge.struck_kinds == {}
+
+
+def test_the_venue_loses_a_stop_that_waits() -> None:
+    async def main() -> list[object]:
+        world = TradingWorld(
+            WorldOptions(seed=2, faults=()), Judge(flat_within_ns=1, resolve_within_ns=1)
+        )
+        account = next(iter(world.lab.exchange.accounts.values()))
+        symbol = next(iter(world.lab.exchange.rules))
+        sell = {"symbol": symbol, "side": "SELL", "type": "STOP_LOSS", "quantity": "0.001"}
+        stop = asked.new_order(sell | {"stopPrice": "1"}, world.lab.exchange.rules)
+        record = world.lab.exchange.place(account, stop, 0)
+        strike(world, a_fault(NEEDS_A_STOP, 0))
+        world.machine.bury()
+        return [str(record.now.status), record.now.expiry]
+
+    assert run(main) == ["EXPIRED", "EXCHANGE_CANCELED"]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ class Ask:
     account: Account | None = None
     new: NewOrder | None = None  # the order it places, once that was read
     new_list: NewList | None = None  # or the order list
+    over_limit: Refused | None = None  # why it may place nothing, where it may cancel all the same
     window: Window | None = None
 
     def stamp(self, at_ns: int) -> int:

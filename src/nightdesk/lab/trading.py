@@ -126,8 +126,12 @@ class Trading:
             raise Refused(*asked.bad_value("orderRateLimitExceededMode"))
         asked.cancel(ask.params, self.exchange.rules, replacing=True)
         self._read_new(ask)
-        if over_mode == "DO_NOTHING":
+        try:
             self.count(ask)
+        except Refused as e:
+            if over_mode == "DO_NOTHING":
+                raise
+            ask.over_limit = e
 
     # --- in the engine ---------------------------------------------------------------------
 
@@ -203,32 +207,28 @@ class Trading:
         except Refused as e:
             results |= {"cancelResult": "FAILURE", "cancelResponse": e.body()}
         stop = ask.params["cancelReplaceMode"] == "STOP_ON_FAILURE"
+        # Over the order limit, the answer has that limit's status only where a failure stops.
+        status = ask.over_limit.status if stop and ask.over_limit is not None else None
         if stop and results["cancelResult"] == "FAILURE":
             results |= {"newOrderResult": "NOT_ATTEMPTED", "newOrderResponse": None}
-            raise Refused(-2022, "Order cancel-replace failed.", data=results)
-        status = self._place_second(ask, results)
+            raise _both_failed(results, status)
+        try:
+            if ask.over_limit is not None:
+                raise ask.over_limit
+            results["newOrderResponse"] = self._place(ask)
+        except Refused as e:
+            results |= {"newOrderResult": "FAILURE", "newOrderResponse": e.body()}
         failures = [results["cancelResult"], results["newOrderResult"]].count("FAILURE")
         if failures == 0:
             return results
         if failures == 1:
-            raise Refused(
-                -2021,
-                "Order cancel-replace partially failed.",
-                status=status or 409,
-                data=results,
-            )
-        raise Refused(-2022, "Order cancel-replace failed.", status=status or 400, data=results)
+            text = "Order cancel-replace partially failed."
+            raise Refused(-2021, text, status=status or 409, data=results)
+        raise _both_failed(results, status)
 
-    def _place_second(self, ask: Ask, results: views.Json) -> int | None:
-        """Place the new order; the HTTP status when the order limit forbids it."""
-        try:
-            if ask.params.get("orderRateLimitExceededMode") == "CANCEL_ONLY":
-                self.count(ask)
-            results["newOrderResponse"] = self._place(ask)
-        except Refused as e:
-            results |= {"newOrderResult": "FAILURE", "newOrderResponse": e.body()}
-            return e.status if e.status != 400 else None
-        return None
+
+def _both_failed(results: views.Json, status: int | None) -> Refused:
+    return Refused(-2022, "Order cancel-replace failed.", status=status or 400, data=results)
 
 
 def no_discount() -> views.Json:

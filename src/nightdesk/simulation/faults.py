@@ -103,6 +103,7 @@ KINDS: dict[str, Kind] = {
         per_minute=0.5, lasts_s=(2.0, 20.0), args={"ms": (200, 4_500)}, always=_HELD
     ),
     "venue.order_vanishes": Kind(per_minute=0.4, lasts_s=(0.5, 4.5), args={"percent": (10, 60)}),
+    "venue.stop_dropped": Kind(per_minute=0.5),
     "venue.manual_order": Kind(
         per_minute=0.15,
         args={"side": ("BUY", "SELL"), "share_percent": (1, 3), "bps": (0, 20)},
@@ -192,8 +193,11 @@ LEFT: dict[str, Ranges] = {
 LEFT_AFTER_S = 0.001  # the heal comes first
 LEFT_FOR_S = 600.0  # longer than any rest
 
+# What only strikes a desk that keeps orders waiting at the venue.
+_STOPS = ("venue.stop_dropped",)
+
 PROFILES: dict[str, tuple[str, ...]] = {
-    "swarm": tuple(KINDS),
+    "swarm": tuple(k for k in KINDS if k not in _STOPS),
     "outage": tuple(
         k for k in KINDS if k.startswith(("venue.error", "venue.m", "net.", "stream.", "process."))
     ),
@@ -205,6 +209,13 @@ PROFILES: dict[str, tuple[str, ...]] = {
     "slow-disk": tuple(k for k in KINDS if k.startswith(("disk.", "machine.", "process.kill"))),
     "rate-limit": ("venue.rate_limit_429", "venue.ban_418", "venue.-1008", "stream.drop"),
     "clock": tuple(k for k in KINDS if "clock" in k or k in ("process.freeze", "net.latency")),
+    "stops": (
+        *_STOPS,
+        "venue.manual_cancel",
+        "venue.order_vanishes",
+        "stream.drop",
+        "process.kill",
+    ),
     "quiet": (),
 }
 

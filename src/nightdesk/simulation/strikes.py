@@ -47,14 +47,17 @@ class Missed(Exception):
 
 # The same fault of the lab, with another place to strike.
 _LAB_NAMES = {"query_lag": "read_lag", "stale_account": "read_lag", "silence": "stream_silence"}
-_LET_BE = ("the venue refuses", "nobody else has a price", "no open order to cancel", " free")
+_LET_BE = (
+    *("the venue refuses", "nobody else has a price", "no open order to cancel", " free"),
+    "no order waits for its price",
+)
 _DRAWN = {
     name
     for kind in KINDS.values()
     for arg in ("symbol", "asset")
     for name in kind.args.get(arg, ())
 }
-_BY_HAND = frozenset({"manual_order", "manual_cancel", "transfer"})
+_AT_ONCE = frozenset({"manual_order", "manual_cancel", "transfer", "stop_dropped"})
 
 
 def _venue(world: World, what: str, fault: Fault) -> Undo:
@@ -65,8 +68,8 @@ def _venue(world: World, what: str, fault: Fault) -> Undo:
     try:
         _ask_lab(world, _LAB_NAMES.get(what, what), fault)
     except BadInput as error:
-        # What the venue would not let anybody do by hand is not done: too little to send, nothing to cancel.
-        if what not in _BY_HAND or not any(words in str(error) for words in _LET_BE):
+        # What cannot be done at the venue is not done: too little to send, nothing to cancel or to lose.
+        if what not in _AT_ONCE or not any(words in str(error) for words in _LET_BE):
             raise
         raise Missed from error
     return None
