@@ -171,7 +171,11 @@ def lists(d: Driver) -> dict[str, Any]:
     ours["oto"] = d.call("POST", "/api/v3/orderList/oto", entry | {"pendingType": "MARKET"}).json
     ours["otoco"] = d.call("POST", "/api/v3/orderList/otoco", entry | exits).json
     d.call("DELETE", "/api/v3/openOrders", SYMBOL)
-    d.place()
+    number = d.place(quantity="2").json["orderId"]
+    less = SYMBOL | {"orderId": number, "newQty": "1"}
+    ours["amended"] = d.call("PUT", f"{ORDER}/amend/keepPriority", less).json
+    mine = SYMBOL | {"orderId": number}
+    ours["amendments"] = d.call("GET", f"{ORDER}/amendments", mine).json
     return ours
 
 
@@ -240,6 +244,8 @@ DOCUMENTED = [
     ("all lists", "rest-api", "Query all Order lists (USER_DATA)", 0),
     ("open lists", "rest-api", "Query Open Order lists (USER_DATA)", 0),
     ("list status", "user-data-stream", "Order Reject Reason", 0),
+    ("amended", "rest-api", "Order Amend Keep Priority (TRADE)", 0),
+    ("amendments", "rest-api", "Query Order Amendments (USER_DATA)", 0),
     ("replaced", "rest-api", "Cancel an Existing Order and Send a New Order (TRADE)", 0),
     ("not replaced", "rest-api", "Cancel an Existing Order and Send a New Order (TRADE)", 1),
     ("half replaced", "rest-api", "Cancel an Existing Order and Send a New Order (TRADE)", 2),
