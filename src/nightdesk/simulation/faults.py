@@ -193,11 +193,8 @@ LEFT: dict[str, Ranges] = {
 LEFT_AFTER_S = 0.001  # the heal comes first
 LEFT_FOR_S = 600.0  # longer than any rest
 
-# What only strikes a desk that keeps orders waiting at the venue.
-_STOPS = ("venue.stop_dropped",)
-
 PROFILES: dict[str, tuple[str, ...]] = {
-    "swarm": tuple(k for k in KINDS if k not in _STOPS),
+    "swarm": tuple(KINDS),
     "outage": tuple(
         k for k in KINDS if k.startswith(("venue.error", "venue.m", "net.", "stream.", "process."))
     ),
@@ -210,7 +207,7 @@ PROFILES: dict[str, tuple[str, ...]] = {
     "rate-limit": ("venue.rate_limit_429", "venue.ban_418", "venue.-1008", "stream.drop"),
     "clock": tuple(k for k in KINDS if "clock" in k or k in ("process.freeze", "net.latency")),
     "stops": (
-        *_STOPS,
+        "venue.stop_dropped",
         "venue.manual_cancel",
         "venue.order_vanishes",
         "stream.drop",
