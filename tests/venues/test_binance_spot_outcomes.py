@@ -3,6 +3,7 @@
 import json
 import re
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -316,3 +317,25 @@ def test_without_an_answer_of_both_a_pair_is_as_one(result, verdict):
 def test_a_pairs_answer_about_another_order_says_nothing():
     first, second = CODEC.placed_pair(*LEGS, listed(LEGS[0].client_id, "another"))
     assert {first.verdict, second.verdict} == {Verdict.UNKNOWN}
+
+
+def cancelled_list(*ids: str):
+    """The document's example of a cancelled list, about our orders."""
+    example = documented("#### Cancel Order list (TRADE)")
+    for report, client_id in zip(example["orderReports"], ids, strict=True):
+        report |= {"symbol": "BTCUSDT", "origClientOrderId": client_id}
+    return answer(example)
+
+
+@pytest.mark.parametrize("leg", LEGS)
+def test_one_of_a_pair_is_cancelled_whichever_shape_the_answer_has(leg):
+    leg = msgspec.structs.replace(leg, other=an_id(seq=9))
+    of_both = cancelled_list(*(each.client_id for each in LEGS))
+    alone = answer(PLACED | {"origClientOrderId": leg.client_id, "status": "CANCELED"})
+    for told in (of_both, alone):
+        outcome = CODEC.cancelled(leg, told)
+        assert outcome.verdict is Verdict.ACKED
+        assert outcome.report.client_id == leg.client_id
+        assert outcome.report.status is VenueStatus.CANCELLED
+    other = cancelled_list("another", "one more")
+    assert CODEC.cancelled(leg, other).verdict is Verdict.UNKNOWN

@@ -21,7 +21,7 @@ from nightdesk.model.order import (
     ReportSource,
     Side,
 )
-from nightdesk.model.outcome import Outcome, Verdict
+from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_errors import meaning_of
@@ -102,12 +102,20 @@ class BinanceSpot(BinanceStreams):
         return self._rest.signed("DELETE", "/api/v3/order", self._of(intent), now)
 
     def cancelled(self, intent: Intent, result: HttpResult) -> Outcome:
-        """What may be believed after a `cancel`."""
+        """What may be believed after a `cancel`; one of a pair ends both, and may be answered for both."""
 
         def build(answer: wire.OrderAnswer) -> Outcome:
             about(intent, answer.orig_client_order_id or answer.client_order_id)
             return Outcome(verdict=Verdict.ACKED, report=self._report(answer, ReportSource.ANSWER))
 
+        def pick(answer: wire.ListAnswer) -> Outcome:
+            told = {r.orig_client_order_id or r.client_order_id: r for r in answer.order_reports}
+            return build(told[intent.client_id])
+
+        if intent.other is not None:
+            ended = self._rest.read(result, wire.ListAnswer, pick)
+            if ended.reason is not Reason.UNREADABLE:
+                return ended
         return self._rest.read(result, wire.OrderAnswer, build)
 
     def query(self, intent: Intent, now: Wall) -> HttpRequest:
