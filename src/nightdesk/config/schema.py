@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from nightdesk.config.presets import PRESETS, PRODUCTION, Addresses, Preset, moves_money
+
 Positive = Annotated[Decimal, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
@@ -49,14 +51,42 @@ class Venue(_Strict):
     """[venue.NAME]; `read_lag_ms` is how long the venue's answers may lag behind what it did: an accepted
     order missing, a fill not counted. What a cancelled order may have filled stays held that much longer.
 
-    A practice venue has neither address nor account: `nightdesk up` starts a lab in its place."""
+    `preset` names its addresses; without it they are those for real money, but for what `rest`, `stream` and
+    `private` say. A practice venue has neither address nor account: a lab is started in its place."""
 
     kind: Literal["binance-spot", "practice"]
-    rest: str = "https://api.binance.com"
-    stream: str = "wss://stream.binance.com:9443"
-    private: str = "wss://ws-api.binance.com:443"
+    preset: Preset = PRODUCTION
+    rest: str = ""
+    stream: str = ""
+    private: str = ""
     read_lag_ms: Annotated[int, Field(ge=0, le=600_000)] = 5_000
     account: Annotated[Account | None, Field(validate_default=True)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _addressed(cls, value: object) -> object:
+        """Addresses of the preset, where none are given. What is wrong with kind or preset, its field says."""
+        if not isinstance(value, dict):
+            return value
+        named = value.get("preset", PRODUCTION)
+        preset = PRESETS.get(str(value.get("kind")), {}).get(str(named))
+        if preset is None:
+            return value
+        given = sorted({*Addresses._fields} & {*value})
+        if "preset" in value and given:
+            listed = ", ".join(given)
+            raise ValueError(f'preset = "{named}" names every address; remove it, or {listed}')
+        return {**preset._asdict(), **value}
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where it is reached."""
+        return Addresses(rest=self.rest, stream=self.stream, private=self.private)
+
+    @property
+    def real(self) -> bool:
+        """Whether an order there may cost real money."""
+        return self.kind != "practice" and moves_money(self.kind, self.addresses)
 
     @field_validator("account")
     @classmethod
@@ -67,7 +97,7 @@ class Venue(_Strict):
 
     @model_validator(mode="after")
     def _practice_is_whole(self) -> "Venue":
-        given = self.model_fields_set & {"rest", "stream", "private", "account"}
+        given = self.model_fields_set & {"preset", *Addresses._fields, "account"}
         if self.kind == "practice" and given:
             listed = ", ".join(sorted(given))
             raise ValueError(

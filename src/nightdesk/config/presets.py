@@ -1,0 +1,68 @@
+"""Where the venues of each kind are reached: for real money, and for play.
+
+Sources, read 2026-11-22: Binance's rest-api.md, web-socket-api.md and web-socket-streams.md (production),
+testnet/general-info.md (Spot Test Network; `/sapi` is not there) and demo-mode/general-info.md (Demo Mode).
+"""
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+Preset = Literal["production", "testnet", "demo"]
+PRODUCTION: Preset = "production"
+
+
+class Addresses(NamedTuple):
+    """Scheme, host and port; the codec knows the paths."""
+
+    rest: str
+    stream: str
+    private: str
+
+
+PRESETS: Mapping[str, Mapping[str, Addresses]] = {
+    "binance-spot": {
+        "production": Addresses(
+            rest="https://api.binance.com",
+            stream="wss://stream.binance.com:9443",
+            private="wss://ws-api.binance.com:443",
+        ),
+        "testnet": Addresses(
+            rest="https://testnet.binance.vision",
+            stream="wss://stream.testnet.binance.vision:9443",
+            private="wss://ws-api.testnet.binance.vision:443",
+        ),
+        "demo": Addresses(
+            rest="https://demo-api.binance.com",
+            stream="wss://demo-stream.binance.com:9443",
+            private="wss://demo-ws-api.binance.com:443",
+        ),
+    },
+}
+
+
+def moves_money(kind: str, addresses: Addresses) -> bool:
+    """Whether orders sent there may cost real money: yes, unless the hosts are this machine or a preset's for
+    play. The market's address does not count; nothing is ordered there."""
+    play = {
+        _host(address)
+        for preset, known in PRESETS.get(kind, {}).items()
+        if preset != PRODUCTION
+        for address in known
+    }
+    hosts = {_host(addresses.rest), _host(addresses.private)}
+    return any(host not in play and not _here(host) for host in hosts)
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).hostname or ""
+
+
+def _here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
