@@ -10,7 +10,7 @@ import msgspec
 from nightdesk.adapters.journal_file import history_of
 from nightdesk.cli.places import load_config
 from nightdesk.cli.replay_page import replay_page
-from nightdesk.cli.tables import OUT, print_json, say, table
+from nightdesk.cli.tables import OUT, json_line, print_json, say, table
 from nightdesk.cli.up import end, reading
 from nightdesk.control.messages import ExitCode
 from nightdesk.model.errors import BadInput
@@ -96,7 +96,7 @@ def _write(out: Path, standing: Standing) -> Metrics:
     _csv(out / "orders.csv", OrderLine, run.orders)
     _csv(out / "equity.csv", Point, standing.curve.points)
     _csv(out / "metrics.csv", Metrics, [metrics])
-    (out / METRICS).write_bytes(_encoder().encode(metrics) + b"\n")
+    (out / METRICS).write_bytes(json_line(metrics))
     (out / "report.html").write_text(replay_page(run, standing.curve, metrics))
     return metrics
 
@@ -124,10 +124,6 @@ def _told(value: object) -> str:
             return f"{value:,.4f}".rstrip("0").rstrip(".")
         case _:
             return str(value)
-
-
-def _encoder() -> msgspec.json.Encoder:
-    return msgspec.json.Encoder(decimal_format="string")
 
 
 def _fresh(out: Path) -> Path:

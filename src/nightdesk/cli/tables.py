@@ -16,10 +16,14 @@ OUT = Console()
 ERR = Console(stderr=True)
 
 
+def json_line(data: object) -> bytes:
+    """What programs get: one line, amounts as strings, as they are written everywhere else."""
+    return msgspec.json.Encoder(decimal_format="string").encode(data) + b"\n"
+
+
 def print_json(data: object) -> None:
     """One line of JSON on stdout."""
-    encoder = msgspec.json.Encoder(decimal_format="string")
-    sys.stdout.write(encoder.encode(data).decode() + "\n")
+    sys.stdout.write(json_line(data).decode())
     sys.stdout.flush()
 
 
