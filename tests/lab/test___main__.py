@@ -37,5 +37,5 @@ def test_wrong_options_are_told_on_standard_error(capsys: pytest.CaptureFixture[
 
 
 def test_options_are_read_from_the_command_line() -> None:
-    options = parse(["--replay", "a", "--replay", "b", "--speed", "2", "--taker-fee", "0.0005"])
+    _, options = parse(["--replay", "a", "--replay", "b", "--speed", "2", "--taker-fee", "0.0005"])
     assert (options.replay, options.speed, str(options.taker_fee)) == (["a", "b"], 2.0, "0.0005")

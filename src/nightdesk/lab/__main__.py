@@ -7,13 +7,17 @@ talk goes to standard error.
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 
-from nightdesk.lab.launch import LaunchOptions, LaunchRefused, serve_from_options
+from nightdesk.lab.launch import LaunchOptions, LaunchRefused, LiveVenue, serve_from_options
+
+# A desk whose parent died cancels what is open here before it ends; it gives up after ten seconds.
+ALONE_S = 15.0
 
 
 def _rate(text: str) -> Decimal:
@@ -23,8 +27,8 @@ def _rate(text: str) -> Decimal:
         raise argparse.ArgumentTypeError(f"not a number: {text!r}") from None
 
 
-def parse(argv: Sequence[str]) -> LaunchOptions:
-    """Options from a command line."""
+def parse(argv: Sequence[str]) -> tuple[bool, LaunchOptions]:
+    """Whether to end with the parent, and the options, from a command line."""
     parser = argparse.ArgumentParser(
         prog="python -m nightdesk.lab",
         description="A practice exchange that speaks Binance SPOT's protocol.",
@@ -34,13 +38,25 @@ def parse(argv: Sequence[str]) -> LaunchOptions:
     parser.add_argument(
         "--replay", action="append", default=[], metavar="FILE", help="recorded data; repeatable"
     )
+    parser.add_argument("--live-rest", metavar="URL", help="a venue whose rules to take")
+    parser.add_argument("--live-stream", metavar="URL", help="its public stream: the market")
+    parser.add_argument("--symbol", action="append", default=[], help="of it; repeatable")
     parser.add_argument("--speed", type=float, default=1.0, help="times the recorded pace")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--accounts", metavar="FILE", help="accounts in TOML")
     parser.add_argument("--maker-fee", type=_rate, default=Decimal("0.001"))
     parser.add_argument("--taker-fee", type=_rate, default=Decimal("0.001"))
+    parser.add_argument(
+        "--with-parent", action="store_true", help="end when standard input is closed"
+    )
     given = parser.parse_args(argv)
-    return LaunchOptions(
+    live = None
+    if given.live_rest or given.live_stream or given.symbol:
+        if not (given.live_rest and given.live_stream and given.symbol):
+            parser.error("a live market needs --live-rest, --live-stream and --symbol")
+        live = LiveVenue(rest=given.live_rest, stream=given.live_stream, symbols=given.symbol)
+    return given.with_parent, LaunchOptions(
+        live=live,
         host=given.host,
         port=given.port,
         replay=given.replay,
@@ -52,14 +68,28 @@ def parse(argv: Sequence[str]) -> LaunchOptions:
     )
 
 
-async def _run(options: LaunchOptions) -> None:
+async def _run(options: LaunchOptions, *, with_parent: bool) -> None:
     me = asyncio.current_task()
     assert me is not None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, me.cancel)
+    if with_parent:
+        _end_with_parent(loop, me)
     with suppress(asyncio.CancelledError):
         await serve_from_options(options, _announce)
+
+
+def _end_with_parent(loop: asyncio.AbstractEventLoop, me: asyncio.Task[None]) -> None:
+    """The parent holds our standard input open; however it dies, the kernel closes it."""
+
+    def spoke() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            loop.call_later(ALONE_S, me.cancel)
+
+    os.set_blocking(0, False)
+    loop.add_reader(0, spoke)
 
 
 def _announce(url: str) -> None:
@@ -69,9 +99,9 @@ def _announce(url: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until SIGINT or SIGTERM; 2 when the options do not make a lab."""
-    options = parse(sys.argv[1:] if argv is None else argv)
+    with_parent, options = parse(sys.argv[1:] if argv is None else argv)
     try:
-        asyncio.run(_run(options))
+        asyncio.run(_run(options, with_parent=with_parent))
     except LaunchRefused as e:
         for problem in e.problems:
             sys.stderr.write(f"lab: {problem}\n")

@@ -370,6 +370,8 @@ class Lab:
                 "bad_lines": report.bad_lines,
                 "repeated_lines": report.repeated_lines,
                 "first_bad": list(report.first_bad),
+                "connected": report.connected,
+                "losses": report.losses,
             },
             "counters": {
                 "orders": orders,

@@ -7,12 +7,15 @@ wrong with it is reported at once, each with its place.
 import tomllib
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 
 import msgspec
 
 from nightdesk.lab.auth import Keyring
 from nightdesk.lab.generated import GeneratedMarket
+from nightdesk.lab.live import LiveMarket
+from nightdesk.lab.live_feed import follow, listing
 from nightdesk.lab.market import Market
 from nightdesk.lab.recorded import RecordedMarket
 from nightdesk.lab.replay import ReplayMarket
@@ -38,12 +41,21 @@ PRACTICE_ACCOUNT = AccountSettings(
 )
 
 
+class LiveVenue(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose public side is the market: its rules by REST, its quotes and trades by stream."""
+
+    rest: str
+    stream: str
+    symbols: list[str]
+
+
 class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What a person may choose when starting a lab."""
 
     host: str = "127.0.0.1"
     port: int = 0
     replay: list[str] = []
+    live: LiveVenue | None = None
     speed: float = 1.0
     seed: int = 1
     accounts_file: str | None = None
@@ -73,6 +85,7 @@ class _AccountRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     secret: str | None = None
     ed25519_public_key: str | None = None
     balances: dict[str, Decimal] = {}
+    may_withdraw: bool = False
 
 
 def prepare(options: LaunchOptions) -> tuple[LabSettings, Market]:
@@ -80,7 +93,7 @@ def prepare(options: LaunchOptions) -> tuple[LabSettings, Market]:
     problems: list[str] = []
     accounts = _accounts(options.accounts_file, problems)
     replay = _replay(options, problems)
-    symbols = _symbols(replay, problems)
+    symbols = _symbols(options.live, replay, problems)
     for name, fee in (("maker fee", options.maker_fee), ("taker fee", options.taker_fee)):
         if not 0 <= fee < 1:
             problems.append(f"{name}: a rate from 0 to below 1, not {fee}")
@@ -96,8 +109,9 @@ def prepare(options: LaunchOptions) -> tuple[LabSettings, Market]:
         # A recording is short: it waits for its audience unless told otherwise.
         start_on_subscriber=replay is not None if waits is None else waits,
     )
-    market: Market = GeneratedMarket(symbols, options.seed) if replay is None else replay
-    return settings, market
+    if options.live is not None:
+        return settings, LiveMarket(options.live.stream, options.live.symbols)
+    return settings, GeneratedMarket(symbols, options.seed) if replay is None else replay
 
 
 def _replay(options: LaunchOptions, problems: list[str]) -> Replay | None:
@@ -136,7 +150,13 @@ def _market(captures: list[str], tables: list[TableReader], speed: float) -> Rep
     return RecordedMarket([(t, open_lines(t.file, meter)) for t in tables], speed, meter)
 
 
-def _symbols(replay: Replay | None, problems: list[str]) -> tuple[SymbolSettings, ...]:
+def _symbols(
+    live: LiveVenue | None, replay: Replay | None, problems: list[str]
+) -> tuple[SymbolSettings, ...]:
+    if live is not None:
+        if replay is not None:
+            problems.append("a live market plays no recording")
+        return listing(live.rest, live.symbols, problems)
     if replay is None:
         return tuple(KNOWN_SYMBOLS.values())
     found = []
@@ -180,6 +200,7 @@ def _account(row: dict[str, object]) -> AccountSettings:
         secret=fields.secret,
         ed25519_public_key=fields.ed25519_public_key,
         balances=fields.balances,
+        may_withdraw=fields.may_withdraw,
     )
     Keyring((account,))  # reads the public key, if there is one
     return account
@@ -196,4 +217,8 @@ def _check_unlike(account: AccountSettings, others: list[AccountSettings]) -> No
 async def serve_from_options(options: LaunchOptions, ready: Callable[[str], None]) -> None:
     """Run a lab until cancelled. Raises `LaunchRefused` before anything is started."""
     settings, market = prepare(options)
-    await serve(settings, market, host=options.host, port=options.port, ready=ready)
+    live = options.live
+    heard = None
+    if live is not None and isinstance(market, LiveMarket):
+        heard = partial(follow, market, live.stream)
+    await serve(settings, market, host=options.host, port=options.port, ready=ready, heard=heard)

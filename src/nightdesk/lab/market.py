@@ -77,6 +77,8 @@ class MarketReport(msgspec.Struct, frozen=True, kw_only=True):
     repeated_lines: int = 0
     first_bad: tuple[str, ...] = ()
     read_share: float = 0.0  # of the bytes of its files
+    connected: bool | None = None  # of a live market: whether its stream is heard now
+    losses: int = 0  # how often a live market's stream was lost
 
 
 class Market(Protocol):

@@ -6,7 +6,7 @@ decide anything a venue decides: it carries bytes in and out.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -37,6 +37,7 @@ _BROKEN = 1006
 _WS_PATHS = ("/ws", "/stream", "/ws-api")
 
 Clock = Callable[[], int]
+Heard = Callable[[Clock, Callable[[], None]], Awaitable[None]]
 wall_clock: Clock = time.time_ns  # noqa: TID251 - the lab is a process of its own: this is its clock
 
 
@@ -86,6 +87,10 @@ class Server:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._wake.wait()
+
+    async def hear(self, heard: Heard) -> None:
+        """Let a live market's feed run on this server's clock; it calls when something was heard."""
+        await heard(self._clock, self._wake.set)
 
     def farewell(self) -> None:
         """Tell every websocket that the venue shuts down."""
@@ -252,8 +257,9 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     ready: Callable[[str], None],
+    heard: Heard | None = None,
 ) -> None:
-    """Run a lab until cancelled; `ready` is told its URL."""
+    """Run a lab until cancelled; `ready` is told its URL, `heard` feeds a live market."""
     server = Server(Lab(settings, market))
     runner = web.AppRunner(
         server.app(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S
@@ -265,6 +271,8 @@ async def serve(
         bound = runner.addresses[0][1]
         async with asyncio.TaskGroup() as group:
             group.create_task(server.drive())
+            if heard is not None:
+                group.create_task(server.hear(heard))
             ready(f"http://{host}:{bound}")
     finally:
         server.farewell()

@@ -22,6 +22,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     secret: str | None = None
     ed25519_public_key: str | None = None
     balances: dict[str, Decimal] = {}
+    may_withdraw: bool = False  # what the venue says of its key; nothing can be withdrawn here
 
     def __post_init__(self) -> None:
         if (self.secret is None) == (self.ed25519_public_key is None):

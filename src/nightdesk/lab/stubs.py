@@ -1,4 +1,4 @@
-"""Endpoints of neighbouring venues that clients ask on their way to spot.
+"""Endpoints beside spot's own that clients ask on their way to it: of neighbouring venues, of the wallet.
 
 Owns the least such clients accept. Refuses margin, futures and withdrawals beyond that.
 """
@@ -9,8 +9,10 @@ from nightdesk.lab.api import Ask, Route, Run, Stage
 from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.orders import text8
 from nightdesk.lab.params import SIGNED_NAMES
+from nightdesk.lab.settings import MS_NS
 
 _ZERO = "0"
+_KEY_MADE_NS = 1_623_840_271_000 * MS_NS  # every key is as old as the document's example
 
 
 @dataclass(slots=True)
@@ -44,7 +46,13 @@ class Stubs:
             run=self.coins,
             weight=10,
         )
-        return [*stubs, coins]
+        rights = Route(
+            method="GET",
+            path="/sapi/v1/account/apiRestrictions",
+            stage=Stage.READ,
+            run=self.key_rights,
+        )
+        return [*stubs, coins, rights]
 
     def nothing(self, ask: Ask) -> object:
         """No such pairs."""
@@ -59,6 +67,29 @@ class Stubs:
             "exchangeFilters": [],
             "assets": [],
             "symbols": [],
+        }
+
+    def key_rights(self, ask: Ask) -> object:
+        """What the asking key may do; not the account, which spot's `canWithdraw` is about.
+
+        Source: developers.binance.com, wallet, "Get API Key Permission", read 2026-11-22. A key that may
+        withdraw must be bound to addresses.
+        """
+        may_withdraw = ask.client.settings.may_withdraw
+        return {
+            "ipRestrict": may_withdraw,
+            "createTime": _KEY_MADE_NS // MS_NS,
+            "enableReading": True,
+            "enableWithdrawals": may_withdraw,
+            "enableInternalTransfer": False,
+            "enableMargin": False,
+            "enableFutures": False,
+            "permitsUniversalTransfer": False,
+            "enableVanillaOptions": False,
+            "enableFixApiTrade": False,
+            "enableFixReadOnly": False,
+            "enableSpotAndMarginTrading": True,
+            "enablePortfolioMarginTrading": False,
         }
 
     def coins(self, ask: Ask) -> object:

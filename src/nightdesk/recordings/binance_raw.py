@@ -141,9 +141,9 @@ class Reader:
             self._bad(number, "does not begin with a receive time in nanoseconds")
             return None
         try:
-            body = _body(text)
-        except (msgspec.DecodeError, ValueError, ArithmeticError) as e:
-            self._bad(number, str(e) or type(e).__name__)
+            body = body_of(text)
+        except ValueError as e:
+            self._bad(number, str(e))
             return None
         if not isinstance(body, SnapshotBody):
             self.symbol = body.symbol
@@ -154,8 +154,15 @@ class Reader:
         self.report.note_bad(BadPlace(file=self.file, line=number, reason=reason))
 
 
-def _body(text: bytes) -> Body:
-    body = _decoded(text)
+def body_of(text: bytes) -> Body:
+    """What one frame says, as it came from the venue. Raises `ValueError` with the reason."""
+    try:
+        return _checked(_decoded(text))
+    except (msgspec.DecodeError, ArithmeticError) as e:
+        raise ValueError(str(e) or type(e).__name__) from e
+
+
+def _checked(body: Body) -> Body:
     match body:
         case BookTickerBody():
             _check_levels(((body.bid, body.bid_quantity), (body.ask, body.ask_quantity)))

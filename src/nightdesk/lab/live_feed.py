@@ -1,0 +1,126 @@
+"""The line to a venue's public side: its rules once, its stream for ever.
+
+Owns the connections and when they are made again. Refuses to judge frames: `live` reads them. Nothing here has
+a key, and nothing is ever sent but the request for public data.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import aiohttp
+import msgspec
+
+from nightdesk.lab.listing import Listed, symbol_of
+from nightdesk.lab.live import LiveMarket
+from nightdesk.lab.settings import SymbolSettings
+
+CONNECT_WITHIN_S = 10.0
+PING_EVERY_S = (
+    5.0  # a line that is dead and does not say so is found within one and a half of these
+)
+AGAIN_FIRST_S, AGAIN_MAX_S = 0.2, 5.0
+FRAME_MAX_BYTES = 1 << 20
+_INVALID_SYMBOL = -1121
+
+Clock = Callable[[], int]
+
+
+class NotListed(ValueError):
+    """The venue does not know a symbol."""
+
+
+class _Refusal(msgspec.Struct):
+    code: int = 0
+    msg: str = ""
+
+
+class _Info(msgspec.Struct):
+    symbols: list[Listed]
+
+
+def rules_of(rest: str, symbol: str) -> SymbolSettings:
+    """A symbol as the venue at `rest` lists it. Raises `NotListed`, `OSError`, `ValueError`.
+
+    Source: rest-api.md "Exchange information": an unknown symbol is -1121, read 2026-11-22.
+    """
+    try:
+        with urlopen(
+            f"{rest}/api/v3/exchangeInfo?symbol={symbol}", timeout=CONNECT_WITHIN_S
+        ) as got:
+            body = got.read()
+    except HTTPError as e:
+        refusal = _refusal(e.read())
+        if refusal.code == _INVALID_SYMBOL:
+            raise NotListed(symbol) from e
+        raise OSError(f"HTTP {e.code} {refusal.msg}".rstrip()) from e
+    try:
+        listed = msgspec.json.decode(body, type=_Info).symbols
+    except msgspec.DecodeError as e:
+        raise ValueError(f"exchange information that cannot be read: {e}") from e
+    for each in listed:
+        if each.symbol == symbol:
+            return symbol_of(each)
+    raise NotListed(symbol)
+
+
+def _refusal(body: bytes) -> _Refusal:
+    try:
+        return msgspec.json.decode(body, type=_Refusal)
+    except msgspec.DecodeError:
+        return _Refusal()
+
+
+async def follow(market: LiveMarket, stream: str, clock: Clock, wake: Callable[[], None]) -> None:
+    """Tell `market` what the stream at `stream` says, for ever; `wake` after each thing told."""
+    url, failures = stream.rstrip("/") + market.path(), 0
+    async with aiohttp.ClientSession() as session:
+        while True:
+            why = "closed by the venue"
+            try:
+                async with asyncio.timeout(CONNECT_WITHIN_S):
+                    socket = await session.ws_connect(
+                        url, heartbeat=PING_EVERY_S, max_msg_size=FRAME_MAX_BYTES
+                    )
+                market.opened()
+                _say(f"the market is {url}")
+                async with socket:
+                    async for message in socket:
+                        if message.type is aiohttp.WSMsgType.TEXT:
+                            market.frame(message.data.encode(), clock())
+                            failures = 0
+                            wake()
+                    why = str(socket.exception() or why)
+            except (aiohttp.ClientError, OSError, TimeoutError) as e:
+                why = str(e) or type(e).__name__
+            market.lost(clock())
+            wake()
+            wait_s = min(AGAIN_FIRST_S * 2**failures, AGAIN_MAX_S)
+            failures = min(failures + 1, 10)
+            _say(f"no market: {url}: {why}; trying again in {wait_s:.1f} s")
+            await asyncio.sleep(wait_s)
+
+
+def listing(rest: str, symbols: Sequence[str], problems: list[str]) -> tuple[SymbolSettings, ...]:
+    """The rules of every symbol; what is wrong goes to `problems`."""
+    found: list[SymbolSettings] = []
+    for symbol in symbols:
+        try:
+            found.append(rules_of(rest, symbol))
+        except NotListed:
+            problems.append(f"{rest} does not list {symbol}; change it, or leave it out")
+        except OSError as e:
+            problems.append(
+                f"{rest} does not tell the rules of {symbol}: {getattr(e, 'reason', e)}"
+            )
+            break  # nor those of the others
+        except ValueError as e:
+            problems.append(f"{rest}: {symbol}: {e}")
+    return tuple(found)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"lab: {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,131 @@
+"""A live market: what was heard, in order, on the lab's clock, and nothing once the stream is lost."""
+
+from lab.driver import LIMIT, MS, ORDER, SECOND, T0_NS, Driver
+from lab.markets import D
+from nightdesk.lab.live import LiveMarket
+from nightdesk.lab.market import BookTicker, DepthSnapshot, Trade
+
+AHEAD_MS = 1_270  # the venue's clock before ours
+
+
+def quote(bid: str, ask: str, symbol: str = "BTCUSDT") -> bytes:
+    return (
+        f'{{"stream":"{symbol.lower()}@bookTicker","data":{{"u":7,"s":"{symbol}",'
+        f'"b":"{bid}","B":"1.0","a":"{ask}","A":"2.0"}}}}'
+    ).encode()
+
+
+def trade(made_ms: int, price: str = "100.00", quantity: str = "0.5") -> bytes:
+    stamp = T0_NS // MS + AHEAD_MS + made_ms
+    return (
+        f'{{"stream":"btcusdt@trade","data":{{"e":"trade","E":{stamp},"s":"BTCUSDT","t":1,'
+        f'"p":"{price}","q":"{quantity}","T":{stamp - 1},"m":true,"M":true}}}}'
+    ).encode()
+
+
+def market() -> LiveMarket:
+    made = LiveMarket("wss://venue", ["BTCUSDT"])
+    made.start(T0_NS)
+    made.opened()
+    return made
+
+
+def test_what_is_heard_comes_in_order_at_the_time_it_was_heard() -> None:
+    live = market()
+    assert live.next_at_ns() is None
+    live.frame(quote("99", "101"), T0_NS + 5 * MS)
+    live.frame(trade(8), T0_NS + 10 * MS)
+    live.frame(quote("98", "101"), T0_NS + 9 * MS)  # our clock was set back: nothing is undone
+    assert live.next_at_ns() == T0_NS + 5 * MS
+    first = live.take(T0_NS + 9 * MS)
+    assert [type(event) for event in first] == [BookTicker]
+    rest = live.take(T0_NS + 10 * MS)
+    assert [type(event) for event in rest] == [Trade, BookTicker]
+    assert {event.at_ns for event in rest} == {T0_NS + 10 * MS}
+    assert not live.ended
+    assert live.next_at_ns() is None
+
+
+def test_a_trade_that_came_late_was_made_earlier_whatever_the_venues_clock_says() -> None:
+    live = market()
+    live.frame(trade(0), T0_NS + 4 * MS)
+    live.frame(trade(100), T0_NS + 150 * MS)
+    prompt, late = live.take(T0_NS + SECOND)
+    assert isinstance(prompt, Trade)
+    assert isinstance(late, Trade)
+    assert prompt.event_ns == T0_NS + 4 * MS
+    assert prompt.trade_ns == T0_NS + 3 * MS
+    assert late.event_ns == T0_NS + 104 * MS, "46 ms later than the most prompt one"
+    live.lost(T0_NS + SECOND)
+    live.opened()  # another way, another distance
+    live.frame(trade(2_000), T0_NS + 2_070 * MS)
+    assert live.take(T0_NS + 3 * SECOND)[-1].at_ns == T0_NS + 2_070 * MS
+
+
+def test_a_lost_stream_leaves_nothing_to_trade_on_and_a_new_one_begins_with_its_first_quote() -> (
+    None
+):
+    live = LiveMarket("wss://venue", ["BTCUSDT"])
+    driver = Driver(live)
+    live.opened()
+    live.frame(quote("99.00", "101.00"), driver.now_ns)
+    driver.pass_time(MS)
+    order = LIMIT | {"quantity": "0.5", "price": "101.00", "timeInForce": "IOC"}
+    taken = driver.call("POST", ORDER, order)
+    assert taken.json["status"] == "FILLED"
+    live.lost(driver.now_ns)
+    live.lost(driver.now_ns)  # told once
+    driver.pass_time(MS)
+    assert driver.call("POST", ORDER, order).json["status"] == "EXPIRED"
+    assert driver.lab_call("GET", "status").json["market"]["connected"] is False
+    live.opened()
+    live.frame(quote("99.00", "101.00"), driver.now_ns)
+    driver.pass_time(MS)
+    assert driver.call("POST", ORDER, order).json["status"] == "FILLED"
+    state = driver.lab_call("GET", "status").json["market"]
+    assert (state["connected"], state["losses"], state["bad_lines"]) == (True, 1, 0)
+
+
+def test_fills_follow_what_is_heard() -> None:
+    live = LiveMarket("wss://venue", ["BTCUSDT"])
+    driver = Driver(live)
+    live.opened()
+    live.frame(quote("99.00", "101.00"), driver.now_ns)
+    driver.pass_time(MS)
+    resting = driver.call("POST", ORDER, LIMIT | {"quantity": "0.4", "price": "100.00"})
+    assert resting.json["status"] == "NEW"
+    driver.pass_time(10 * MS)
+    made_ms = (driver.now_ns - T0_NS) // MS
+    live.frame(trade(made_ms, "100.00", "0.1"), driver.now_ns + MS)
+    driver.pass_time(2 * MS)
+    asked = {"symbol": "BTCUSDT", "orderId": resting.json["orderId"]}
+    assert D(driver.call("GET", ORDER, asked).json["executedQty"]) == D("0.1")
+    live.frame(quote("98.00", "99.00"), driver.now_ns)
+    driver.pass_time(MS)
+    assert driver.call("GET", ORDER, asked).json["status"] == "FILLED"
+
+
+def test_what_cannot_be_read_or_was_not_asked_for_is_counted_and_passed_over() -> None:
+    live = market()
+    for frame in (b"{}", b"nonsense", quote("0", "1"), quote("1", "2", "ETHUSDT")):
+        live.frame(frame, T0_NS)
+    live.frame(b'{"lastUpdateId":1,"bids":[],"asks":[]}', T0_NS)
+    live.frame(quote("99", "101"), T0_NS)
+    report = live.report()
+    assert (report.good_lines, report.bad_lines, report.given) == (1, 5, 0)
+    assert report.first_bad[3] == "wss://venue: frame 4: ETHUSDT was not asked for"
+    assert len(live.take(T0_NS)) == 1
+
+
+def test_what_was_heard_before_anybody_could_trade_is_forgotten() -> None:
+    live = LiveMarket("wss://venue", ["BTCUSDT", "ETHUSDT"])
+    live.opened()
+    live.frame(quote("99", "101"), T0_NS)
+    assert live.next_at_ns() is None
+    assert live.opening() == []
+    live.start(T0_NS)
+    assert live.next_at_ns() is None
+    live.lost(T0_NS)
+    assert [type(e) for e in live.take(T0_NS)] == [DepthSnapshot] * 2
+    path = "/stream?streams=btcusdt@bookTicker/btcusdt@trade/ethusdt@bookTicker/ethusdt@trade"
+    assert live.path() == path
