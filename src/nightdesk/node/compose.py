@@ -2,13 +2,12 @@
 
 import importlib
 import importlib.util
-import shlex
 import sys
 from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 
-from nightdesk.config.schema import Config
+from nightdesk.config.schema import Account, Config
 from nightdesk.config.schema import Instrument as InstrumentConfig
 from nightdesk.config.schema import Strategy as StrategyConfig
 from nightdesk.model.errors import BadInput
@@ -16,25 +15,31 @@ from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, instrument_ke
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import MS_NS
 from nightdesk.node.plan import Plan, StrategyPlan
+from nightdesk.node.refused import NodeAlone, NoStrategyFile
 from nightdesk.node.secrets import read_secret
 from nightdesk.risk.limits import Limits
 from nightdesk.risk.losses import LossLimits
 from nightdesk.strategy.api import Strategy
 from nightdesk.strategy.host import prepare
-from nightdesk.venues.binance_sign import Unsigned, signer_for
+from nightdesk.venues.binance_key import BinanceKey
+from nightdesk.venues.binance_sign import Signer, Unsigned, signer_for
 from nightdesk.venues.binance_spot import BinanceSpot
 
 
-def plan_of(config: Config, base: Path) -> Plan:
-    """The plan of a desk; raises `BadInput` naming the strategy that cannot be loaded."""
+def plan_of(config: Config, base: Path, live: str = "") -> Plan:
+    """The plan of a desk; raises `BadInput` naming the strategy that cannot be loaded. `live` is the
+    fingerprint that was typed; it counts where orders cost real money."""
+    (venue,) = config.venue.values()
     return Plan(
         name=config.desk.name,
         limits={InstrumentId(i.id): _limits(config, i) for i in config.instrument},
         baseline=config.baseline,
         strategies=tuple(_strategy(s, base) for s in config.strategy),
-        read_lag_ns=next(iter(config.venue.values())).read_lag_ms * MS_NS,
+        read_lag_ns=venue.read_lag_ms * MS_NS,
         order_ttl_ns=config.desk.order_ttl_ms * MS_NS,
         losses=LossLimits(**config.losses.model_dump()),
+        venue_kind=venue.kind,
+        live=live if venue.real else None,
     )
 
 
@@ -42,15 +47,21 @@ def codec_of(config: Config, base: Path) -> BinanceSpot:
     """The codec of the one venue, with its account's key."""
     ((name, venue),) = config.venue.items()
     if venue.account is None:
-        raise BadInput(
-            f"venue {name!r} is a practice exchange, which a node alone does not have; nightdesk up --config "
-            "FILE starts both"
-        )
-    signer = signer_for(
-        read_secret(venue.account.key, base), read_secret(venue.account.secret, base)
-    )
+        raise NodeAlone(name)
     symbols = {instrument_key(InstrumentId(i.id)): InstrumentId(i.id) for i in config.instrument}
-    return BinanceSpot(VenueId(name), signer, symbols)
+    return BinanceSpot(VenueId(name), _signer(venue.account, base), symbols)
+
+
+def key_of(config: Config, base: Path) -> BinanceKey:
+    """The questions about the one account's key."""
+    ((name, venue),) = config.venue.items()
+    if venue.account is None:
+        raise NodeAlone(name)
+    return BinanceKey(_signer(venue.account, base))
+
+
+def _signer(account: Account, base: Path) -> Signer:
+    return signer_for(read_secret(account.key, base), read_secret(account.secret, base))
 
 
 def telling_codec(instruments: Collection[Instrument]) -> BinanceSpot:
@@ -99,10 +110,7 @@ def load_strategy(where: str, base: Path) -> type[Strategy]:
         if source.endswith(".py"):
             path = base / source
             if not path.exists():
-                raise BadInput(
-                    f"strategy class {where!r}: no file {path}; write it, or have it written: "
-                    f"{shlex.join(_making(path))}"
-                )
+                raise NoStrategyFile(where, str(path))
             spec = importlib.util.spec_from_file_location(path.stem, path)
             if spec is None or spec.loader is None:
                 raise BadInput(f"{path} is no Python file")
@@ -125,11 +133,6 @@ def load_strategy(where: str, base: Path) -> type[Strategy]:
             f"{_there_is(module)}"
         )
     return kind
-
-
-def _making(path: Path) -> list[str]:
-    command = ["nightdesk", "new", "strategy", path.stem]
-    return command if path.parent == Path() else [*command, "--folder", str(path.parent)]
 
 
 def _there_is(module: ModuleType) -> str:

@@ -27,6 +27,7 @@ from nightdesk.node.plan import Plan, World
 from nightdesk.node.recovery import Recovered, recover
 from nightdesk.node.sample import Sampler
 from nightdesk.node.venue_link import VenueDown, VenueLink
+from nightdesk.node.vetting import judge, look
 from nightdesk.orders.book import Order
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
@@ -83,7 +84,7 @@ class Node:
         """Start and run; returns after an orderly stop.
 
         Raises `LeaseHeld`, and, in a group, `Fenced`, `AppendRefused`, `AppendUnknown`, `CorruptionError`,
-        `TaskEnded`.
+        `TaskEnded`, `Untold`, `BadInput`.
         """
         world = self._world
         loop = asyncio.get_running_loop()
@@ -118,6 +119,7 @@ class Node:
             await world.journal.cut(self._lease.epoch, recovered.torn.first)
         room = await world.journal.restore_ballast()
         settings = await self._meet_venue()
+        await self._vet_key()
         self._compose(recovered, settings)
         self._say_recovered(recovered)
         opening = self.shell.desk.open(self._opening(settings, holder), self.shell.moment())
@@ -145,6 +147,15 @@ class Node:
                 why = "the venue does not tell its time"
             self._world.log.log("warning", "venue.not_reached", {"why": why})
             await asyncio.sleep(START_RETRY_S)
+
+    async def _vet_key(self) -> None:
+        """Before anything can be sent: is this key one to trade with, and this desk the one that was named?"""
+        if self._world.key is None:
+            return
+        facts = await look(self._world.key, self._requester)
+        judge(facts, self._plan)
+        if facts.may_withdraw is None:
+            self._world.log.log("warning", "key.not_told", {"why": facts.why})
 
     def _compose(self, recovered: Recovered, settings: DeskSettings) -> None:
         world = self._world

@@ -16,7 +16,7 @@ from nightdesk.ports.venue import Http, Streams
 from nightdesk.risk.limits import Limits
 from nightdesk.risk.losses import LossLimits
 from nightdesk.strategy.api import Strategy
-from nightdesk.venues.protocol import VenueCodec
+from nightdesk.venues.protocol import KeyCodec, VenueCodec
 
 SNAPSHOT_EVERY = 20_000  # records: replaying so many takes well under a second
 
@@ -42,6 +42,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     order_ttl_ns: int
     snapshot_every: int = SNAPSHOT_EVERY
     losses: LossLimits = LossLimits()
+    venue_kind: str = ""
+    live: str | None = None  # the fingerprint that was typed; None where no order costs real money
 
     def settled(self, rules: Mapping[str, Instrument]) -> DeskSettings:
         """The settings once the rules are known; raises `BadInput` where positions could not be told apart."""
@@ -81,3 +83,4 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     private: Streams
     codec: VenueCodec
     log_dropped: Callable[[], int]
+    key: KeyCodec | None = None  # None in worlds whose venue was made with them

@@ -7,8 +7,8 @@ from string import Template
 
 from nightdesk.config.load import load
 from nightdesk.config.schema import Account, Config
-from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, instrument_key
+from nightdesk.node.refused import NotListed
 
 BALANCES = {"BTC": "1", "ETH": "10", "USDT": "100000"}
 
@@ -94,14 +94,11 @@ def against_lab(config: Config, rest_url: str, folder: Path) -> Config:
 
 
 def refuse_unlisted(config: Config, listed: Sequence[str]) -> None:
-    """Raises `BadInput` for an instrument that a lab does not list: a desk would wait for it for ever."""
+    """Raises `NotListed` for an instrument that a lab does not list: a desk would wait for it for ever."""
     symbols = [instrument_key(InstrumentId(i.id)) for i in config.instrument]
     missing = [symbol for symbol in symbols if symbol not in listed]
     if missing:
-        raise BadInput(
-            f"no market for {', '.join(missing)}: the practice exchange lists {', '.join(listed)} here. Change "
-            "the [[instrument]] in the config, or play a recording that has it: --replay FILE"
-        )
+        raise NotListed(missing, listed)
 
 
 def write_keys(folder: Path) -> tuple[str, str]:

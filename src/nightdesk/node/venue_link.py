@@ -1,7 +1,7 @@
 """The node's side of one venue: its streams kept open, its clock measured, its account asked."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from nightdesk.desk.events import AccountTold, Event, Health, OrderTold, QuoteSeen
@@ -11,6 +11,7 @@ from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderReport
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.modes.ladder import DESK
+from nightdesk.node.refused import NotListed
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Send, Streams
 from nightdesk.runtime.questions import open_orders
@@ -18,7 +19,7 @@ from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
 from nightdesk.strategy.api import Draw
 from nightdesk.venues.http import HttpRequest
-from nightdesk.venues.protocol import NoAnswer, VenueCodec
+from nightdesk.venues.protocol import NoAnswer, Unlisted, VenueCodec
 
 CLOCK_AGAIN_S = 1.0  # after an answer that did not come
 CLOCK_UNANSWERED_MAX = 2  # what is older says little of the venue's clock now
@@ -85,16 +86,28 @@ class VenueLink:
                 untold(f"the venue did not tell its time {unanswered} times")
 
     async def rules(self, symbols: list[str]) -> dict[str, Instrument]:
-        """The instruments as the venue filters them; raises `VenueDown`."""
+        """The instruments as the venue filters them; raises `VenueDown` or `NotListed`."""
+        answer = await self._ruled(symbols)
+        if isinstance(answer, Unlisted):
+            missing = [symbol for symbol in symbols if not await self._lists(symbol)]
+            raise NotListed(missing or symbols)
+        missing = [symbol for symbol in symbols if symbol not in answer]
+        if missing:
+            raise NotListed(missing)
+        return dict(answer)
+
+    async def _ruled(self, symbols: list[str]) -> Mapping[str, Instrument] | Unlisted:
         answer = self.codec.ruled(
             await self._requester.request(lambda _: self.codec.rules(symbols))
         )
         if isinstance(answer, NoAnswer):
             raise VenueDown(f"the venue's rules: {answer.outcome.text}")
-        missing = [symbol for symbol in symbols if symbol not in answer]
-        if missing:
-            raise VenueDown(f"the venue does not list {', '.join(missing)}")
-        return dict(answer)
+        return answer
+
+    async def _lists(self, symbol: str) -> bool:
+        """Whether the venue has this one: of several it only says that one is wrong."""
+        answer = await self._ruled([symbol])
+        return not isinstance(answer, Unlisted) and symbol in answer
 
     async def feed(self, path: str, shell: Shell) -> None:
         """One market stream, for ever."""

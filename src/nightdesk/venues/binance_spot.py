@@ -39,7 +39,17 @@ from nightdesk.venues.binance_rest import (
 from nightdesk.venues.binance_sign import Signer
 from nightdesk.venues.binance_streams import BinanceStreams
 from nightdesk.venues.http import HttpRequest, HttpResult
-from nightdesk.venues.protocol import Found, Holdings, NoAnswer, NotFound, Sign, TradePage
+from nightdesk.venues.protocol import (
+    Found,
+    Holdings,
+    NoAnswer,
+    NotFound,
+    Sign,
+    TradePage,
+    Unlisted,
+)
+
+INVALID_SYMBOL = -1121  # "The symbol you sent is not valid", for one of several too: errors.md
 
 
 class BinanceSpot(BinanceStreams):
@@ -229,7 +239,7 @@ class BinanceSpot(BinanceStreams):
         listed = quote(msgspec.json.encode(list(symbols)).decode(), safe="")
         return HttpRequest(method="GET", target=f"/api/v3/exchangeInfo?symbols={listed}")
 
-    def ruled(self, result: HttpResult) -> Mapping[str, Instrument] | NoAnswer:
+    def ruled(self, result: HttpResult) -> Mapping[str, Instrument] | Unlisted | NoAnswer:
         """The instruments by symbol; raises `BadInput` for one whose filters are missing."""
 
         def build(answer: wire.ExchangeInfo) -> dict[str, Instrument]:
@@ -237,7 +247,10 @@ class BinanceSpot(BinanceStreams):
             ids = self._symbols
             return {s.symbol: instrument_of(s, self.venue, ids[s.symbol]) for s in ours}
 
-        return self._rest.answered(result, wire.ExchangeInfo, build)
+        told = self._rest.answered(result, wire.ExchangeInfo, build)
+        if isinstance(told, NoAnswer) and told.outcome.code == INVALID_SYMBOL:
+            return Unlisted(text=told.outcome.text)
+        return told
 
     def price(self, instrument: Instrument) -> HttpRequest:
         """Ask for the best bid and ask, where the stream has none."""

@@ -25,9 +25,10 @@ from nightdesk.model.errors import (
     LeaseHeld,
     TaskEnded,
 )
-from nightdesk.node.compose import codec_of, control_path, journal_path, plan_of
+from nightdesk.node.compose import codec_of, control_path, journal_path, key_of, plan_of
 from nightdesk.node.node import Node
 from nightdesk.node.plan import World
+from nightdesk.node.refused import Untold
 
 AGAIN_S = 1.0
 SWITCH_INTERVAL_S = 0.0005  # the journal's thread must not wait 5 ms for the interpreter
@@ -41,6 +42,7 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     json_logs: bool = False
     log_level: str = "info"
     with_parent: bool = False  # stop when standard input closes: the parent is gone
+    live: str = ""  # the fingerprint of the desk that may risk real money
     tell_result: bool = False  # print the last sample as the last line of standard output
 
 
@@ -94,8 +96,9 @@ class _Process:
     async def _incarnation(self) -> int | None:
         """One life; None when the next one should follow."""
         try:
-            plan = plan_of(self._config, self._options.base)
+            plan = plan_of(self._config, self._options.base, self._options.live)
             codec = codec_of(self._config, self._options.base)
+            key = key_of(self._config, self._options.base)
             ((_, venue),) = self._config.venue.items()
             journal = ThreadedJournal(str(journal_path(self._config, self._options.base)))
             await journal.open()
@@ -114,6 +117,7 @@ class _Process:
             market=PicowsStreams(venue.stream, clock),
             private=PicowsStreams(venue.private, clock),
             codec=codec,
+            key=key,
             log_dropped=lambda: self._log.dropped,
         )
         self._node = Node(plan, world)
@@ -170,6 +174,7 @@ _MEANINGS: tuple[tuple[type[BaseException], str, int | None], ...] = (
     (Fenced, "journal.fenced", ExitCode.REFUSED),
     (LeaseHeld, "lease.held", ExitCode.REFUSED),
     (BadInput, "config.refused", ExitCode.CONFIG),
+    (Untold, "key.not_told", ExitCode.FAILED),
     (TaskEnded, "node.task_ended", None),  # its next life has all of them again
     (AppendRefused, "journal.refused", None),  # definitely not written: the next life folds what is
 )
