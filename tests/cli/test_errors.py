@@ -14,6 +14,7 @@ import pytest
 from cli.test_main import NIGHTDESK, run
 from nightdesk.cli.starter.desk import BINANCE, PRACTICE, Answers, desk_text
 from nightdesk.control.messages import ExitCode
+from nightdesk.node.practice import write_private
 
 pytestmark = pytest.mark.process
 
@@ -53,14 +54,24 @@ def place(tmp_path: Path) -> Path:
         "broken.toml": play.replace("dip.py:Dip", "broken.py:Dip"),
         "doge.toml": play.replace("BTCUSDT", "DOGEUSDT"),
         "other.toml": play.replace('instruments = ["binance:BTCUSDT"]', 'instruments = ["x:Y"]'),
+        "keyed.toml": real.replace("env:BINANCE_KEY", "file:k").replace(
+            "env:BINANCE_SECRET", "file:k"
+        ),
+        "demo.toml": real.replace("# rest = ", 'preset = "demo" #')
+        .replace("env:BINANCE_KEY", "file:k")
+        .replace("env:BINANCE_SECRET", "file:k"),
         "keys.toml": play.replace(
             'kind = "practice"', 'kind = "practice"\nrest = "http://localhost"'
         ),
         "file.toml": real.replace("env:BINANCE_SECRET", "file:secret"),
-        "dead.toml": real.replace("# rest = ", 'rest = "http://127.0.0.1:1" #'),
+        "dead.toml": real.replace("# rest = ", 'rest = "http://127.0.0.1:1" #').replace(
+            "# private = ", 'private = "ws://127.0.0.1:1" #'
+        ),
+        "both.toml": real.replace("# rest = ", 'preset = "testnet"\nrest = "http://127.0.0.1:1" #'),
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
+    write_private(tmp_path / "k", "k" * 64)
     return tmp_path
 
 
@@ -82,6 +93,20 @@ MET = [
     ("up -c keys.toml", 3, "takes no rest", "remove it"),
     ("up -c real.toml", 3, "no BINANCE_KEY", "export BINANCE_KEY="),
     ("up -c file.toml", 3, "secret file:secret: No such file", "chmod 600"),
+    (
+        "up -c keyed.toml",
+        3,
+        "trades real money",
+        "nightdesk up --config keyed.toml --live FINGERPRINT",
+    ),
+    ("up -c keyed.toml", 3, "trades real money", "nightdesk doctor --config keyed.toml"),
+    ("node -c keyed.toml", 3, "trades real money", "--live FINGERPRINT"),
+    ("up -c both.toml", 3, 'preset = "testnet" names every address', "remove it, or rest"),
+    ("up -c demo.toml --live a:b:c:d", 3, "no order of demo.toml costs real money", "leave it out"),
+    ("up -c play.toml --paper", 3, 'kind = "practice"', "leave out --paper"),
+    ("up --paper --speed 10", 3, "--paper takes its market as it comes", "leave out"),
+    ("up --paper --live x", 3, "--paper risks nothing", "type one"),
+    ("up --live x --speed max", 3, "--live names a desk that trades for money", "leave out"),
     ("up -c play.toml --folder .", 3, "empties its folder", "--folder"),
     ("node -c play.toml", 3, "a node alone does not have", "nightdesk up --config"),
     ("up --replay no.gz", 3, "no.gz: no such file", "without it"),

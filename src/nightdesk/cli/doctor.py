@@ -10,12 +10,17 @@ import apsw
 from nightdesk.adapters.control_socket import NoNode
 from nightdesk.adapters.journal_file import JournalFile
 from nightdesk.adapters.sqlite_journal import check_library
+from nightdesk.cli.errors import worded
 from nightdesk.cli.places import config_file, desk_of, journal_file, load_config
 from nightdesk.cli.tables import OUT, print_json, table
+from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode, Request, sample_of
 from nightdesk.model.errors import NightdeskError
 from nightdesk.node.compose import codec_of, plan_of
-from nightdesk.wiring.told import lab_get
+from nightdesk.node.refused import MayWithdraw, Untold
+from nightdesk.node.venue_link import VenueDown
+from nightdesk.node.vetting import KeyFacts, fingerprint
+from nightdesk.wiring.asking import ask_key, ask_rules
 
 FREE_MIN_BYTES = 1 << 30
 SKEW_MAX_NS = 500_000_000
@@ -33,6 +38,8 @@ def examine(config: Path | None, folder: Path | None, *, as_json: bool) -> int:
         ("config", lambda: _config(config, folder)),
         ("secrets and strategies", lambda: _composed(config, folder)),
         ("venue", lambda: _venue(config, folder)),
+        ("key", lambda: _key(config, folder)),
+        ("fingerprint", lambda: _fingerprint(config, folder)),
         ("disk", lambda: _disk(config, folder)),
         ("journal", lambda: _journal(config, folder)),
         ("desk", lambda: _desk(config, folder)),
@@ -51,7 +58,7 @@ def _run(name: str, check: Callable[[], str]) -> dict[str, object]:
     except _Skipped as skipped:
         return {"check": name, "result": "skipped", "what": str(skipped)}
     except NightdeskError as error:
-        return {"check": name, "result": "failed", "what": str(error)}
+        return {"check": name, "result": "failed", "what": worded(error)}
 
 
 def _python() -> str:
@@ -83,18 +90,52 @@ def _composed(config: Path | None, folder: Path | None) -> str:
 
 
 def _venue(config: Path | None, folder: Path | None) -> str:
-    loaded = load_config(config_file(config, folder))
-    if config is None or loaded.practises:
-        raise _Skipped("the practice exchange is started with its desk")
+    loaded, base = _outside(config, folder)
     ((name, venue),) = loaded.venue.items()
     try:
-        lab_get(venue.rest, "/api/v3/time")
-    except (OSError, ValueError) as error:
+        count = ask_rules(loaded, base)
+    except VenueDown as error:
         raise NightdeskError(
-            f"{venue.rest} does not answer: {getattr(error, 'reason', error)}; look at the network and at "
-            f"rest in [venue.{name}]; a lab is started with: nightdesk lab serve"
+            f"{venue.rest} does not answer: {error}; look at the network and at rest or preset in "
+            f"[venue.{name}]; a lab is started with: nightdesk lab serve"
         ) from error
-    return f"{venue.rest} answers"
+    return f"{venue.rest} answers and lists {count} of {count} instruments"
+
+
+def _key(config: Path | None, folder: Path | None) -> str:
+    loaded, base = _outside(config, folder)
+    facts = _asked(loaded, base)
+    if facts.may_withdraw:
+        raise MayWithdraw(facts.tail)
+    if facts.may_withdraw is not None:
+        return f"the key ending in {facts.tail} may not withdraw"
+    untold = f"the venue does not say whether the key may withdraw: {facts.why}"
+    if next(iter(loaded.venue.values())).real:
+        raise Untold(f"{untold}; a desk with real money does not start on a guess")
+    raise _Skipped(untold)
+
+
+def _fingerprint(config: Path | None, folder: Path | None) -> str:
+    loaded, base = _outside(config, folder)
+    if not next(iter(loaded.venue.values())).real:
+        raise _Skipped("no order costs real money here: nightdesk up needs no --live")
+    return fingerprint(_asked(loaded, base), plan_of(loaded, base))
+
+
+def _outside(config: Path | None, folder: Path | None) -> tuple[Config, Path]:
+    """The config of a desk whose venue stands there without it, and the folder of the config."""
+    path = config_file(config, folder)
+    loaded = load_config(path)
+    if config is None or loaded.practises:
+        raise _Skipped("the practice exchange is started with its desk")
+    return loaded, path.parent
+
+
+def _asked(loaded: Config, base: Path) -> KeyFacts:
+    try:
+        return ask_key(loaded, base)
+    except VenueDown as error:
+        raise _Skipped(f"the venue does not answer: {error}") from error
 
 
 def _disk(config: Path | None, folder: Path | None) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nightdesk.cli.completion import COMPLETE_VAR, NAME, Shell
+from nightdesk.cli.lab import app as lab_app
 from nightdesk.cli.simulate import app as simulate_app
 
 app = typer.Typer(
@@ -17,7 +18,6 @@ app = typer.Typer(
     help="A trading desk that does not sleep. Start with: nightdesk up; a desk of your own: nightdesk init",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-lab_app = typer.Typer(no_args_is_help=True, help="The practice exchange.")
 journal_app = typer.Typer(no_args_is_help=True, help="Read a journal: also while its desk runs.")
 new_app = typer.Typer(no_args_is_help=True, help="Write a commented file to begin with.")
 app.add_typer(new_app, name="new")
@@ -51,6 +51,14 @@ def up(
     seed: Annotated[int, typer.Option(help="Draws of the lab's market and of the strategies.")] = 1,
     duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     headless: Annotated[bool, typer.Option(help="Draw nothing.")] = False,
+    paper: Annotated[
+        bool,
+        typer.Option("--paper", help="The venue's live market, play money: orders go to a lab."),
+    ] = False,
+    live: Annotated[
+        str,
+        typer.Option(help="Real money: the desk's fingerprint, as nightdesk doctor tells it."),
+    ] = "",
     json: JsonOption = False,
     json_logs: Annotated[bool, typer.Option(help="The node's log as JSON.")] = False,
     folder: FolderOption = None,
@@ -69,6 +77,8 @@ def up(
             as_json=json,
             json_logs=json_logs,
             folder=folder,
+            paper=paper,
+            live=live,
         )
     )
 
@@ -137,21 +147,28 @@ def node(
     log_level: str = "info",
     lab: str = "",
     folder: Path | None = None,
+    live: str = "",
 ) -> None:
     """One desk node in this process, as `up` and service managers start it."""
     from nightdesk.cli.places import load_config
+    from nightdesk.cli.up import refuse_unnamed
     from nightdesk.node.practice import against_lab
+    from nightdesk.node.refused import NodeAlone
     from nightdesk.wiring.node_main import NodeOptions, run_node
 
     loaded = load_config(config)
     if lab and folder is not None:
         loaded = against_lab(loaded, lab, folder.resolve())
+    if loaded.practises:
+        raise NodeAlone(next(iter(loaded.venue)))
+    refuse_unnamed(loaded, config, live)
     options = NodeOptions(
         base=config.resolve().parent,
         seed=seed,
         json_logs=json_logs,
         log_level=log_level,
         with_parent=with_parent,
+        live=live,
         tell_result=result,
     )
     raise typer.Exit(run_node(loaded, options))
@@ -327,25 +344,6 @@ def audit(
     from nightdesk.cli.audit import audit_files
 
     raise typer.Exit(audit_files(journal, venue_log, account=account, as_json=json))
-
-
-@lab_app.command(name="serve")
-def lab_serve(
-    port: Annotated[int, typer.Option(help="0 takes a free one; it is printed.")] = 8085,
-    replay: Annotated[list[str] | None, typer.Option(help="Recorded market data.")] = None,
-    speed: Annotated[float, typer.Option(help="How fast a recording plays.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Draws of the generated market.")] = 1,
-    accounts: Annotated[Path | None, typer.Option(help="TOML with [[account]] tables.")] = None,
-) -> None:
-    """Serve the practice exchange: Binance spot's REST, streams and ws-api on this machine."""
-    from nightdesk.lab.__main__ import main as lab_main
-
-    arguments = ["--port", str(port), "--speed", str(speed), "--seed", str(seed)]
-    for path in replay or []:
-        arguments += ["--replay", path]
-    if accounts is not None:
-        arguments += ["--accounts", str(accounts)]
-    raise typer.Exit(lab_main(arguments))
 
 
 @journal_app.command()

@@ -1,5 +1,6 @@
 """`nightdesk up`: sockets and processes at speed 1 and 10, one process in virtual time at max."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from nightdesk.cli.places import lab_folder, load_config, practice_folder
 from nightdesk.cli.screen import Screen
 from nightdesk.cli.tables import ERR, OUT, print_json, say, table
+from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode, Sample
 from nightdesk.model.errors import BadInput
 from nightdesk.node.compose import codec_of, plan_of
@@ -26,8 +28,11 @@ def run_up(
     as_json: bool,
     json_logs: bool,
     folder: Path | None,
+    paper: bool = False,
+    live: str = "",
 ) -> int:
     """Start, watch, stop; returns the exit code."""
+    _refuse_mixed(paper=paper, live=live, replays=bool(replay), speed=speed)
     if speed not in SPEEDS:
         raise BadInput(f"--speed {speed}: it is 1, 10 or max")
     for path in replay:
@@ -49,10 +54,12 @@ def run_up(
         return end(ExitCode.OK, replayed, as_json=as_json)
     from nightdesk.wiring.up import Up, UpOptions
 
-    on_lab, place = _checked(config, folder, replays=bool(replay))
+    on_lab, place = _checked(config, folder, replays=bool(replay), paper=paper, live=live)
     options = UpOptions(
         config=config,
         on_lab=on_lab,
+        paper=paper,
+        live=live,
         replay=replay,
         speed=speed,
         seed=seed,
@@ -73,18 +80,49 @@ def run_up(
     return end(code, result, as_json=as_json)
 
 
-def _checked(config: Path | None, folder: Path | None, *, replays: bool) -> tuple[bool, Path]:
+def _refuse_mixed(*, paper: bool, live: str, replays: bool, speed: str) -> None:
+    """One market, one venue: options that name two are a mistake about what is at stake."""
+    if paper and live:
+        raise BadInput("--paper risks nothing and --live risks money: type one of them")
+    if paper and (replays or speed != "1"):
+        raise BadInput("--paper takes its market as it comes: leave out --replay and --speed")
+    if live and (replays or speed == "max"):
+        raise BadInput("--live names a desk that trades for money: leave out --replay and --speed")
+
+
+def _checked(
+    config: Path | None, folder: Path | None, *, replays: bool, paper: bool, live: str
+) -> tuple[bool, Path]:
     """Every error of the config and what it names, before anything is started; whether the desk trades on a lab
     of its own, and where its processes write."""
     if config is None:
         return True, practice_folder(folder)
     loaded = load_config(config)
-    on_lab = replays or loaded.practises
+    if paper and loaded.practises:
+        raise BadInput(
+            f'--paper: {config} has kind = "practice", which is no venue with a market of its own; write '
+            'kind = "binance-spot", or leave out --paper'
+        )
+    on_lab = replays or paper or loaded.practises
     place = lab_folder(config, folder) if on_lab else practice_folder(folder)
     plan_of(loaded, config.parent)
     if not on_lab:
         codec_of(loaded, config.parent)
+        refuse_unnamed(loaded, config, live)
     return on_lab, place
+
+
+def refuse_unnamed(loaded: Config, config: Path, live: str) -> None:
+    """Real money needs a person who named the desk; whether it is this one, the node finds out."""
+    typed = shlex.quote(str(config))
+    if not live and any(venue.real for venue in loaded.venue.values()):
+        raise BadInput(
+            f"{config}: this desk trades real money. See what it is with: nightdesk doctor --config {typed}; "
+            f"then start it with the fingerprint that is told there: nightdesk up --config {typed} --live "
+            f"FINGERPRINT; without risk: nightdesk up --config {typed} --paper"
+        )
+    if live and not any(venue.real for venue in loaded.venue.values()):
+        raise BadInput(f"--live {live}: no order of {config} costs real money; leave it out")
 
 
 @contextmanager

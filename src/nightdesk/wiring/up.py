@@ -18,8 +18,10 @@ from nightdesk.adapters.control_socket import ControlClient, NoNode
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.adapters.system import SystemProcesses
 from nightdesk.config.load import load
+from nightdesk.config.presets import PRESETS, PRODUCTION
 from nightdesk.control.messages import ExitCode, Sample, sample_of
-from nightdesk.model.errors import LeaseHeld, OperatingError
+from nightdesk.model.errors import BadInput, LeaseHeld, OperatingError
+from nightdesk.model.ids import InstrumentId, instrument_key
 from nightdesk.node.compose import control_path
 from nightdesk.node.practice import (
     CONFIG_FILE,
@@ -39,6 +41,8 @@ START_WITHIN_S = 30.0
 STOP_WITHIN_S = 25.0  # the node itself gives up after ten
 RESTART_FIRST_S, RESTART_MAX_S = 1.0, 30.0
 STEADY_S = 60.0
+PAPER_KIND, PAPER_SYMBOLS = "binance-spot", ["BTCUSDT", "ETHUSDT"]  # without a config
+LAB_REFUSED = 2  # what a lab ends with whose options cannot be met
 SLOW_S = 10.0  # a desk that has not started by then says why
 FINAL = frozenset({ExitCode.OK, ExitCode.CONFIG, ExitCode.REFUSED, ExitCode.USAGE})
 
@@ -48,6 +52,8 @@ class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     config: Path | None
     on_lab: bool  # start a practice exchange and trade there, whatever the config's venue
+    paper: bool = False  # its market is the live one of the config's venue
+    live: str = ""  # the fingerprint of a desk that may risk real money
     replay: Sequence[str]
     speed: str
     seed: int
@@ -115,10 +121,14 @@ class Up:
         write_private(folder / "accounts.toml", accounts_text(key, secret))
         command = [sys.executable, "-m", "nightdesk.lab", "--port", "0"]
         command += ["--seed", str(self._options.seed), "--speed", self._options.speed]
-        command += ["--accounts", str(folder / "accounts.toml")]
+        command += ["--accounts", str(folder / "accounts.toml"), "--with-parent"]
+        if self._options.paper:
+            command += self._live_market()
         for path in self._options.replay:
             command += ["--replay", path]
-        self._lab = _spawn(command, folder / "lab.log")
+        (folder / "lab.log").unlink(missing_ok=True)
+        # Its standard input is never written: it ends when ours does, however we end.
+        self._lab = _spawn(command, folder / "lab.log", stdin=subprocess.PIPE)
         self._url = _url_of(self._lab, folder / "lab.log")
         listed = lab_get(self._url, "/api/v3/exchangeInfo")["symbols"]
         symbols = [symbol["symbol"] for symbol in listed]
@@ -127,6 +137,16 @@ class Up:
         else:
             self._config = folder / CONFIG_FILE
             self._config.write_text(practice_text(self._url, symbols))
+
+    def _live_market(self) -> list[str]:
+        """Where the lab finds the market, its rules and which instruments of it are traded."""
+        addresses, symbols = PRESETS[PAPER_KIND][PRODUCTION], PAPER_SYMBOLS
+        if self._config is not None:
+            config = load(self._config.read_text(), str(self._config))
+            (addresses,) = (venue.addresses for venue in config.venue.values())
+            symbols = [instrument_key(InstrumentId(i.id)) for i in config.instrument]
+        command = ["--live-rest", addresses.rest, "--live-stream", addresses.stream]
+        return command + [part for symbol in symbols for part in ("--symbol", symbol)]
 
     def _start_node(self) -> None:
         assert self._config is not None, "a practice config was written, or one was given"
@@ -139,6 +159,8 @@ class Up:
             str(self._config),
         ]
         command += ["--seed", str(self._options.seed), "--with-parent", "--result"]
+        if self._options.live:
+            command += ["--live", self._options.live]
         if self._url:
             command += ["--lab", self._url, "--folder", str(self._options.folder)]
         if self._options.json_logs:
@@ -157,7 +179,11 @@ class Up:
             code = self._node.poll()
             if code is not None:
                 if code in FINAL:
-                    self._say(self._log_tail())
+                    self._say(
+                        self._log_tail()
+                        if self._seen
+                        else self._not_started("the desk did not start")
+                    )
                     return code
                 lived = time.monotonic() - self._started  # noqa: TID251 as above
                 restart_s = (
@@ -295,7 +321,8 @@ def _url_of(lab: "subprocess.Popen[bytes]", log: Path) -> str:
     line = lab.stdout.readline()
     if not line:
         lab.wait()
-        raise ChildFailed(f"the lab did not start:\n{_tail(log)}")
+        kind = BadInput if lab.returncode == LAB_REFUSED else ChildFailed
+        raise kind(f"the lab did not start:\n{_tail(log)}")
     return str(json.loads(line)["url"])
 
 

@@ -1,0 +1,124 @@
+"""What stands between a desk and real money: the fingerprint, the key, the listing. A lab is the venue; an
+address that is neither this machine's loopback nor a preset's is taken for real, and 0.0.0.0 is such a one.
+"""
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from cli.test_main import NIGHTDESK, run
+from wiring.venue import desk_toml, post_fault, venue
+
+pytestmark = pytest.mark.process
+RIGHTS = "/sapi/v1/account/apiRestrictions"
+
+
+@contextmanager
+def real_desk(accounts: str = "", **options: Any) -> Iterator[tuple[str, Path]]:
+    """A venue's own address, and the config of a desk that takes it for one with real money."""
+    with TemporaryDirectory(prefix="nd") as name, venue(Path(name), accounts=accounts) as url:
+        yield url, desk_toml(Path(name), url.replace("127.0.0.1", "0.0.0.0"), **options)
+
+
+def doctor(config: Path) -> dict[str, tuple[str, str]]:
+    done = run("doctor", "--json", "--config", str(config))
+    return {row["check"]: (row["result"], row["what"]) for row in json.loads(done.stdout)}
+
+
+def node(config: Path, live: str, *, stop_after: str = "") -> tuple[int, str]:
+    """A node in the foreground, stopped once it has said `stop_after`: its code and what it said."""
+    process = subprocess.Popen(
+        [*NIGHTDESK, "node", "--config", str(config), "--live", live],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    said = ""
+    try:
+        for line in process.stderr:
+            said += line
+            if stop_after and stop_after in line:
+                process.send_signal(signal.SIGTERM)
+        return process.wait(30), said
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_real_money_wants_the_fingerprint_that_doctor_tells_and_any_other_limit_is_another() -> (
+    None
+):
+    with real_desk() as (_, config):
+        told = doctor(config)
+        assert told["key"] == ("ok", told["key"][1])
+        assert "may not withdraw" in told["key"][1]
+        result, fingerprint = told["fingerprint"]
+        key = (config.parent / "key").read_text()
+        assert result == "ok"
+        assert re.fullmatch(rf"binance-spot:1000:{key[-4:]}:[0-9a-f]{{12}}", fingerprint)
+
+        refused = run("up", "--headless", "--config", str(config))
+        assert refused.returncode == 3
+        assert f"nightdesk doctor --config {config}" in refused.stderr
+        assert not (config.parent / "desk.journal").exists()
+
+        code, said = node(config, fingerprint, stop_after="desk.trading")
+        assert code == 0, said
+
+        config.write_text(config.read_text().replace('gross_max = "40000"', 'gross_max = "40001"'))
+        code, said = node(config, fingerprint)
+        assert code == 3
+        assert "another limits" in said
+        assert doctor(config)["fingerprint"][1] in said
+
+
+def test_up_tells_what_the_node_found_and_what_to_look_at() -> None:
+    with real_desk() as (_, config):
+        place = ["--folder", str(config.parent / "run")]
+        done = run("up", "--headless", "--config", str(config), "--live", "a:b:c:d", *place)
+        assert done.returncode == 3
+        assert "the fingerprint a:b:c:d is not this desk" in done.stderr
+        assert f"nightdesk doctor --config {config}" in done.stderr
+
+
+def test_a_key_that_may_withdraw_is_refused_also_where_only_play_money_is() -> None:
+    with real_desk("may_withdraw = true") as (url, config):
+        told = doctor(config)
+        assert told["key"][0] == "failed"
+        assert "may withdraw: a desk never needs that" in told["key"][1]
+        code, said = node(config, told["fingerprint"][1])
+        assert (code, "may withdraw" in said) == (3, True)
+        play = desk_toml(config.parent, url, name="play.toml")
+        done = run("node", "--config", str(play))
+        assert (done.returncode, "may withdraw" in done.stderr) == (3, True)
+
+
+def test_a_venue_that_does_not_tell_is_not_taken_for_a_no() -> None:
+    with real_desk() as (url, config):
+        fingerprint = doctor(config)["fingerprint"][1]
+        post_fault(url, kind="error_503", match={"path": RIGHTS})
+        result, what = doctor(config)["key"]
+        assert result == "failed"
+        assert "does not say whether the key may withdraw: HTTP 503" in what
+        code, said = node(config, fingerprint)
+        assert code == 1, "not a mistake of the config: the next start asks again"
+        assert "does not say whether the key may withdraw" in said
+        play = desk_toml(config.parent, url, name="play.toml")
+        assert doctor(play)["key"][0] == "skipped"
+        assert "no --live" in doctor(play)["fingerprint"][1]
+
+
+def test_an_instrument_that_is_not_listed_is_found() -> None:
+    with real_desk(symbols=("BTCUSDT", "DOGEUSDT")) as (_, config):
+        result, what = doctor(config)["venue"]
+        assert result == "failed"
+        assert "no market for DOGEUSDT" in what
+        assert "[[instrument]]" in what

@@ -1,0 +1,162 @@
+"""`nightdesk up` as processes: on a live market with play money, and what is left of it when it is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from builders import shared
+from cli.test_main import NIGHTDESK, run
+from nightdesk.recordings.binance_raw import BookTickerBody, Reader, TradeBody
+from nightdesk.recordings.files import open_lines
+from nightdesk.wiring.up import socket_of
+from wiring.venue import desk_toml, get, post_fault, venue
+
+pytestmark = pytest.mark.process
+WITHIN_S = 60.0
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="nd") as folder:  # pytest's own paths are too long for a socket
+        yield Path(folder)
+
+
+@contextmanager
+def up(folder: Path, *options: str) -> "Iterator[subprocess.Popen[str]]":
+    command = [*NIGHTDESK, "up", "--headless", "--json", "--folder", str(folder), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def until(what: str, test: Callable[[], Any], folder: Path, within_s: float = WITHIN_S) -> Any:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        found = test()
+        if found:
+            return found
+        time.sleep(0.1)
+    logs = "\n".join((folder / name).read_text()[-2000:] for name in ("node.log", "lab.log"))
+    raise AssertionError(f"never: {what}\n{logs}")
+
+
+def status(folder: Path) -> dict[str, Any]:
+    done = run("status", "--json", "--folder", str(folder))
+    return json.loads(done.stdout) if done.returncode == 0 else {}
+
+
+def causes(folder: Path) -> dict[str, str]:
+    return {row["cause"]: row["mode"] for row in status(folder).get("causes", ())}
+
+
+@pytest.mark.recorded
+def test_on_paper_a_desk_trades_the_recorded_market_without_keys_and_stops_where_it_is_blind() -> (
+    None
+):
+    recording = shared("data/raw_ws/binance/spot_btcusdt_20240808.txt.gz")
+    with short_folder() as folder, venue(folder, "--replay", str(recording)) as url:
+        config = desk_toml(folder, url)
+        config.write_text(config.read_text().replace('"file:key"', '"env:NOBODY_HAS_IT"'))
+        desk = folder / "desk"
+        with up(desk, "--paper", "--config", str(config)) as process:
+            until("a fill", lambda: status(desk).get("fills"), desk)
+            lab = lab_of(process.pid)
+            told = recorded_prices(recording)
+            shown = get(lab, "/api/v3/ticker/bookTicker?symbol=BTCUSDT")
+            assert {Decimal(shown["bidPrice"]), Decimal(shown["askPrice"])} <= told
+            assert prices_filled(lab) <= told, "each is a price of the recorded market"
+
+            post_fault(url, kind="stream_drop", which="market", duration_ms=4_000)
+            until("no market", lambda: causes(desk).get("feed") == "REDUCE_ONLY", desk)
+            blind = status(desk)
+            market = get(lab, "/lab/status")["market"]
+            assert market["losses"] >= 1
+            until("a market", lambda: "feed" not in causes(desk), desk)
+            until(
+                "new orders",
+                lambda: status(desk)["funnel"]["intended"] > blind["funnel"]["intended"],
+                desk,
+            )
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=WITHIN_S)
+        assert process.returncode == 0, err
+        result = json.loads(out)
+        assert result["fills"] >= 1
+        assert result["findings"] == []
+        assert get(url, "/lab/account?name=practice")["open_orders"] == 0
+        log = get(url, "/lab/log?limit=5000")["entries"]
+        assert not [entry for entry in log if entry["kind"] == "arrival"], "the venue got no order"
+
+
+def lab_of(pid: int) -> str:
+    """The address of the lab beside a node, as its parent told the node."""
+    for child in children_of(pid):
+        words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+        if "--lab" in words:
+            return words[words.index("--lab") + 1]
+    raise AssertionError(f"{pid} has no node")
+
+
+def prices_filled(lab: str) -> set[Decimal]:
+    log = get(lab, "/lab/log?limit=5000")["entries"]
+    return {Decimal(entry["last_price"]) for entry in log if entry["kind"] == "fill"}
+
+
+def recorded_prices(path: Path) -> set[Decimal]:
+    """Every touch and every trade."""
+    found: set[Decimal] = set()
+    for frame in Reader(str(path)).frames(open_lines(str(path))):
+        if isinstance(frame.body, BookTickerBody):
+            found |= {frame.body.bid, frame.body.ask}
+        elif isinstance(frame.body, TradeBody):
+            found.add(frame.body.price)
+    return found
+
+
+def test_what_a_venue_does_not_list_ends_the_start_with_its_name() -> None:
+    with short_folder() as folder, venue(folder) as url:
+        config = desk_toml(folder, url, symbols=("BTCUSDT", "DOGEUSDT"))
+        for mode in (["--paper"], []):
+            done = run(
+                "up", "--headless", *mode, "--config", str(config), "--folder", str(folder / "d")
+            )
+            assert done.returncode == 3, done.stderr
+            assert "DOGEUSDT" in done.stderr
+            assert "Traceback" not in done.stderr
+        assert socket_of(config) == folder / "desk.sock"
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_killed_parent_leaves_nothing_open_and_no_process_behind() -> None:
+    with short_folder() as folder, up(folder, "--seed", "7") as process:
+        until("orders", lambda: status(folder).get("orders_live"), folder)
+        children = children_of(process.pid)
+        assert len(children) == 2, "the lab and the node"
+        os.kill(process.pid, signal.SIGKILL)
+        until("the end of both", lambda: not any(map(alive, children)), folder)
+        assert "desk.stopped" in (folder / "node.log").read_text()
+        assert "still_open=0" in (folder / "node.log").read_text()
