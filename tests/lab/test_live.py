@@ -105,6 +105,40 @@ def test_fills_follow_what_is_heard() -> None:
     assert driver.call("GET", ORDER, asked).json["status"] == "FILLED"
 
 
+def test_only_the_touch_is_liquidity_and_a_queue_nobody_saw_is_waited_for_to_its_end() -> None:
+    live = LiveMarket("wss://venue", ["BTCUSDT"])
+    driver = Driver(live)
+    live.opened()
+    for bid, ask in (("97.00", "103.00"), ("98.00", "102.00"), ("99.00", "101.00")):
+        live.frame(quote(bid, ask), driver.now_ns)
+    driver.pass_time(MS)
+    depth = driver.public("/api/v3/depth", "symbol=BTCUSDT").json
+    assert ([row[0] for row in depth["bids"]], [row[0] for row in depth["asks"]]) == (
+        ["99.00000000"],
+        ["101.00000000"],
+    )
+    order = LIMIT | {"quantity": "5", "price": "110.00", "timeInForce": "IOC"}
+    assert D(driver.call("POST", ORDER, order).json["executedQty"]) == 2, "what the touch shows"
+
+    resting = driver.call("POST", ORDER, LIMIT | {"quantity": "1", "price": "98.00"})
+    asked = {"symbol": "BTCUSDT", "orderId": resting.json["orderId"]}
+
+    def traded(quantity: str) -> object:
+        driver.pass_time(10 * MS)
+        made_ms = (driver.now_ns - T0_NS) // MS
+        live.frame(trade(made_ms, "98.00", quantity), driver.now_ns + MS)
+        driver.pass_time(2 * MS)
+        return D(driver.call("GET", ORDER, asked).json["executedQty"])
+
+    assert traded("50") == 0, "who stood before it was not shown"
+    live.frame(quote("98.00", "101.00"), driver.now_ns)  # 1.0 stands there, all of it before us
+    driver.pass_time(MS)
+    live.frame(quote("99.00", "101.00"), driver.now_ns)  # hidden again: the place is kept
+    driver.pass_time(MS)
+    assert traded("0.7") == 0
+    assert traded("0.7") == D("0.4")
+
+
 def test_what_cannot_be_read_or_was_not_asked_for_is_counted_and_passed_over() -> None:
     live = market()
     for frame in (b"{}", b"nonsense", quote("0", "1"), quote("1", "2", "ETHUSDT")):

@@ -56,6 +56,11 @@ class Ladder:
             while prices and prices[0] < price:
                 self.set(prices[0], ZERO)
 
+    def keep_only(self, price: Decimal) -> None:
+        """Forget every other level."""
+        for other in [each for each in self.prices if each != price]:
+            self.set(other, ZERO)
+
     def clear(self) -> None:
         """Forget every level."""
         self.levels.clear()
@@ -125,6 +130,14 @@ class Book:
         self._apply(quote)
         return True
 
+    def hides(self, side: Side, price: Decimal) -> bool:
+        """Whether nothing is known of what stands at `price`: the market tells its best prices alone."""
+        if self.quote is None or not self.quote.alone:
+            return False
+        ladder = self.ladder(side)
+        best = ladder.best()
+        return best is None or ladder.better(best, price)
+
     def on_depth(self, update: DepthUpdate) -> bool:
         """Take changed levels; False when the book is already newer."""
         if update.last_id <= self.last_id:
@@ -166,3 +179,6 @@ class Book:
         self.asks.drop_better_than(quote.ask)
         self.bids.set(quote.bid, quote.bid_quantity)
         self.asks.set(quote.ask, quote.ask_quantity)
+        if quote.alone:
+            self.bids.keep_only(quote.bid)
+            self.asks.keep_only(quote.ask)

@@ -79,6 +79,7 @@ class LiveMarket:
                     bid_quantity=body.bid_quantity,
                     ask=body.ask,
                     ask_quantity=body.ask_quantity,
+                    alone=True,
                 )
             )
 

@@ -13,7 +13,7 @@ Levels = tuple[tuple[Decimal, Decimal], ...]
 
 
 class BookTicker(msgspec.Struct, frozen=True, kw_only=True):
-    """The best bid and ask are now this."""
+    """The best bid and ask are now this. `alone`: nothing is known of what stands behind them."""
 
     at_ns: int
     symbol: str
@@ -22,6 +22,7 @@ class BookTicker(msgspec.Struct, frozen=True, kw_only=True):
     bid_quantity: Decimal
     ask: Decimal
     ask_quantity: Decimal
+    alone: bool = False
 
 
 class DepthUpdate(msgspec.Struct, frozen=True, kw_only=True):

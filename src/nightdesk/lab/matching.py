@@ -5,7 +5,8 @@ it returns crosses, and the exchange settles them.
 
 A resting order waits behind what the market showed at its price when it joined. Trades that
 print at its price first eat that quantity, then fill it; the market's cancels shorten the
-queue only as far as the level becomes smaller than the queue. A touch does not fill. A trade
+queue only as far as the level becomes smaller than the queue. Where the market does not show what
+stands at its price, it is last in a queue of unknown length until it does. A touch does not fill. A trade
 beyond its price, or an opposite quote beyond its price, fills it whole at its own price. A trade
 that was made before the order came does neither.
 """
@@ -19,6 +20,8 @@ import msgspec
 from nightdesk.lab.book import Book, Ladder
 from nightdesk.lab.market import BookTicker, DepthSnapshot, DepthUpdate, Trade
 from nightdesk.lab.orders import ZERO, Side, StpMode
+
+UNSEEN = Decimal("Infinity")  # a queue whose length the market has not shown yet
 
 
 class Cross(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,8 +142,9 @@ class Matcher:
         since_ns: int = 0,
     ) -> None:
         """Put an order at the end of the queue at its price."""
-        ahead = self.book.ladder(side).available(price)
-        resting = Resting(order_id, account, side, price, qty, ahead, ahead, since_ns)
+        level = self.book.ladder(side).available(price)
+        ahead = UNSEEN if self.book.hides(side, price) else level
+        resting = Resting(order_id, account, side, price, qty, ahead, level, since_ns)
         insort(self._resting[side], resting, key=_priority)  # equal prices keep arrival order
 
     def remove(self, order_id: int, side: Side) -> None:
@@ -286,8 +290,12 @@ class Matcher:
                 continue
             ladder = self.book.ladder(side)
             for resting in clients:
+                if self.book.hides(side, resting.price):
+                    continue
                 level = ladder.available(resting.price)
-                if level != resting.level:
+                if resting.ahead == UNSEEN:
+                    resting.ahead = resting.level = level
+                elif level != resting.level:
                     resting.level = level
                     resting.credit = max(ZERO, resting.ahead - level)
                     resting.ahead = min(resting.ahead, level)
