@@ -57,17 +57,19 @@ def place(tmp_path: Path) -> Path:
         "keyed.toml": real.replace("env:BINANCE_KEY", "file:k").replace(
             "env:BINANCE_SECRET", "file:k"
         ),
-        "demo.toml": real.replace("# rest = ", 'preset = "demo" #')
+        "demo.toml": real.replace("# preset = ", 'preset = "demo" #')
         .replace("env:BINANCE_KEY", "file:k")
         .replace("env:BINANCE_SECRET", "file:k"),
         "keys.toml": play.replace(
             'kind = "practice"', 'kind = "practice"\nrest = "http://localhost"'
         ),
         "file.toml": real.replace("env:BINANCE_SECRET", "file:secret"),
-        "dead.toml": real.replace("# rest = ", 'rest = "http://127.0.0.1:1" #').replace(
-            "# private = ", 'private = "ws://127.0.0.1:1" #'
+        "dead.toml": real.replace(
+            "# preset = ", 'rest = "http://127.0.0.1:1"\nprivate = "ws://127.0.0.1:1" #'
         ),
-        "both.toml": real.replace("# rest = ", 'preset = "testnet"\nrest = "http://127.0.0.1:1" #'),
+        "both.toml": real.replace(
+            "# preset = ", 'preset = "testnet"\nrest = "http://127.0.0.1:1" #'
+        ),
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)

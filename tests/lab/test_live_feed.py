@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -10,8 +11,11 @@ import pytest
 from lab.markets import ScriptedMarket
 from lab.running import running_lab
 from nightdesk.lab.live import LiveMarket
-from nightdesk.lab.live_feed import NotListed, follow, listing, rules_of
-from nightdesk.lab.settings import KNOWN_SYMBOLS
+from nightdesk.lab.live_feed import PING_EVERY_S, NotListed, follow, listing, rules_of
+from nightdesk.lab.settings import KNOWN_SYMBOLS, MS_NS, LabSettings
+from nightdesk.node.practice import BALANCES
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "what-the-lab-does-not-model.md"
 
 WITHIN_S = 20.0
 Use = Callable[[str, LiveMarket, asyncio.Event], Awaitable[None]]
@@ -91,3 +95,13 @@ def test_a_venue_that_is_away_is_told_once() -> None:
     (problem,) = problems
     assert problem.startswith("http://127.0.0.1:1 does not tell the rules of BTCUSDT: ")
     assert "refused" in problem
+
+
+def test_the_page_about_what_is_left_out_has_the_numbers_of_the_code() -> None:
+    page, settings = PAGE.read_text(), LabSettings()
+    assert f"{settings.processing_ns // MS_NS} ms inside the venue" in page
+    assert settings.maker_fee == settings.taker_fee
+    assert f"{(settings.maker_fee * 100).normalize():f} % each" in page
+    assert f"within {PING_EVERY_S * 1.5:g} seconds" in page  # the answer to a ping has half as long
+    held = [f"{int(amount):,} {asset}" for asset, amount in BALANCES.items()]
+    assert f"{', '.join(held[:-1])} and {held[-1]}" in page

@@ -70,11 +70,17 @@ def test_on_paper_a_desk_trades_the_recorded_market_without_keys_and_stops_where
     recording = shared("data/raw_ws/binance/spot_btcusdt_20240808.txt.gz")
     with short_folder() as folder, venue(folder, "--replay", str(recording)) as url:
         config = desk_toml(folder, url)
-        config.write_text(config.read_text().replace('"file:key"', '"env:NOBODY_HAS_IT"'))
+        text = config.read_text().replace('"file:key"', '"env:NOBODY_HAS_IT"')
+        config.write_text(text + '\n[paper.balances]\nUSDT = "12345"\nBTC = "0.5"\n')
         desk = folder / "desk"
         with up(desk, "--paper", "--config", str(config)) as process:
             until("a fill", lambda: status(desk).get("fills"), desk)
             lab = lab_of(process.pid)
+            held = get(lab, "/lab/account?name=practice")["balances"]
+            assert {asset: row["initial"] for asset, row in held.items()} == {
+                "BTC": "0.5",
+                "USDT": "12345",
+            }
             told = recorded_prices(recording)
             shown = get(lab, "/api/v3/ticker/bookTicker?symbol=BTCUSDT")
             assert {Decimal(shown["bidPrice"]), Decimal(shown["askPrice"])} <= told

@@ -12,8 +12,8 @@ from rich.table import Table
 
 _PROSE = frozenset({"what", "value", "suspended"})  # columns that may run over several lines
 
-OUT = Console()
-ERR = Console(stderr=True)
+OUT = Console(emoji=False)  # an id or a fingerprint with colons in it is not a picture
+ERR = Console(stderr=True, emoji=False)
 
 
 def json_line(data: object) -> bytes:

@@ -176,6 +176,12 @@ class Losses(_Strict):
     )
 
 
+class Paper(_Strict):
+    """[paper]: what the account of a desk on paper holds, by asset."""
+
+    balances: dict[str, Annotated[Decimal, Field(ge=0)]] = {}
+
+
 class Instrument(_Strict):
     """[[instrument]]"""
 
@@ -205,6 +211,7 @@ class Config(_Strict):
     instrument: Annotated[list[Instrument], Field(min_length=1)]
     strategy: list[Strategy] = []
     baseline: dict[str, Annotated[Decimal, Field(ge=0)]] = {}
+    paper: Paper = Paper()
 
     @property
     def practises(self) -> bool:

@@ -1,7 +1,7 @@
 """The practice desk: a config nobody has to write, keys nobody has to give, a folder of its own."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
@@ -109,10 +109,10 @@ def write_keys(folder: Path) -> tuple[str, str]:
     return key, secret
 
 
-def accounts_text(key: str, secret: str) -> str:
+def accounts_text(key: str, secret: str, balances: Mapping[str, str] = BALANCES) -> str:
     """The lab's accounts file."""
     lines = ["[[account]]", 'name = "practice"', f'api_key = "{key}"', f'secret = "{secret}"']
-    lines += ["[account.balances]", *(f'{asset} = "{held}"' for asset, held in BALANCES.items())]
+    lines += ["[account.balances]", *(f'{asset} = "{held}"' for asset, held in balances.items())]
     return "\n".join(lines) + "\n"
 
 

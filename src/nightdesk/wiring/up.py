@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,7 @@ from nightdesk.model.errors import BadInput, LeaseHeld, OperatingError
 from nightdesk.model.ids import InstrumentId, instrument_key
 from nightdesk.node.compose import control_path
 from nightdesk.node.practice import (
+    BALANCES,
     CONFIG_FILE,
     JOURNAL,
     SOCKET,
@@ -118,7 +119,7 @@ class Up:
         _refuse_second(folder / JOURNAL)
         fresh_folder(folder)
         key, secret = write_keys(folder)
-        write_private(folder / "accounts.toml", accounts_text(key, secret))
+        write_private(folder / "accounts.toml", accounts_text(key, secret, self._held()))
         command = [sys.executable, "-m", "nightdesk.lab", "--port", "0"]
         command += ["--seed", str(self._options.seed), "--speed", self._options.speed]
         command += ["--accounts", str(folder / "accounts.toml"), "--with-parent"]
@@ -137,6 +138,13 @@ class Up:
         else:
             self._config = folder / CONFIG_FILE
             self._config.write_text(practice_text(self._url, symbols))
+
+    def _held(self) -> Mapping[str, str]:
+        """What the lab's account holds: on paper what the config says, if it says anything."""
+        if not self._options.paper or self._config is None:
+            return BALANCES
+        config = load(self._config.read_text(), str(self._config))
+        return {asset: f"{held:f}" for asset, held in config.paper.balances.items()} or BALANCES
 
     def _live_market(self) -> list[str]:
         """Where the lab finds the market, its rules and which instruments of it are traded."""

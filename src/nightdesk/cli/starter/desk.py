@@ -50,11 +50,10 @@ kind = "practice"
 """,
     BINANCE: """
 # Binance spot, real money. First in play: nightdesk up --config desk.toml --speed max --duration 600
+# Then on today's market, still in play: nightdesk up --config desk.toml --paper
 [venue.binance]
 kind = "binance-spot"
-# rest = "https://api.binance.com"
-# stream = "wss://stream.binance.com:9443"
-# private = "wss://ws-api.binance.com:443"
+# preset = "testnet"        # or "demo": the venue's own places for play; without it, production
 read_lag_ms = 5000          # how long the venue's answers may lag behind what it did; what a cancelled order
                             # may have filled stays held that much longer
 
