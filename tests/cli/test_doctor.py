@@ -107,7 +107,7 @@ def test_a_venue_that_does_not_tell_is_not_taken_for_a_no() -> None:
         post_fault(url, kind="error_503", match={"path": RIGHTS})
         result, what = doctor(config)["key"]
         assert result == "failed"
-        assert "does not say whether the key may withdraw: HTTP 503" in what
+        assert "does not say whether the key may withdraw: " in what
         code, said = node(config, fingerprint)
         assert code == 1, "not a mistake of the config: the next start asks again"
         assert "does not say whether the key may withdraw" in said

@@ -152,7 +152,8 @@ class Node:
         """Before anything can be sent: is this key one to trade with, and this desk the one that was named?"""
         if self._world.key is None:
             return
-        facts = await look(self._world.key, self._requester)
+        owner = self._plan.live is not None
+        facts = await look(self._world.key, self._requester, owner=owner)
         judge(facts, self._plan)
         if facts.may_withdraw is None:
             self._world.log.log("warning", "key.not_told", {"why": facts.why})

@@ -15,7 +15,7 @@ from nightdesk.venues.protocol import KeyCodec, NoAnswer
 
 
 class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the venue told of a key; None where it did not, for the reason in `why`."""
+    """What the venue told of a key; None where it did not, for the reason in `why`, or was not asked."""
 
     tail: str
     may_withdraw: bool | None
@@ -23,11 +23,11 @@ class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
-async def look(key: KeyCodec, requester: Requester) -> KeyFacts:
-    """Ask the venue what the key may do and whose it is."""
+async def look(key: KeyCodec, requester: Requester, *, owner: bool) -> KeyFacts:
+    """Ask the venue what the key may do and, with `owner`, whose it is."""
     rights = key.righted(await requester.request(key.rights))
-    account = key.owned(await requester.request(key.owner))
-    silences = [f"{told.outcome.text}" for told in (rights, account) if isinstance(told, NoAnswer)]
+    account = key.owned(await requester.request(key.owner)) if owner else None
+    silences = [told.outcome.text for told in (rights, account) if isinstance(told, NoAnswer)]
     return KeyFacts(
         tail=key.tail,
         may_withdraw=None if isinstance(rights, NoAnswer) else rights,

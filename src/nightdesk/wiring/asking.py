@@ -36,7 +36,7 @@ def ask_key(config: Config, base: Path) -> KeyFacts:
     key = key_of(config, base)
 
     async def facts(_: VenueLink, requester: Requester) -> KeyFacts:
-        return await look(key, requester)
+        return await look(key, requester, owner=True)
 
     return _asked(config, base, facts)
 
