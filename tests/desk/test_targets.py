@@ -113,8 +113,7 @@ def test_a_refused_order_is_tried_again_slowly_not_at_every_tick() -> None:
     want(bench, "1")
     made = 0
     for _ in range(100):
-        bench.tick()
-        for intent in sent(bench.quote()):
+        for intent in [*sent(bench.tick()), *sent(bench.quote())]:
             made += 1
             bench.answer(intent, Verdict.REJECTED, Reason.BY_STATE)
     assert 8 <= made <= 11, "twice a second for five seconds"

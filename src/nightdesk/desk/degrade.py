@@ -4,6 +4,7 @@ A strained machine makes the desk cautious before it makes it stop; a desk that 
 does not leave its entries resting there.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from nightdesk.desk.events import Tick
@@ -43,6 +44,28 @@ def strain(work: Work, tick: Tick) -> None:
     work.demand(DESK, "journal", mode, why=why, calm_ns=CALM_NS)
     for cause in WAITS_NS:
         _wait_over(work, cause)
+
+
+def strained(tick: Tick) -> bool:
+    """Whether `strain` has something to say of this tick."""
+    return tick.late_ns > LATE_NS or tick.journal_ns > JOURNAL_SLOW_NS
+
+
+def dues(work: Work) -> Iterator[Wall]:
+    """When `strain` or `pull` has something to do next, as long as nothing happens."""
+    ladder = work.state.ladder
+    if not ladder.causes:
+        return
+    for cause in ("starved", "journal"):
+        if ladder.holds(DESK, cause):
+            yield work.calm_from(DESK, cause, CALM_NS)
+    for cause in WAITS_NS:
+        if ladder.holds(DESK, cause):
+            yield work.views.waits.get(cause, work.now)
+    for _, name, held in ladder.told():
+        pulls_at = Wall(held.since + PULL_AFTER_NS)
+        if name in PULLING and pulls_at > work.now:
+            yield pulls_at
 
 
 def wait(work: Work, cause: str, wait_ns: int, why: str) -> None:

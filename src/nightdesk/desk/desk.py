@@ -40,10 +40,11 @@ from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
 from nightdesk.desk.work import Work
 from nightdesk.model.market import Quote
+from nightdesk.model.mode import Mode
 from nightdesk.model.order import Intent
 from nightdesk.model.records import Record
-from nightdesk.model.time import Moment
-from nightdesk.modes.ladder import Action, scopes
+from nightdesk.model.time import Moment, Mono, Wall
+from nightdesk.modes.ladder import DESK, Action, scopes
 from nightdesk.risk.gate import Approved
 from nightdesk.risk.limits import View
 
@@ -55,20 +56,18 @@ class Desk:
         self.state = state
         self.settings = settings
         self.views = Views()
+        self._limited = bool(settings.loss_limits())
+        self.quiet_until = Mono(0)  # before it, and without an event, a tick decides nothing
 
     def decide(self, event: Event, moment: Moment) -> Decision:
         """Everything that follows from `event` now."""
         if isinstance(event, QuoteSeen):  # by far the most frequent
             return self._see(event.quote, moment)
+        if isinstance(event, Tick):
+            return self._pass_time(event, moment)
+        self._stir()
         work = Work(self.state, self.views, self.settings, moment)
         match event:  # the most frequent first: each case is asked for in turn
-            case Tick():
-                degrade.strain(work, event)
-                watch.tick(work)
-                losses.watch(work)
-                degrade.pull(work)
-                protect.step(work)
-                flatten.step(work)
             case Proposed():
                 placing.take(work, event.strategy, event.proposal)
             case SendEnded() | CancelEnded() | OrderTold() | OrderFound() | TradesTold():
@@ -84,16 +83,43 @@ class Desk:
                 operator.command(work, event)
         return work.decision
 
-    def _see(self, quote: Quote, moment: Moment) -> Decision:
-        self.views.quotes[quote.instrument] = quote
-        if not self.state.targets:
+    def _pass_time(self, tick: Tick, moment: Moment) -> Decision:
+        if moment.mono < self.quiet_until and not degrade.strained(tick):
             return Decision(at=moment.wall)
         work = Work(self.state, self.views, self.settings, moment)
-        targets.converge(work, quote.instrument)
+        degrade.strain(work, tick)
+        watch.tick(work)
+        losses.watch(work)
+        degrade.pull(work)
+        protect.step(work)
+        targets.tick(work)
+        flatten.step(work)
+        self.quiet_until = Mono(moment.mono + max(0, _next_due(work) - moment.wall))
         return work.decision
+
+    def _see(self, quote: Quote, moment: Moment) -> Decision:
+        views, instrument = self.views, quote.instrument
+        before = views.quotes.get(instrument)
+        views.quotes[instrument] = quote
+        if self.quiet_until and (before is None or self._limited or self.state.ladder.causes):
+            self._stir()
+        if before is None or not quote.repeats(before):
+            views.moved[instrument] = moment.mono
+        if not self.state.targets:
+            return Decision(at=moment.wall)
+        decided = self.state.seq
+        work = Work(self.state, views, self.settings, moment)
+        targets.converge(work, instrument)
+        if self.state.seq != decided or any(work.now < at for at in views.not_before.values()):
+            self._stir()
+        return work.decision
+
+    def _stir(self) -> None:
+        self.quiet_until, self.views.stirred = Mono(0), True
 
     def open(self, records: list[Record], moment: Moment) -> Decision:
         """The first decision of an epoch: its own records, before anything else."""
+        self._stir()
         work = Work(self.state, self.views, self.settings, moment)
         for record in records:
             work.record(record)
@@ -110,3 +136,12 @@ class Desk:
         action = Action.REDUCE if approved.reduces else Action.NEW_RISK
         action = placing.REDUCING.get(intent.origin, action)
         return self.state.ladder.allows(action, *scopes(intent.strategy, intent.instrument))
+
+
+def _next_due(work: Work) -> Wall:
+    """When a tick decides something again, as long as nothing happens."""
+    if work.state.ladder.demands(DESK, flatten.CAUSE) is Mode.FLATTENING:
+        return work.now  # every step of the way out is looked at, whatever it waits for
+    dues = [*watch.dues(work), *degrade.dues(work), *targets.dues(work)]
+    marks = losses.due(work)
+    return min(dues if marks is None else [*dues, marks])

@@ -9,7 +9,7 @@ from nightdesk.model import money
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.records import Marked
-from nightdesk.model.time import SECOND_NS
+from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK, strategy_scope
 from nightdesk.risk.losses import DAY_NS, Losses, LossLimits, Marks, breach, losses
 
@@ -24,7 +24,7 @@ def watch(work: Work) -> None:
     now = work.moment.mono  # a clock that is set back must not make anybody look away
     if now - work.views.losses_seen < EVERY_NS:
         return
-    work.views.losses_seen = now
+    work.views.losses_seen, work.views.stirred = now, False
     for scope, limits in work.settings.loss_limits():
         profit = profit_of(work, scope)
         if profit is None:
@@ -37,6 +37,17 @@ def watch(work: Work) -> None:
         lasts_ns = now - work.views.losing_since.setdefault(scope, now)
         if lasts_ns >= LASTS_NS and not work.state.ladder.holds(scope, CAUSE):
             work.set_mode(scope, CAUSE, Mode.REDUCE_ONLY, by="desk", why=why)
+
+
+def due(work: Work) -> Wall | None:
+    """When `watch` has something to do next, as long as nothing happens; None where nothing is limited."""
+    if not work.settings.loss_limits():
+        return None
+    tomorrow = Wall((work.now // DAY_NS + 1) * DAY_NS)
+    reached = any(not work.state.ladder.holds(s, CAUSE) for s in work.views.losing_since)
+    if not work.views.stirred and not reached:
+        return tomorrow
+    return min(tomorrow, Wall(work.now + work.views.losses_seen + EVERY_NS - work.moment.mono))
 
 
 def forgive(work: Work, scope: str) -> bool:

@@ -120,6 +120,7 @@ def _target(work: Work, strategy: StrategyId, target: Target) -> None:
         wanted = None if qty is None else money.canonical(qty)
         work.record(TargetSet(strategy=strategy, instrument=instrument, qty=wanted))
         work.views.not_before.pop((strategy, instrument), None)
+        work.views.retry_from[strategy, instrument] = work.now
 
 
 def _protect(work: Work, strategy: StrategyId, wish: Protect) -> None:

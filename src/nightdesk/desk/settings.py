@@ -9,6 +9,7 @@ import msgspec
 
 from nightdesk.model.ids import DESK_CODES, InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
+from nightdesk.model.time import SECOND_NS
 from nightdesk.modes.ladder import DESK, strategy_scope
 from nightdesk.risk.limits import Limits
 from nightdesk.risk.losses import LossLimits
@@ -36,7 +37,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `baseline` is per asset: what the account holds that is not the desk's to sell. `order_ttl_ns` bounds how
     late an order may reach the venue; `slippage_bps` how far beyond the touch a converging or flattening order
-    may go.
+    may go; `account_every_ns` how often the books are compared while nothing is wrong.
     """
 
     name: str
@@ -47,6 +48,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     read_lag_ns: int
     order_ttl_ns: int
     slippage_bps: Decimal = Decimal(5)
+    account_every_ns: int = 10 * SECOND_NS
     losses: LossLimits = LossLimits()
 
     @property

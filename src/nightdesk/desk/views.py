@@ -38,7 +38,10 @@ class Views:
         self.settle_asked: dict[ClientOrderId, Asked] = {}
         self.cancels_sent: dict[ClientOrderId, Asked] = {}
         self.same: dict[SameOrder, Wall] = {}
+        self.moved: dict[InstrumentId, Mono] = {}  # when the quote was last another one
         self.not_before: dict[tuple[StrategyId, InstrumentId], Wall] = {}
+        # Targets that go on by time, and from when: what was sent may have found too little.
+        self.retry_from: dict[tuple[StrategyId, InstrumentId], Wall] = {}
         self.flatten_said: str = ""
         self.flatten_asked: Wall = Wall(0)
         self.account_asked: Wall = Wall(0)
@@ -57,6 +60,7 @@ class Views:
         self.refusals: dict[str, int] = {}
         self.worst: dict[str, Decimal] = {}
         self.losses_seen: Mono = Mono(0)
+        self.stirred = True  # whether anything happened since losses were measured
         self.losing_since: dict[str, Mono] = {}  # by scope, from when on a loss limit is reached
         self.peaks: dict[
             str, Decimal

@@ -3,6 +3,8 @@
 Nothing here turns silence into an answer; it only asks again, and says what is wrong meanwhile.
 """
 
+from collections.abc import Iterator
+
 from nightdesk.desk.accounts import ask
 from nightdesk.desk.events import AskAccount, AskOrder, AskTrades, OrderNotFound
 from nightdesk.desk.placing import cancel
@@ -11,18 +13,17 @@ from nightdesk.model.ids import InstrumentId
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Origin
 from nightdesk.model.records import Resolved
-from nightdesk.model.time import MS_NS, SECOND_NS
+from nightdesk.model.time import MS_NS, SECOND_NS, Wall
 from nightdesk.modes.ladder import NORMAL, instrument_scope
 from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
-from nightdesk.reconcile.resolve import Asked, Belief, due, final_from, grace_ends
+from nightdesk.reconcile.resolve import Asked, Belief, due, due_at, final_from, grace_ends
 from nightdesk.reconcile.resolve import not_found as weigh
 
 FRESH_FOR_NS = SECOND_NS  # hysteresis: a feed that flaps does not flap the mode
 TRADES_WAIT_NS = 500 * MS_NS  # the stream usually brings a fill's trade well within this
 CANCEL_AGAIN_NS = SECOND_NS
 UNCONFIRMED_NS = 5 * SECOND_NS  # since the first question; an answer takes a fraction of it
-ACCOUNT_EVERY_NS = 10 * SECOND_NS
 ACCOUNT_SOON_NS = 2 * SECOND_NS  # while a difference was seen once, or no quiet moment was found
 _UNKNOWN, _OPEN = State.UNKNOWN, State.OPEN  # members are looked up slowly, here for every order
 
@@ -35,11 +36,49 @@ def tick(work: Work) -> None:
     _settling(work)
     _trades(work)
     unresolved(work)
-    soon = bool(work.views.difference) or not work.views.compared
-    every = ACCOUNT_SOON_NS if soon else ACCOUNT_EVERY_NS
-    if work.now - work.views.account_asked >= every:
+    if work.now >= _account_due(work):
         work.views.account_asked = work.now
         work.decision.at_once.append(AskAccount())
+
+
+def dues(work: Work) -> Iterator[Wall]:
+    """When `tick` has something to do next, as long as nothing happens: each of its parts says its own time."""
+    yield _account_due(work)
+    for instrument in work.settings.instruments:
+        yield from _feed_dues(work, instrument)
+    for client_id, order in work.state.orders.live.items():
+        if order.state is _UNKNOWN:
+            yield due_at(work.views.asked.get(client_id, Asked()))
+        elif order.cancel_asked and order.state is _OPEN:
+            sent = work.views.cancels_sent.get(client_id, Asked())
+            yield Wall(sent.last + CANCEL_AGAIN_NS)
+    for client_id, ended_at in work.state.settling.items():
+        asked_from = final_from(ended_at, work.settings.read_lag_ns)
+        yield max(asked_from, due_at(work.views.settle_asked.get(client_id, Asked())))
+        if work.now - asked_from <= UNCONFIRMED_NS:
+            yield Wall(asked_from + UNCONFIRMED_NS + 1)
+    for client_id, since in work.state.untraded.items():
+        order_untraded = work.state.orders.get(client_id)
+        if order_untraded is not None and order_untraded.venue_order_id:
+            asked = work.views.trades_asked.get(client_id, Asked())
+            yield max(Wall(since + TRADES_WAIT_NS), due_at(asked))
+
+
+def _account_due(work: Work) -> Wall:
+    soon = bool(work.views.difference) or not work.views.compared
+    every = ACCOUNT_SOON_NS if soon else work.settings.account_every_ns
+    return Wall(work.views.account_asked + every)
+
+
+def _feed_dues(work: Work, instrument: InstrumentId) -> Iterator[Wall]:
+    seen = work.quote(instrument)
+    if seen is None:
+        return  # the next quote is an event
+    scope, limit = instrument_scope(instrument), work.settings.limits[instrument].stale_after_ns
+    if seen[1] <= limit:
+        yield Wall(work.now + limit - seen[1] + 1)
+        if work.state.ladder.holds(scope, "feed"):
+            yield work.calm_from(scope, "feed", FRESH_FOR_NS)
 
 
 def unresolved(work: Work) -> None:

@@ -10,7 +10,7 @@ from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import ModeSet, Record, TargetSet
-from nightdesk.model.time import Moment
+from nightdesk.model.time import Moment, Wall
 from nightdesk.modes.ladder import instrument_scope, scopes
 from nightdesk.orders.book import Change
 from nightdesk.risk.limits import Limits, cautious
@@ -53,6 +53,8 @@ class Work:
             return
         self.record(ModeSet(scope=scope, cause=cause, mode=mode.name, by=by, why=why))
         level = "info" if mode is Mode.NORMAL else "warning"
+        for key in self.state.targets:  # what the mode refused may be allowed now
+            self.views.retry_from[key] = self.now
         self.decision.at_once += tell.modes(self.state, self.views, self.settings, self.now)
         self.note(level, "mode.set", scope=scope, cause=cause, mode=mode.name, by=by, why=why)
 
@@ -66,6 +68,10 @@ class Work:
             if not lifts or self.now - self.views.calm_since.setdefault(key, self.now) < calm_ns:
                 return
         self.set_mode(scope, cause, mode, by="desk", why=why)
+
+    def calm_from(self, scope: str, cause: str, calm_ns: int) -> Wall:
+        """When `demand` lifts a cause that it holds, as long as nothing gives a reason for it."""
+        return Wall(self.views.calm_since.get((scope, cause), self.now) + calm_ns)
 
     def note(self, level: str, event: str, **fields: object) -> None:
         """Say it in the log, under the decision's correlation id; a fact about an order, under the order's."""

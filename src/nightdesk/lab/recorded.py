@@ -3,7 +3,7 @@
 Owns the schedule, the new time stamps, and which files can be one market. Refuses files and columns:
 `recordings` reads them, and says by which points a bar is played.
 
-Where only bars or trades were recorded, the quote that is assumed is told again once a second while it
+Where only bars or trades were recorded, the quote that is assumed is told again every `pulse_ns` while it
 stands: a desk must take silence for a dead feed, and this one is alive.
 """
 
@@ -41,6 +41,7 @@ class _Symbol:
     update_id: int = 0
     trade_id: int = 0
     standing: Standing | None = None
+    told_ns: int = 0  # when its quote was told last
 
     def quote(self, standing: Standing, at_ns: int) -> BookTicker:
         """What stands, told with a new id."""
@@ -51,6 +52,7 @@ class _Symbol:
     def ticker(self, bid: Level, ask: Level, at_ns: int) -> BookTicker:
         """A touch with a new id."""
         self.update_id += 1
+        self.told_ns = at_ns
         return BookTicker(
             at_ns=at_ns,
             symbol=self.rules.symbol,
@@ -98,7 +100,8 @@ class RecordedMarket:
         self._happenings = by_time([_happenings(line) for line in lines])
         self._next: _Happening | None = None
         self._started = False
-        self._start_ns = self._pulse_ns = self._position_ns = self._given = 0
+        self._start_ns = self._position_ns = self._given = 0
+        self.pulse_ns = PULSE_NS
 
     @property
     def symbols(self) -> list[str]:
@@ -117,15 +120,14 @@ class RecordedMarket:
     def start(self, now_ns: int) -> None:
         """Play the first row at `now_ns`; of a bar, its end."""
         self._start_ns, self._started = now_ns, True
-        self._pulse_ns = now_ns + PULSE_NS
         self._next = next(self._happenings, None)
 
     def next_at_ns(self) -> int | None:
         """When the next row or pulse is due."""
         if self._next is None:
             return None
-        due_ns = self._due_ns(self._next.at_ns)
-        return min(due_ns, self._pulse_ns) if self._stands() else due_ns
+        due_ns, pulses_ns = self._due_ns(self._next.at_ns), self._pulses_ns()
+        return due_ns if pulses_ns is None else min(due_ns, pulses_ns)
 
     def take(self, now_ns: int) -> list[MarketEvent]:
         """Every event due up to `now_ns`."""
@@ -138,8 +140,6 @@ class RecordedMarket:
                 self._next = next(self._happenings, None)
             else:
                 events += self._pulse(at_ns)
-            if self._pulse_ns <= at_ns:
-                self._pulse_ns = at_ns + PULSE_NS
         self._given += len(events)
         return events
 
@@ -163,12 +163,14 @@ class RecordedMarket:
     def _due_ns(self, recorded_ns: int) -> int:
         return self._start_ns + int((recorded_ns - self._origin_ns) / self._speed)
 
-    def _stands(self) -> bool:
-        return any(symbol.standing is not None for symbol in self._symbols.values())
+    def _pulses_ns(self) -> int | None:
+        """When a quote that stands is told again; None where none stands."""
+        told_ns = [s.told_ns for s in self._symbols.values() if s.standing is not None]
+        return min(told_ns) + self.pulse_ns if told_ns else None
 
     def _pulse(self, at_ns: int) -> Iterator[MarketEvent]:
         for symbol in self._symbols.values():
-            if symbol.standing is not None:
+            if symbol.standing is not None and symbol.told_ns + self.pulse_ns <= at_ns:
                 yield symbol.quote(symbol.standing, at_ns)
 
     def _played(self, happening: _Happening, at_ns: int) -> list[MarketEvent]:

@@ -28,6 +28,15 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
         """Half way between the two."""
         return money.half_way(self.bid, self.ask)
 
+    def repeats(self, before: "Quote") -> bool:
+        """Whether it says what `before` said: that it still stands, and nothing else."""
+        return (
+            self.bid == before.bid
+            and self.ask == before.ask
+            and self.bid_qty == before.bid_qty
+            and self.ask_qty == before.ask_qty
+        )
+
     @property
     def crossed(self) -> bool:
         """Whether the quote cannot be one: the book behind it is broken."""

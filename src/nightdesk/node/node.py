@@ -19,11 +19,11 @@ from nightdesk.model.mode import Mode
 from nightdesk.model.order import Origin
 from nightdesk.model.outcome import Reason
 from nightdesk.model.records import Configured, EpochOpened, Record
-from nightdesk.model.time import MS_NS, SECOND_NS
+from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.commands import Commands
-from nightdesk.node.plan import Plan, World
+from nightdesk.node.plan import TICK_NS, Plan, World
 from nightdesk.node.recovery import Recovered, recover
 from nightdesk.node.sample import Sampler
 from nightdesk.node.venue_link import VenueDown, VenueLink
@@ -39,7 +39,6 @@ from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host, prepare
 
 VERSION = "0.1.0"
-TICK_NS = 50 * MS_NS
 STOP_WITHIN_S = 10.0
 START_RETRY_S = 1.0
 
@@ -91,7 +90,8 @@ class Node:
         self._broken = loop.create_future()
         loop.set_exception_handler(self._callback_failed)
         holder = world.processes.me(self._plan.name)
-        self._lease, _ = await take(world.journal, world.clock, world.processes, holder)
+        pace = self._plan.pace
+        self._lease, _ = await take(world.journal, world.clock, world.processes, holder, pace.lease)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -104,7 +104,10 @@ class Node:
                 self._keep(self._link.follow_orders(self.shell, self._tell), "private")
                 if world.codec.private_key() is not None:
                     self._keep(self._link.keep_key(), "private key")
-                self._keep(self._link.keep_clock(self._clock.measured, self._clock.untold), "clock")
+                keeping = self._link.keep_clock(
+                    self._clock.measured, self._clock.untold, pace.clock_every_s
+                )
+                self._keep(keeping, "clock")
                 self._keep(self._tick(), "tick")
         except* Stopped:
             await self._lease.release()
@@ -300,10 +303,10 @@ class Node:
         return self._world.codec.market_paths(list(self.shell.desk.settings.instruments.values()))
 
     async def _watch_journal(self) -> None:
-        """Raises what ended the writer; checks once a second that the file is still ours."""
-        fatal = (self.shell.writer.failed, self._broken)
+        """Raises what ended the writer; checks now and then that the file is still ours."""
+        fatal, every_s = (self.shell.writer.failed, self._broken), self._plan.pace.journal_every_s
         while True:
-            await asyncio.wait(fatal, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(fatal, timeout=every_s, return_when=asyncio.FIRST_COMPLETED)
             for future in fatal:
                 if future.done():
                     future.result()
@@ -340,8 +343,9 @@ class Node:
         await self._world.journal.save_snapshot(self._lease.epoch, snapshot)
 
     async def _tick(self) -> None:
-        """Time passing, as an event; late ticks are the loop's lag."""
-        clock = self._world.clock
+        """Time passing, as an event; late ticks are the loop's lag. Where the pace lets it, the tick sleeps
+        until something is due, or happens."""
+        clock, look_every_ns = self._world.clock, self._plan.pace.look_every_ns
         lag = self.telemetry.stages["loop_lag"]
         while True:
             due = clock.mono() + TICK_NS
@@ -354,6 +358,11 @@ class Node:
             if not self.shell.trading and self._may_begin():
                 self.shell.start_strategies()
                 self.shell.say("info", "desk.trading", epoch=str(self._lease.epoch))
+            if look_every_ns > TICK_NS:
+                now = clock.mono()
+                wakes = min(self.shell.due(), now + look_every_ns) - TICK_NS
+                if wakes > now:
+                    await self.shell.sleeper.until(Mono(wakes), (wakes - now) / SECOND_NS)
 
     def _may_begin(self) -> bool:
         """Whether recovery is over: books compared, the private stream heard, nobody asked to stop."""

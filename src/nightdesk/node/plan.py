@@ -9,16 +9,20 @@ from nightdesk.desk.settings import DeskSettings, StrategySettings
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
+from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.ports.clock import Clock, Entropy
 from nightdesk.ports.journal import JournalEngine
 from nightdesk.ports.process import LogSink, Processes
 from nightdesk.ports.venue import Http, Streams
 from nightdesk.risk.limits import Limits
 from nightdesk.risk.losses import LossLimits
+from nightdesk.runtime.lease import Term
 from nightdesk.strategy.api import Strategy
 from nightdesk.venues.protocol import KeyCodec, VenueCodec
 
 SNAPSHOT_EVERY = 20_000  # records: replaying so many takes well under a second
+TICK_NS = 50 * MS_NS
+CLOCK_EVERY_S = 10.0
 
 
 class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +33,21 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, object]
     instruments: tuple[InstrumentId, ...]
     losses: LossLimits = LossLimits()
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a node looks after itself where nothing happens; the defaults are the live ones.
+
+    `look_every_ns` is the longest time between two ticks, and so the bound of everything that only a look
+    can find: a stepped clock, a process that stood still. What the desk itself has to do in time is done within
+    one tick (`TICK_NS`) of its moment at every pace: the tick knows when that is.
+    """
+
+    look_every_ns: int = TICK_NS
+    lease: Term = Term()
+    clock_every_s: float = CLOCK_EVERY_S
+    journal_every_s: float = 1.0
+    account_every_ns: int = 10 * SECOND_NS
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +63,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     losses: LossLimits = LossLimits()
     venue_kind: str = ""
     live: str | None = None  # the fingerprint that was typed; None where no order costs real money
+    pace: Pace = Pace()
 
     def settled(self, rules: Mapping[str, Instrument]) -> DeskSettings:
         """The settings once the rules are known; raises `BadInput` where positions could not be told apart."""
@@ -67,6 +87,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             read_lag_ns=self.read_lag_ns,
             order_ttl_ns=self.order_ttl_ns,
             losses=self.losses,
+            account_every_ns=self.pace.account_every_ns,
         )
 
 

@@ -23,7 +23,6 @@ from nightdesk.venues.protocol import NoAnswer, Unlisted, VenueCodec
 
 CLOCK_AGAIN_S = 1.0  # after an answer that did not come
 CLOCK_UNANSWERED_MAX = 2  # what is older says little of the venue's clock now
-CLOCK_EVERY_S = 10.0
 ROUND_TRIP_MAX_NS = SECOND_NS  # a slower answer says little about a clock
 KEY_EVERY_S = 30 * 60.0  # half of the time that a key is valid for
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 5.0
@@ -70,12 +69,15 @@ class VenueLink:
         return told + MS_NS // 2 - (sent_at + took // 2)
 
     async def keep_clock(
-        self, corrected: Callable[[int], None], untold: Callable[[str], None]
+        self,
+        corrected: Callable[[int], None],
+        untold: Callable[[str], None],
+        every_s: float,
     ) -> None:
         """Measure for ever; `untold` once the venue has not told its time for long."""
         unanswered = 0
         while True:
-            await asyncio.sleep(CLOCK_AGAIN_S if unanswered else CLOCK_EVERY_S)
+            await asyncio.sleep(CLOCK_AGAIN_S if unanswered else every_s)
             offset = await self.measure_clock()
             if offset is not None:
                 unanswered = 0

@@ -40,11 +40,16 @@ class Belief(StrEnum):
 
 
 def due(asked: Asked, now: Wall) -> bool:
-    """Whether to ask (again) now: at once, then ever slower."""
+    """Whether to ask (again) now."""
+    return now >= due_at(asked)
+
+
+def due_at(asked: Asked) -> Wall:
+    """From when on to ask (again): at once, then ever slower."""
     if asked.times == 0:
-        return True
+        return Wall(0)
     wait = min(FIRST_WAIT_NS << min(asked.times - 1, 10), WAIT_MAX_NS)
-    return now - asked.last >= wait
+    return Wall(asked.last + wait)
 
 
 def grace_ends(deadline: Wall, read_lag_ns: int) -> Wall:

@@ -6,6 +6,8 @@ error we allow our clocks. The engine's compare-and-append is the fence; the lea
 
 import asyncio
 
+import msgspec
+
 from nightdesk.model.errors import LeaseHeld
 from nightdesk.model.ids import Epoch
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono
@@ -18,16 +20,35 @@ RENEW_EVERY_NS = 500 * MS_NS
 MARGIN_NS = SECOND_NS
 READS_MIN = 3
 
-# Two renewals may be lost in a row and the lease still covers the margin.
-assert 3 * RENEW_EVERY_NS + MARGIN_NS < TTL_NS
+
+class Term(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a lease lasts without a renewal, and how often it is renewed."""
+
+    ttl_ns: int = TTL_NS
+    renew_every_ns: int = RENEW_EVERY_NS
+
+    def __post_init__(self) -> None:
+        # Two renewals may be lost in a row and the lease still covers the margin.
+        if 3 * self.renew_every_ns + MARGIN_NS >= self.ttl_ns:
+            raise ValueError(
+                f"a lease of {self.ttl_ns} ns is renewed more often than it is by {self}"
+            )
 
 
 class Lease:
     """This node's grant. `until` is the only thing the last step before the wire reads."""
 
-    def __init__(self, engine: JournalEngine, clock: Clock, epoch: Epoch, taken_at: Mono) -> None:
+    def __init__(
+        self,
+        engine: JournalEngine,
+        clock: Clock,
+        epoch: Epoch,
+        taken_at: Mono,
+        term: Term = Term(),  # noqa: B008 it is frozen
+    ) -> None:
         self.epoch = epoch
-        self.until = Mono(taken_at + TTL_NS - MARGIN_NS)
+        self.until = Mono(taken_at + term.ttl_ns - MARGIN_NS)
+        self._term = term
         self._engine = engine
         self._clock = clock
         self._renewals = 0
@@ -49,12 +70,12 @@ class Lease:
         await self._engine.renew(self.epoch, self._renewals)
         if started < self._void_before:
             return
-        self.until = Mono(started + TTL_NS - MARGIN_NS)
+        self.until = Mono(started + self._term.ttl_ns - MARGIN_NS)
 
     async def keep(self) -> None:
         """Renew for ever."""
         while True:
-            await asyncio.sleep(RENEW_EVERY_NS / SECOND_NS)
+            await asyncio.sleep(self._term.renew_every_ns / SECOND_NS)
             await self.renew()
 
     async def release(self) -> None:
@@ -64,7 +85,11 @@ class Lease:
 
 
 async def take(
-    engine: JournalEngine, clock: Clock, processes: Processes, holder: Holder
+    engine: JournalEngine,
+    clock: Clock,
+    processes: Processes,
+    holder: Holder,
+    term: Term = Term(),  # noqa: B008 it is frozen
 ) -> tuple[Lease, LeaseView]:
     """Take the lease, or raise `LeaseHeld` naming who has it.
 
@@ -78,8 +103,8 @@ async def take(
             raise LeaseHeld(_held(seen))
         seen = await _outwait(engine, clock, seen)
     started = clock.mono()
-    granted = await engine.acquire(seen, holder, TTL_NS)
-    return Lease(engine, clock, granted.epoch, started), granted
+    granted = await engine.acquire(seen, holder, term.ttl_ns)
+    return Lease(engine, clock, granted.epoch, started, term), granted
 
 
 async def _outwait(engine: JournalEngine, clock: Clock, seen: LeaseView) -> LeaseView:

@@ -29,12 +29,13 @@ from nightdesk.desk.events import (
 )
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.market import MarketEvent, Quote
-from nightdesk.model.time import Moment
+from nightdesk.model.time import Moment, Mono
 from nightdesk.ports.process import LogSink
 from nightdesk.runtime.gateway import Gateway, Trigger
 from nightdesk.runtime.journal_writer import Done, JournalWriter
 from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.sleeper import Sleeper
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host
 from nightdesk.strategy.messages import NOTHING, Market, TimerFired, ToStrategy
@@ -66,6 +67,7 @@ class Shell:
         self.trading = False
         self.ask_account: Callable[[], None] = lambda: None
         self.ask_price: Callable[[InstrumentId], None] = lambda _: None
+        self.sleeper = Sleeper()
         self._hosts = hosts
         self._log = log
         self._queue: deque[Event] = deque()
@@ -91,6 +93,8 @@ class Shell:
             self._drain()
             self._execute(self.desk.decide(event, self.moment()), done)
             self._drain()
+            if self.sleeper.asleep:
+                self._stir()
             return
         if self._draining or self._queue:
             self._queue.append(event)
@@ -105,6 +109,8 @@ class Shell:
             self._draining = False
         if self._queue:
             self._drain()
+        if self.sleeper.asleep:
+            self._stir()
 
     def execute_opening(self, decision: Decision) -> None:
         """The first append of an epoch."""
@@ -139,19 +145,42 @@ class Shell:
             self._greet(name)
 
     def market(self, event: MarketEvent) -> None:
-        """A market event: the desk's views first, then the strategies that asked for it."""
+        """A market event: the desk's views first, then the strategies that asked for it.
+
+        A quote that repeats the one before says that the feed lives, which is the desk's concern alone.
+        """
         self._received = event.received
         telemetry = self.telemetry
         telemetry.counters["market.events"] = telemetry.counters.get("market.events", 0) + 1
+        repeated = False
         if isinstance(event, Quote):
+            before = self.desk.views.quotes.get(event.instrument)
+            repeated = before is not None and event.repeats(before)
             self.handle(QuoteSeen(quote=event))
-        if self.trading:
+        if self.trading and not repeated:
             message = Market(at=self.requester.venue_now(), event=event)
             for host in self._by_instrument.get(event.instrument, ()):
                 proposal = host.handle(message)
                 if proposal is not NOTHING:
                     self.handle(Proposed(strategy=host.name, proposal=proposal))
         self._received = 0
+        if self.sleeper.asleep:
+            self._stir()
+
+    def due(self) -> Mono:
+        """Until when nothing needs a tick, as long as nothing happens."""
+        if not self.trading or self.writer.depth or self._queue:
+            return Mono(0)
+        due, moment = self.desk.quiet_until, self.moment()
+        for host in self._hosts.values():
+            for _, at in host.ctx.timers.values():
+                due = min(due, Mono(moment.mono + at - moment.wall))
+        return due
+
+    def _stir(self) -> None:
+        """Something happened: does the tick still wake in time?"""
+        if self.due() < self.sleeper.wakes:
+            self.sleeper.wake()
 
     def timers(self) -> None:
         """Fire the strategies' timers that came due."""

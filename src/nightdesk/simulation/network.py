@@ -39,8 +39,15 @@ NOBODY = Context()  # where what belongs to no process runs
 class LabNetwork:
     """Carries requests and frames between links and one lab, each way with its own delay."""
 
-    def __init__(self, lab: Lab, time: TrueTime, heard: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        time: TrueTime,
+        heard: Callable[[], None] = lambda: None,
+        ping_after_s: float = PING_AFTER_S,
+    ) -> None:
         self.lab = lab
+        self.ping_after_s = ping_after_s
         self._heard = heard
         self._time = time
         self._loop = asyncio.get_running_loop()
@@ -197,8 +204,10 @@ class SimConnection:
         clock: Clock,
         frame: Callable[[bytes, Mono], None],
         channel: str,
+        ping_after_s: float = PING_AFTER_S,
     ) -> None:
         self.number = number
+        self._ping_after_s = ping_after_s
         self.channel = channel
         self.deaf = False  # nothing comes any more, and neither side knows
         self._loop = asyncio.get_running_loop()
@@ -210,7 +219,7 @@ class SimConnection:
         self._context = copy_context()
         self._heard_at = self.ended.get_loop().time()
         self.owner = RUNNING.get()
-        self._at(self._heard_at + PING_AFTER_S, self._ping)
+        self._at(self._heard_at + self._ping_after_s, self._ping)
 
     def queue(self, out: Push | CloseWs, when: float) -> None:
         """Deliver after everything sent before."""
@@ -232,12 +241,12 @@ class SimConnection:
         if self.ended.done():
             return
         now = self.ended.get_loop().time()
-        if now >= self._heard_at + PING_AFTER_S:
+        if now >= self._heard_at + self._ping_after_s:
             if not self._reaches_venue():
                 self._at(now + PONG_WITHIN_S, partial(self._no_pong, self._heard_at))
                 return
             self._heard_at = now
-        self._at(self._heard_at + PING_AFTER_S, self._ping)
+        self._at(self._heard_at + self._ping_after_s, self._ping)
 
     def _no_pong(self, heard_at: float) -> None:
         if self._heard_at > heard_at or self._reaches_venue():
@@ -298,7 +307,9 @@ class SimStreams:
         link, network = self._link, self._network
         await _may_connect(link)
         channel = "market" if path.startswith(MARKET) else "user"
-        connection = SimConnection(network.next_id(), link, self._clock, frame, channel)
+        connection = SimConnection(
+            network.next_id(), link, self._clock, frame, channel, network.ping_after_s
+        )
         network.attach(link, connection)
         network.deliver(link, WsOpen(conn=connection.number, path=path, source=link.address))
         await asyncio.sleep(2 * link.one_way_ns() / SECOND_NS)

@@ -21,6 +21,7 @@ from nightdesk.config.schema import Config
 from nightdesk.desk.desk import Desk
 from nightdesk.lab.core import Lab
 from nightdesk.lab.launch import LaunchOptions, LaunchRefused, prepare
+from nightdesk.lab.recorded import RecordedMarket
 from nightdesk.lab.settings import AccountSettings
 from nightdesk.lab.wire import Respond, RestCall
 from nightdesk.model.errors import BadInput
@@ -28,10 +29,11 @@ from nightdesk.model.ids import InstrumentId, VenueId, instrument_key
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
-from nightdesk.node.plan import World
+from nightdesk.node.plan import Pace, Plan, World
 from nightdesk.node.practice import BALANCES, practice_config, refuse_unlisted
 from nightdesk.node.result import Result, result_of
 from nightdesk.ports.process import LogSink
+from nightdesk.runtime.lease import Term
 from nightdesk.simulation.clocks import MachineClock, TrueTime
 from nightdesk.simulation.engine import InlineJournal
 from nightdesk.simulation.link import Link
@@ -44,15 +46,30 @@ from nightdesk.venues.binance_spot import BinanceSpot
 
 # A fixed beginning: the calendar must not change a result.
 START = Wall(1_723_161_254 * SECOND_NS)
-POLL_S = 0.1
+LOOK_AFTER_S = 0.1  # by then what the venue did has arrived, and what follows at once was decided
 TELL_STEP = 0.005  # a bar on a screen cannot show less
 LAB_URL = "http://lab"
+HOUR_NS = 3_600 * SECOND_NS
+
+
+# No other process wants the lease, no clock drifts, no file is moved, the venue's books are the desk's: what only
+# finds that out may be rare. None of it decides anything here (tests/simulation/test_replay_pace.py).
+UNHURRIED = Pace(
+    look_every_ns=HOUR_NS,
+    lease=Term(ttl_ns=4 * HOUR_NS, renew_every_ns=HOUR_NS),
+    clock_every_s=3_600.0,
+    journal_every_s=600.0,
+    account_every_ns=HOUR_NS,
+)
+QUIET_STREAM_S = 3_600.0  # no link is cut here: what would find that out may be rare
 
 
 class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What to replay, and for how long (virtual seconds; None: to the recording's end). The journal stays at
-    `journal`, or nowhere; `looks` is shown the desk ten times a virtual second, and `told` hears now and then
-    which share of the files was read."""
+    `journal`, or nowhere; `looks` is shown the desk after everything that the venue did, at most ten times a
+    virtual second, and `told` hears now and then which share of the files was read. `pace` is how often the desk
+    looks after what cannot go wrong here; pulses are as far apart as `pulse_ns`, or None: as far as the desk's
+    `stale_after_ms` allows."""
 
     replay: Sequence[str]
     seed: int
@@ -61,6 +78,8 @@ class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     journal: Path | None = None
     looks: Callable[[Desk, Wall], None] = lambda _desk, _at: None
     told: Callable[[float], None] = lambda _share: None
+    pace: Pace = UNHURRIED
+    pulse_ns: int | None = None
 
 
 class Quiet:
@@ -88,7 +107,9 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
     time = TrueTime(loop, START)
     clock = MachineClock(time)
     entropy = ProcessEntropy(str(options.seed), Random(f"{options.seed}/nonces"))
-    network, link = LabNetwork(lab, time), Link("10.0.0.1", entropy.stream("network"))
+    acted = asyncio.Event()
+    network = LabNetwork(lab, time, heard=acted.set, ping_after_s=QUIET_STREAM_S)
+    link = Link("10.0.0.1", entropy.stream("network"))
     config, base = _config(options, list(lab.exchange.rules))
     refuse_unlisted(config, list(lab.exchange.rules))
     symbols = {instrument_key(InstrumentId(i.id)): InstrumentId(i.id) for i in config.instrument}
@@ -107,7 +128,10 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
         codec=BinanceSpot(VenueId(venue), HmacSigner(KEY, SECRET), symbols),
         log_dropped=lambda: 0,
     )
-    node = Node(plan_of(config, base), world)
+    plan = msgspec.structs.replace(plan_of(config, base), pace=options.pace)
+    if isinstance(lab.market, RecordedMarket):
+        lab.market.pulse_ns = options.pulse_ns or _pulse_ns(plan)
+    node = Node(plan, world)
     network.advance()
 
     def look() -> None:
@@ -116,20 +140,30 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
 
     async with asyncio.TaskGroup() as group:
         running = group.create_task(node.run(), name="node")
-        await _until_over(options, lab, running, look)
+        running.add_done_callback(lambda _: acted.set())
+        await _until_over(options, lab, running, look, acted)
         node.stop()
     journal.close()
     return _result(options, lab, node, path, clock)
 
 
 async def _until_over(
-    options: ReplayOptions, lab: Lab, running: "asyncio.Task[None]", look: Callable[[], None]
+    options: ReplayOptions,
+    lab: Lab,
+    running: "asyncio.Task[None]",
+    look: Callable[[], None],
+    acted: asyncio.Event,
 ) -> None:
-    """Until the recording or the time asked for has ended, or the node has failed."""
+    """Until the recording or the time asked for has ended, or the node has failed. `acted` is set whenever the
+    venue does anything: nothing that a look could show changes otherwise."""
     loop = asyncio.get_running_loop()
+    if options.duration_s is not None:
+        loop.call_at(options.duration_s, acted.set)
     told = 0.0
     while not running.done():
-        await asyncio.sleep(POLL_S)
+        await acted.wait()
+        acted.clear()
+        await asyncio.sleep(LOOK_AFTER_S)
         look()
         share = lab.market.report().read_share
         if share - told >= TELL_STEP:
@@ -139,6 +173,11 @@ async def _until_over(
             return
         if lab.market.ended:
             return
+
+
+def _pulse_ns(plan: Plan) -> int:
+    """Often enough that a quote which stands is never taken for a dead feed."""
+    return max(1, min(limits.stale_after_ns for limits in plan.limits.values()) // 2)
 
 
 def _lab(options: ReplayOptions) -> Lab:
