@@ -117,6 +117,11 @@ class Desk:
     def _stir(self) -> None:
         self.quiet_until, self.views.stirred = Mono(0), True
 
+    def heed(self, *, strategies: bool) -> None:
+        """From now on strategies' wishes are heard and their targets followed, or neither."""
+        self.views.trading = strategies
+        self._stir()
+
     def open(self, records: list[Record], moment: Moment) -> Decision:
         """The first decision of an epoch: its own records, before anything else."""
         self._stir()

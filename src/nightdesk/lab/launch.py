@@ -159,6 +159,8 @@ def _symbols(
         return listing(live.rest, live.symbols, problems)
     if replay is None:
         return tuple(KNOWN_SYMBOLS.values())
+    if isinstance(replay, RecordedMarket):
+        return replay.rules
     found = []
     for symbol in replay.symbols:
         try:

@@ -93,7 +93,7 @@ class RecordedMarket:
         self._meter = meter or Meter()
         quoted = {line.symbol for line in lines if line.kind is Kind.QUOTES}
         self._symbols = {
-            name: _Symbol(default_symbol(name), name in quoted)
+            name: _Symbol(default_symbol(name, _tick(name, lines)), name in quoted)
             for name in sorted({line.symbol for line in lines})
         }
         self._origin_ns = min(line.starts_ns for line in lines)
@@ -107,6 +107,11 @@ class RecordedMarket:
     def symbols(self) -> list[str]:
         """The symbols of all files."""
         return list(self._symbols)
+
+    @property
+    def rules(self) -> tuple[SymbolSettings, ...]:
+        """What the lab lists, by name."""
+        return tuple(symbol.rules for symbol in self._symbols.values())
 
     @property
     def ended(self) -> bool:
@@ -243,6 +248,12 @@ def _happenings(line: Line) -> Iterable[_Happening]:
     if line.kind is Kind.BARS:
         return closings(row for row in line.rows if isinstance(row, BarRow))
     return (row for row in line.rows if not isinstance(row, BarRow))
+
+
+def _tick(symbol: str, lines: Sequence[Line]) -> Decimal:
+    """The grid on which a symbol's prices were written."""
+    places = max(line.price_places for line in lines if line.symbol == symbol)
+    return Decimal(1).scaleb(-min(places, 8))
 
 
 def _refuse_what_is_told_twice(lines: Sequence[Line]) -> None:

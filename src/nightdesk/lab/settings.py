@@ -110,16 +110,25 @@ KNOWN_SYMBOLS = {
         quantity_min=Decimal("0.0001"),
     ),
 }
+_TICK, _STEP = Decimal("0.00000001"), Decimal("0.00001")
 _QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "BTC", "ETH", "BNB")
 
 
-def default_symbol(symbol: str) -> SymbolSettings:
-    """Settings of a symbol known by name only; its quote asset is guessed from the ending."""
+def default_symbol(symbol: str, tick: Decimal = _TICK) -> SymbolSettings:
+    """Settings of a symbol known by name, and by the `tick` of its recorded prices where there are any; its quote
+    asset is guessed from the ending.
+
+    With a known tick, the step is as fine as eight decimals of what is paid let it be: with a finer one the
+    venue would round amounts away that everybody else counts.
+    """
     known = KNOWN_SYMBOLS.get(symbol)
     if known is not None:
         return known
     for quote in _QUOTES:
         if symbol.endswith(quote) and len(symbol) > len(quote):
             base = symbol.removesuffix(quote)
-            return SymbolSettings(symbol=symbol, base=base, quote=quote, tick=Decimal("0.00000001"))
+            step = _STEP if tick == _TICK else max(_STEP, _TICK / tick)
+            return SymbolSettings(
+                symbol=symbol, base=base, quote=quote, tick=tick, step=step, quantity_min=step
+            )
     raise ValueError(f"cannot tell base and quote of {symbol!r}; known quotes: {_QUOTES}")

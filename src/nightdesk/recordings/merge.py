@@ -6,11 +6,12 @@ until it ends, and of the next one only what comes behind that is taken; what bo
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from heapq import merge
 from itertools import chain
 from typing import Protocol, TypeVar
 
-from nightdesk.recordings.rows import Kind, Row
+from nightdesk.recordings.rows import Kind, Row, prices_of
 from nightdesk.recordings.table import TableReader
 
 
@@ -32,6 +33,7 @@ class Line:
     symbol: str
     kind: Kind
     starts_ns: int
+    price_places: int  # decimals with which the first row writes prices
     files: tuple[str, ...]
     rows: Iterator[Row]
 
@@ -51,13 +53,30 @@ def lines_of(files: Iterable[tuple[TableReader, Iterable[bytes]]]) -> list[Line]
         members.sort(key=_beginning)
         names = tuple(reader.file for _, reader, _ in members)
         ordered = [(reader, rows) for _, reader, rows in members]
-        found.append(Line(venue, symbol, kind, members[0][0].at_ns, names, _one_by_one(ordered)))
+        first = members[0][0]
+        found.append(
+            Line(
+                venue,
+                symbol,
+                kind,
+                first.at_ns,
+                max(map(_places, prices_of(first))),
+                names,
+                _one_by_one(ordered),
+            )
+        )
     return found
 
 
 def by_time(streams: Sequence[Iterable[T]]) -> Iterator[T]:
     """Everything by time; what has the same time comes in the order of `streams`."""
     return merge(*streams, key=_at_ns)
+
+
+def _places(price: Decimal) -> int:
+    exponent = price.as_tuple().exponent
+    assert isinstance(exponent, int), "a price is a number"
+    return max(0, -exponent)
 
 
 def _beginning(member: tuple[Row, TableReader, Iterator[Row]]) -> tuple[int, int]:

@@ -87,6 +87,17 @@ class QuoteRow(msgspec.Struct, frozen=True, kw_only=True):
 Row = BarRow | TradeRow | QuoteRow
 
 
+def prices_of(row: Row) -> tuple[Decimal, ...]:
+    """Every price of a row, as it was written."""
+    match row:
+        case BarRow():
+            return row.open, row.high, row.low, row.close
+        case TradeRow():
+            return (row.price,)
+        case QuoteRow():
+            return row.bid, row.ask
+
+
 def stamp_ns(text: str) -> int:
     """A time in milliseconds or microseconds since 1970, told apart by the number of digits."""
     if text.isdigit():

@@ -119,12 +119,12 @@ class Shell:
     def stop_strategies(self) -> None:
         """No wish is heard and no target followed any more."""
         self.trading = False
-        self.desk.views.trading = False
+        self.desk.heed(strategies=False)
 
     def start_strategies(self) -> None:
         """Tell every strategy where it stands; from here on they are heard."""
         self.trading = True
-        self.desk.views.trading = True
+        self.desk.heed(strategies=True)
         for name in self._hosts:
             self._greet(name)
 
