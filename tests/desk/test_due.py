@@ -26,7 +26,9 @@ def test_no_tick_of_a_world_would_have_decided_anything_before_it_was_due(
         if early:
             passed_over[0] += 1
             made = [*decision.records, *decision.at_once, *decision.after]
-            assert not made, f"{made} at {moment.mono}, which was said to be quiet until {said_until}"
+            assert not made, (
+                f"{made} at {moment.mono}, which was said to be quiet until {said_until}"
+            )
         return decision
 
     monkeypatch.setattr(Desk, "_pass_time", checked)

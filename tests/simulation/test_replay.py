@@ -1,10 +1,18 @@
 """A desk on a recording in virtual time."""
 
+from math import sin
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from nightdesk.adapters.journal_file import history_of
 from nightdesk.model.errors import BadInput
+from nightdesk.model.records import ModeSet
+from nightdesk.model.time import SECOND_NS
+from nightdesk.node.plan import Pace
+from nightdesk.results.decisions import compare, decisions_of
+from nightdesk.results.standing import Standing
 from nightdesk.simulation.replay import ReplayOptions, run_replay
 from recordings.tables import bar_line
 
@@ -43,3 +51,87 @@ def test_a_file_nobody_knows_is_bad_input(tmp_path: Path) -> None:
     path.write_bytes(b"time,price\n")
     with pytest.raises(BadInput, match="its first line is 'time,price'"):
         run_replay(options(path, told=[]))
+
+
+CONFIG = """
+[desk]
+name = "paced"
+journal = "desk.journal"
+control = "desk.sock"
+[venue.binance]
+kind = "binance-spot"
+rest = "http://lab"
+stream = "ws://lab"
+private = "ws://lab"
+[venue.binance.account]
+key = "file:key"
+secret = "file:secret"
+[limits]
+order_qty_max = "0.05"
+order_notional_max = "10000"
+position_max = "0.25"
+gross_max = "40000"
+open_orders_max = 20
+orders_per_second_max = 20
+collar_bps = "200"
+stale_after_ms = 150000
+[losses]
+day_max = "60"
+[[instrument]]
+id = "binance:BTCUSDT"
+[[strategy]]
+name = "trend"
+class = "nightdesk.strategy.examples.trend:Trend"
+instruments = ["binance:BTCUSDT"]
+params = { size = "0.12", fast = 3, slow = 9, band_bps = 1.0, both_ways = true }
+"""
+LIVELY = {"pace": Pace(), "pulse_ns": SECOND_NS}
+
+
+def waves(minutes: int) -> bytes:
+    """Bars that go up and down, so that a trend turns every few minutes; one in the middle trades nothing."""
+    lines, last = [], 60_000
+    for n in range(minutes):
+        close = 60_000 + round(300 * sin(n / 5) + 120 * sin(n / 3))
+        prices = (last, max(last, close) + 10, min(last, close) - 10, close)
+        lines.append(bar_line(n, prices, "0" if n == minutes // 2 else "40"))
+        last = close
+    return b"".join(lines)
+
+
+def test_a_pace_that_looks_rarely_decides_and_earns_what_a_live_one_does(tmp_path: Path) -> None:
+    bars, config = tmp_path / "BTCUSDT-1m-2025-10.csv", tmp_path / "desk.toml"
+    bars.write_bytes(waves(120))
+    config.write_text(CONFIG)
+    ended = {}
+    for name, how in (("rare", {}), ("lively", LIVELY)):
+        standing, journal = Standing(), tmp_path / f"{name}.journal"
+        asked = options(bars, told=[])
+        asked = msgspec.structs.replace(
+            asked, config=config, journal=journal, looks=standing.look, **how
+        )
+        result = run_replay(asked)
+        ended[name] = (result, standing.curve, list(history_of(journal)))
+    (rare, rare_curve, rare_history), (lively, lively_curve, lively_history) = ended.values()
+    assert rare.clean
+    assert rare.fills == lively.fills > 20
+    assert rare.orders == lively.orders
+    assert (rare.volume, rare.pnl_realised) == (lively.volume, lively.pnl_realised)
+    assert rare_curve.points[-1].profit == lively_curve.points[-1].profit
+    assert rare_curve.drawdown == lively_curve.drawdown
+    compared = compare(
+        decisions_of(rare_history), decisions_of(lively_history), within_ns=2 * SECOND_NS
+    )
+    assert not compared.differences
+    assert compared.same > 40
+
+
+def test_a_quote_that_stands_is_never_taken_for_a_dead_feed(tmp_path: Path) -> None:
+    """Pulses come as often as the config's `stale_after_ms` needs them."""
+    bars, config, journal = (tmp_path / n for n in ("BTCUSDT-1m-2025-10.csv", "desk.toml", "j"))
+    bars.write_bytes(waves(5))
+    config.write_text(CONFIG.replace("150000", "1500"))
+    run_replay(msgspec.structs.replace(options(bars, told=[]), config=config, journal=journal))
+    causes = [r for *_, r in history_of(journal) if isinstance(r, ModeSet) and r.cause == "feed"]
+    assert [r.mode for r in causes[-2:]] != ["REDUCE_ONLY", "REDUCE_ONLY"]
+    assert len(causes) <= 4, "before the first bar, and where one traded nothing"

@@ -101,8 +101,10 @@ class Desk:
         views, instrument = self.views, quote.instrument
         before = views.quotes.get(instrument)
         views.quotes[instrument] = quote
-        if self.quiet_until and (before is None or self._limited or self.state.ladder.causes):
-            self._stir()
+        state = self.state
+        judged = self._limited or state.ladder.causes or state.protections
+        if self.quiet_until and (before is None or judged):
+            self._stir()  # a tick looks at this quote, and not only at its age
         if before is None or not quote.repeats(before):
             views.moved[instrument] = moment.mono
         if not self.state.targets:
@@ -147,6 +149,6 @@ def _next_due(work: Work) -> Wall:
     """When a tick decides something again, as long as nothing happens."""
     if work.state.ladder.demands(DESK, flatten.CAUSE) is Mode.FLATTENING:
         return work.now  # every step of the way out is looked at, whatever it waits for
-    dues = [*watch.dues(work), *degrade.dues(work), *targets.dues(work)]
+    dues = [*watch.dues(work), *degrade.dues(work), *targets.dues(work), *protect.dues(work)]
     marks = losses.due(work)
     return min(dues if marks is None else [*dues, marks])

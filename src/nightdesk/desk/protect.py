@@ -11,7 +11,7 @@ Where the price is reached and nothing of ours waits there (the venue dropped it
 order), the desk itself leaves at the market.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -78,6 +78,14 @@ def step(work: Work) -> None:
             continue
         if (intent.strategy, intent.instrument) not in state.protections:
             cancel(work, order, why="no protection asks for it")
+
+
+def dues(work: Work) -> Iterator[Wall]:
+    """When `step` has something to do next, as long as nothing happens: at once while anything is uncovered."""
+    causes = work.state.ladder.causes
+    said = any(causes.get(strategy_scope(s), {}).get(CAUSE) for s, _ in work.state.protections)
+    if work.views.bare_since or said:
+        yield work.now
 
 
 def drop(work: Work) -> None:

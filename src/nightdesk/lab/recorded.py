@@ -96,6 +96,7 @@ class RecordedMarket:
             name: _Symbol(default_symbol(name, _tick(name, lines)), name in quoted)
             for name in sorted({line.symbol for line in lines})
         }
+        self._of_bars = all(line.kind is Kind.BARS for line in lines)
         self._origin_ns = min(line.starts_ns for line in lines)
         self._happenings = by_time([_happenings(line) for line in lines])
         self._next: _Happening | None = None
@@ -107,6 +108,11 @@ class RecordedMarket:
     def symbols(self) -> list[str]:
         """The symbols of all files."""
         return list(self._symbols)
+
+    @property
+    def of_bars(self) -> bool:
+        """Whether nothing but bars is played: then nothing moves within a minute."""
+        return self._of_bars
 
     @property
     def rules(self) -> tuple[SymbolSettings, ...]:

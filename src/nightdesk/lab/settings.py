@@ -115,8 +115,8 @@ _QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "BTC", "ETH", 
 
 
 def default_symbol(symbol: str, tick: Decimal = _TICK) -> SymbolSettings:
-    """Settings of a symbol known by name, and by the `tick` of its recorded prices where there are any; its quote
-    asset is guessed from the ending.
+    """Settings of a symbol known by name, and by the `tick` of its recorded prices where there are any; its
+    quote asset is guessed from the ending.
 
     With a known tick, the step is as fine as eight decimals of what is paid let it be: with a finer one the
     venue would round amounts away that everybody else counts.

@@ -12,6 +12,7 @@ from nightdesk.node.refused import NotListed
 
 BALANCES = {"BTC": "1", "ETH": "10", "USDT": "100000"}
 
+STALE_AFTER_MS = 2000
 JOURNAL, SOCKET, CONFIG_FILE = "desk.journal", "desk.sock", "desk.toml"
 
 _CONFIG = Template("""\
@@ -39,7 +40,7 @@ gross_max = "40000"
 open_orders_max = 20
 orders_per_second_max = 20
 collar_bps = "50"
-stale_after_ms = 2000
+stale_after_ms = $stale_after_ms
 """)
 _INSTRUMENT = Template("""
 [[instrument]]
@@ -64,9 +65,12 @@ params = { size = "0.01", follow_ticks = 50, inventory_max = "0.06" }
 """)
 
 
-def practice_text(rest_url: str, symbols: Sequence[str]) -> str:
+def practice_text(
+    rest_url: str, symbols: Sequence[str], stale_after_ms: int = STALE_AFTER_MS
+) -> str:
     """The practice desk's config against a lab at `rest_url`."""
-    text = _CONFIG.substitute(rest=rest_url, stream=rest_url.replace("http", "ws", 1))
+    stream = rest_url.replace("http", "ws", 1)
+    text = _CONFIG.substitute(rest=rest_url, stream=stream, stale_after_ms=stale_after_ms)
     for symbol in symbols:
         text += _INSTRUMENT.substitute(symbol=symbol)
         if symbol.startswith("ETH"):
@@ -75,9 +79,11 @@ def practice_text(rest_url: str, symbols: Sequence[str]) -> str:
     return text + _STRATEGIES.substitute(instruments=listed)
 
 
-def practice_config(rest_url: str, symbols: Sequence[str]) -> Config:
+def practice_config(
+    rest_url: str, symbols: Sequence[str], stale_after_ms: int = STALE_AFTER_MS
+) -> Config:
     """The same, read."""
-    return load(practice_text(rest_url, symbols), "the practice config")
+    return load(practice_text(rest_url, symbols, stale_after_ms), "the practice config")
 
 
 def against_lab(config: Config, rest_url: str, folder: Path) -> Config:

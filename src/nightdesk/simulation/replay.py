@@ -30,7 +30,7 @@ from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
 from nightdesk.node.plan import Pace, Plan, World
-from nightdesk.node.practice import BALANCES, practice_config, refuse_unlisted
+from nightdesk.node.practice import BALANCES, STALE_AFTER_MS, practice_config, refuse_unlisted
 from nightdesk.node.result import Result, result_of
 from nightdesk.ports.process import LogSink
 from nightdesk.runtime.lease import Term
@@ -52,8 +52,8 @@ LAB_URL = "http://lab"
 HOUR_NS = 3_600 * SECOND_NS
 
 
-# No other process wants the lease, no clock drifts, no file is moved, the venue's books are the desk's: what only
-# finds that out may be rare. None of it decides anything here (tests/simulation/test_replay_pace.py).
+# No other process wants the lease, no clock drifts, no file is moved, nobody else trades on the account: what
+# only finds such things may be rare. None of it decides anything here (tests/simulation/test_replay.py).
 UNHURRIED = Pace(
     look_every_ns=HOUR_NS,
     lease=Term(ttl_ns=4 * HOUR_NS, renew_every_ns=HOUR_NS),
@@ -61,14 +61,15 @@ UNHURRIED = Pace(
     journal_every_s=600.0,
     account_every_ns=HOUR_NS,
 )
+STALE_BARS_MS = 150_000  # two bars and a half: one that is late is no dead feed
 QUIET_STREAM_S = 3_600.0  # no link is cut here: what would find that out may be rare
 
 
 class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What to replay, and for how long (virtual seconds; None: to the recording's end). The journal stays at
     `journal`, or nowhere; `looks` is shown the desk after everything that the venue did, at most ten times a
-    virtual second, and `told` hears now and then which share of the files was read. `pace` is how often the desk
-    looks after what cannot go wrong here; pulses are as far apart as `pulse_ns`, or None: as far as the desk's
+    virtual second, and `told` hears now and then which share of the files was read. `pace` is how often the
+    desk looks after what cannot go wrong here; pulses are `pulse_ns` apart, or None: as far apart as the desk's
     `stale_after_ms` allows."""
 
     replay: Sequence[str]
@@ -110,7 +111,7 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
     acted = asyncio.Event()
     network = LabNetwork(lab, time, heard=acted.set, ping_after_s=QUIET_STREAM_S)
     link = Link("10.0.0.1", entropy.stream("network"))
-    config, base = _config(options, list(lab.exchange.rules))
+    config, base = _config(options, lab)
     refuse_unlisted(config, list(lab.exchange.rules))
     symbols = {instrument_key(InstrumentId(i.id)): InstrumentId(i.id) for i in config.instrument}
     (venue,) = config.venue
@@ -190,9 +191,11 @@ def _lab(options: ReplayOptions) -> Lab:
     return Lab(msgspec.structs.replace(settings, accounts=(account,)), market)
 
 
-def _config(options: ReplayOptions, symbols: list[str]) -> tuple[Config, Path]:
+def _config(options: ReplayOptions, lab: Lab) -> tuple[Config, Path]:
     if options.config is None:
-        return practice_config(LAB_URL, symbols), Path()
+        bars = isinstance(lab.market, RecordedMarket) and lab.market.of_bars
+        stale_after_ms = STALE_BARS_MS if bars else STALE_AFTER_MS
+        return practice_config(LAB_URL, list(lab.exchange.rules), stale_after_ms), Path()
     return load(options.config.read_text(), str(options.config)), options.config.parent
 
 
