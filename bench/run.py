@@ -30,6 +30,7 @@ NAMES = (
     "stalls",
     "footprint",
     "worlds",
+    "replay",
 )
 TIMEOUT_S = 240
 

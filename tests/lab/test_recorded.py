@@ -333,3 +333,20 @@ def test_what_is_not_one_market_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=reason):
         market(*files)
+
+
+@pytest.mark.parametrize(
+    ("written", "tick", "step"),
+    [
+        ("0.3790", "0.0001", "0.0001"),
+        ("34.42", "0.01", "0.00001"),
+        ("9", "1", "0.00001"),
+        ("0.00001234", "0.00000001", "1"),
+    ],
+)
+def test_a_recorded_symbol_has_the_grid_its_prices_are_written_on(
+    written: str, tick: str, step: str
+) -> None:
+    file = reader(name="AVAXUSDT", symbol="AVAXUSDT")
+    (rules,) = market((file, [bar_line(0, (written,) * 4)])).rules
+    assert (rules.tick, rules.step) == (D(tick), D(step))

@@ -12,6 +12,11 @@ from nightdesk.results.metrics import Metrics
 from nightdesk.results.runs import Run, Trade
 
 TRADES_SHOWN = 200
+PACE = (
+    "Played in virtual time: the lease is renewed, the venue's clock measured and the account compared once an "
+    "hour, and quotes that stand are repeated only as often as stale_after_ms needs it. Orders, fills and profit "
+    "are those of the live pace. What recordings do not show is listed in docs/reference/recorded-formats.md."
+)
 
 
 def replay_page(run: Run, curve: Curve, metrics: Metrics) -> str:
@@ -28,6 +33,7 @@ def replay_page(run: Run, curve: Curve, metrics: Metrics) -> str:
         page_head("Nightdesk replay"),
         f"<h1>{escape(_verdict(metrics))}</h1>",
         f"<p>{escape(_span(curve))}</p>",
+        f"<p>{escape(PACE)}</p>",
         "<h2>Profit after fees</h2>",
         line_chart(profit, "in quote"),
         "<h2>Value of all positions</h2>",

@@ -114,7 +114,7 @@ _TICK, _STEP = Decimal("0.00000001"), Decimal("0.00001")
 _QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "TUSD", "USD", "EUR", "BTC", "ETH", "BNB")
 
 
-def default_symbol(symbol: str, tick: Decimal = _TICK) -> SymbolSettings:
+def default_symbol(symbol: str, tick: Decimal | None = None) -> SymbolSettings:
     """Settings of a symbol known by name, and by the `tick` of its recorded prices where there are any; its
     quote asset is guessed from the ending.
 
@@ -127,8 +127,13 @@ def default_symbol(symbol: str, tick: Decimal = _TICK) -> SymbolSettings:
     for quote in _QUOTES:
         if symbol.endswith(quote) and len(symbol) > len(quote):
             base = symbol.removesuffix(quote)
-            step = _STEP if tick == _TICK else max(_STEP, _TICK / tick)
+            step = _STEP if tick is None else max(_STEP, _TICK / tick)
             return SymbolSettings(
-                symbol=symbol, base=base, quote=quote, tick=tick, step=step, quantity_min=step
+                symbol=symbol,
+                base=base,
+                quote=quote,
+                tick=tick or _TICK,
+                step=step,
+                quantity_min=step,
             )
     raise ValueError(f"cannot tell base and quote of {symbol!r}; known quotes: {_QUOTES}")
