@@ -10,10 +10,8 @@ from typing import Any
 
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import AccountTold, CancelAll, Event, Health, SendEnded, Tick
-from nightdesk.desk.image import encode_state
 from nightdesk.desk.settings import DeskSettings
-from nightdesk.journal.snapshot import seal
-from nightdesk.model.errors import AppendUnknown, BadInput, OperatingError, TaskEnded
+from nightdesk.model.errors import BadInput, OperatingError, TaskEnded
 from nightdesk.model.ids import NONCES, InstrumentId, StrategyId, instrument_key
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Origin
@@ -23,6 +21,7 @@ from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.commands import Commands
+from nightdesk.node.journal_watch import JournalWatch
 from nightdesk.node.plan import TICK_NS, Plan, World
 from nightdesk.node.recovery import Recovered, recover
 from nightdesk.node.sample import Sampler
@@ -71,7 +70,7 @@ class Node:
         )
         self._lease: Lease
         self._clock: ClockWatch
-        self._snapshot_seq = 0
+        self._journal: JournalWatch
         self._compared = False
         self._broken: asyncio.Future[None]
 
@@ -98,7 +97,8 @@ class Node:
                 self._keep(self._lease.keep(), "lease")
                 self._keep(self._until_stopped(), "stop")
                 await self._start(holder.name)
-                self._keep(self._watch_journal(), "journal")
+                every_s = self._plan.pace.journal_every_s
+                self._keep(self._journal.keep(self._broken, every_s), "journal")
                 for path in self._market_paths():
                     self._keep(self._link.feed(path, self.shell), "market")
                 self._keep(self._link.follow_orders(self.shell, self._tell), "private")
@@ -130,7 +130,7 @@ class Node:
         self.shell.handle(
             Health(scope=DESK, cause="private", mode=Mode.REDUCE_ONLY, why="not subscribed yet")
         )
-        self._disk(room=room)
+        self._journal.told(room=room)
         await self.shell.writer.drained()
         self.ready.set()
 
@@ -170,7 +170,6 @@ class Node:
                     f"{order.state}: put it back until the order is resolved"
                 )
         desk = Desk(recovered.state, settings)
-        self._snapshot_seq = recovered.snapshot_seq
         writer = JournalWriter(
             world.journal, self._lease.epoch, recovered.head, world.clock, self.telemetry
         )
@@ -212,6 +211,13 @@ class Node:
             tell=self.shell.handle,
             say=lambda why: self.shell.say("warning", "clock.stepped", why=why),
             spawn=self._spawn,
+        )
+        self._journal = JournalWatch(
+            world.journal,
+            self.shell,
+            self._lease.epoch,
+            recovered.snapshot_seq,
+            self._plan.snapshot_every,
         )
         self.sampler = Sampler(self.shell, world.clock.mono(), world.log_dropped)
         self.commands = Commands(self.shell, self.sampler, self.stop)
@@ -301,46 +307,6 @@ class Node:
 
     def _market_paths(self) -> Sequence[str]:
         return self._world.codec.market_paths(list(self.shell.desk.settings.instruments.values()))
-
-    async def _watch_journal(self) -> None:
-        """Raises what ended the writer; checks now and then that the file is still ours."""
-        fatal, every_s = (self.shell.writer.failed, self._broken), self._plan.pace.journal_every_s
-        while True:
-            await asyncio.wait(fatal, timeout=every_s, return_when=asyncio.FIRST_COMPLETED)
-            for future in fatal:
-                if future.done():
-                    future.result()
-            health = await self._world.journal.health()
-            if not health.file_is_ours:
-                raise AppendUnknown(
-                    "the journal's file was moved or deleted under the running desk; "
-                    "what was written since is lost: find the file, then start again"
-                )
-            if not health.ballast:
-                self._disk(room=await self._world.journal.restore_ballast())
-            await self._snapshot_if_due()
-
-    def _disk(self, *, room: bool) -> None:
-        """Without the journal's reserve nothing new is risked: the next full disk could not be written down."""
-        mode = Mode.NORMAL if room else Mode.REDUCE_ONLY
-        why = "the journal's reserve is in place" if room else "no room for the journal's reserve"
-        self.shell.handle(Health(scope=DESK, cause="disk", mode=mode, why=why))
-
-    async def _snapshot_if_due(self) -> None:
-        """Fold durable entries only: a snapshot waits for a moment in which everything is."""
-        writer = self.shell.writer
-        if writer.durable - self._snapshot_seq < self._plan.snapshot_every or writer.depth:
-            return
-        head = writer.head()
-        assert head.seq == self.shell.desk.state.seq, "a snapshot folds durable entries only"
-        snapshot = seal(
-            seq=head.seq,
-            epoch=self._lease.epoch,
-            chain=head.digest,
-            body=encode_state(self.shell.desk.state),
-        )
-        self._snapshot_seq = head.seq
-        await self._world.journal.save_snapshot(self._lease.epoch, snapshot)
 
     async def _tick(self) -> None:
         """Time passing, as an event; late ticks are the loop's lag. Where the pace lets it, the tick sleeps
