@@ -17,7 +17,7 @@ from audit.told import (
 )
 from nightdesk.audit.facts import Fact
 from nightdesk.audit.i05_resolved import Resolution
-from nightdesk.model.order import VenueStatus
+from nightdesk.model.order import Origin, VenueStatus
 from nightdesk.model.outcome import Verdict
 
 FILLED = reported(VenueStatus.FILLED, "1")
@@ -94,6 +94,12 @@ def test_an_order_that_both_know_to_rest_is_resolved_where_that_is_said() -> Non
     facts: list[Fact] = [intended(), accept(), answered(Verdict.ACKED)]
     assert whats(Resolution(resolve_within_ns=0, resting=True), facts, rest_ms=1) == []
     assert whats(Resolution(resolve_within_ns=0, resting=True), facts[:1], rest_ms=1) != []
+
+
+@pytest.mark.parametrize(("origin", "found"), [(Origin.PROTECT, 0), (Origin.STRATEGY, 1)])
+def test_an_order_that_protects_rests_also_while_no_desk_runs(origin: Origin, found: int) -> None:
+    facts: list[Fact] = [intended(origin=origin), accept(), answered(Verdict.ACKED)]
+    assert len(whats(Resolution(resolve_within_ns=0), facts, rest_ms=1)) == found
 
 
 @pytest.mark.parametrize(("rest_ms", "found"), [(59_999, 0), (60_000, 1)])

@@ -13,6 +13,7 @@ from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
+from nightdesk.model.order import Origin
 from nightdesk.model.records import Answered, Intended, Resolved
 from nightdesk.model.time import SECOND_NS
 
@@ -92,7 +93,8 @@ class Resolution:
         elif not orders and known.filled > 0 and self._covered(known):
             yield f"journal knows {known.filled} filled, the venue never had the order"
         if not known.ended:
-            if not (living and self._resting):
+            # What protects a position waits for its price, also while no desk runs.
+            if not (living and (self._resting or known.intent.origin is Origin.PROTECT)):
                 yield "no terminal state"
         elif living and known.ended not in NEVER_LIVED:
             yield f"{known.ended} in the journal, open at the venue"
