@@ -22,7 +22,7 @@ from audit.told import (
 from builders import D, an_id
 from nightdesk.audit.facts import Fact
 from nightdesk.audit.i02_risk import Risk
-from nightdesk.audit.ledger import InstrumentLimits
+from nightdesk.audit.limits import InstrumentLimits
 from nightdesk.model.order import Origin, Side
 
 

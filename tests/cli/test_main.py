@@ -157,6 +157,22 @@ def test_limits_are_told_with_what_is_used_of_them(desk: Desk) -> None:
     assert re.search(r"open_orders +\d+ .* \d+%", told.stdout)
 
 
+def test_a_limit_is_tightened_at_once_and_loosened_only_with_a_reason(desk: Desk) -> None:
+    assert desk.run("limits", "set", "gross_max", "4000").returncode == 0
+    rows = {row["limit"]: row for row in desk.json("limits")}
+    assert rows["gross"]["maximum"] == "4000"
+    told = desk.run("limits")
+    assert "not as in the config file" in told.stdout
+    refused = desk.run("limits", "set", "gross_max", "file")
+    assert (refused.returncode, "--reason" in refused.stderr) == (2, True)
+    assert desk.run("limits", "set", "gross_max", "file", "--reason", "calm").returncode == 0
+    assert "not as in" not in desk.run("limits").stdout
+    for wrong in (["gros_max", "1"], ["net_max", "1", "--strategy", "x", "--asset", "BTC"]):
+        done = desk.run("limits", "set", *wrong)
+        assert done.returncode in (2, 3)
+        assert "Traceback" not in done.stderr
+
+
 def test_orders_and_positions_are_tables_for_people_and_rows_for_programs(desk: Desk) -> None:
     for verb, key in (("orders", "id"), ("positions", "strategy")):
         assert desk.run(verb).returncode == 0

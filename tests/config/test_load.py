@@ -2,6 +2,7 @@
 
 import pytest
 
+from builders import D
 from nightdesk.config.load import ConfigError, load
 from nightdesk.node.practice import practice_text
 
@@ -23,6 +24,28 @@ def test_the_practice_desks_own_config_is_good() -> None:
     config = load(GOOD, "x")
     assert [i.id for i in config.instrument] == ["binance:BTCUSDT", "binance:ETHUSDT"]
     assert str(config.limits.collar_bps) == "50"
+
+
+def test_limits_that_may_be_set_are_read_where_they_belong() -> None:
+    text = GOOD.replace("[limits]", '[limits]\nnet_max = "900"\nasset_max = { BTC = "1.5" }', 1)
+    text += '\n[strategy.limits]\nposition_max = "0.5"\n'
+    config = load(text, "x")
+    assert (str(config.limits.net_max), config.limits.asset_max) == ("900", {"BTC": D("1.5")})
+    assert config.strategy[-1].limits.position_max == D("0.5")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('asset_max = { DOGE = "1" }', "DOGE is the base asset of no [[instrument]]"),
+        ("asset_max = { BTC = 1.5 }", 'write it as a string, "1.5"'),
+        ('concentration_max = "1.1"', "less than or equal to 1"),
+        ("orders_per_minute_max = 0", "greater than or equal to 1"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_told(line: str, says: str) -> None:
+    (problem,) = problems(GOOD.replace("[limits]", f"[limits]\n{line}", 1))
+    assert says in problem
 
 
 def test_several_errors_are_told_together_each_with_its_line() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nightdesk.config.reference import page
-from nightdesk.config.schema import Limits, Losses
+from nightdesk.config.schema import Limits, Losses, StrategyLimits
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "limits.md"
 
@@ -15,7 +15,7 @@ def test_the_page_is_what_the_code_writes() -> None:
 
 
 def test_every_limit_is_described() -> None:
-    for kind in (Limits, Losses):
+    for kind in (Limits, StrategyLimits, Losses):
         for name, field in kind.model_fields.items():
             assert field.description, name
             assert f"`{name}`" in page()

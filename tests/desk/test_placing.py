@@ -8,14 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benches import LEASE_NS, TTL_NS, Bench, effects, fold, sent, some_limits, some_settings
+from benches import (
+    LEASE_NS,
+    TTL_NS,
+    Bench,
+    effects,
+    fold,
+    sent,
+    some_limits,
+    some_settings,
+)
 from builders import BTCUSDT, NOW, STRATEGY, D
-from nightdesk.desk.events import Proposed, Tell, Weigh
+from nightdesk.desk.events import Proposed, Tell
 from nightdesk.model.ids import decode_order_id
 from nightdesk.model.order import OrderType, Side, VenueStatus
 from nightdesk.model.records import Intended, StrategyKept
-from nightdesk.model.time import SECOND_NS, Moment, Mono, Wall
-from nightdesk.node.sample import limit_rows
+from nightdesk.model.time import Moment, Mono
 from nightdesk.strategy.messages import Cancel, Place, Proposal, Refusal, Target
 
 
@@ -180,19 +188,3 @@ def test_whatever_is_approved_keeps_the_worst_case_within_the_limit(
     assert abs(exposure.worst_long(net)) <= 3
     assert abs(exposure.worst_short(net)) <= 3
     assert bench.wall >= NOW
-
-
-def test_the_worst_that_was_allowed_of_every_limit_is_kept_and_told() -> None:
-    bench = Bench().ready()
-    for qty in ("1", "0.5"):
-        decision = bench.propose(wish(qty=D(qty)))
-        (measured,) = [effect for effect in decision.after if isinstance(effect, Weigh)]
-        bench.desk.weigh(measured.intent, measured.view)
-        bench.wall = Wall(bench.wall + 2 * SECOND_NS)
-    rows = {row.limit: (row.worst, row.maximum) for row in limit_rows(bench.desk, bench.moment())}
-    limits = bench.settings.limits[BTCUSDT]
-    assert rows[f"position {BTCUSDT}"] == (D("1.5"), limits.position_max)
-    assert rows[f"order_qty {BTCUSDT}"] == (D(1), limits.order_qty_max)
-    assert rows[f"order_notional {BTCUSDT}"] == (D(100), limits.order_notional_max)
-    assert rows["open_orders"] == (D(2), limits.open_orders_max)
-    assert rows["orders_per_second"] == (D(1), limits.orders_per_second_max)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from benches import Bench
 from desk.histories import STEP, history
+from desk.stories import MEASURED, STEPS, Story
 from nightdesk.desk import placing
 from nightdesk.desk.verdict import verdict_on
 from nightdesk.model.ids import Seq
@@ -41,6 +42,28 @@ def test_every_verdict_of_any_history_is_told_as_it_was_weighed(
     ids = [r.intent.client_id for _, r in bench.records if isinstance(r, Intended)]
     for client_id in ids:
         assert told(bench, client_id) == weighed[client_id]
+
+
+@pytest.mark.parametrize("rule", MEASURED)
+@given(steps=STEPS)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+def test_every_number_of_a_cap_is_told_as_it_was_weighed(
+    rule: str, steps: list[tuple[str, int]]
+) -> None:
+    weighed: dict[str, list[Weighed]] = {}
+    judge = placing.check
+
+    def noting(intent: Any, limits: Any, view: Any) -> Any:
+        weighed[intent.client_id] = weigh(intent, limits, view)
+        return judge(intent, limits, view)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(placing, "check", noting)
+        story = Story(rule)
+        for what, n in (*steps, ("place", 0)):
+            story.step(what, n)
+    for _, intent in story.truth.orders:
+        assert told(story.bench, intent.client_id) == weighed[intent.client_id]
 
 
 def test_an_order_that_is_not_in_the_journal_has_no_verdict() -> None:

@@ -103,6 +103,7 @@ def test_tags_are_stable_words_of_the_format():
         "ProtectionSet": "protection",
         "Reconciled": "reconciled",
         "Marked": "marked",
+        "LimitSet": "limit",
     }
 
 

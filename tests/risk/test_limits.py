@@ -1,13 +1,23 @@
 """Limits in CAUTIOUS: never wider, and still room for one order."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import D
-from nightdesk.risk.limits import Limits, cautious
+from nightdesk.risk.limits import Limits, StrategyLimits, cautious
 
 SIZES = ("order_qty_max", "order_notional_max", "position_max", "gross_max")
 COUNTS = ("open_orders_max", "orders_per_second_max")
+OPTIONAL_SIZES = ("notional_max", "net_max", "asset_max")
+OPTIONAL_COUNTS = (
+    "instrument_open_orders_max",
+    "cancels_per_second_max",
+    "cancels_per_minute_max",
+    "orders_per_minute_max",
+    "messages_per_second_max",
+    "messages_per_minute_max",
+)
 
 
 @given(st.decimals("0.00000001", "1000000", places=8), st.integers(1, 1000))
@@ -23,7 +33,18 @@ def test_a_cautious_desk_has_half_of_each_size_and_count_and_room_for_one(size, 
         stale_after_ns=1,
         duplicate_window_ns=1,
     )
+    assert cautious(limits).notional_max is None, "what is off stays off"
+    optional = dict.fromkeys(OPTIONAL_SIZES, size) | dict.fromkeys(OPTIONAL_COUNTS, count)
+    own = StrategyLimits(
+        position_max=size, gross_max=size, open_orders_max=count, orders_per_second_max=count
+    )
+    limits = msgspec.structs.replace(limits, **optional, own=own, concentration_max=D("0.5"))
     tighter = cautious(limits)
+    assert all(getattr(tighter, name) * 2 == size for name in OPTIONAL_SIZES)
+    assert all(getattr(tighter, name) == max(1, count // 2) for name in OPTIONAL_COUNTS)
+    assert (tighter.own.position_max * 2, tighter.own.gross_max * 2) == (size, size)
+    assert tighter.own.open_orders_max == max(1, count // 2)
+    assert tighter.concentration_max == D("0.5")
     assert all(getattr(tighter, name) * 2 == size for name in SIZES)
     assert all(getattr(tighter, name) == max(1, count // 2) for name in COUNTS)
     assert (tighter.collar_bps, tighter.stale_after_ns) == (D(50), 1)

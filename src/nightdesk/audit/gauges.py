@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from nightdesk.audit.facts import Fact, VenueSaid, Written
 from nightdesk.audit.intents import Known
-from nightdesk.audit.ledger import InstrumentLimits, Ledger
+from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.limits import InstrumentLimits
 from nightdesk.audit.venue_log import Entry
 from nightdesk.model import money
 from nightdesk.model.money import ZERO

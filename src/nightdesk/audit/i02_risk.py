@@ -11,12 +11,13 @@ from decimal import Decimal
 
 from nightdesk.audit.facts import Fact, VenueSaid, Written
 from nightdesk.audit.invariant import Finding, Heard
-from nightdesk.audit.ledger import InstrumentLimits, Ledger, symbol_of
+from nightdesk.audit.ledger import Ledger, symbol_of
+from nightdesk.audit.limits import InstrumentLimits
 from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin, Side
-from nightdesk.model.records import Intended, Reconciled
+from nightdesk.model.records import Intended, LimitSet, Reconciled
 from nightdesk.model.time import SECOND_NS
 
 LAW = "I2 risk never exceeded"
@@ -38,7 +39,7 @@ class Risk:
         "orders of this desk in the venue's log, and limits: given, or from a journal's Configured"
     )
     hears: frozenset[Heard] = frozenset(
-        {"accept", "fill", "cancel", "expire", Intended, Reconciled}
+        {"accept", "fill", "cancel", "expire", Intended, LimitSet, Reconciled}
     )
 
     def __init__(
@@ -53,6 +54,7 @@ class Risk:
         self._limits = dict(limits or {})
         self._slack = dict(slack or {})
         self._worst: dict[str, Decimal] = {}
+        self._then: dict[str, InstrumentLimits] = {}  # in force when an order was decided
         self._reduced: set[str] = set()  # could only reduce when they were decided
         self._fees_known: dict[str, Decimal] = {}  # by client id, when it was decided
         self._decided: list[int] = []  # of accepted orders, sorted
@@ -68,7 +70,7 @@ class Risk:
         order = self.ledger.venue.orders.get(fact.entry.order_id)
         if order is None or not self.ledger.is_ours(order.client_id):
             return ()
-        limits = self._limits.get(order.symbol) or self.ledger.limits.get(order.symbol)
+        limits = self._then.get(order.client_id) or self._in_force(order.symbol)
         if limits is None:
             return ()
         self.checked = True
@@ -86,6 +88,8 @@ class Risk:
             case Reconciled(surplus=surplus):
                 for instrument in surplus:
                     self._worst[symbol_of(instrument)] = self.ledger.worst(symbol_of(instrument))
+            case LimitSet():
+                return self._set(fact, fact.record)
             case Intended(intent=intent):
                 self._decide(intent)
                 return [
@@ -96,9 +100,21 @@ class Risk:
                 pass
         return ()
 
+    def _set(self, fact: Written, record: LimitSet) -> Sequence[Finding]:
+        """A limit is loosened by somebody who says why."""
+        before, now = self.ledger.in_force.before, record.value
+        looser = before is not None and (now is None or now > before)
+        if not looser or record.why.strip():
+            return ()
+        what = f"{record.limit} of {record.scope} went from {before} to {now} without a reason"
+        return [Finding(law=LAW, order="", what=what, at_ns=fact.at_ns)]
+
     def _decide(self, intent: Intent) -> None:
         """Remember what was known when it was decided."""
         symbol, side = symbol_of(intent.instrument), intent.side.name
+        limits = self._in_force(symbol)
+        if limits is not None:
+            self._then[intent.client_id] = limits
         self._fees_known[intent.client_id] = self.ledger.fees_known.get(symbol, ZERO)
         closing = money.add(self.ledger.open_of(symbol, side), intent.qty)
         if closing <= money.add(self._closable(symbol, side), self._slack.get(symbol, ZERO)):
@@ -107,7 +123,7 @@ class Risk:
     def _decision(self, intent: Intent) -> Iterator[str]:
         """What only the prices that it was decided on can say: a market may lie, and mislead the desk."""
         symbol, inputs = symbol_of(intent.instrument), intent.inputs
-        limits = self._limits.get(symbol) or self.ledger.limits.get(symbol)
+        limits = self._in_force(symbol)
         if limits is None or inputs is None or intent.origin in WAYS_OUT:
             return
         if intent.client_id in self._reduced:
@@ -124,6 +140,9 @@ class Risk:
         gross = money.add(elsewhere, money.notional(price, self._worst_with(intent, symbol)))
         if gross > gross_max:
             yield f"all instruments may come to {gross} at worst, the limit is {gross_max}"
+
+    def _in_force(self, symbol: str) -> InstrumentLimits | None:
+        return self._limits.get(symbol) or self.ledger.limits.get(symbol)
 
     def _worst_with(self, intent: Intent, symbol: str) -> Decimal:
         held, fees = self.ledger.position(symbol), self.ledger.unknown_fees(symbol)

@@ -9,40 +9,19 @@ from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 
-import msgspec
-
 from nightdesk.audit.facts import Fact, VenueSaid, Written
 from nightdesk.audit.intents import Intents, Known
+from nightdesk.audit.limits import InForce, InstrumentLimits
 from nightdesk.audit.venue_log import Entry, VenueLog, VenueOrder, still_open
 from nightdesk.model import money
 from nightdesk.model.ids import DESK_CODES, ClientOrderId, OrderKey, decode_order_id
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin
-from nightdesk.model.records import Configured, Executed, Intended, Reconciled
+from nightdesk.model.records import Configured, Executed, Intended, LimitSet, Reconciled
 
 Owner = tuple[str, str]  # strategy, symbol
 key_of = lru_cache(maxsize=65_536)(decode_order_id)  # an id comes back with every fact of its order
-
-
-class InstrumentLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of one instrument's limits; None is no limit. Quantities in base, notional in quote."""
-
-    position_max: Decimal | None = None
-    order_qty_max: Decimal | None = None
-    order_notional_max: Decimal | None = None
-    gross_max: Decimal | None = None  # over all instruments
-    open_orders_max: int | None = None
-    orders_per_second_max: int | None = None
-    stale_after_ns: int | None = None
-    collar_bps: Decimal | None = None
-
-
-class _Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a desk's journaled settings that laws refer to."""
-
-    name: str = ""
-    limits: dict[str, InstrumentLimits] = {}
 
 
 class Ledger:
@@ -51,7 +30,7 @@ class Ledger:
     def __init__(self, account: str = "") -> None:
         self.venue = VenueLog(account=account)
         self.intents = Intents()
-        self.limits: dict[str, InstrumentLimits] = {}  # by symbol
+        self.in_force = InForce()
         self.instruments: dict[str, Instrument] = {}  # by symbol
         self.desks: set[int] = set()
         self.live: dict[int, VenueOrder] = {}  # this desk's, by the venue's id
@@ -80,6 +59,11 @@ class Ledger:
             self._read(fact.entry)
         elif isinstance(fact, Written):
             self._learn(fact)
+
+    @property
+    def limits(self) -> dict[str, InstrumentLimits]:
+        """Those in force, by symbol."""
+        return self.in_force.by_symbol
 
     def is_ours(self, client_id: str | None) -> bool:
         """Whether this desk made the id; any desk counts until this one's code is known."""
@@ -226,8 +210,10 @@ class Ledger:
                 key = self.key(intent.client_id)
                 if key is not None:
                     self.desks.add(key.desk)
-            case Configured(instruments=instruments, body=body):
-                self._configure(instruments, body)
+            case Configured():
+                self._configure(record)
+            case LimitSet():
+                self.in_force.set(record)
             case Executed():
                 self._know_fee(record)
             case Reconciled(balances=balances, surplus=surplus):
@@ -251,16 +237,12 @@ class Ledger:
         self._fees_folded.add(trade)
         self.fees_known[symbol] = money.add(self.fees_known.get(symbol, ZERO), execution.fee)
 
-    def _configure(self, instruments: Iterable[Instrument], body: str) -> None:
-        for instrument in instruments:
+    def _configure(self, record: Configured) -> None:
+        for instrument in record.instruments:
             self.instruments[instrument.symbol] = instrument
-        try:
-            settings = msgspec.json.decode(body, type=_Settings)
-        except (msgspec.DecodeError, msgspec.ValidationError):
-            return  # written by another release: its instruments count, its limits cannot be known
-        self.limits = {symbol_of(name): limits for name, limits in settings.limits.items()}
-        if settings.name:
-            digest = blake2b(settings.name.encode(), digest_size=4).digest()
+        name = self.in_force.configured(record)
+        if name:
+            digest = blake2b(name.encode(), digest_size=4).digest()
             self.desks.add(int.from_bytes(digest, "big") % DESK_CODES)
 
 

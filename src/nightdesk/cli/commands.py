@@ -2,6 +2,7 @@
 
 import getpass
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from nightdesk.cli.places import desk_of
 from nightdesk.cli.screen import render
 from nightdesk.cli.tables import OUT, duration, print_json, say, table
 from nightdesk.control.messages import ExitCode, OrderRow, PositionRow, Reply, Request, sample_of
+from nightdesk.model.errors import BadInput
 
 
 def _ask(config: Path | None, folder: Path | None, request: Request) -> Reply:
@@ -102,7 +104,51 @@ def show_limits(config: Path | None, folder: Path | None, *, as_json: bool) -> i
     ]
     columns = ("limit", "now", "worst", "maximum", "used")
     OUT.print(table("limits, most used first", rows, columns))
+    if sample.limits_set:
+        changed = [
+            {
+                **msgspec.structs.asdict(row),
+                "value": "off" if row.value is None else row.value,
+                "file": "off" if row.file is None else row.file,
+            }
+            for row in sample.limits_set
+        ]
+        headings = ("limit", "scope", "value", "file", "by", "why")
+        OUT.print(table("not as in the config file", changed, headings))
     return ExitCode.OK
+
+
+def change_limit(
+    name: str,
+    value: str,
+    whose: Mapping[str, str],
+    config: Path | None,
+    folder: Path | None,
+    *,
+    reason: str,
+    as_json: bool,
+) -> int:
+    """Set one limit; `whose` has at most one name, by its kind. Answered once it is journaled."""
+    given = {kind: of for kind, of in whose.items() if of}
+    if len(given) > 1:
+        options = " and ".join(f"--{kind}" for kind in given)
+        raise BadInput(f"{options} together: a limit is one's own; give one of them")
+    kind, of = next(iter(given.items()), ("", ""))
+    request = Request(
+        verb="limit",
+        by=getpass.getuser(),
+        reason=reason,
+        limit=name,
+        value=value,
+        kind=kind,
+        of=of,
+    )
+    reply = _ask(config, folder, request)
+    if as_json:
+        print_json(reply)
+    else:
+        say(reply.text)
+    return reply.code
 
 
 def _share(used: Decimal | None, maximum: Decimal) -> str:

@@ -9,6 +9,8 @@ import typer
 
 from nightdesk.cli.completion import COMPLETE_VAR, NAME, Shell
 from nightdesk.cli.lab import app as lab_app
+from nightdesk.cli.limits import app as limits_app
+from nightdesk.cli.options import ConfigOption, FolderOption, JsonOption, ReasonOption
 from nightdesk.cli.simulate import app as simulate_app
 
 app = typer.Typer(
@@ -21,17 +23,12 @@ app = typer.Typer(
 journal_app = typer.Typer(no_args_is_help=True, help="Read a journal: also while its desk runs.")
 new_app = typer.Typer(no_args_is_help=True, help="Write a commented file to begin with.")
 app.add_typer(new_app, name="new")
+app.add_typer(limits_app, name="limits")
 app.add_typer(lab_app, name="lab")
 app.add_typer(journal_app, name="journal")
 app.add_typer(simulate_app, name="simulate")
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="desk.toml; without it: the practice desk.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
-FolderOption = Annotated[Path | None, typer.Option(help="Where the practice desk keeps its files.")]
 SymbolsOption = Annotated[list[str], typer.Option(help="To trade; repeat it for several.")]
-ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; it is journaled.")]
 
 
 @app.command()
@@ -237,16 +234,6 @@ def compare(
     from nightdesk.cli.replay import compare_runs
 
     raise typer.Exit(compare_runs(a, b, as_json=json))
-
-
-@app.command()
-def limits(
-    config: ConfigOption = None, folder: FolderOption = None, json: JsonOption = False
-) -> None:
-    """Every limit, what is used of it now, and the worst that was ever allowed."""
-    from nightdesk.cli.commands import show_limits
-
-    raise typer.Exit(show_limits(config, folder, as_json=json))
 
 
 @app.command()

@@ -138,11 +138,7 @@ def _between(config: Config, places: Places) -> Iterable[str]:
             yield f"{where}: no venue {venue!r}; there is {', '.join(sorted(venues))}"
         if instrument.id in known[:index]:
             yield f"{where}: {instrument.id} is listed twice"
-    for asset in config.baseline:
-        symbols = [instrument.id.partition(":")[2] for instrument in config.instrument]
-        if not any(symbol.startswith(asset) or symbol.endswith(asset) for symbol in symbols):
-            where = places.told(("baseline", asset))
-            yield f"{where}: no [[instrument]] trades {asset}; there are {', '.join(symbols)}"
+    yield from _assets(config, places)
     names = [strategy.name for strategy in config.strategy]
     for index, strategy in enumerate(config.strategy):
         if strategy.name in names[:index] or strategy.name == "operator":
@@ -153,3 +149,16 @@ def _between(config: Config, places: Places) -> Iterable[str]:
                 hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
                 where = places.told(("strategy", index, "instruments"))
                 yield f"{where}: {wanted!r} is no [[instrument]]; {hint}"
+
+
+def _assets(config: Config, places: Places) -> Iterable[str]:
+    """Names of assets that nothing here trades."""
+    symbols = [instrument.id.partition(":")[2] for instrument in config.instrument]
+    for asset in config.baseline:
+        if not any(symbol.startswith(asset) or symbol.endswith(asset) for symbol in symbols):
+            where = places.told(("baseline", asset))
+            yield f"{where}: no [[instrument]] trades {asset}; there are {', '.join(symbols)}"
+    for asset in config.limits.asset_max:
+        if not any(symbol.startswith(asset) for symbol in symbols):
+            where = places.told(("limits", "asset_max"))
+            yield f"{where}: {asset} is the base asset of no [[instrument]]; there are {', '.join(symbols)}"

@@ -6,19 +6,40 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from nightdesk.config.schema import Limits, LimitsOverride, Losses
+from nightdesk.config.schema import Limits, LimitsOverride, Losses, StrategyLimits
 
 _HEAD = """# Limits
 
 Written from the code by `python -m nightdesk.config.reference`. `nightdesk limits` shows what is used of each.
 
-An order that can only bring the position nearer to flat, whatever else is open, passes all of them; the venue's
-filters and the balance bind every order. In CAUTIOUS, sizes, positions, gross and rates are halved.
+All of them are judged on the worst case: what is held and everything open, pending, unknown or not settled,
+each filled or not, whichever is worse. An order that can only bring the position nearer to flat, whatever else
+is open, passes all of them; the venue's filters and the balance bind every order. An exit that is more than
+`order_qty_max`, or more than the venue takes, goes out in slices. Cancels are never refused. In CAUTIOUS,
+sizes, positions, gross, net and rates are halved; shares and ratios are not.
 """
 _ORDER = """
 ## Every order: `[limits]`, some of them also `[instrument.limits]`
 
-A refused order is told to its strategy with the limit and the number that broke it; nothing is sent.
+A refused order is told to its strategy with the limit and the number that broke it; nothing is sent. What was
+counted lately survives a restart. A minute slides by seconds, and a second by tenths (`orders_per_second_max`
+exactly); the oldest step counts until all of it is over. Money is in the one quote asset that a desk has.
+"""
+_STRATEGY = """
+## One strategy: `[strategy.limits]`
+
+Judged on what the strategy holds and has ordered itself: another one on the other side takes nothing off. An
+order that can only bring its own position nearer to flat passes them, and so does every flatten.
+"""
+_LIVE = """
+## While the desk runs: `nightdesk limits set NAME VALUE`
+
+`--instrument ID`, `--strategy NAME` or `--asset NAME` say whose it is; without them a limit of instruments is
+set for all of them. VALUE is a number, `off`, or `file` for what the config says. All but the time limits can
+be set, those on losses included. A tighter limit holds at once; if more is held already, nothing is traded
+away, and only orders that reduce pass. A looser one needs `--reason`. Who set what, and why, is journaled, is
+shown by `nightdesk limits`, and survives a restart. Under a config file that was changed meanwhile the stricter
+of the two holds, and the log says which (`limit.holds`).
 """
 _LOSS = """
 ## Losses: `[losses]` of the desk, `[strategy.losses]` of one strategy
@@ -33,7 +54,9 @@ the day's beginning, and the highest profit to within a twentieth of the drawdow
 def page() -> str:
     """The page in docs/reference."""
     overridden = frozenset(LimitsOverride.model_fields)
-    return _HEAD + _ORDER + _table(Limits, overridden) + _LOSS + _table(Losses, frozenset())
+    text = _HEAD + _ORDER + _table(Limits, overridden)
+    text += _STRATEGY + _table(StrategyLimits, frozenset())
+    return text + _LOSS + _table(Losses, frozenset()) + _LIVE
 
 
 def _table(kind: type[BaseModel], overridden: frozenset[str]) -> str:
@@ -47,7 +70,7 @@ def _table(kind: type[BaseModel], overridden: frozenset[str]) -> str:
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "none: must be given"
-    return "no limit" if field.default is None else str(field.default)
+    return "no limit" if field.default in (None, {}) else str(field.default)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from nightdesk.config.presets import PRESETS, PRODUCTION, Addresses, Preset, moves_money
 
 Positive = Annotated[Decimal, Field(gt=0)]
+Count = Annotated[int, Field(ge=1, le=100_000)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
@@ -18,7 +19,10 @@ class _Strict(BaseModel):
     @classmethod
     def _no_floats_for_money(cls, value: object, info: object) -> object:
         field = cls.model_fields[info.field_name]  # type: ignore[attr-defined]  # pydantic's ValidationInfo
-        if isinstance(value, float) and "Decimal" in str(field.annotation):
+        inside = value.values() if isinstance(value, dict) else (value,)
+        floats = [each for each in inside if isinstance(each, float)]
+        if floats and "Decimal" in str(field.annotation):
+            value = floats[0]
             raise ValueError(f'write it as a string, "{value}": a float is not an exact amount')
         return value
 
@@ -148,6 +152,62 @@ class Limits(_Strict):
         default=250,
         description="time in which the same strategy may not place the same order again",
     )
+    notional_max: Positive | None = Field(
+        default=None, description="distance from flat of one instrument at worst, in quote"
+    )
+    instrument_open_orders_max: Count | None = Field(
+        default=None, description="orders of one instrument that are open, pending or unknown"
+    )
+    cancels_per_second_max: Count | None = Field(
+        default=None,
+        description="cancels asked for of one instrument, and the one that a new order may need",
+    )
+    cancels_per_minute_max: Count | None = Field(default=None, description="the same in a minute")
+    orders_per_fill_max: Positive | None = Field(
+        default=None,
+        description="orders of one instrument in a minute for each of its trades, one at least",
+    )
+    asset_max: dict[str, Positive] = Field(
+        default={},
+        description="distance from flat of a base asset over all its instruments at worst, "
+        '`{ BTC = "1.5" }`',
+    )
+    net_max: Positive | None = Field(
+        default=None,
+        description="all instruments together, longs against shorts, in quote, whichever side fills",
+    )
+    concentration_max: Annotated[Decimal, Field(gt=0, le=1)] | None = Field(
+        default=None,
+        description="share of one instrument at its largest, all others at their smallest: 0.5 is half",
+    )
+    concentration_floor: Annotated[Decimal, Field(ge=0)] = Field(
+        default=Decimal(0),
+        description="worst case of an instrument in quote up to which its share does not matter",
+    )
+    orders_per_minute_max: Count | None = Field(
+        default=None, description="orders that the desk decides within any minute"
+    )
+    messages_per_second_max: Count | None = Field(
+        default=None, description="orders and cancels of the desk within any second"
+    )
+    messages_per_minute_max: Count | None = Field(default=None, description="the same in a minute")
+
+
+class StrategyLimits(_Strict):
+    """[strategy.limits]: of what one strategy holds and orders itself, whatever others do."""
+
+    position_max: Positive | None = Field(
+        default=None, description="distance from flat in each of its instruments at worst, in base"
+    )
+    gross_max: Positive | None = Field(
+        default=None, description="the same of all its instruments together, in quote"
+    )
+    open_orders_max: Count | None = Field(
+        default=None, description="its orders that are open, pending or unknown"
+    )
+    orders_per_second_max: Count | None = Field(
+        default=None, description="orders decided for it within any second"
+    )
 
 
 class LimitsOverride(_Strict):
@@ -159,6 +219,11 @@ class LimitsOverride(_Strict):
     collar_bps: Positive | None = None
     stale_after_ms: Annotated[int, Field(ge=10, le=600_000)] | None = None
     duplicate_window_ms: Annotated[int, Field(ge=0, le=600_000)] | None = None
+    notional_max: Positive | None = None
+    instrument_open_orders_max: Count | None = None
+    cancels_per_second_max: Count | None = None
+    cancels_per_minute_max: Count | None = None
+    orders_per_fill_max: Positive | None = None
 
 
 class Losses(_Strict):
@@ -199,6 +264,7 @@ class Strategy(_Strict):
     instruments: Annotated[list[str], Field(min_length=1)]
     params: dict[str, object] = {}
     losses: Losses = Losses()
+    limits: StrategyLimits = StrategyLimits()
 
 
 class Config(_Strict):

@@ -22,7 +22,8 @@ class ExitCode(IntEnum):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One command; `by` is who asked."""
+    """One command; `by` is who asked. `limit`, `value`, `kind` and `of` say which limit is to be
+    what, of the desk or of one strategy, instrument or asset."""
 
     verb: str
     by: str = "operator"
@@ -30,6 +31,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     keep: bool = False
     protective: bool = False
     what: str = ""
+    limit: str = ""
+    value: str = ""
+    kind: str = ""
+    of: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +118,17 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
     now: Decimal | None = None
 
 
+class LimitSetRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit that is not as the config file has it: what holds, what the file says (None is no limit)."""
+
+    scope: str
+    limit: str
+    value: Decimal | None
+    file: Decimal | None
+    by: str
+    why: str
+
+
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the ring."""
 
@@ -154,6 +170,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     flatten: str
     clock_offset_ns: int
     log_dropped: int = 0
+    limits_set: list[LimitSetRow] = []
 
 
 _REQUEST = msgspec.json.Decoder(Request)

@@ -14,7 +14,9 @@ from nightdesk.desk import (
     placing,
     protect,
     targets,
+    use,
     watch,
+    wishes,
 )
 from nightdesk.desk.events import (
     AccountTold,
@@ -32,9 +34,11 @@ from nightdesk.desk.events import (
     QuoteSeen,
     Resume,
     SendEnded,
+    SetLimit,
     Tick,
     TradesTold,
 )
+from nightdesk.desk.limiting import loss_limits
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
@@ -56,7 +60,7 @@ class Desk:
         self.state = state
         self.settings = settings
         self.views = Views()
-        self._limited = bool(settings.loss_limits())
+        self._limited = bool(loss_limits(settings, state.limits_set))
         self.quiet_until = Mono(0)  # before it, and without an event, a tick decides nothing
 
     def decide(self, event: Event, moment: Moment) -> Decision:
@@ -69,7 +73,7 @@ class Desk:
         work = Work(self.state, self.views, self.settings, moment)
         match event:  # the most frequent first: each case is asked for in turn
             case Proposed():
-                placing.take(work, event.strategy, event.proposal)
+                wishes.take(work, event.strategy, event.proposal)
             case SendEnded() | CancelEnded() | OrderTold() | OrderFound() | TradesTold():
                 accounts.learn(work, event)
             case OrderNotFound():
@@ -79,8 +83,9 @@ class Desk:
                 flatten.verify(work, event)
             case Health():
                 work.set_mode(event.scope, event.cause, event.mode, by="desk", why=event.why)
-            case Pause() | Resume() | CancelAll() | Flatten():
+            case Pause() | Resume() | CancelAll() | Flatten() | SetLimit():
                 operator.command(work, event)
+                self._limited = bool(loss_limits(self.settings, self.state.limits_set))
         return work.decision
 
     def _pass_time(self, tick: Tick, moment: Moment) -> Decision:
@@ -130,12 +135,14 @@ class Desk:
         work = Work(self.state, self.views, self.settings, moment)
         for record in records:
             work.record(record)
+        operator.review_limits(work)
+        self._limited = bool(loss_limits(self.settings, self.state.limits_set))
         watch.unresolved(work)
         return work.decision
 
     def weigh(self, intent: Intent, view: View) -> None:
         """Keep the worst that was ever allowed of each limit."""
-        placing.weigh(self.views, intent, view)
+        use.weigh(self.views, intent, view)
 
     def may_send(self, approved: Approved) -> bool:
         """The mode latch of the last step before the wire; nothing may come between it and the write."""

@@ -121,6 +121,18 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
     by: str
 
 
+class SetLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator wants another limit: a number, "off", or "file" for what the config says. `kind` is
+    "strategy", "instrument" or "asset" where it is one's own (`of` names it), "" for desk and instruments."""
+
+    limit: str
+    value: str
+    by: str
+    why: str = ""
+    kind: str = ""
+    of: str = ""
+
+
 class CancelAll(msgspec.Struct, frozen=True, kw_only=True):
     """An operator wants every open order gone; with `protective` also those that protect positions, and their
     declarations."""
@@ -152,6 +164,7 @@ Event = (
     | Resume
     | CancelAll
     | Flatten
+    | SetLimit
 )
 
 

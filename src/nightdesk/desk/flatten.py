@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from nightdesk.desk.events import AccountTold, AskAccount, AskPrice, Flatten
-from nightdesk.desk.placing import Wish, cancel, submit
+from nightdesk.desk.placing import Wish, cancel, sized, submit
 from nightdesk.desk.settings import OPERATOR
 from nightdesk.desk.targets import crossing, suspend
 from nightdesk.desk.views import Slice
@@ -119,12 +119,12 @@ def _close(work: Work, instrument: InstrumentId) -> list[str]:
             work.views.price_asked[instrument] = work.now
             work.decision.at_once.append(AskPrice(instrument=instrument))
         return [f"{instrument}: {net} to close, asking for a price"]
-    rules, limits = work.settings.instruments[instrument], work.settings.limits[instrument]
+    rules = work.settings.instruments[instrument]
     side = Side.SELL if net > 0 else Side.BUY
     owner, held = _owner(work, instrument, net)
-    qty = rules.qty_down(min(free, abs(held), limits.order_qty_max))
+    qty = sized(work, owner, instrument, min(free, abs(held)))
     if _dust(work, instrument, qty):  # crumbs of several strategies are sold together
-        qty = rules.qty_down(min(free, limits.order_qty_max))
+        qty = sized(work, owner, instrument, free)
     price = crossing(rules, seen[0], side, SLIPPAGE_BPS)
     wish = Wish(owner, instrument, side, OrderType.IOC, qty, price, Origin.FLATTEN)
     result = submit(work, wish)

@@ -8,6 +8,7 @@ import msgspec
 from nightdesk.desk.state import DeskState, Protection, TargetState
 from nightdesk.model.ids import Epoch, InstrumentId, Seq, StrategyId
 from nightdesk.model.instrument import Instrument
+from nightdesk.model.records import LimitSet
 from nightdesk.model.time import Wall
 from nightdesk.modes.ladder import Cause
 from nightdesk.orders.book import Order
@@ -38,6 +39,9 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     marks: dict[str, Marks] = {}
     exits: dict[str, Exits] = {}
     protections: list[tuple[str, str, Protection]] = []
+    traffic_second: list[tuple[int, dict[str, int]]] = []
+    traffic_minute: list[tuple[int, dict[str, int]]] = []
+    limits_set: list[LimitSet] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
@@ -66,6 +70,13 @@ def encode_state(state: DeskState) -> bytes:
         marks=state.marks,
         exits=state.exits,
         protections=[(s, i, p) for (s, i), p in sorted(state.protections.items())],
+        traffic_second=list(state.traffic.second.buckets),
+        traffic_minute=list(state.traffic.minute.buckets),
+        limits_set=[
+            each
+            for _, named in sorted(state.limits_set.items())
+            for _, each in sorted(named.items())
+        ],
     )
     return _ENCODER.encode(image)
 
@@ -87,6 +98,10 @@ def decode_state(body: bytes, now: Wall) -> DeskState:
     state.kept, state.counts = image.kept, image.counts
     state.marks, state.exits = image.marks, image.exits
     state.intents_at.extend(image.intents_at)
+    state.traffic.second.load(image.traffic_second)
+    state.traffic.minute.load(image.traffic_minute)
+    for each in image.limits_set:
+        state.limits_set.setdefault(each.scope, {})[each.limit] = each
     state.recount(now)
     return state
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from nightdesk.desk.limiting import loss_limits
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.mode import Mode
@@ -25,7 +26,7 @@ def watch(work: Work) -> None:
     if now - work.views.losses_seen < EVERY_NS:
         return
     work.views.losses_seen, work.views.stirred = now, False
-    for scope, limits in work.settings.loss_limits():
+    for scope, limits in loss_limits(work.settings, work.state.limits_set):
         profit = profit_of(work, scope)
         if profit is None:
             continue  # something is held and has no price: then nothing new is risked anyway
@@ -41,7 +42,7 @@ def watch(work: Work) -> None:
 
 def due(work: Work) -> Wall | None:
     """When `watch` has something to do next, as long as nothing happens; None where nothing is limited."""
-    if not work.settings.loss_limits():
+    if not loss_limits(work.settings, work.state.limits_set):
         return None
     tomorrow = Wall((work.now // DAY_NS + 1) * DAY_NS)
     reached = any(not work.state.ladder.holds(s, CAUSE) for s in work.views.losing_since)

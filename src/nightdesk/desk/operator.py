@@ -3,12 +3,16 @@
 from collections.abc import Callable
 
 from nightdesk.desk import accounts, degrade, flatten, losses, protect
-from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume, Revive
+from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume, Revive, SetLimit
+from nightdesk.desk.limiting import holds
 from nightdesk.desk.placing import cancel
+from nightdesk.desk.set_limits import changes, in_config, review
 from nightdesk.desk.work import Work
+from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import StrategyId
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Origin
+from nightdesk.model.records import LimitSet
 from nightdesk.modes.ladder import DESK
 from nightdesk.orders.book import Order
 
@@ -30,7 +34,7 @@ PERSONAL = frozenset(
 )
 
 
-def command(work: Work, event: Pause | Resume | CancelAll | Flatten) -> None:
+def command(work: Work, event: Pause | Resume | CancelAll | Flatten | SetLimit) -> None:
     """Do what a person said."""
     match event:
         case Pause(reason=reason, by=by, keep=keep):
@@ -47,6 +51,49 @@ def command(work: Work, event: Pause | Resume | CancelAll | Flatten) -> None:
             _cancel(work, event.by, lambda _: True, protective=True)
         case Flatten():
             flatten.start(work, event)
+        case SetLimit():
+            _set_limit(work, event)
+
+
+def _set_limit(work: Work, event: SetLimit) -> None:
+    try:
+        asked = changes(work.settings, work.state.limits_set, event)
+    except BadInput as error:
+        work.note("warning", "limit.refused", limit=event.limit, by=event.by, why=error)
+        return
+    for change in asked:
+        _set(work, change)
+
+
+def review_limits(work: Work) -> None:
+    """At a start: which limits are not the config file's, and which of the two holds."""
+    for change in review(work.settings, work.state.limits_set):
+        _set(work, change)
+    for was, file in in_config(work.settings, work.state.limits_set):
+        work.note(
+            "warning",
+            "limit.holds",
+            scope=was.scope,
+            limit=was.limit,
+            value=holds(was, file),
+            file=file,
+            by=was.by,
+            why=was.why,
+        )
+
+
+def _set(work: Work, change: LimitSet) -> None:
+    work.record(change)
+    work.note(
+        "warning",
+        "limit.set",
+        scope=change.scope,
+        limit=change.limit,
+        value=change.value,
+        file=change.file,
+        by=change.by,
+        why=change.why,
+    )
 
 
 def _resume(work: Work, event: Resume) -> None:

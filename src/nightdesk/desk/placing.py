@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import msgspec
 
-from nightdesk.desk.events import SendCancel, SendOrder, Tell, Weigh
-from nightdesk.desk.views import SameOrder, Views
+from nightdesk.desk.events import SendCancel, SendOrder, Weigh
+from nightdesk.desk.views import SameOrder
+from nightdesk.desk.whole import asks, whole
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import (
@@ -17,32 +18,20 @@ from nightdesk.model.ids import (
     order_id_front,
 )
 from nightdesk.model.market import Quote
-from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Inputs, Intent, OrderType, Origin, Side
 from nightdesk.model.records import (
     CancelAsked,
     Intended,
-    ProtectionSet,
-    StrategyKept,
-    TargetSet,
 )
 from nightdesk.model.time import Wall
-from nightdesk.modes.ladder import ALLOWED, NAMES, Action, scopes, strategy_scope
+from nightdesk.modes.ladder import ALLOWED, NAMES, Action, scopes
 from nightdesk.orders.book import Order
+from nightdesk.portfolio.exposure import Leg
 from nightdesk.reconcile.resolve import Asked
-from nightdesk.risk.gate import Refused, check, worst_with
+from nightdesk.risk.caps import Binding, Whole
+from nightdesk.risk.gate import Refused, check
 from nightdesk.risk.limits import View
-from nightdesk.strategy.messages import (
-    TRAIL_BPS_MAX,
-    TRAIL_BPS_MIN,
-    Cancel,
-    Place,
-    Proposal,
-    Protect,
-    Refusal,
-    Target,
-)
 
 REDUCING = {Origin.FLATTEN: Action.FLATTEN, Origin.PROTECT: Action.PROTECT}  # else REDUCE
 SAME_KEPT_MAX = 256  # orders remembered for the duplicate window; older ones are long past it
@@ -77,80 +66,6 @@ class Wish:
         self.origin = origin
 
 
-def take(work: Work, strategy: StrategyId, proposal: Proposal) -> None:
-    """A strategy's wishes, in order; its new state goes into the same append."""
-    if proposal.crash:
-        scope = strategy_scope(strategy)
-        work.set_mode(scope, "crash", Mode.REDUCE_ONLY, by="desk", why=proposal.crash)
-        return
-    if not work.views.trading:
-        return  # the desk is stopping: what was wished in the last moment is not done any more
-    if proposal.state is not None:
-        work.record(StrategyKept(strategy=strategy, body=proposal.state))
-    for action in proposal.actions:
-        match action:
-            case Place():
-                _place(work, strategy, action)
-            case Cancel(ref=ref):
-                _cancel(work, strategy, ref)
-            case Target():
-                _target(work, strategy, action)
-            case Protect():
-                _protect(work, strategy, action)
-
-
-def _cancel(work: Work, strategy: StrategyId, ref: str) -> None:
-    client_id = work.views.id_of.get((strategy, ref), ClientOrderId(ref))
-    order = work.state.orders.live.get(client_id)
-    if order is None or order.intent.strategy != strategy:
-        return
-    if not order.cancel_asked:  # what was asked once is repeated by the watch
-        cancel(work, order, why="strategy")
-
-
-def _target(work: Work, strategy: StrategyId, target: Target) -> None:
-    instrument, qty = target.instrument, target.qty
-    if instrument not in work.settings.strategies[strategy].instruments:
-        work.note(
-            "warning", "target.refused", strategy=strategy, why=f"{instrument} is not its own"
-        )
-    elif qty is not None and not money.is_amount(qty):
-        work.note("warning", "target.refused", strategy=strategy, why=f"{qty!r} is no amount")
-    else:
-        wanted = None if qty is None else money.canonical(qty)
-        work.record(TargetSet(strategy=strategy, instrument=instrument, qty=wanted))
-        work.views.not_before.pop((strategy, instrument), None)
-        work.views.retry_from[strategy, instrument] = work.now
-
-
-def _protect(work: Work, strategy: StrategyId, wish: Protect) -> None:
-    instrument = wish.instrument
-    prices = [price for price in (wish.stop, wish.take_profit) if price is not None]
-    why = ""
-    if instrument not in work.settings.strategies[strategy].instruments:
-        why = f"{instrument} is not its own"
-    elif not all(money.is_amount(price) and price > 0 for price in prices):
-        why = f"prices above zero, not {', '.join(map(repr, prices))}"
-    elif wish.trail_bps and not TRAIL_BPS_MIN <= wish.trail_bps <= TRAIL_BPS_MAX:
-        why = f"trail_bps {wish.trail_bps} is outside {TRAIL_BPS_MIN} to {TRAIL_BPS_MAX}"
-    elif wish.trail_bps and wish.stop is not None:
-        why = "a stop or a trailing stop, not both"
-    if why:
-        work.note("warning", "protection.refused", strategy=strategy, why=why)
-        return
-    rules = work.settings.instruments[instrument]
-    wanted = ProtectionSet(
-        strategy=strategy,
-        instrument=instrument,
-        stop=wish.stop and money.canonical(rules.price_down(wish.stop)),
-        take_profit=wish.take_profit and money.canonical(rules.price_up(wish.take_profit)),
-        trail_bps=wish.trail_bps,
-    )
-    have = work.state.protections.get((strategy, instrument))
-    if have is None or not have.says(wanted):  # declared again it is the same one
-        work.record(wanted)
-
-
 def cancel(work: Work, order: Order, why: str) -> None:
     """Ask for an order's end. The cancel does not wait for the journal; its record follows."""
     client_id = order.intent.client_id
@@ -159,6 +74,14 @@ def cancel(work: Work, order: Order, why: str) -> None:
     sent = work.views.cancels_sent.get(client_id, Asked())
     work.views.cancels_sent[client_id] = Asked(times=sent.times + 1, last=work.now)
     work.decision.at_once.append(SendCancel(intent=order.intent))
+
+
+def sized(work: Work, strategy: StrategyId, instrument: InstrumentId, qty: Decimal) -> Decimal:
+    """The most of `qty` that one order may be, by the limit and the venue, on its grid. What is to be closed
+    beyond it goes out in slices."""
+    rules = work.settings.instruments[instrument]
+    size_max = work.limits(strategy, instrument).order_qty_max
+    return rules.qty_down(min(qty, size_max, rules.qty_max))
 
 
 def submit(work: Work, wish: Wish) -> Intent | Refused:
@@ -227,6 +150,7 @@ def _intent(
             ask=money.canonical(seen[0].ask),
             age_ns=seen[1],
             gross_elsewhere=looked.gross_elsewhere and money.canonical(looked.gross_elsewhere),
+            asks={} if looked.whole is None else asks(looked.whole),
         ),
         trigger=wish.trigger,
         trail_bps=wish.trail_bps,
@@ -246,6 +170,7 @@ def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
     same = work.views.same.get(same_order(wish))
     mode = state.ladder.mode(*scopes(wish.strategy, wish.instrument))
     reducing = REDUCING.get(wish.origin, Action.REDUCE)
+    bound = work.binding(wish.strategy, wish.instrument)
     return View(
         instrument=instrument,
         position=net_position(work, wish.instrument),
@@ -263,7 +188,13 @@ def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
         may_add_risk=Action.NEW_RISK in ALLOWED[mode],
         may_reduce=reducing in ALLOWED[mode],
         mode=NAMES[mode],
+        whole=_whole(work, wish, bound) if bound.caps else None,
     )
+
+
+def _whole(work: Work, wish: Wish, bound: Binding) -> Whole:
+    joins = Leg(side=wish.side, qty=wish.qty, price=wish.price, owner=wish.strategy)
+    return whole(work, bound, wish.strategy, wish.instrument, joins)
 
 
 def net_position(work: Work, instrument: InstrumentId) -> Decimal:
@@ -295,38 +226,6 @@ def gross(work: Work, without: InstrumentId | None = None) -> Decimal | None:
     return value
 
 
-def _place(work: Work, strategy: StrategyId, place: Place) -> None:
-    settings = work.settings.strategies[strategy]
-    if place.instrument not in settings.instruments:
-        refused = Refused(rule="instrument", limit="its own instruments", value=place.instrument)
-    elif not _orderly(place):
-        refused = Refused(
-            rule="numbers", limit="amounts above zero", value=f"{place.qty!r} at {place.price!r}"
-        )
-    else:
-        wish = Wish(strategy, place.instrument, place.side, place.type, place.qty, place.price)
-        result = submit(work, wish)
-        if isinstance(result, Intent):
-            work.views.ref_of[result.client_id] = place.ref
-            work.views.id_of[strategy, place.ref] = result.client_id
-            return
-        refused = result
-    message = Refusal(at=work.now, ref=place.ref, rule=refused.rule, text=str(refused))
-    work.decision.at_once.append(Tell(strategy=strategy, message=message))
-    work.note("info", "order.refused", strategy=strategy, rule=refused.rule, why=refused)
-
-
-def _orderly(place: Place) -> bool:
-    """Whether a wish from outside this process can be an order at all."""
-    kinds: tuple[tuple[object, type], ...] = ((place.side, Side), (place.type, OrderType))
-    numbers = (place.qty, place.price)
-    if place.type in OrderType and place.type.conditional:
-        return False  # what waits at the venue is declared as a protection
-    return all(isinstance(value, kind) for value, kind in kinds) and all(
-        money.is_amount(number) and number > 0 for number in numbers
-    )
-
-
 def _next_id(work: Work, ahead: int = 0) -> ClientOrderId:
     """The id of the order whose record comes `ahead` slots after the next one."""
     state = work.state
@@ -353,19 +252,3 @@ def _remember(work: Work, wish: Wish) -> None:
     same[key] = work.now
     if len(same) > SAME_KEPT_MAX:
         same.pop(next(iter(same)))
-
-
-def weigh(views: Views, intent: Intent, view: View) -> None:
-    """Keep the worst that was ever allowed of each limit, for its report; off the way to the wire."""
-    of, worst_here = intent.instrument, worst_with(intent, view)
-    here = money.notional(max(intent.price, view.ask), worst_here)
-    measured = {
-        f"position {of}": worst_here,
-        f"order_qty {of}": intent.qty,
-        f"order_notional {of}": money.notional(intent.price, intent.qty),
-        "gross": money.add(here, view.gross_elsewhere or ZERO),
-        "open_orders": Decimal(view.open_orders + 1),
-        "orders_per_second": Decimal(view.orders_last_second + 1),
-    }
-    for limit, value in measured.items():
-        views.worst[limit] = max(views.worst.get(limit, ZERO), value)

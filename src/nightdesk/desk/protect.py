@@ -16,7 +16,7 @@ from decimal import Decimal
 
 import msgspec
 
-from nightdesk.desk.placing import Wish, cancel, submit, submit_pair
+from nightdesk.desk.placing import Wish, cancel, sized, submit, submit_pair
 from nightdesk.desk.state import Owner, Protection
 from nightdesk.desk.targets import crossing
 from nightdesk.desk.work import Work
@@ -242,7 +242,7 @@ def _leave(work: Work, owner: Owner, qty: Decimal, quote: Quote) -> None:
     """Do what the protective order would have done."""
     rules = work.settings.instruments[owner[1]]
     side = Side.SELL if work.state.position(*owner).qty > 0 else Side.BUY
-    qty = rules.qty_down(min(qty, work.settings.limits[owner[1]].order_qty_max))
+    qty = sized(work, *owner, qty)
     price = crossing(rules, quote, side, SLIPPAGE_BPS)
     result = submit(work, Wish(*owner, side, _EXIT, qty, price, Origin.PROTECT))
     why = f"the price is reached and nothing waits there: {side} {qty} at {price}"

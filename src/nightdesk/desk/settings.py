@@ -10,8 +10,7 @@ import msgspec
 from nightdesk.model.ids import DESK_CODES, InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import SECOND_NS
-from nightdesk.modes.ladder import DESK, strategy_scope
-from nightdesk.risk.limits import Limits
+from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.risk.losses import LossLimits
 
 OPERATOR = StrategyId(
@@ -30,6 +29,7 @@ class StrategySettings(msgspec.Struct, frozen=True, kw_only=True):
     name: StrategyId
     instruments: tuple[InstrumentId, ...]
     losses: LossLimits = LossLimits()
+    limits: StrategyLimits = StrategyLimits()
 
 
 class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,12 +55,6 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     def code(self) -> int:
         """The desk's place in every client order id, from its name."""
         return _code_of(self.name)
-
-    def loss_limits(self) -> list[tuple[str, LossLimits]]:
-        """Every scope that may lose only so much: the desk first, then strategies by name."""
-        scopes = [(DESK, self.losses)]
-        scopes += [(strategy_scope(name), s.losses) for name, s in sorted(self.strategies.items())]
-        return [(scope, limits) for scope, limits in scopes if limits.any]
 
     def assets(self) -> list[str]:
         """Every asset the traded instruments touch."""

@@ -22,6 +22,7 @@ from nightdesk.model.records import (
     EpochOpened,
     Executed,
     Intended,
+    LimitSet,
     Marked,
     ModeSet,
     ProtectionSet,
@@ -37,6 +38,7 @@ from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK, Cause, Ladder, strategy_scope
 from nightdesk.orders.book import Change, Order, OrderBook
 from nightdesk.orders.lifecycle import State
+from nightdesk.orders.traffic import Traffic
 from nightdesk.portfolio.exits import Exits
 from nightdesk.portfolio.exposure import Exposure, Leg
 from nightdesk.portfolio.funds import Funds, Hold
@@ -98,6 +100,8 @@ class DeskState:
         self.counts: dict[str, int] = {}
         self.marks: dict[str, Marks] = {}  # by scope, where a loss limit was ever set
         self.exits: dict[str, Exits] = {}  # by scope
+        self.traffic = Traffic()
+        self.limits_set: dict[str, dict[str, LimitSet]] = {}  # by scope and limit
 
     def position(self, strategy: StrategyId, instrument: InstrumentId) -> Position:
         """The position of one strategy, to look at; an empty one that is not kept when it has none."""
@@ -183,6 +187,7 @@ class DeskState:
                 order = self.orders.get(record.client_id)
                 if order is not None:
                     order.cancel_asked = True
+                    self.traffic.cancelled(order.intent.instrument, at)
             case Resolved():
                 return self._changed(self.orders.absent(record.client_id, at), at)
             case Settled():
@@ -204,6 +209,16 @@ class DeskState:
                 mode = Mode[record.mode]
                 cause = Cause(mode=mode, by=record.by, why=record.why, since=at)
                 self.ladder.set(record.scope, record.cause, cause)
+            case Reconciled():
+                self._reconciled(record)
+            case Marked():
+                self._marked(record)
+            case _:
+                self._apply_wanted(record)
+
+    def _apply_wanted(self, record: Record) -> None:
+        """What strategies and people declared."""
+        match record:
             case StrategyKept():
                 self.kept[record.strategy] = record.body
             case TargetSet():
@@ -213,10 +228,8 @@ class DeskState:
                     self.targets[key] = TargetState(qty=record.qty, suspended=record.suspended)
             case ProtectionSet():
                 self._protected(record)
-            case Reconciled():
-                self._reconciled(record)
-            case Marked():
-                self._marked(record)
+            case LimitSet():
+                self._limit_set(record)
             case _:
                 raise AssertionError(f"no fold for {type(record).__name__}")
 
@@ -255,8 +268,17 @@ class DeskState:
         if record.looked_at:
             self.exits.pop(record.scope, None)
 
+    def _limit_set(self, record: LimitSet) -> None:
+        named = self.limits_set.setdefault(record.scope, {})
+        named.pop(record.limit, None)
+        if record.value != record.file:
+            named[record.limit] = record
+        elif not named:
+            del self.limits_set[record.scope]
+
     def _intended(self, record: Intended, at: Wall) -> None:
         order = self.orders.intend(record.intent, self.epoch, at)
+        self.traffic.ordered(record.intent.strategy, record.intent.instrument, at)
         while self.intents_at and self.intents_at[0] <= at - SECOND_NS:
             self.intents_at.popleft()
         self.intents_at.append(at)
@@ -278,6 +300,7 @@ class DeskState:
             for scope in (DESK, strategy_scope(strategy)):
                 self.exits.setdefault(scope, Exits()).closed(execution.client_id, earned)
         self.funds.trade(execution, instrument.base, instrument.quote)
+        self.traffic.filled(execution.instrument, at)
         self._tally("fills")
         return self._changed(change, at)
 
@@ -316,7 +339,7 @@ class DeskState:
             other = self.orders.get(intent.other)
             if other is not None:
                 stake, owed = max(stake, other.at_stake), money.add(owed, other.untold)
-        leg = Leg(side=intent.side, qty=stake, price=intent.price)
+        leg = Leg(side=intent.side, qty=stake, price=intent.price, owner=intent.strategy)
         self.exposure(intent.instrument).set_leg(key, leg)
         instrument = self.instruments[intent.instrument]
         # A fill whose trade is not known yet has not moved the balance: it stays held.

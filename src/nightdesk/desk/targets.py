@@ -7,7 +7,7 @@ fill, fills without known trades), so a repeated signal or a restart cannot doub
 from collections.abc import Iterator
 from decimal import Decimal
 
-from nightdesk.desk.placing import Wish, submit
+from nightdesk.desk.placing import Wish, sized, submit
 from nightdesk.desk.settings import OPERATOR
 from nightdesk.desk.state import TargetState
 from nightdesk.desk.work import Work
@@ -18,11 +18,12 @@ from nightdesk.model.market import Quote
 from nightdesk.model.order import OrderType, Origin, Side
 from nightdesk.model.records import TargetSet
 from nightdesk.model.time import MS_NS, Wall
+from nightdesk.risk import caps
 from nightdesk.risk.gate import Refused
 
 RETRY_NS = 500 * MS_NS  # after a refusal or an order that found nobody
 # Refusals that time alone ends; the others last until something happens, which is when a target is tried again.
-PASSING = frozenset({"order_rate", "duplicate", "lease"})
+PASSING = caps.PASSING | {"order_rate", "duplicate", "lease"}
 
 
 def converge(work: Work, instrument: InstrumentId) -> None:
@@ -122,7 +123,7 @@ def _wish(
     if not gap:
         return None
     side = Side.BUY if gap > 0 else Side.SELL
-    qty = rules.qty_down(min(abs(gap), work.limits(strategy, instrument).order_qty_max))
+    qty = sized(work, strategy, instrument, abs(gap))
     if qty < rules.qty_min:
         return None
     seen = work.quote(instrument)

@@ -6,6 +6,7 @@ no record tells, the market it saw.
 
 from collections import deque
 from collections.abc import Iterable
+from decimal import Decimal
 
 import msgspec
 
@@ -14,7 +15,7 @@ from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
 from nightdesk.desk.work import Work
-from nightdesk.model.ids import Seq
+from nightdesk.model.ids import InstrumentId, Seq
 from nightdesk.model.market import Quote
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent
@@ -55,15 +56,9 @@ def _weighed(
 ) -> list[Weighed]:
     views, inputs = Views(), intent.inputs
     if inputs is not None:
-        views.quotes[intent.instrument] = Quote(
-            instrument=intent.instrument,
-            bid=inputs.bid,
-            bid_qty=ZERO,
-            ask=inputs.ask,
-            ask_qty=ZERO,
-            update_id=0,
-            received=Mono(0),
-        )
+        views.quotes[intent.instrument] = _quote(intent.instrument, inputs.bid, inputs.ask)
+        for other, ask in inputs.asks.items():
+            views.quotes[other] = _quote(other, ask, ask)
     now = Mono(0 if inputs is None else inputs.age_ns)
     work = Work(state, views, settings, Moment(mono=now, wall=at, lease_until=now))
     looked = msgspec.structs.replace(
@@ -72,6 +67,18 @@ def _weighed(
         same_order_age_ns=same_age_ns,
     )
     return weigh(intent, work.limits(intent.strategy, intent.instrument), looked)
+
+
+def _quote(instrument: InstrumentId, bid: Decimal, ask: Decimal) -> Quote:
+    return Quote(
+        instrument=instrument,
+        bid=bid,
+        bid_qty=ZERO,
+        ask=ask,
+        ask_qty=ZERO,
+        update_id=0,
+        received=Mono(0),
+    )
 
 
 def _wish(intent: Intent) -> Wish:

@@ -11,6 +11,7 @@ from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import Mono, Wall
 from nightdesk.reconcile.resolve import Asked
+from nightdesk.risk.caps import Binding
 
 STRANGERS_MAX = 100  # foreign orders already spoken of; beyond that they may be spoken of again
 SameOrder = tuple[StrategyId, InstrumentId, Side, OrderType, Decimal, Decimal]
@@ -33,6 +34,9 @@ class Views:
         self.quotes: dict[InstrumentId, Quote] = {}
         self.ref_of: dict[ClientOrderId, str] = {}
         self.id_of: dict[tuple[StrategyId, str], ClientOrderId] = {}
+        self.sliced: set[tuple[StrategyId, str]] = (
+            set()
+        )  # refs whose exit went out in several orders
         self.asked: dict[ClientOrderId, Asked] = {}
         self.trades_asked: dict[ClientOrderId, Asked] = {}
         self.settle_asked: dict[ClientOrderId, Asked] = {}
@@ -59,6 +63,9 @@ class Views:
         self.slices: dict[InstrumentId, Slice] = {}  # the last of a flatten
         self.refusals: dict[str, int] = {}
         self.worst: dict[str, Decimal] = {}
+        self.limits: dict[
+            tuple[StrategyId, InstrumentId, bool], Binding
+        ] = {}  # in force, by whose they are, where, and whether halved
         self.losses_seen: Mono = Mono(0)
         self.stirred = True  # whether anything happened since losses were measured
         self.losing_since: dict[str, Mono] = {}  # by scope, from when on a loss limit is reached

@@ -2,6 +2,7 @@
 
 from nightdesk.desk import tell
 from nightdesk.desk.events import Decision, Note, Tell
+from nightdesk.desk.limiting import limits_for
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
@@ -9,10 +10,11 @@ from nightdesk.model.ids import InstrumentId, Seq, StrategyId, correlation_id, d
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Intent, Origin
-from nightdesk.model.records import ModeSet, Record, TargetSet
+from nightdesk.model.records import LimitSet, ModeSet, Record, TargetSet
 from nightdesk.model.time import Moment, Wall
 from nightdesk.modes.ladder import instrument_scope, scopes
 from nightdesk.orders.book import Change
+from nightdesk.risk.caps import Binding, binding
 from nightdesk.risk.limits import Limits, cautious
 from nightdesk.strategy.messages import TargetSuspended
 
@@ -43,6 +45,8 @@ class Work:
         """Decide a fact: it is folded now and durable before any effect in `after`."""
         self.decision.records.append(record)
         change = self.state.apply(record, self.next_seq(), self.now)
+        if isinstance(record, LimitSet):
+            self.views.limits.clear()
         if change is not None:
             self._follow(change)
         return change
@@ -93,9 +97,18 @@ class Work:
 
     def limits(self, strategy: StrategyId, instrument: InstrumentId) -> Limits:
         """The limits an order of `strategy` has to keep now: in CAUTIOUS they are tighter."""
-        limits = self.settings.limits[instrument]
-        mode = self.state.ladder.mode(*scopes(strategy, instrument))
-        return cautious(limits) if mode is Mode.CAUTIOUS else limits
+        limits: Limits = self.binding(strategy, instrument).limits
+        return limits
+
+    def binding(self, strategy: StrategyId, instrument: InstrumentId) -> Binding:
+        """The same, with which of the optional ones are set; made once, until one is set anew."""
+        careful = self.state.ladder.mode(*scopes(strategy, instrument)) is Mode.CAUTIOUS
+        key = (strategy, instrument, careful)
+        found = self.views.limits.get(key)
+        if found is None:
+            limits = limits_for(self.settings, self.state.limits_set, strategy, instrument)
+            found = self.views.limits[key] = binding(cautious(limits) if careful else limits)
+        return found
 
     def suspended(self, strategy: StrategyId, instrument: InstrumentId, why: str) -> None:
         """Tell a strategy that its target is not followed any more."""

@@ -50,14 +50,16 @@ class Origin(StrEnum):
     PROTECT = auto()  # the desk, for a protection that a strategy declared
 
 
-class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a decision looked at that no record tells: the market, how old it was, and the worst case of the
-    other instruments in quote (None where one of them had no price)."""
+    other instruments in quote (None where one of them had no price). `asks` has the price at which each other
+    exposed instrument was valued, where a limit looks at more than their sum."""
 
     bid: Decimal
     ask: Decimal
     age_ns: int
     gross_elsewhere: Decimal | None = None
+    asks: dict[InstrumentId, Decimal] = {}
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

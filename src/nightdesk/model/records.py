@@ -150,6 +150,19 @@ class Marked(msgspec.Struct, frozen=True, kw_only=True, tag="marked"):
     looked_at: bool = False
 
 
+class LimitSet(msgspec.Struct, frozen=True, kw_only=True, tag="limit"):
+    """A limit of a scope ("desk", "instrument/ID", "strategy/NAME", "asset/NAME") is another than the config
+    file says: `limit` is its key there, `file` what the file said then; None is no limit. Equal to `file`, the
+    file holds again. Under a changed file the stricter of both holds."""
+
+    scope: str
+    limit: str
+    value: Decimal | None
+    file: Decimal | None
+    by: str
+    why: str
+
+
 Record = (
     EpochOpened
     | Configured
@@ -166,6 +179,7 @@ Record = (
     | ProtectionSet
     | Reconciled
     | Marked
+    | LimitSet
 )
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")

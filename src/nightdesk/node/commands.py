@@ -6,7 +6,9 @@ from collections.abc import Callable
 import msgspec
 
 from nightdesk.control.messages import ExitCode, Reply, Request
-from nightdesk.desk.events import CancelAll, Event, Flatten, Pause, Resume
+from nightdesk.desk.events import CancelAll, Event, Flatten, Pause, Resume, SetLimit
+from nightdesk.desk.set_limits import changes
+from nightdesk.model.errors import BadInput
 from nightdesk.model.mode import Mode
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.sample import Sampler, order_rows, position_rows
@@ -34,11 +36,13 @@ class Commands:
                 return self._told(position_rows(self._shell.desk))
             case "pause" | "resume" | "cancel-all" | "flatten":
                 return await self._command(request)
+            case "limit":
+                return await self._limit(request)
             case "stop":
                 self._stop()
                 return Reply(ok=True, text="stopping: open orders are cancelled at the venue first")
             case _:
-                known = "status, orders, positions, pause, resume, cancel-all, flatten, stop"
+                known = "status, orders, positions, pause, resume, cancel-all, flatten, limit, stop"
                 return Reply(
                     ok=False,
                     code=ExitCode.USAGE,
@@ -48,19 +52,9 @@ class Commands:
     async def _command(self, request: Request) -> Reply:
         if request.verb == "resume" and not request.reason:
             return Reply(ok=False, code=ExitCode.USAGE, text="resume needs a reason")
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._shell.handle(
-            _event(request), lambda: None if durable.done() else durable.set_result(None)
-        )
-        try:
-            async with asyncio.timeout(COMMAND_TIMEOUT_S):
-                await durable
-        except TimeoutError:
-            return Reply(
-                ok=False,
-                code=ExitCode.UNKNOWN,
-                text="in force in this node, but the journal did not confirm it in time",
-            )
+        late = await self._done(_event(request))
+        if late is not None:
+            return late
         desk = self._shell.desk
         mode = desk.state.ladder.mode(DESK)
         text = f"{request.verb}: the desk is in {mode.name}"
@@ -71,8 +65,54 @@ class Commands:
         code = ExitCode.HALTED if mode is Mode.HALTED else ExitCode.OK
         return Reply(ok=True, code=code, text=text, data=data)
 
-    def _told(self, data: object) -> Reply:
-        return Reply(ok=True, data=msgspec.to_builtins(data))
+    async def _limit(self, request: Request) -> Reply:
+        """Another limit, at once; what is no limit, or looser without a reason, changes nothing."""
+        desk, asked = self._shell.desk, _set_limit(request)
+        try:
+            made = changes(desk.settings, desk.state.limits_set, asked)
+        except BadInput as error:
+            return Reply(ok=False, code=ExitCode.USAGE, text=str(error))
+        if not made:
+            held = f"{asked.limit} is {asked.value} already"
+            return Reply(ok=True, text=held, data=[])
+        late = await self._done(asked)
+        if late is not None:
+            return late
+        text = "; ".join(
+            f"{each.limit} of {each.scope} is {'off' if each.value is None else each.value} now, the file says "
+            f"{'off' if each.file is None else each.file}"
+            for each in made
+        )
+        return self._told(made, text)
+
+    async def _done(self, event: Event) -> Reply | None:
+        """Decide it, and wait until it is durable; a reply when that is not known in time."""
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._shell.handle(event, lambda: None if durable.done() else durable.set_result(None))
+        try:
+            async with asyncio.timeout(COMMAND_TIMEOUT_S):
+                await durable
+        except TimeoutError:
+            return Reply(
+                ok=False,
+                code=ExitCode.UNKNOWN,
+                text="in force in this node, but the journal did not confirm it in time",
+            )
+        return None
+
+    def _told(self, data: object, text: str = "") -> Reply:
+        return Reply(ok=True, text=text, data=msgspec.to_builtins(data))
+
+
+def _set_limit(request: Request) -> SetLimit:
+    return SetLimit(
+        limit=request.limit,
+        value=request.value,
+        by=request.by,
+        why=request.reason,
+        kind=request.kind,
+        of=request.of,
+    )
 
 
 def _event(request: Request) -> Event:

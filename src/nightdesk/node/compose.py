@@ -17,7 +17,7 @@ from nightdesk.model.time import MS_NS
 from nightdesk.node.plan import Plan, StrategyPlan
 from nightdesk.node.refused import NodeAlone, NoStrategyFile
 from nightdesk.node.secrets import read_secret
-from nightdesk.risk.limits import Limits
+from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.risk.losses import LossLimits
 from nightdesk.strategy.api import Strategy
 from nightdesk.strategy.host import prepare
@@ -40,6 +40,7 @@ def plan_of(config: Config, base: Path, live: str = "") -> Plan:
         losses=LossLimits(**config.losses.model_dump()),
         venue_kind=venue.kind,
         live=live if venue.real else None,
+        asset_max=config.limits.asset_max,
     )
 
 
@@ -83,6 +84,7 @@ def journal_path(config: Config, base: Path) -> Path:
 
 def _limits(config: Config, instrument: InstrumentConfig) -> Limits:
     merged = config.limits.model_dump() | instrument.limits.model_dump(exclude_none=True)
+    del merged["asset_max"]  # by asset; see `Plan.settled`
     stale_ms, window_ms = merged.pop("stale_after_ms"), merged.pop("duplicate_window_ms")
     return Limits(**merged, stale_after_ns=stale_ms * MS_NS, duplicate_window_ns=window_ms * MS_NS)
 
@@ -100,6 +102,7 @@ def _strategy(config: StrategyConfig, base: Path) -> StrategyPlan:
         params=params,
         instruments=tuple(InstrumentId(i) for i in config.instruments),
         losses=LossLimits(**config.losses.model_dump()),
+        limits=StrategyLimits(**config.limits.model_dump()),
     )
 
 

@@ -14,7 +14,7 @@ from nightdesk.ports.clock import Clock, Entropy
 from nightdesk.ports.journal import JournalEngine
 from nightdesk.ports.process import LogSink, Processes
 from nightdesk.ports.venue import Http, Streams
-from nightdesk.risk.limits import Limits
+from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.risk.losses import LossLimits
 from nightdesk.runtime.lease import Term
 from nightdesk.strategy.api import Strategy
@@ -33,6 +33,7 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, object]
     instruments: tuple[InstrumentId, ...]
     losses: LossLimits = LossLimits()
+    limits: StrategyLimits = StrategyLimits()
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     venue_kind: str = ""
     live: str | None = None  # the fingerprint that was typed; None where no order costs real money
     pace: Pace = Pace()
+    asset_max: Mapping[str, Decimal] = {}  # by base asset
 
     def settled(self, rules: Mapping[str, Instrument]) -> DeskSettings:
         """The settings once the rules are known; raises `BadInput` where positions could not be told apart."""
@@ -77,11 +79,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
                 )
         return DeskSettings(
             name=self.name,
-            limits=self.limits,
+            limits=self._limits(rules),
             instruments={i.id: i for i in rules.values()},
             baseline=self.baseline,
             strategies={
-                s.name: StrategySettings(name=s.name, instruments=s.instruments, losses=s.losses)
+                s.name: StrategySettings(
+                    name=s.name, instruments=s.instruments, losses=s.losses, limits=s.limits
+                )
                 for s in self.strategies
             },
             read_lag_ns=self.read_lag_ns,
@@ -89,6 +93,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             losses=self.losses,
             account_every_ns=self.pace.account_every_ns,
         )
+
+    def _limits(self, rules: Mapping[str, Instrument]) -> dict[InstrumentId, Limits]:
+        """With that of its base asset beside each instrument: only the venue tells which that is."""
+        most = {i.id: self.asset_max.get(i.base) for i in rules.values()}
+        return {
+            instrument: msgspec.structs.replace(limits, asset_max=most.get(instrument))
+            for instrument, limits in self.limits.items()
+        }
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):

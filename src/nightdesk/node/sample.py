@@ -1,6 +1,6 @@
 """The node in numbers: what is published once a second and what the tables show."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 
 from nightdesk.control.messages import (
@@ -8,20 +8,23 @@ from nightdesk.control.messages import (
     EventRow,
     InstrumentRow,
     LimitRow,
+    LimitSetRow,
     OrderRow,
     PositionRow,
     Sample,
 )
-from nightdesk.desk import losses
 from nightdesk.desk.desk import Desk
-from nightdesk.desk.placing import gross, worst
+from nightdesk.desk.limiting import holds
+from nightdesk.desk.placing import worst
+from nightdesk.desk.set_limits import in_config
+from nightdesk.desk.settings import OPERATOR
 from nightdesk.desk.state import Protection
+from nightdesk.desk.use import uses
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.time import Moment
 from nightdesk.modes.ladder import DESK, instrument_scope
-from nightdesk.risk.losses import LossLimits
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.shell import Shell
 
@@ -91,7 +94,7 @@ def instrument_rows(desk: Desk, moment: Moment) -> list[InstrumentRow]:
     """Markets and exposure against limits."""
     work = Work(desk.state, desk.views, desk.settings, moment)
     rows = []
-    for instrument, limits in desk.settings.limits.items():
+    for instrument in desk.settings.instruments:
         quote = desk.views.quotes.get(instrument)
         rows.append(
             InstrumentRow(
@@ -102,7 +105,7 @@ def instrument_rows(desk: Desk, moment: Moment) -> list[InstrumentRow]:
                 feed_age_ns=moment.mono - quote.received if quote else None,
                 position=money.canonical(desk.state.net(instrument)),
                 worst=money.canonical(worst(work, instrument)),
-                position_max=limits.position_max,
+                position_max=work.limits(OPERATOR, instrument).position_max,
             )
         )
     return rows
@@ -111,50 +114,25 @@ def instrument_rows(desk: Desk, moment: Moment) -> list[InstrumentRow]:
 def limit_rows(desk: Desk, moment: Moment) -> list[LimitRow]:
     """What is used of each limit, and the worst that was ever allowed."""
     work = Work(desk.state, desk.views, desk.settings, moment)
-    rows: list[tuple[str, Decimal | None, Decimal]] = []
-    for instrument, limits in desk.settings.limits.items():
-        rows += [
-            (f"position {instrument}", worst(work, instrument), limits.position_max),
-            (f"order_qty {instrument}", None, limits.order_qty_max),
-            (f"order_notional {instrument}", None, limits.order_notional_max),
-        ]
-    shared = next(iter(desk.settings.limits.values()))
-    second = desk.state.orders_last_second(work.now)
-    rows += [
-        ("gross", gross(work), shared.gross_max),
-        ("open_orders", Decimal(len(desk.state.orders.live)), Decimal(shared.open_orders_max)),
-        ("orders_per_second", Decimal(second), Decimal(shared.orders_per_second_max)),
-    ]
-    worst_of = desk.views.worst
     return [
-        LimitRow(
-            limit=name,
-            now=None if now is None else money.shown(now),
-            worst=money.shown(worst_of.get(name, ZERO)),
-            maximum=maximum,
+        LimitRow(limit=use.limit, now=use.now, worst=use.worst, maximum=use.maximum)
+        for use in uses(work)
+    ]
+
+
+def limit_set_rows(desk: Desk) -> list[LimitSetRow]:
+    """Which limits are not as the config file has them, and who wanted that."""
+    return [
+        LimitSetRow(
+            scope=was.scope,
+            limit=was.limit,
+            value=holds(was, file),
+            file=file,
+            by=was.by,
+            why=was.why,
         )
-        for name, now, maximum in rows
-    ] + [
-        row
-        for scope, limits in desk.settings.loss_limits()
-        for row in _loss_rows(work, scope, limits)
+        for was, file in in_config(desk.settings, desk.state.limits_set)
     ]
-
-
-def _loss_rows(work: Work, scope: str, limits: LossLimits) -> Iterator[LimitRow]:
-    """What a scope has lost; the worst is what is lost now, since nothing is allowed beyond it."""
-    lost = losses.told(work, scope)
-    rows: list[tuple[str, Decimal | None, Decimal | int | None]] = [
-        ("loss_day", None if lost is None else lost.day, limits.day_max),
-        ("drawdown", None if lost is None else lost.drawdown, limits.drawdown_max),
-        ("losing_exits", Decimal(work.state.losing_exits(scope)), limits.losing_exits_max),
-    ]
-    for name, used, maximum in rows:
-        if maximum is not None:
-            now = None if used is None else money.shown(used)
-            yield LimitRow(
-                limit=f"{name} {scope}", now=now, worst=now or ZERO, maximum=Decimal(maximum)
-            )
 
 
 def cause_rows(desk: Desk) -> list[CauseRow]:
@@ -212,6 +190,7 @@ class Sampler:
             },
             refusals=dict(desk.views.refusals),
             limits=limit_rows(desk, moment),
+            limits_set=limit_set_rows(desk),
             fills=counts.get("fills", 0),
             volume=money.total(row.volume for row in positions),
             realised=money.total(row.realised for row in positions),

@@ -9,17 +9,18 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.model import money
-from nightdesk.model.ids import ClientOrderId
+from nightdesk.model.ids import ClientOrderId, StrategyId
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Side
 
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
-    """What one order may still trade."""
+    """What one order, of `owner`, may still trade."""
 
     side: Side
     qty: Decimal
     price: Decimal
+    owner: StrategyId = StrategyId("")
 
 
 class Exposure:
@@ -50,6 +51,18 @@ class Exposure:
     def worst_short(self, position: Decimal) -> Decimal:
         """The position if every sell fills and no buy does."""
         return money.subtract(position, self.selling)
+
+    def of(self, owner: StrategyId) -> tuple[Decimal, Decimal]:
+        """What one strategy's orders may still buy, and sell."""
+        buying = selling = ZERO
+        for leg in self.legs.values():
+            if leg.owner != owner:
+                continue
+            if leg.side is Side.BUY:
+                buying = money.add(buying, leg.qty)
+            else:
+                selling = money.add(selling, leg.qty)
+        return buying, selling
 
     def _count(self, leg: Leg, sign: int) -> None:
         qty = leg.qty if sign > 0 else money.minus(leg.qty)

@@ -1,10 +1,11 @@
 """The verdict on one order. `Approved` is made here and nowhere else; the gateway takes nothing else.
 
 An order that can only reduce the position (and cannot overshoot it, whatever else is open) passes everything
-but what is physically impossible: the venue's filters and the balance.
+but what is physically impossible: the venue's filters and the balance. What reduces the desk's position and not
+its strategy's own passes the desk's limits, and keeps those of the strategy; and the other way round.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ import msgspec
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin, Side
+from nightdesk.risk.caps import Cap, Of, Whole
 from nightdesk.risk.limits import Limits, View
 
 _Numbers = tuple[
@@ -54,18 +56,29 @@ def check(intent: Intent, limits: Limits, view: View) -> Approved | Refused:
         kept, limit, value = rule(intent, limits, view)
         if not kept:
             return Refused(rule=name, limit=_limit_text(name, limit), value=_text(name, value))
+    if view.whole is not None:
+        for cap in _binding(intent, view.whole, reducing=reducing):
+            number, most = cap.measure(view.whole), cap.most(limits)
+            if number is None or number > most:  # type: ignore[operator]  # those in force have a limit
+                return Refused(rule=cap.rule, limit=str(most), value=cap.text(number))
     return Approved(intent=intent, reduces=reducing)
 
 
 def weigh(intent: Intent, limits: Limits, view: View) -> list[Weighed]:
     """Every number that `check` compares for `intent`, for people."""
-    weighed = []
-    for name, rule in _rules(intent, view, reduces(intent.side, intent.qty, view)):
+    weighed, reducing = [], reduces(intent.side, intent.qty, view)
+    for name, rule in _rules(intent, view, reducing):
         kept, limit, value = rule(intent, limits, view)
         told = Weighed(
             rule=name, limit=_limit_text(name, limit), value=_text(name, value), kept=kept
         )
         weighed.append(told)
+    if view.whole is None:
+        return weighed
+    for cap in _binding(intent, view.whole, reducing=reducing):
+        most, number = cap.most(limits), cap.measure(view.whole)
+        kept = number is not None and number <= most  # type: ignore[operator]  # those in force have a limit
+        weighed.append(Weighed(rule=cap.rule, limit=str(most), value=cap.text(number), kept=kept))
     return weighed
 
 
@@ -74,6 +87,17 @@ def _rules(intent: Intent, view: View, reducing: bool) -> "tuple[tuple[str, _Rul
         return _PHYSICAL
     # It closes what its own strategy holds; where others hold the other side, the whole may still grow.
     return _PROTECTIVE if intent.origin is Origin.PROTECT and view.may_reduce else _ALL
+
+
+def _binding(intent: Intent, whole: Whole, *, reducing: bool) -> Sequence[Cap]:
+    """The caps that this order has to keep; one that protects, only those that the whole may outgrow by it."""
+    origin = intent.origin
+    if origin is Origin.PROTECT and not reducing:
+        return [cap for cap in whole.caps if cap.rule in _EXPOSING]
+    if not whole.own:
+        return () if reducing else whole.caps
+    free_own = origin in _OUT or whole.reduces_own(intent.side)
+    return [cap for cap in whole.caps if not (free_own if cap.of is Of.STRATEGY else reducing)]
 
 
 def reduces(side: Side, qty: Decimal, view: View) -> bool:
@@ -195,6 +219,8 @@ def _text(rule: str, value: Any) -> str:
             return str(value)
 
 
+_OUT = frozenset({Origin.FLATTEN, Origin.PROTECT})  # whatever a strategy is held to
+_EXPOSING = frozenset({"notional", "asset", "net"})
 _Rule = Callable[[Intent, Limits, View], _Numbers]
 _PHYSICAL: tuple[tuple[str, _Rule], ...] = (("filter", _filters), ("balance", _balance))
 _PROTECTIVE: tuple[tuple[str, _Rule], ...] = (

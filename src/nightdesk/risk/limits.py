@@ -1,19 +1,30 @@
 """What a desk may do at most, and what the gate looks at when it judges one order."""
 
 from decimal import Decimal
-from functools import lru_cache
 
 import msgspec
 
 from nightdesk.model import money
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
+from nightdesk.risk.caps import Whole
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits of one instrument and of the desk. Quantities in base, notionals in quote.
+class StrategyLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Limits of one strategy's own positions and orders; None is no limit. `position_max` is per instrument, in
+    base, `gross_max` over its instruments, in quote."""
 
-    `gross_max` is over all instruments together; `orders_per_second_max` and `open_orders_max` are the desk's.
+    position_max: Decimal | None = None
+    gross_max: Decimal | None = None
+    open_orders_max: int | None = None
+    orders_per_second_max: int | None = None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Limits of one instrument and of the desk. Quantities in base, notionals in quote; None is no limit.
+
+    Of the desk: gross, net, concentration, `open_orders_max`, orders a second and a minute, messages.
+    `asset_max` is over all instruments of the same base asset. `own` are those of the strategy that asks.
     """
 
     order_qty_max: Decimal
@@ -25,20 +36,60 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     collar_bps: Decimal
     stale_after_ns: int
     duplicate_window_ns: int
+    notional_max: Decimal | None = None
+    instrument_open_orders_max: int | None = None
+    cancels_per_second_max: int | None = None
+    cancels_per_minute_max: int | None = None
+    orders_per_fill_max: Decimal | None = None
+    net_max: Decimal | None = None
+    asset_max: Decimal | None = None
+    concentration_max: Decimal | None = None
+    concentration_floor: Decimal = ZERO
+    orders_per_minute_max: int | None = None
+    messages_per_second_max: int | None = None
+    messages_per_minute_max: int | None = None
+    own: StrategyLimits = StrategyLimits()
 
 
-@lru_cache(maxsize=256)
+_SIZES = (
+    "order_qty_max",
+    "order_notional_max",
+    "position_max",
+    "gross_max",
+    "notional_max",
+    "net_max",
+    "asset_max",
+)
+_COUNTS = (
+    "open_orders_max",
+    "orders_per_second_max",
+    "instrument_open_orders_max",
+    "cancels_per_second_max",
+    "cancels_per_minute_max",
+    "orders_per_minute_max",
+    "messages_per_second_max",
+    "messages_per_minute_max",
+)
+_OWN_SIZES, _OWN_COUNTS = (
+    ("position_max", "gross_max"),
+    ("open_orders_max", "orders_per_second_max"),
+)
+
+
 def cautious(limits: Limits) -> Limits:
-    """The limits in CAUTIOUS: half the size, half the rate, half as many orders."""
-    return msgspec.structs.replace(
-        limits,
-        order_qty_max=money.half_way(ZERO, limits.order_qty_max),
-        order_notional_max=money.half_way(ZERO, limits.order_notional_max),
-        position_max=money.half_way(ZERO, limits.position_max),
-        gross_max=money.half_way(ZERO, limits.gross_max),
-        open_orders_max=max(1, limits.open_orders_max // 2),
-        orders_per_second_max=max(1, limits.orders_per_second_max // 2),
-    )
+    """The limits in CAUTIOUS: half the size, half the rate, half as many orders; ratios stay."""
+    own = msgspec.structs.replace(limits.own, **_halved(limits.own, _OWN_SIZES, _OWN_COUNTS))
+    return msgspec.structs.replace(limits, own=own, **_halved(limits, _SIZES, _COUNTS))
+
+
+def _halved(
+    limits: Limits | StrategyLimits, sizes: tuple[str, ...], counts: tuple[str, ...]
+) -> dict[str, Decimal | int]:
+    given = {name: getattr(limits, name) for name in (*sizes, *counts)}
+    half: dict[str, Decimal | int] = {
+        name: money.half_way(ZERO, given[name]) for name in sizes if given[name] is not None
+    }
+    return half | {name: max(1, given[name] // 2) for name in counts if given[name] is not None}
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +98,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     `position` is the whole desk's in this instrument, relative to the baseline. `buying` and `selling` are
     what open, pending, unknown and unsettled orders may still trade. `gross_elsewhere` is the other
     instruments' worst case in quote, None when one of them is exposed and has no price. `quote_age_ns` is
-    None before the first quote.
+    None before the first quote. `whole` is what the caps in force look at, None where none is.
     """
 
     instrument: Instrument
@@ -66,3 +117,4 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     may_add_risk: bool
     may_reduce: bool
     mode: str
+    whole: Whole | None = None

@@ -74,6 +74,7 @@ orders_per_second_max = 10
 collar_bps = "50"           # how far an order's price may be from the market: 50 bps is 0.5 %
 stale_after_ms = 2000       # quotes older than this are no market: nothing new is risked on them
 duplicate_window_ms = 250   # the same order again within this time is taken for a mistake
+# There are more, off until they are set (docs/reference/limits.md); tighter at once: nightdesk limits set
 """)
 _LOSSES = Template("""
 # After losses like these nothing new is risked until a person has looked: nightdesk resume --reason "..."

@@ -1,0 +1,13 @@
+"""Options that many commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="desk.toml; without it: the practice desk.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
+FolderOption = Annotated[Path | None, typer.Option(help="Where the practice desk keeps its files.")]
+ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; it is journaled.")]

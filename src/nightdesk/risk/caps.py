@@ -1,0 +1,264 @@
+"""Limits that may be set or not, a row each: what is measured, against which limit, in which words.
+
+Each is measured on the desk as it would be with the order, everything open filled or not, whichever is worse.
+A further one (margin, leverage) is one more row, and what it looks at a field of `Whole`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from enum import StrEnum, auto
+from typing import Any, NamedTuple
+
+import msgspec
+
+from nightdesk.model import money
+from nightdesk.model.ids import InstrumentId
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import Side
+
+UNPRICED = "unknown: a market has no price"
+
+
+class Of(StrEnum):
+    """Whose limit it is."""
+
+    INSTRUMENT = auto()
+    ASSET = auto()
+    DESK = auto()
+    STRATEGY = auto()
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One instrument: what is held, what open orders may still buy and sell, all in base, and the price at
+    which it is valued (None without a market)."""
+
+    base: str
+    ask: Decimal | None
+    position: Decimal
+    buying: Decimal
+    selling: Decimal
+
+    @property
+    def most(self) -> Decimal:
+        """The position if every buy fills and no sell does."""
+        return money.add(self.position, self.buying)
+
+    @property
+    def least(self) -> Decimal:
+        """The position if every sell fills and no buy does."""
+        return money.subtract(self.position, self.selling)
+
+    @property
+    def worst(self) -> Decimal:
+        """The largest distance from flat."""
+        return max(money.magnitude(self.most), money.magnitude(self.least))
+
+    @property
+    def surely(self) -> Decimal:
+        """The smallest distance from flat."""
+        return max(self.least, money.minus(self.most), ZERO)
+
+
+class Look(StrEnum):
+    """What a limit looks at beside its own instrument; only what is looked at is gathered."""
+
+    EVERYWHERE = auto()  # all instruments of the desk
+    OWN_EVERYWHERE = auto()  # what of them is the strategy's
+    OPEN_HERE = auto()  # orders, from here on counts
+    OPEN_OWN = auto()
+    OWN_ORDERS_SECOND = auto()
+    CANCELS_SECOND = auto()  # of the instrument
+    CANCELS_MINUTE = auto()
+    ORDERS_MINUTE = auto()
+    FILLS_MINUTE = auto()
+    DESK_ORDERS_MINUTE = auto()
+    MESSAGES_SECOND = auto()  # orders and cancels of the desk
+    MESSAGES_MINUTE = auto()
+
+
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
+    """The desk (`parts`) and what of it is the strategy's `own`, as far as it is looked at, with the order
+    (`joins` is then 1) or as it is. Counts are without the order; `caps` are those in force; up to `floor` in
+    quote the share of one instrument does not matter."""
+
+    caps: "tuple[Cap, ...]"
+    here: InstrumentId
+    joins: int
+    floor: Decimal
+    parts: Mapping[InstrumentId, Part]
+    own: Mapping[InstrumentId, Part]
+    counts: Mapping[Look, int]
+
+    def with_it(self, count: Look) -> int:
+        """A count, the order included."""
+        return self.counts[count] + self.joins
+
+    def reduces_own(self, side: Side) -> bool:
+        """Whether the order, which is in, can only bring the strategy's own position nearer to flat."""
+        mine = self.own.get(self.here)
+        if mine is None:
+            return False
+        return mine.least >= 0 if side is Side.SELL else mine.most <= 0
+
+
+class Cap(NamedTuple):
+    """One limit: the rule's name, the limit's key, whose it is, what is measured (None: it cannot be), and the
+    words behind its number, and what it looks at."""
+
+    rule: str
+    limit: str
+    of: Of
+    measure: Callable[[Whole], Decimal | int | None]
+    words: str
+    looks: tuple[Look, ...] = ()
+
+    def most(self, limits: Any) -> Decimal | int | None:
+        """The limit among a `Limits`; None is no limit."""
+        found: Decimal | int | None = getattr(
+            limits.own if self.of is Of.STRATEGY else limits, self.limit
+        )
+        return found
+
+    def text(self, number: Decimal | int | None) -> str:
+        """A measured number for people."""
+        if number is None:
+            return UNPRICED
+        shown = money.shown(number) if isinstance(number, Decimal) else number
+        return f"{shown} {self.words}"
+
+
+class Binding(NamedTuple):
+    """The limits that an order has to keep, which of the optional ones are set, and what those look at."""
+
+    limits: Any
+    caps: tuple[Cap, ...]
+    everywhere: bool
+    own: bool
+    own_everywhere: bool
+    counts: tuple[Look, ...]
+
+
+def binding(limits: Any) -> Binding:
+    """Find the rows whose limit is set."""
+    caps = tuple(cap for cap in CAPS if cap.most(limits) is not None)
+    looks = {look for cap in caps for look in cap.looks}
+    return Binding(
+        limits,
+        caps,
+        Look.EVERYWHERE in looks,
+        any(cap.of is Of.STRATEGY for cap in caps),
+        Look.OWN_EVERYWHERE in looks,
+        tuple(sorted(looks - {Look.EVERYWHERE, Look.OWN_EVERYWHERE})),
+    )
+
+
+def _notional(whole: Whole) -> Decimal | None:
+    return _value(whole.parts[whole.here], whole.parts[whole.here].worst)
+
+
+def _net(whole: Whole) -> Decimal | None:
+    up = _sum(_value(part, part.most) for part in whole.parts.values())
+    down = _sum(_value(part, part.least) for part in whole.parts.values())
+    if up is None or down is None:
+        return None
+    return max(money.magnitude(up), money.magnitude(down))
+
+
+def _asset(whole: Whole) -> Decimal:
+    base = whole.parts[whole.here].base
+    same = [part for part in whole.parts.values() if part.base == base]
+    up, down = money.total(p.most for p in same), money.total(p.least for p in same)
+    return max(money.magnitude(up), money.magnitude(down))
+
+
+def _concentration(whole: Whole) -> Decimal | None:
+    """The share of one instrument at its largest while all others are at their smallest."""
+    here = _notional(whole)
+    if here is None:
+        return None
+    if here <= whole.floor:
+        return ZERO
+    others = [part for name, part in whole.parts.items() if name != whole.here]
+    # One that has no price may be worth nothing.
+    least = money.total(_value(part, part.surely) or ZERO for part in others)
+    return money.average(here, money.add(here, least))
+
+
+def _own_gross(whole: Whole) -> Decimal | None:
+    return _sum(_value(part, part.worst) for part in whole.own.values())
+
+
+def _orders_per_fill(whole: Whole) -> Decimal:
+    orders = Decimal(whole.with_it(Look.ORDERS_MINUTE))
+    return money.average(orders, Decimal(max(1, whole.counts[Look.FILLS_MINUTE])))
+
+
+def _value(part: Part, qty: Decimal) -> Decimal | None:
+    if qty == 0:
+        return ZERO
+    return None if part.ask is None else money.notional(part.ask, qty)
+
+
+def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
+    total = ZERO
+    for value in values:
+        if value is None:
+            return None
+        total = money.add(total, value)
+    return total
+
+
+def _counted(rule: str, of: Of, count: Look, words: str, limit: str = "") -> Cap:
+    return Cap(
+        rule, limit or f"{rule}_max", of, lambda whole: whole.with_it(count), words, (count,)
+    )
+
+
+CAPS: tuple[Cap, ...] = (
+    Cap("notional", "notional_max", Of.INSTRUMENT, _notional, "at worst"),
+    _counted("instrument_open_orders", Of.INSTRUMENT, Look.OPEN_HERE, "open"),
+    _counted("cancels_per_second", Of.INSTRUMENT, Look.CANCELS_SECOND, "with this order's own"),
+    _counted("cancels_per_minute", Of.INSTRUMENT, Look.CANCELS_MINUTE, "with this order's own"),
+    Cap(
+        "orders_per_fill",
+        "orders_per_fill_max",
+        Of.INSTRUMENT,
+        _orders_per_fill,
+        "orders a fill",
+        (Look.ORDERS_MINUTE, Look.FILLS_MINUTE),
+    ),
+    Cap("asset", "asset_max", Of.ASSET, _asset, "at worst", (Look.EVERYWHERE,)),
+    Cap("net", "net_max", Of.DESK, _net, "at worst", (Look.EVERYWHERE,)),
+    Cap(
+        "concentration",
+        "concentration_max",
+        Of.DESK,
+        _concentration,
+        "of gross at worst",
+        (Look.EVERYWHERE,),
+    ),
+    _counted("orders_per_minute", Of.DESK, Look.DESK_ORDERS_MINUTE, "a minute"),
+    _counted("messages_per_second", Of.DESK, Look.MESSAGES_SECOND, "a second"),
+    _counted("messages_per_minute", Of.DESK, Look.MESSAGES_MINUTE, "a minute"),
+    Cap(
+        "strategy_position",
+        "position_max",
+        Of.STRATEGY,
+        lambda whole: whole.own[whole.here].worst,
+        "at worst",
+    ),
+    Cap("strategy_gross", "gross_max", Of.STRATEGY, _own_gross, "at worst", (Look.OWN_EVERYWHERE,)),
+    _counted("strategy_open_orders", Of.STRATEGY, Look.OPEN_OWN, "open", "open_orders_max"),
+    _counted(
+        "strategy_orders_per_second",
+        Of.STRATEGY,
+        Look.OWN_ORDERS_SECOND,
+        "a second",
+        "orders_per_second_max",
+    ),
+)
+_IN_TIME = frozenset(Look) - {
+    *(Look.EVERYWHERE, Look.OWN_EVERYWHERE),
+    *(Look.OPEN_HERE, Look.OPEN_OWN),
+}
+PASSING = frozenset(cap.rule for cap in CAPS if _IN_TIME.intersection(cap.looks))  # time ends them
