@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from nightdesk.audit.facts import Fact, VenueSaid, Written
-from nightdesk.audit.invariant import Finding, Heard
+from nightdesk.audit.i02_caps import Caps
+from nightdesk.audit.invariant import RECORDS, Finding, Heard
 from nightdesk.audit.ledger import Ledger, symbol_of
 from nightdesk.audit.limits import InstrumentLimits
 from nightdesk.audit.venue_log import VenueOrder
@@ -38,9 +39,7 @@ class Risk:
     needs = (
         "orders of this desk in the venue's log, and limits: given, or from a journal's Configured"
     )
-    hears: frozenset[Heard] = frozenset(
-        {"accept", "fill", "cancel", "expire", Intended, LimitSet, Reconciled}
-    )
+    hears: frozenset[Heard] = frozenset({"accept", "fill", "cancel", "expire", *RECORDS})
 
     def __init__(
         self,
@@ -51,6 +50,7 @@ class Risk:
     ) -> None:
         self.ledger = ledger or Ledger()
         self.checked = False
+        self._caps = Caps(self.ledger)
         self._limits = dict(limits or {})
         self._slack = dict(slack or {})
         self._worst: dict[str, Decimal] = {}
@@ -84,6 +84,7 @@ class Risk:
         return ()
 
     def _written(self, fact: Written) -> Sequence[Finding]:
+        self._caps.learn(fact)
         match fact.record:
             case Reconciled(surplus=surplus):
                 for instrument in surplus:
@@ -94,7 +95,7 @@ class Risk:
                 self._decide(intent)
                 return [
                     Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
-                    for what in self._decision(intent)
+                    for what in (*self._decision(intent), *self._caps.judge(intent))
                 ]
             case _:
                 pass

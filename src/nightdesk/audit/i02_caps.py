@@ -1,0 +1,273 @@
+"""The part of I2 about limits that may be set: what the journal had told when an order was decided.
+
+A desk decides on exactly the records before an intent, so this fold needs no slack: it counts positions by what
+was filled, and every intent that has not ended as still to fill, or not. A desk has to count at least as much:
+it also fears for cancels that have not settled, and halves limits in CAUTIOUS.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from decimal import Decimal
+
+from nightdesk.audit.facts import Written
+from nightdesk.audit.intents import Known
+from nightdesk.audit.ledger import Ledger, symbol_of
+from nightdesk.audit.limits import InstrumentLimits, StrategyLimits
+from nightdesk.model import money
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import Intent, Origin
+from nightdesk.model.records import CancelAsked, Executed, Intended, Reconciled
+from nightdesk.model.time import SECOND_NS
+
+MINUTE_NS = 60 * SECOND_NS
+EVERYBODY = ""
+_DESK_OWN = "operator"  # holds what no strategy ordered
+Key = tuple[str, str]  # strategy, symbol
+_OF_STRATEGY = StrategyLimits.__struct_fields__
+_OF_INSTRUMENT = (
+    *("notional_max", "asset_max", "net_max", "concentration_max", "orders_per_fill_max"),
+    *("instrument_open_orders_max", "cancels_per_second_max", "cancels_per_minute_max"),
+    *("orders_per_minute_max", "messages_per_second_max", "messages_per_minute_max"),
+)
+
+
+class Caps:
+    """Told every record after the ledger was; `judge` says what an intent breaks."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._held: dict[Key, Decimal] = {}
+        self._filled: dict[str, Decimal] = {}
+        self._live: dict[str, Known] = {}
+        self._trades: set[tuple[str, str]] = set()
+        self._now = 0  # a clock that is set back forgets nothing
+        self._orders: deque[tuple[int, Intent]] = deque()  # of the last minute
+        self._cancels: deque[tuple[int, str]] = deque()
+        self._fills: deque[tuple[int, str]] = deque()
+
+    def learn(self, fact: Written) -> None:
+        """Fold one record."""
+        record = fact.record
+        self._now = max(self._now, int(fact.decided_at))
+        match record:
+            case Reconciled(surplus=surplus):
+                for instrument, qty in surplus.items():
+                    self._hold((_DESK_OWN, symbol_of(instrument)), qty)
+            case CancelAsked(client_id=client_id):
+                known = self._ledger.known(client_id)
+                if known is not None:
+                    self._cancels.append((self._now, symbol_of(known.intent.instrument)))
+            case Intended(intent=intent):
+                self._orders.append((self._now, intent))
+            case Executed():
+                self._traded(record)
+            case _:
+                pass
+        self._follow(_about(fact))
+        for seen in (self._orders, self._cancels, self._fills):
+            while seen and seen[0][0] <= self._now - MINUTE_NS - SECOND_NS:
+                seen.popleft()
+
+    def judge(self, intent: Intent) -> Iterator[str]:
+        """What `intent`, which is learnt already, breaks."""
+        symbol = symbol_of(intent.instrument)
+        limits = self._ledger.limits.get(symbol)
+        if limits is None or intent.origin is Origin.FLATTEN:
+            return
+        if _any(limits, _OF_INSTRUMENT) and not self._reduces(intent, EVERYBODY):
+            yield from self._exposed(intent, symbol, limits)
+            if intent.origin is not Origin.PROTECT:
+                yield from self._counted(symbol, limits)
+        own = self._ledger.in_force.by_strategy.get(intent.strategy)
+        if own is None or not _any(own, _OF_STRATEGY) or intent.origin is Origin.PROTECT:
+            return
+        if not self._reduces(intent, intent.strategy):
+            yield from self._of_strategy(intent, symbol, own)
+
+    def _exposed(self, intent: Intent, symbol: str, limits: InstrumentLimits) -> Iterator[str]:
+        prices = _prices(intent)
+        here = money.notional(prices[symbol], _worst(self._sides(symbol)))
+        if limits.notional_max is not None and here > limits.notional_max:
+            yield f"{symbol} may be worth {here} at worst, the limit is {limits.notional_max}"
+        base, rules = "", self._ledger.instruments
+        if symbol in rules:
+            base = rules[symbol].base
+        same = [self._sides(each) for each, rule in rules.items() if rule.base == base]
+        low, high = (money.total(side[k] for side in same) for k in (0, 1))
+        if limits.asset_max is not None and _worst((low, high)) > limits.asset_max:
+            yield f"{base} may become {_worst((low, high))} at worst, the limit is {limits.asset_max}"
+        sides = {each: self._sides(each) for each in rules}
+        if any(_worst(side) != 0 and each not in prices for each, side in sides.items()):
+            return  # something had no price, or none was journaled: nobody can tell
+        valued = [
+            (money.notional(prices[each], low), money.notional(prices[each], high))
+            for each, (low, high) in sides.items()
+            if each in prices
+        ]
+        net = _worst((money.total(v[0] for v in valued), money.total(v[1] for v in valued)))
+        if limits.net_max is not None and net > limits.net_max:
+            yield f"longs against shorts may come to {net} at worst, the limit is {limits.net_max}"
+        most, floor = limits.concentration_max, limits.concentration_floor
+        if most is None or here <= floor or intent.origin is Origin.PROTECT:
+            return
+        others = [
+            money.notional(prices[each], _surely(side))
+            for each, side in sides.items()
+            if each != symbol and each in prices
+        ]
+        if here > money.multiply(most, money.add(here, money.total(others))):
+            yield f"{symbol} may be over {most} of everything that is held at worst"
+
+    def _counted(self, symbol: str, limits: InstrumentLimits) -> Iterator[str]:
+        orders = [(at, symbol_of(each.instrument)) for at, each in self._orders]
+        cancels, fills = list(self._cancels), list(self._fills)
+        here = [(at, of) for at, of in orders if of == symbol]
+        cancelled = [(at, of) for at, of in cancels if of == symbol]
+        live = sum(symbol_of(k.intent.instrument) == symbol for k in self._live.values())
+        traded = sum(of == symbol for _, of in fills)
+        fill_max = limits.orders_per_fill_max
+        measured = (
+            ("orders open here", live, limits.instrument_open_orders_max),
+            ("orders a minute", self._lately(orders, MINUTE_NS), limits.orders_per_minute_max),
+            (
+                "messages a second",
+                self._lately([*orders, *cancels], SECOND_NS),
+                limits.messages_per_second_max,
+            ),
+            (
+                "messages a minute",
+                self._lately([*orders, *cancels], MINUTE_NS),
+                limits.messages_per_minute_max,
+            ),
+            (
+                "cancels a second",
+                self._lately(cancelled, SECOND_NS) + 1,
+                limits.cancels_per_second_max,
+            ),
+            (
+                "cancels a minute",
+                self._lately(cancelled, MINUTE_NS) + 1,
+                limits.cancels_per_minute_max,
+            ),
+            (
+                f"orders for {traded} fills",
+                self._lately(here, MINUTE_NS),
+                None if fill_max is None else fill_max * max(1, traded),
+            ),
+        )
+        for what, number, most in measured:
+            if most is not None and number > most:
+                yield f"{number} {what}, the limit is {most}"
+
+    def _of_strategy(self, intent: Intent, symbol: str, own: StrategyLimits) -> Iterator[str]:
+        mine, prices = intent.strategy, _prices(intent)
+        worst = _worst(self._sides(symbol, mine))
+        if own.position_max is not None and worst > own.position_max:
+            yield f"{mine} may hold {worst} {symbol} at worst, the limit is {own.position_max}"
+        held = {each: _worst(self._sides(each, mine)) for each in self._ledger.instruments}
+        if all(each in prices for each, qty in held.items() if qty != 0):
+            value = money.total(
+                money.notional(prices[each], qty) for each, qty in held.items() if qty != 0
+            )
+            if own.gross_max is not None and value > own.gross_max:
+                yield f"{mine} may come to {value} at worst, the limit is {own.gross_max}"
+        live = sum(known.intent.strategy == mine for known in self._live.values())
+        if own.open_orders_max is not None and live > own.open_orders_max:
+            yield f"{mine} has {live} orders open, the limit is {own.open_orders_max}"
+        orders = [(at, "") for at, each in self._orders if each.strategy == mine]
+        rate = self._lately(orders, SECOND_NS)
+        if own.orders_per_second_max is not None and rate > own.orders_per_second_max:
+            yield f"{rate} orders of {mine} in a second, the limit is {own.orders_per_second_max}"
+
+    def _sides(self, symbol: str, strategy: str = EVERYBODY) -> tuple[Decimal, Decimal]:
+        """The position if all sells fill, and if all buys do."""
+        low = money.total(
+            qty for (who, of), qty in self._held.items() if of == symbol and strategy in ("", who)
+        )
+        high = low
+        for sign, qty in self._open(symbol, strategy).values():
+            if sign > 0:
+                high = money.add(high, qty)
+            else:
+                low = money.subtract(low, qty)
+        return low, high
+
+    def _open(self, symbol: str, strategy: str) -> dict[str, tuple[int, Decimal]]:
+        """What may still trade; of a pair only one does."""
+        found: dict[str, tuple[int, Decimal]] = {}
+        for known in self._live.values():
+            intent = known.intent
+            if symbol_of(intent.instrument) == symbol and strategy in ("", intent.strategy):
+                left = money.subtract(intent.qty, known.filled)
+                _, before = found.get(intent.pair, (0, ZERO))
+                found[intent.pair] = (intent.side.sign, max(before, left))
+        return found
+
+    def _reduces(self, intent: Intent, strategy: str) -> bool:
+        """Whether it can only bring the position nearer to flat; it is among the open ones already."""
+        low, high = self._sides(symbol_of(intent.instrument), strategy)
+        return high <= 0 if intent.side.sign > 0 else low >= 0
+
+    def _lately(self, seen: list[tuple[int, str]], window_ns: int) -> int:
+        return sum(self._now - window_ns < at for at, _ in seen)
+
+    def _follow(self, client_id: str) -> None:
+        known = self._ledger.known(client_id)
+        if known is None:
+            return
+        grown = money.subtract(known.filled, self._filled.get(client_id, ZERO))
+        if grown:
+            self._filled[client_id] = known.filled
+            signed = grown if known.intent.side.sign > 0 else money.minus(grown)
+            self._hold((known.intent.strategy, symbol_of(known.intent.instrument)), signed)
+        if known.ended:
+            self._live.pop(client_id, None)
+        else:
+            self._live[client_id] = known
+
+    def _traded(self, record: Executed) -> None:
+        trade, known = record.execution, self._ledger.known(record.execution.client_id)
+        symbol = symbol_of(trade.instrument)
+        if known is None or (symbol, trade.trade_id) in self._trades:
+            return
+        self._trades.add((symbol, trade.trade_id))
+        self._fills.append((self._now, symbol))
+        rules = self._ledger.instruments.get(symbol)
+        if rules is not None and trade.fee_asset == rules.base:
+            self._hold((known.intent.strategy, symbol), money.minus(trade.fee))
+
+    def _hold(self, key: Key, signed: Decimal) -> None:
+        self._held[key] = money.add(self._held.get(key, ZERO), signed)
+
+
+def _any(limits: object, names: tuple[str, ...]) -> bool:
+    return any(getattr(limits, name) is not None for name in names)
+
+
+def _about(fact: Written) -> str:
+    record = fact.record
+    for part in (
+        record,
+        *(getattr(record, name, None) for name in ("intent", "report", "execution")),
+    ):
+        found = getattr(part, "client_id", None)
+        if found is not None:
+            return str(found)
+    return ""
+
+
+def _prices(intent: Intent) -> dict[str, Decimal]:
+    """At what the desk valued each symbol, as it says itself."""
+    inputs = intent.inputs
+    if inputs is None:
+        return {symbol_of(intent.instrument): intent.price}
+    told = {symbol_of(instrument): ask for instrument, ask in inputs.asks.items()}
+    return told | {symbol_of(intent.instrument): max(intent.price, inputs.ask)}
+
+
+def _worst(sides: tuple[Decimal, Decimal]) -> Decimal:
+    return max(money.magnitude(sides[0]), money.magnitude(sides[1]))
+
+
+def _surely(sides: tuple[Decimal, Decimal]) -> Decimal:
+    return max(sides[0], money.minus(sides[1]), ZERO)
