@@ -18,6 +18,7 @@ from nightdesk.node.plan import Plan
 from nightdesk.node.practice import practice_text
 from nightdesk.node.refused import MayWithdraw, NotListed, NotNamed, Untold
 from nightdesk.node.vetting import KeyFacts, fingerprint, judge, limits_hash
+from nightdesk.risk.limits import StrategyLimits
 from nightdesk.risk.losses import LossLimits
 from nightdesk.simulation.setting import KEY, SECRET
 from nightdesk.venues.binance_key import BinanceKey
@@ -83,6 +84,12 @@ def test_any_other_limit_is_another_desk(name: str, thousandths: int) -> None:
     other = msgspec.structs.replace(limits, **{name: value})
     plan = msgspec.structs.replace(PLAN, limits={**PLAN.limits, instrument: other})
     assert (limits_hash(plan) == limits_hash(PLAN)) is (other == limits)
+
+
+def test_what_a_strategy_or_an_asset_is_held_to_counts_too() -> None:
+    own = msgspec.structs.replace(PLAN.strategies[0], limits=StrategyLimits(position_max=D(1)))
+    for changed in ({"strategies": (own, *PLAN.strategies[1:])}, {"asset_max": {"BTC": D(1)}}):
+        assert limits_hash(msgspec.structs.replace(PLAN, **changed)) != limits_hash(PLAN)
 
 
 def test_loss_limits_count_too_and_parameters_do_not() -> None:

@@ -44,11 +44,12 @@ def fingerprint(facts: KeyFacts, plan: Plan) -> str:
 
 
 def limits_hash(plan: Plan) -> str:
-    """Another one for any other limit, of an instrument, of losses of the desk or of a strategy."""
+    """Another one for any other limit, of an instrument, an asset, the desk or a strategy."""
     limits = {
         "instruments": plan.limits,
         "desk": plan.losses,
-        "strategies": {s.name: s.losses for s in plan.strategies},
+        "assets": plan.asset_max,
+        "strategies": {s.name: [s.losses, s.limits] for s in plan.strategies},
     }
     text = msgspec.json.encode(msgspec.to_builtins(limits), order="sorted")
     return blake2b(text, digest_size=6).hexdigest()
