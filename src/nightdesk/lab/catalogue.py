@@ -133,6 +133,8 @@ REQUEST_KINDS = frozenset(
 FRAME_KINDS = REQUEST_KINDS - {FaultKind.SLOW_BODY}
 # Nobody looks at the key of a public request.
 KEY_KINDS = frozenset({FaultKind.UNAUTHORIZED})
+# A venue that has too much to do may still let in what only reduces.
+OVERLOAD_KINDS = frozenset({FaultKind.BUSY_1008})
 REPORT_KINDS = frozenset(
     {
         FaultKind.DUPLICATE_REPORT,

@@ -17,7 +17,7 @@ from nightdesk.lab.engine_faults import EngineFaults
 from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.faults import Fault, FaultBoard
 from nightdesk.lab.gate import Answer, Gate
-from nightdesk.lab.limits import Limits
+from nightdesk.lab.limits import Limits, spot_quota
 from nightdesk.lab.list_api import ListApi
 from nightdesk.lab.market import DepthSnapshot, Market, MarketEvent, Trade
 from nightdesk.lab.private import Private
@@ -55,7 +55,7 @@ class Lab:
         self.faults = FaultBoard(self.truth, settings.seed)
         self._tapes = {symbol: Tape(symbol) for symbol in self.exchange.rules}
         self._agenda = Agenda()
-        self._limits = Limits(settings)
+        self._limits = Limits(spot_quota(settings))
         self._outs: list[Out] = []
         self._now_ns = 0
         self._started = self._ended = self._ticking = False

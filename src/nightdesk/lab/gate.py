@@ -4,7 +4,7 @@ Owns the order of things: faults, limits, key, signature, time window, parameter
 answer. Refuses to read or write wire formats: `rest` and `ws_api` do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -12,12 +12,18 @@ import msgspec
 from nightdesk.lab.agenda import Agenda
 from nightdesk.lab.api import Ask, Stage, Via
 from nightdesk.lab.auth import Keyring, window
-from nightdesk.lab.catalogue import FRAME_KINDS, KEY_KINDS, REQUEST_KINDS, FaultKind
+from nightdesk.lab.catalogue import (
+    FRAME_KINDS,
+    KEY_KINDS,
+    OVERLOAD_KINDS,
+    REQUEST_KINDS,
+    FaultKind,
+)
 from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.faults import FaultBoard
 from nightdesk.lab.limits import Limits
 from nightdesk.lab.params import amount_or_none, check_names
-from nightdesk.lab.plans import GOOD_DAY, Plan, maintenance, plan
+from nightdesk.lab.plans import GOOD_DAY, SPOT_OVERLOAD, Overload, Plan, maintenance, plan
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS, AccountSettings, LabSettings
 from nightdesk.lab.truth import Kind, Origin, Truth
@@ -56,6 +62,7 @@ class Gate:
     clock_offset_ns: Callable[[int], int]
     answer: Callable[[Ask, Answer, int], None]
     flush: Callable[[int], None]
+    overload: Overload = SPOT_OVERLOAD
 
     def receive(self, ask: Ask, proof: Proof) -> None:
         """Take a request; its answer comes now, later or never."""
@@ -86,8 +93,10 @@ class Gate:
         kinds = REQUEST_KINDS if ask.caller.via is Via.REST else FRAME_KINDS
         if not ask.route.signed:
             kinds -= KEY_KINDS
+        if self.overload.exempts and _only_reduces(ask.params):
+            kinds -= OVERLOAD_KINDS
         fault = self.faults.pick(kinds, ask.target, ask.now_ns)
-        return plan(fault, ask.now_ns, self.settings.weight_per_minute_max)
+        return plan(fault, ask.now_ns, self.limits.quota.weight_per_minute_max, self.overload)
 
     def _admit(self, ask: Ask, proof: Proof) -> None:
         """Everything that is checked on receipt."""
@@ -196,3 +205,7 @@ class Gate:
             sender=ask.sender,
             clock_offset_ns=ask.clock_offset_ns or None,
         )
+
+
+def _only_reduces(sent: Mapping[str, str]) -> bool:
+    return "true" in (sent.get("reduceOnly", ""), sent.get("closePosition", ""))

@@ -1,10 +1,12 @@
-"""The venue's limits: request weight per address, unfilled orders per account, bans.
+"""The venue's limits: request weight per address, orders per account, bans.
 
 Owns the counting, in the venue's fixed intervals (a minute starts at :00, ten seconds at
 :00, :10, ...). Refuses to queue: what is over a limit is refused.
 """
 
 from dataclasses import dataclass, field
+
+import msgspec
 
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS, SECOND_NS, LabSettings
@@ -56,26 +58,47 @@ class Address:
     bans: int = 0
 
 
-@dataclass(slots=True)
-class OrderCount:
-    """Unfilled orders of one account."""
+class OrderQuota(msgspec.Struct, frozen=True, kw_only=True):
+    """How many orders an account may send in an interval, and the interval's names in a refusal
+    and in a header."""
 
-    per_10s: Interval = field(default_factory=lambda: Interval(_TEN_SECONDS_NS))
-    per_day: Interval = field(default_factory=lambda: Interval(_DAY_NS))
+    length_ns: int
+    most: int
+    name: str
+    header: str
 
-    def add(self, now_ns: int, amount: int) -> None:
-        """Count orders in both intervals."""
-        self.per_10s.add(now_ns, amount)
-        self.per_day.add(now_ns, amount)
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of one venue. Bans come after so many requests in spite of a 429."""
+
+    weight_per_minute_max: int
+    orders: tuple[OrderQuota, ...]
+    connections_per_5min_max: int
+    ignored_429_max: int
+
+
+def spot_quota(settings: LabSettings) -> Quota:
+    """What the spot venue allows."""
+    per_10s, per_day = settings.orders_per_10s_max, settings.orders_per_day_max
+    return Quota(
+        weight_per_minute_max=settings.weight_per_minute_max,
+        orders=(
+            OrderQuota(length_ns=_TEN_SECONDS_NS, most=per_10s, name="10 SECOND", header="10S"),
+            OrderQuota(length_ns=_DAY_NS, most=per_day, name="1 DAY", header="1D"),
+        ),
+        connections_per_5min_max=settings.connections_per_5min_max,
+        ignored_429_max=settings.ignored_429_max,
+    )
 
 
 @dataclass(slots=True)
 class Limits:
-    """All counters of one lab."""
+    """All counters of one venue."""
 
-    settings: LabSettings
+    quota: Quota
     _addresses: dict[str, Address] = field(default_factory=dict)
-    _orders: dict[str, OrderCount] = field(default_factory=dict)
+    # Of each account, one counter for each of the quota's intervals.
+    _orders: dict[str, list[Interval]] = field(default_factory=dict)
 
     def spend(self, source: str, weight: int, now_ns: int) -> None:
         """Count a request's weight. Raises `Refused` with 429 over the limit, 418 when banned."""
@@ -83,17 +106,17 @@ class Limits:
         if now_ns < address.banned_until_ns:
             raise self._banned(address, now_ns)
         used = address.weight.at(now_ns)
-        if used + weight <= self.settings.weight_per_minute_max:
+        if used + weight <= self.quota.weight_per_minute_max:
             address.weight.add(now_ns, weight)
             return
         address.ignored.add(now_ns, 1)
-        if address.ignored.at(now_ns) > self.settings.ignored_429_max:
+        if address.ignored.at(now_ns) > self.quota.ignored_429_max:
             seconds = min(_BAN_S_FIRST * 2**address.bans, _BAN_S_MAX)
             address.bans += 1
             address.banned_until_ns = now_ns + seconds * SECOND_NS
             raise self._banned(address, now_ns)
         raise too_much_weight(
-            self.settings.weight_per_minute_max, address.weight.left_s(now_ns), now_ns
+            self.quota.weight_per_minute_max, address.weight.left_s(now_ns), now_ns
         )
 
     def used_weight(self, source: str, now_ns: int) -> int:
@@ -104,38 +127,37 @@ class Limits:
         """Count a new websocket; whether the address may still open one."""
         connections = self._address(source).connections
         connections.add(now_ns, 1)
-        return connections.at(now_ns) <= self.settings.connections_per_5min_max
+        return connections.at(now_ns) <= self.quota.connections_per_5min_max
 
     def count_order(self, account: str, now_ns: int, orders: int = 1) -> None:
         """Count new orders. Raises `Refused` over a limit; none of them counts then."""
-        count = self._count(account)
-        for interval, most, name in (
-            (count.per_10s, self.settings.orders_per_10s_max, "10 SECOND"),
-            (count.per_day, self.settings.orders_per_day_max, "1 DAY"),
-        ):
-            if interval.at(now_ns) + orders > most:
+        counts = self._counts(account)
+        for interval, quota in zip(counts, self.quota.orders, strict=True):
+            if interval.at(now_ns) + orders > quota.most:
                 raise Refused(
                     -1015,
-                    f"Too many new orders; current limit is {most} orders per {name}.",
+                    f"Too many new orders; current limit is {quota.most} orders per {quota.name}.",
                     status=429,
                     data=_retry_data(interval.left_s(now_ns), now_ns),
                     retry_after_s=interval.left_s(now_ns),
                 )
-        count.add(now_ns, orders)
+        self._add(account, now_ns, orders)
 
     def uncount_order(self, account: str, now_ns: int, orders: int = 1) -> None:
         """The engine refused orders that were counted."""
-        self._count(account).add(now_ns, -orders)
+        self._add(account, now_ns, -orders)
 
     def first_fill(self, account: str, *, maker: bool, now_ns: int) -> None:
         """An order began to trade: its account may place more."""
-        amount = _GIVEN_BACK_MAKER if maker else _GIVEN_BACK_TAKER
-        self._count(account).add(now_ns, -amount)
+        self._add(account, now_ns, -(_GIVEN_BACK_MAKER if maker else _GIVEN_BACK_TAKER))
 
-    def order_counts(self, account: str, now_ns: int) -> tuple[int, int]:
-        """Unfilled orders in the current ten seconds and the current day."""
-        count = self._count(account)
-        return count.per_10s.at(now_ns), count.per_day.at(now_ns)
+    def order_counts(self, account: str, now_ns: int) -> list[int]:
+        """What counts in each of the quota's intervals."""
+        return [interval.at(now_ns) for interval in self._counts(account)]
+
+    def _add(self, account: str, now_ns: int, amount: int) -> None:
+        for interval in self._counts(account):
+            interval.add(now_ns, amount)
 
     def _address(self, source: str) -> Address:
         address = self._addresses.get(source)
@@ -143,11 +165,11 @@ class Limits:
             address = self._addresses[source] = Address()
         return address
 
-    def _count(self, account: str) -> OrderCount:
-        count = self._orders.get(account)
-        if count is None:
-            count = self._orders[account] = OrderCount()
-        return count
+    def _counts(self, account: str) -> list[Interval]:
+        counts = self._orders.get(account)
+        if counts is None:
+            counts = self._orders[account] = [Interval(q.length_ns) for q in self.quota.orders]
+        return counts
 
     def _banned(self, address: Address, now_ns: int) -> Refused:
         left_ns = address.banned_until_ns - now_ns

@@ -50,7 +50,22 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 GOOD_DAY = Plan()
 
 
-def plan(fault: Fault | None, now_ns: int, weight_max: int) -> Plan:
+class Overload(msgspec.Struct, frozen=True, kw_only=True):
+    """How a venue says that it has too much to do, and whether orders that only reduce are let in."""
+
+    msg: str
+    exempts: bool
+
+
+SPOT_OVERLOAD = Overload(
+    msg="Server is currently overloaded with other requests. Please try again in a few minutes.",
+    exempts=False,
+)
+
+
+def plan(
+    fault: Fault | None, now_ns: int, weight_max: int, overload: Overload = SPOT_OVERLOAD
+) -> Plan:
     """What a fault makes of the request it strikes."""
     if fault is None:
         return GOOD_DAY
@@ -66,6 +81,8 @@ def plan(fault: Fault | None, now_ns: int, weight_max: int) -> Plan:
             return Plan(late_ns=spec.ms * MS_NS)
         case FaultKind.SLOW_BODY:
             return Plan(mangle=Mangle(spread_ns=spec.ms * MS_NS))
+        case FaultKind.BUSY_1008:
+            return Plan(executes=False, refusal=Refused(-1008, overload.msg, status=503))
         case FaultKind.RATE_LIMIT_429:
             seconds = spec.retry_after_s or _RETRY_AFTER_S_429
             refusal = too_much_weight(weight_max, seconds, now_ns)
@@ -97,11 +114,6 @@ def _mangle(spec: FaultSpec) -> Mangle | None:
 
 # Whatever their answers may look like, these take no effect.
 _REFUSED_AT_THE_DOOR: dict[FaultKind, Refused] = {
-    FaultKind.BUSY_1008: Refused(
-        -1008,
-        "Server is currently overloaded with other requests. Please try again in a few minutes.",
-        status=503,
-    ),
     FaultKind.FORBIDDEN_403: Refused(-1000, "Request blocked.", status=403),
     FaultKind.REGION_451: Refused(0, RESTRICTED_LOCATION, status=451),
     FaultKind.UNAUTHORIZED: unknown_key(),

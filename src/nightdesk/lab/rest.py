@@ -101,9 +101,9 @@ class Rest:
         used = str(self.limits.used_weight(ask.caller.source, now_ns))
         headers = {"X-MBX-USED-WEIGHT": used, "X-MBX-USED-WEIGHT-1M": used}
         if ask.route.orders and refusal is None and ask.account is not None:
-            per_10s, per_day = self.limits.order_counts(ask.account.name, now_ns)
-            headers["X-MBX-ORDER-COUNT-10S"] = str(per_10s)
-            headers["X-MBX-ORDER-COUNT-1D"] = str(per_day)
+            counts = self.limits.order_counts(ask.account.name, now_ns)
+            for quota, count in zip(self.limits.quota.orders, counts, strict=True):
+                headers[f"X-MBX-ORDER-COUNT-{quota.header}"] = str(count)
         return headers
 
     def _mangled(
