@@ -28,6 +28,7 @@ from nightdesk.lab.rest import Rest
 from nightdesk.lab.session_api import WEIGHT, SessionApi
 from nightdesk.lab.sessions import Sessions
 from nightdesk.lab.settings import MS_NS, LabSettings
+from nightdesk.lab.spot_streams import SpotDialect
 from nightdesk.lab.streams import TICK_NS, MarketStreams
 from nightdesk.lab.stubs import Stubs
 from nightdesk.lab.tape import Tape
@@ -66,8 +67,7 @@ class Lab:
     def _compose(self) -> None:
         emit, keyring = self._outs.append, Keyring(self.settings.accounts)
         self._streams = MarketStreams(
-            self.exchange,
-            self._tapes,
+            SpotDialect(self.exchange, self._tapes),
             emit,
             self.venue_ns,
             lambda stream, now_ns: self.faults.silent(Which.MARKET, now_ns, stream),

@@ -1,22 +1,21 @@
 """Market streams: who listens to what, and the frames they get.
 
-Owns subscriptions and the order of frames. Refuses the market itself: events are handed in.
+Owns subscriptions and the order of frames. Refuses the market itself: events are handed in, and
+a dialect says what a venue calls its streams and how it writes them.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Protocol
 from urllib.parse import parse_qs
 
 import msgspec
 
-from nightdesk.lab import frames
-from nightdesk.lab.exchange import Exchange
-from nightdesk.lab.market import BookTicker, DepthSnapshot, DepthUpdate, MarketEvent, Trade
+from nightdesk.lab.market import DepthUpdate, MarketEvent
 from nightdesk.lab.settings import MS_NS, SECOND_NS
-from nightdesk.lab.tape import Tape
-from nightdesk.lab.views import Json
+from nightdesk.lab.views import Stamp
 from nightdesk.lab.wire import CloseWs, Out, Push
 
 TICK_NS = 100 * MS_NS
@@ -24,19 +23,30 @@ _STREAMS_MAX = 1024
 _MESSAGES_PER_SECOND_MAX = 5
 _POLICY_CLOSE = 1008
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
-# Streams that come by the clock: how many ticks lie between two frames.
-_PERIODS = {
-    "depth": 10,
-    "depth5": 10,
-    "depth10": 10,
-    "depth20": 10,
-    "depth5@100ms": 1,
-    "depth10@100ms": 1,
-    "depth20@100ms": 1,
-    "ticker": 10,
-    "miniTicker": 10,
-    "kline_1m": 20,
-}
+
+# The frame of a stream on a clock; None when there is nothing to tell.
+Write = Callable[[Stamp], str | None]
+
+
+class Dialect(Protocol):
+    """What one venue's streams are called and how their frames look."""
+
+    @property
+    def periods(self) -> Mapping[str, int]:
+        """Streams that come by the clock: how many ticks lie between two frames."""
+        ...
+
+    def told(self, event: MarketEvent) -> Iterable[tuple[str, Write]]:
+        """The streams that carry an event at once."""
+        ...
+
+    def periodic(self, symbol: str, kind: str, now_ns: int) -> Write | None:
+        """What a stream tells by the clock; None for a symbol that is not listed."""
+        ...
+
+    def batch(self, update: DepthUpdate) -> Write:
+        """Depth changes collected for the slower stream."""
+        ...
 
 
 class _Command(msgspec.Struct):
@@ -86,10 +96,9 @@ class DepthBatch:
 
 @dataclass(slots=True)
 class MarketStreams:
-    """Every market-side websocket of one lab."""
+    """Every market-side websocket of one venue."""
 
-    exchange: Exchange
-    tapes: dict[str, Tape]
+    dialect: Dialect
     emit: Callable[[Out], None]
     venue_ns: Callable[[int], int]
     silent: Callable[[str, int], bool]
@@ -127,7 +136,7 @@ class MarketStreams:
     @property
     def ticking(self) -> bool:
         """Whether any stream needs the clock."""
-        return any(name.partition("@")[2] in _PERIODS for name in self._by_name)
+        return any(name.partition("@")[2] in self.dialect.periods for name in self._by_name)
 
     def _subscribe(self, listener: Listener, name: str) -> None:
         listener.names[name] = None
@@ -220,32 +229,10 @@ class MarketStreams:
 
     def tell(self, event: MarketEvent, now_ns: int) -> None:
         """Push an event's frames."""
-        symbol = event.symbol.lower()
-        match event:
-            case BookTicker():
-                self._tell(f"{symbol}@bookTicker", now_ns, lambda _: frames.quote(event))
-            case DepthUpdate():
-                self._tell(
-                    f"{symbol}@depth@100ms",
-                    now_ns,
-                    lambda unit: frames.depth(event, self._stamp(unit)),
-                )
-            case Trade():
-                self._tell(
-                    f"{symbol}@trade", now_ns, lambda unit: frames.trade(event, self._stamp(unit))
-                )
-                self._tell(
-                    f"{symbol}@aggTrade",
-                    now_ns,
-                    lambda unit: frames.aggregate_trade(event, self._stamp(unit)),
-                )
-            case DepthSnapshot():
-                pass  # snapshots are read over REST; no stream carries them
+        for name, write in self.dialect.told(event):
+            self.publish(name, now_ns, write)
 
-    def _stamp(self, unit_ns: int) -> Callable[[int], int]:
-        return lambda at_ns: self.venue_ns(at_ns) // unit_ns
-
-    def _tell(self, name: str, now_ns: int, write: Callable[[int], str | None]) -> None:
+    def publish(self, name: str, now_ns: int, write: Write) -> None:
         """Push the frame `write` makes to everyone who listens to `name`."""
         listening = self._by_name.get(name)
         if not listening or self.silent(name, now_ns):
@@ -253,13 +240,16 @@ class MarketStreams:
         texts: dict[int, str | None] = {}
         for listener in listening.values():
             if listener.unit_ns not in texts:
-                texts[listener.unit_ns] = write(listener.unit_ns)
+                texts[listener.unit_ns] = write(self._stamp(listener.unit_ns))
             text = texts[listener.unit_ns]
             if text is None:
                 continue
             if listener.combined:
                 text = f'{{"stream":"{name}","data":{text}}}'
             self._push(listener, now_ns, text)
+
+    def _stamp(self, unit_ns: int) -> Stamp:
+        return lambda at_ns: self.venue_ns(at_ns) // unit_ns
 
     def _push(self, listener: Listener, now_ns: int, text: str) -> None:
         self.emit(Push(conn=listener.conn, at_ns=now_ns, text=text))
@@ -271,31 +261,20 @@ class MarketStreams:
         self._ticks += 1
         for name in list(self._by_name):
             symbol, _, kind = name.partition("@")
-            period = _PERIODS.get(kind)
-            if period is None or self._ticks % period or symbol.upper() not in self.tapes:
+            period = self.dialect.periods.get(kind)
+            if period is None or self._ticks % period:
                 continue
-            self._tell(name, now_ns, self._periodic(symbol.upper(), kind, now_ns))
+            write = (
+                self._collected(symbol.upper(), now_ns)
+                if kind == "depth"
+                else self.dialect.periodic(symbol.upper(), kind, now_ns)
+            )
+            if write is not None:
+                self.publish(name, now_ns, write)
 
-    def _periodic(self, symbol: str, kind: str, now_ns: int) -> Callable[[int], str | None]:
-        tape, book = self.tapes[symbol], self.exchange.matchers[symbol].book
-        if kind == "ticker":
-            return lambda unit: _json(frames.ticker(tape, book, now_ns, self._stamp(unit)))
-        if kind == "miniTicker":
-            return lambda unit: _json(frames.mini_ticker(tape, now_ns, self._stamp(unit)))
-        if kind == "kline_1m":
-            return lambda unit: _json(frames.kline(tape, now_ns, self._stamp(unit)))
-        if kind == "depth":
-            batch = self._batches.pop(symbol, None)
-            if batch is None:
-                return lambda _: None
-            update = batch.whole(symbol, now_ns)
-            return lambda unit: frames.depth(update, self._stamp(unit))
-        count = int(kind.removeprefix("depth").removesuffix("@100ms"))
-        return lambda _: frames.partial_depth(book, count)
-
-
-def _json(frame: Json | None) -> str | None:
-    return None if frame is None else msgspec.json.encode(frame).decode()
+    def _collected(self, symbol: str, now_ns: int) -> Write | None:
+        batch = self._batches.pop(symbol, None)
+        return None if batch is None else self.dialect.batch(batch.whole(symbol, now_ns))
 
 
 def _error(code: int, msg: str) -> str:
