@@ -11,6 +11,7 @@ from nightdesk.lab.auth import Keyring
 from nightdesk.lab.by_hand import ByHand
 from nightdesk.lab.catalogue import ACTS, BY_HAND, FaultKind, Which
 from nightdesk.lab.control import Control
+from nightdesk.lab.delivery import Delivery
 from nightdesk.lab.distortion import Distortion
 from nightdesk.lab.dropping import Dropping
 from nightdesk.lab.engine_faults import EngineFaults
@@ -73,7 +74,8 @@ class Lab:
             lambda stream, now_ns: self.faults.silent(Which.MARKET, now_ns, stream),
         )
         self._distortion = Distortion(self.exchange, self.faults, self._agenda, self._streams)
-        self._sessions = Sessions(self.faults, self._agenda, emit, self.venue_ns)
+        delivery = Delivery(self.faults, self._agenda)
+        self._sessions = Sessions(self.faults, delivery, emit, self.venue_ns)
         self._gate = Gate(
             self.settings,
             self.exchange,

@@ -4,16 +4,18 @@ Owns the messages of a market between the exchange, which always knows the truth
 Refuses to touch matching, REST answers and what the streams tell by the clock.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from nightdesk.lab.agenda import Agenda
 from nightdesk.lab.catalogue import FaultKind, Stream
-from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.faults import Fault, FaultBoard
 from nightdesk.lab.market import BookTicker, DepthSnapshot, DepthUpdate, MarketEvent, Trade
+from nightdesk.lab.matching import Matcher
 from nightdesk.lab.orders import ZERO
 from nightdesk.lab.settings import SECOND_NS
 from nightdesk.lab.streams import MarketStreams
@@ -31,11 +33,39 @@ _FRAMES = {
 _Key = tuple[str, Stream]
 
 
+class Grid(Protocol):
+    """What is read of a symbol's rules."""
+
+    @property
+    def tick(self) -> Decimal:
+        """The step of prices."""
+        ...
+
+    @property
+    def quantity_min(self) -> Decimal:
+        """The smallest quantity."""
+        ...
+
+
+class Floor(Protocol):
+    """A venue's books and rules by symbol."""
+
+    @property
+    def matchers(self) -> Mapping[str, Matcher]:
+        """The books, which know the truth."""
+        ...
+
+    @property
+    def rules(self) -> Mapping[str, Grid]:
+        """The grids of prices and quantities."""
+        ...
+
+
 @dataclass(slots=True)
 class Distortion:
     """The way of market messages to the streams of one lab."""
 
-    exchange: Exchange
+    exchange: Floor
     faults: FaultBoard
     agenda: Agenda
     streams: MarketStreams

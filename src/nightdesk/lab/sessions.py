@@ -1,6 +1,6 @@
 """Sessions of the WebSocket API: who is logged on, and who hears of which account.
 
-Owns session state and the delivery of account events, with the faults of delivery. Refuses
+Owns session state and who hears which account event. Refuses
 requests that need the exchange: those go through the gate like REST calls.
 """
 
@@ -11,12 +11,12 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from nightdesk.lab.agenda import Agenda
-from nightdesk.lab.catalogue import REPORT_KINDS, FaultKind, Which
-from nightdesk.lab.faults import FaultBoard, Target
+from nightdesk.lab.catalogue import Which, Word
+from nightdesk.lab.delivery import Delivery
+from nightdesk.lab.faults import FaultBoard
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.reports import ListReport, Report
-from nightdesk.lab.settings import MS_NS, SECOND_NS
+from nightdesk.lab.settings import MS_NS
 from nightdesk.lab.views import (
     Json,
     Stamp,
@@ -29,8 +29,6 @@ from nightdesk.lab.wallet import Wallet
 from nightdesk.lab.wire import Out, Push
 
 _SUBSCRIPTIONS_MAX = 1000
-# A report held back for reordering is told after this long even if no other follows it.
-_HELD_NS_MAX = SECOND_NS
 
 
 @dataclass(slots=True)
@@ -66,12 +64,10 @@ class Sessions:
     """Every session of one lab, and the account events they hear."""
 
     faults: FaultBoard
-    agenda: Agenda
+    delivery: Delivery
     emit: Callable[[Out], None]
     venue_ns: Callable[[int], int]
     by_conn: dict[int, Session] = field(default_factory=dict)
-    # The report each account's next report must overtake.
-    _held: dict[str, Callable[[int], None]] = field(default_factory=dict)
 
     def open(self, conn: int, path: str, source: str, now_ns: int) -> Session:
         """A websocket to `/ws-api/v3`."""
@@ -97,53 +93,18 @@ class Sessions:
         """Tell an account of one step of one order, faults permitting."""
         account = report.order.account
 
-        def tell(at_ns: int) -> None:
-            self._tell(account, at_ns, lambda stamp: execution_report(report, stamp))
+        def tell(at_ns: int, strange: Word | None) -> None:
+            def write(stamp: Stamp) -> Json:
+                event = execution_report(report, stamp)
+                return event if strange is None else report_with_unheard_of(event, strange)
 
-        fault = None
-        if self.faults.faults:
-            target = Target(_fields(report), name="execution report")
-            fault = self.faults.pick(REPORT_KINDS, target, now_ns)
-        if fault is None:
-            tell(now_ns)
-            self._release(account, now_ns)
-            return
-        match fault.spec.kind:
-            case FaultKind.LATE_REPORT:
-                self.agenda.at(now_ns + fault.spec.ms * MS_NS, tell)
-            case FaultKind.REORDERED_REPORTS:
-                self._hold(account, tell, now_ns)
-                return
-            case FaultKind.NEW_ENUM:
-                word = fault.spec.field
-                self._tell(
-                    account,
-                    now_ns,
-                    lambda stamp: report_with_unheard_of(execution_report(report, stamp), word),
-                )
-            case _:
-                tell(now_ns)
-                tell(now_ns)
-        self._release(account, now_ns)
+            self._tell(account, at_ns, write)
+
+        self.delivery.deliver(account, _fields(report), "execution report", tell, now_ns)
 
     def tell_list(self, report: ListReport, now_ns: int) -> None:
         """Tell an account of one step of one order list."""
         self._tell(report.group.account, now_ns, lambda stamp: list_status(report, stamp))
-
-    def _hold(self, account: str, tell: Callable[[int], None], now_ns: int) -> None:
-        self._release(account, now_ns)
-        self._held[account] = tell
-
-        def give_up(at_ns: int) -> None:
-            if self._held.get(account) is tell:
-                self._release(account, at_ns)
-
-        self.agenda.at(now_ns + _HELD_NS_MAX, give_up)
-
-    def _release(self, account: str, now_ns: int) -> None:
-        held = self._held.pop(account, None)
-        if held is not None:
-            held(now_ns)
 
     def tell_balances(self, account: str, wallet: Wallet, assets: list[str], now_ns: int) -> None:
         """Tell an account which balances may have changed."""
