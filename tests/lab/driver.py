@@ -63,11 +63,15 @@ class Driver:
     """A lab and its time. Everything the lab puts out is kept in `outs`."""
 
     def __init__(
-        self, market: Market | None = None, settings: LabSettings = SETTINGS, **more: Any
+        self,
+        market: Market | None = None,
+        settings: LabSettings = SETTINGS,
+        perp_market: Market | None = None,
+        **more: Any,
     ) -> None:
         self.market = market or ScriptedMarket()
         fields = {f: getattr(settings, f) for f in settings.__struct_fields__}
-        self.lab = Lab(LabSettings(**(fields | more)), self.market)
+        self.lab = Lab(LabSettings(**(fields | more)), self.market, perp_market)
         self.now_ns = T0_NS
         self.outs: list[Out] = []
         self._number = 0

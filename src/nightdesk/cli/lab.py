@@ -20,8 +20,10 @@ def lab_serve(
     speed: Annotated[float, typer.Option(help="How fast a recording plays.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Draws of the generated market.")] = 1,
     accounts: Annotated[Path | None, typer.Option(help="TOML with [[account]] tables.")] = None,
+    usdm: Annotated[bool, typer.Option("--usdm", help="USD-M perpetuals beside spot.")] = False,
+    usdm_replay: Annotated[list[str] | None, typer.Option(help="Recorded perpetuals.")] = None,
 ) -> None:
-    """Serve the practice exchange: Binance spot's REST, streams and ws-api on this machine."""
+    """Serve the practice exchange: Binance spot and USD-M futures on this machine."""
     from nightdesk.lab.__main__ import main as lab_main
 
     arguments = ["--port", str(port), "--speed", str(speed), "--seed", str(seed)]
@@ -29,4 +31,8 @@ def lab_serve(
         arguments += ["--replay", path]
     if accounts is not None:
         arguments += ["--accounts", str(accounts)]
+    if usdm:
+        arguments.append("--usdm")
+    for path in usdm_replay or []:
+        arguments += ["--usdm-replay", path]
     raise typer.Exit(lab_main(arguments))

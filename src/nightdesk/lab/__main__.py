@@ -31,7 +31,7 @@ def parse(argv: Sequence[str]) -> tuple[bool, LaunchOptions]:
     """Whether to end with the parent, and the options, from a command line."""
     parser = argparse.ArgumentParser(
         prog="python -m nightdesk.lab",
-        description="A practice exchange that speaks Binance SPOT's protocol.",
+        description="A practice exchange that speaks Binance's protocols: SPOT and USD-M.",
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
@@ -49,6 +49,14 @@ def parse(argv: Sequence[str]) -> tuple[bool, LaunchOptions]:
     parser.add_argument(
         "--with-parent", action="store_true", help="end when standard input is closed"
     )
+    parser.add_argument("--usdm", action="store_true", help="USD-M perpetuals beside spot")
+    parser.add_argument(
+        "--usdm-replay",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="recorded perpetuals; repeatable",
+    )
     given = parser.parse_args(argv)
     live = None
     if given.live_rest or given.live_stream or given.symbol:
@@ -65,6 +73,8 @@ def parse(argv: Sequence[str]) -> tuple[bool, LaunchOptions]:
         accounts_file=given.accounts,
         maker_fee=given.maker_fee,
         taker_fee=given.taker_fee,
+        usdm=given.usdm,
+        usdm_replay=given.usdm_replay,
     )
 
 

@@ -21,9 +21,10 @@ from nightdesk.lab.truth import Sender
 
 
 class Stage(StrEnum):
-    """How far inside the venue an endpoint's work is done."""
+    """How far inside the venue an endpoint's work is done. A keyed one wants a key and no signature."""
 
     PUBLIC = auto()
+    KEYED = auto()
     READ = auto()
     ENGINE = auto()
 
@@ -91,7 +92,8 @@ class Ask:
     def named_client_id(self) -> str | None:
         """The client order id a request is about."""
         if self.route.orders:
-            return self.params.get("newClientOrderId", self.params.get("listClientOrderId"))
+            names = ("newClientOrderId", "listClientOrderId", "clientAlgoId")
+            return next((self.params[name] for name in names if name in self.params), None)
         return self.params.get("origClientOrderId")
 
     @property
@@ -121,12 +123,17 @@ class Route:
     known: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.known = self.names | SIGNED_NAMES if self.signed else self.names
+        self.known = self.names | SIGNED_NAMES if self.private else self.names
+
+    @property
+    def private(self) -> bool:
+        """Whether a key is needed."""
+        return self.stage is not Stage.PUBLIC
 
     @property
     def signed(self) -> bool:
-        """Whether a key and a signature are needed."""
-        return self.stage is not Stage.PUBLIC
+        """Whether a signature is needed, too."""
+        return self.stage in (Stage.READ, Stage.ENGINE)
 
     def weigh(self, params: Mapping[str, str]) -> int:
         """What a request costs."""

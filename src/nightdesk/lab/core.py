@@ -16,6 +16,7 @@ from nightdesk.lab.distortion import Distortion
 from nightdesk.lab.dropping import Dropping
 from nightdesk.lab.engine_faults import EngineFaults
 from nightdesk.lab.exchange import Exchange
+from nightdesk.lab.farewell import farewell
 from nightdesk.lab.faults import Fault, FaultBoard
 from nightdesk.lab.gate import Answer, Gate
 from nightdesk.lab.limits import Limits, spot_quota
@@ -30,26 +31,29 @@ from nightdesk.lab.session_api import WEIGHT, SessionApi
 from nightdesk.lab.sessions import Sessions
 from nightdesk.lab.settings import MS_NS, LabSettings
 from nightdesk.lab.spot_streams import SpotDialect
-from nightdesk.lab.streams import TICK_NS, MarketStreams
+from nightdesk.lab.status import counters, market_status, usdm_status
+from nightdesk.lab.streams import MarketStreams, StreamClock
 from nightdesk.lab.stubs import Stubs
 from nightdesk.lab.tape import Tape
 from nightdesk.lab.tickers import Tickers
 from nightdesk.lab.trading import Trading
 from nightdesk.lab.truth import Entry, Kind, Truth
+from nightdesk.lab.usdm.venue import Shared, Usdm
 from nightdesk.lab.vanishing import Vanishing
 from nightdesk.lab.views import Json
-from nightdesk.lab.wire import CloseWs, Out, Push, Request, RestCall, WsClosed, WsOpen, WsText
+from nightdesk.lab.wire import CloseWs, Out, Request, RestCall, WsClosed, WsOpen, WsText
 from nightdesk.lab.ws_api import WsApi
 
 _WS_API_PATH = "/ws-api/v3"
-_GOING_AWAY = 1001
 _POLICY_CLOSE = 1008
 
 
 class Lab:
     """A practice venue. Feed it requests and time; deliver what it returns."""
 
-    def __init__(self, settings: LabSettings, market: Market) -> None:
+    def __init__(
+        self, settings: LabSettings, market: Market, perp_market: Market | None = None
+    ) -> None:
         self.settings = settings
         self.market = market
         self.truth = Truth()
@@ -60,8 +64,10 @@ class Lab:
         self._limits = Limits(spot_quota(settings))
         self._outs: list[Out] = []
         self._now_ns = 0
-        self._started = self._ended = self._ticking = False
+        self._started = self._ended = False
         self._compose()
+        self.usdm = self._usdm(perp_market) if perp_market is not None else None
+        self._control = self._control_of()
         for event in market.opening():
             self.exchange.on_market(event)
 
@@ -73,6 +79,7 @@ class Lab:
             self.venue_ns,
             lambda stream, now_ns: self.faults.silent(Which.MARKET, now_ns, stream),
         )
+        self._clock = StreamClock(self._streams, self._agenda)
         self._distortion = Distortion(self.exchange, self.faults, self._agenda, self._streams)
         delivery = Delivery(self.faults, self._agenda)
         self._sessions = Sessions(self.faults, delivery, emit, self.venue_ns)
@@ -92,6 +99,8 @@ class Lab:
         routes = self._routes(tickers)
         session_api = SessionApi(self._sessions, keyring, self.venue_ns)
         self._rest = Rest(self._gate, self._limits, emit, routes)
+        self._endpoints = [name for r in routes for name in (r.path, r.ws) if name]
+        self._endpoints += session_api.methods()
         self._ws_api = WsApi(
             self.settings,
             self._gate,
@@ -101,17 +110,6 @@ class Lab:
             emit,
             routes,
         )
-        self._control = Control(
-            self.exchange,
-            self.faults,
-            self.truth,
-            self.market,
-            [name for r in routes for name in (r.path, r.ws) if name] + list(session_api.methods()),
-            emit,
-            self.start_market,
-            self._strike,
-            self.state,
-        )
         self._dropping = Dropping(self.exchange, self.faults)
         self._by_hand = ByHand(
             self.exchange,
@@ -119,6 +117,36 @@ class Lab:
             self._limits,
             tickers.reference_price,
             self._sessions.tell_transfer,
+        )
+
+    def _usdm(self, market: Market) -> Usdm:
+        keyring = Keyring(self.settings.accounts)
+        shared = Shared(
+            settings=self.settings,
+            clients=self.exchange,
+            truth=self.truth,
+            faults=self.faults,
+            agenda=self._agenda,
+            keyring=keyring,
+            emit=self._outs.append,
+            venue_ns=self.venue_ns,
+            clock_offset_ns=self.clock_offset_ns,
+            start_market=self.start_market,
+        )
+        return Usdm(shared, market)
+
+    def _control_of(self) -> Control:
+        others = self.usdm.endpoints if self.usdm is not None else []
+        return Control(
+            self.exchange,
+            self.faults,
+            self.truth,
+            self.market,
+            [*self._endpoints, *others],
+            self._outs.append,
+            self.start_market,
+            self._strike,
+            self.state,
         )
 
     def _routes(self, tickers: Tickers) -> list[Route]:
@@ -195,20 +223,27 @@ class Lab:
         now_ns = self._now_ns  # never earlier than what has already happened
         match request:
             case RestCall():
-                door = self._control if request.path.startswith("/lab/") else self._rest
-                door.receive(request, now_ns)
+                self._door(request.path).receive(request, now_ns)
             case WsOpen():
                 self._open(request, now_ns)
             case WsText():
                 self._text(request, now_ns)
             case WsClosed():
-                self._streams.close(request.conn)
-                self._sessions.close(request.conn)
+                self._forget(request.conn)
         outs += self._outs
         self._outs.clear()
         return outs
 
+    def _door(self, path: str) -> Control | Usdm | Rest:
+        if path.startswith("/lab/"):
+            return self._control
+        return self.usdm if self.usdm is not None and self.usdm.serves(path) else self._rest
+
     def _open(self, opened: WsOpen, now_ns: int) -> None:
+        if self.usdm is not None and self.usdm.serves(opened.path):
+            if self.usdm.open(opened, now_ns):
+                self._drop_if(Which.ALL, opened.conn, now_ns)
+            return
         if not self._limits.connect(opened.source, now_ns):
             self._shut(opened.conn, now_ns, _POLICY_CLOSE, "Too many connections")
             return
@@ -228,6 +263,8 @@ class Lab:
     def _text(self, frame: WsText, now_ns: int) -> None:
         if frame.conn in self._sessions.by_conn:
             self._ws_api.receive(frame.conn, frame.text, now_ns)
+        elif self.usdm is not None and frame.conn in self.usdm.streams.listeners:
+            self.usdm.text(frame, now_ns)
         elif frame.conn in self._streams.listeners:
             self._streams.command(frame.conn, frame.text, now_ns)
             self._after_subscribing(now_ns)
@@ -235,24 +272,21 @@ class Lab:
     def _after_subscribing(self, now_ns: int) -> None:
         if self._streams.subscribed and not self._started:
             self.start_market(now_ns)
-        if self._streams.ticking and not self._ticking:
-            self._ticking = True
-            self._agenda.at(now_ns - now_ns % TICK_NS + TICK_NS, self._tick)
-
-    def _tick(self, now_ns: int) -> None:
-        self._streams.tick(now_ns)
-        self._ticking = self._streams.ticking
-        if self._ticking:
-            self._agenda.at(now_ns + TICK_NS, self._tick)
+        self._clock.wake(now_ns)
 
     def _answer(self, ask: Ask, answer: Answer, now_ns: int) -> None:
         door = self._rest if ask.caller.via is Via.REST else self._ws_api
         door.answer(ask, answer, now_ns)
 
     def _shut(self, conn: int, now_ns: int, code: int, reason: str) -> None:
+        self._forget(conn)
+        self._outs.append(CloseWs(conn=conn, at_ns=now_ns, code=code, reason=reason))
+
+    def _forget(self, conn: int) -> None:
         self._streams.close(conn)
         self._sessions.close(conn)
-        self._outs.append(CloseWs(conn=conn, at_ns=now_ns, code=code, reason=reason))
+        if self.usdm is not None:
+            self.usdm.streams.close(conn)
 
     # --- the market ------------------------------------------------------------------------
 
@@ -261,6 +295,8 @@ class Lab:
         if not self._started:
             self._started = True
             self.market.start(now_ns)
+            if self.usdm is not None:
+                self.usdm.start(now_ns)
             self.truth.add(Kind.MARKET, now_ns, what="started", reason=self.market.report().source)
 
     def _note_end(self) -> None:
@@ -281,6 +317,8 @@ class Lab:
 
     def _flush(self, now_ns: int) -> None:
         """Tell what settlement left behind: reports, balances, prints."""
+        if self.usdm is not None:
+            self.usdm.flush(now_ns)
         settlement = self.exchange.settlement
         touched = settlement.locks.touched
         if not touched and not settlement.prints and not settlement.reports:
@@ -326,6 +364,8 @@ class Lab:
             conns += [c for c, s in self._sessions.by_conn.items() if s.subscriptions]
         if which is not Which.USER:
             conns += list(self._streams.listeners)
+        if self.usdm is not None:
+            conns += self.usdm.conns(which)
         for conn in conns:
             self._shut(conn, now_ns, fault.spec.code, "")
 
@@ -341,50 +381,20 @@ class Lab:
 
     def farewell(self, now_ns: int) -> list[Out]:
         """The venue shuts down: every websocket is told and closed."""
-        outs: list[Out] = []
-        event = f'{{"e":"serverShutdown","E":{self.venue_ns(now_ns) // MS_NS}}}'
-        for conn, listener in list(self._streams.listeners.items()):
-            text = f'{{"stream":"!serverShutdown","data":{event}}}' if listener.combined else event
-            outs.append(Push(conn=conn, at_ns=now_ns, text=text))
-        for conn in list(self._sessions.by_conn):
-            outs.append(Push(conn=conn, at_ns=now_ns, text=f'{{"event":{event}}}'))
-        for conn in [*self._streams.listeners, *self._sessions.by_conn]:
-            outs.append(CloseWs(conn=conn, at_ns=now_ns, code=_GOING_AWAY, reason="shutdown"))
-        return outs
+        others = self.usdm.streams.listeners if self.usdm is not None else []
+        at_ms = self.venue_ns(now_ns) // MS_NS
+        return farewell(self._streams, self._sessions.by_conn, others, now_ns, at_ms)
 
     def state(self, now_ns: int) -> Json:
         """Where everything stands, for people."""
-        report = self.market.report()
-        orders = sum(len(a.orders) for a in self.exchange.accounts.values())
         return {
             "now_ns": now_ns,
             "clock_offset_ns": self.clock_offset_ns(now_ns),
             "seed": self.settings.seed,
             "symbols": list(self.exchange.rules),
             "accounts": list(self.exchange.accounts),
-            "market": {
-                "source": report.source,
-                "started": self._started,
-                "ended": self.market.ended,
-                "events": report.given,
-                "position_ns": report.position_ns,
-                "good_lines": report.good_lines,
-                "bad_lines": report.bad_lines,
-                "repeated_lines": report.repeated_lines,
-                "first_bad": list(report.first_bad),
-                "connected": report.connected,
-                "losses": report.losses,
-            },
-            "counters": {
-                "orders": orders,
-                "open_orders": sum(len(a.open_ids) for a in self.exchange.accounts.values()),
-                "fills": sum(len(a.fills) for a in self.exchange.accounts.values()),
-                "log_entries": self.truth.last_seq,
-                "market_sockets": len(self._streams.listeners),
-                "api_sockets": len(self._sessions.by_conn),
-                "account_subscriptions": sum(
-                    len(s.subscriptions) for s in self._sessions.by_conn.values()
-                ),
-            },
+            "market": market_status(self.market, started=self._started),
+            "counters": counters(self.exchange, self._streams, self._sessions),
+            "usdm": usdm_status(self.usdm, started=self._started),
             "faults_active": sum(f.active(now_ns) for f in self.faults.faults.values()),
         }

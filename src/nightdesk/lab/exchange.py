@@ -69,7 +69,7 @@ class Exchange:
     def on_market(self, event: MarketEvent) -> MarketEvent:
         """Let the market happen; the event comes back as the venue publishes it."""
         if isinstance(event, Trade):
-            event = self.settlement.numbered(event)
+            event = self.settlement.numbers.numbered(event)
             self.settlement.fresh.append(event)
             self.floor.on_market(event)
             self._follow(event.at_ns)

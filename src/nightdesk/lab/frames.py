@@ -51,7 +51,7 @@ def trade(event: Trade, stamp: Stamp) -> str:
     return (
         f'{{"e":"trade","E":{stamp(event.event_ns)},"s":"{event.symbol}","t":{event.trade_id},'
         f'"p":"{event.price:.8f}","q":"{event.quantity:.8f}","T":{stamp(event.trade_ns)},'
-        f'"m":{_bool(event.buyer_is_maker)},"M":true}}'
+        f'"m":{boolean(event.buyer_is_maker)},"M":true}}'
     )
 
 
@@ -61,11 +61,12 @@ def aggregate_trade(event: Trade, stamp: Stamp) -> str:
     return (
         f'{{"e":"aggTrade","E":{stamp(event.event_ns)},"s":"{event.symbol}","a":{number},'
         f'"p":"{event.price:.8f}","q":"{event.quantity:.8f}","f":{number},"l":{number},'
-        f'"T":{stamp(event.trade_ns)},"m":{_bool(event.buyer_is_maker)},"M":true}}'
+        f'"T":{stamp(event.trade_ns)},"m":{boolean(event.buyer_is_maker)},"M":true}}'
     )
 
 
-def _bool(value: bool) -> str:
+def boolean(value: bool) -> str:
+    """As JSON writes it."""
     return "true" if value else "false"
 
 

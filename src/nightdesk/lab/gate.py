@@ -91,7 +91,7 @@ class Gate:
         if not self.faults.faults:
             return GOOD_DAY
         kinds = REQUEST_KINDS if ask.caller.via is Via.REST else FRAME_KINDS
-        if not ask.route.signed:
+        if not ask.route.private:
             kinds -= KEY_KINDS
         if self.overload.exempts and _only_reduces(ask.params):
             kinds -= OVERLOAD_KINDS
@@ -101,11 +101,12 @@ class Gate:
     def _admit(self, ask: Ask, proof: Proof) -> None:
         """Everything that is checked on receipt."""
         self.limits.spend(ask.caller.source, ask.route.weigh(ask.params), ask.now_ns)
-        if ask.route.signed:
+        if ask.route.private:
             self._check_open(ask)
             account = self.keyring.owner(proof.api_key)
             check_names(ask.params, ask.route.known, signed=True)
-            self._check_signed(ask, proof, account)
+            if ask.route.signed:
+                self._check_signed(ask, proof, account)
             ask.account = self.exchange.accounts[account.name]
             ask.read_lag_ns = self._read_lag_ns(ask)
         else:

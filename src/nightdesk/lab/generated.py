@@ -4,6 +4,7 @@ Owns a random walk with occasional trends, a book around it and trades against t
 Refuses realism beyond what practising needs: see `replay` for real markets.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import exp
@@ -14,12 +15,13 @@ from nightdesk.lab.market import (
     DepthSnapshot,
     DepthUpdate,
     Levels,
+    Listing,
     MarketEvent,
     MarketReport,
     Trade,
 )
 from nightdesk.lab.orders import Side
-from nightdesk.lab.settings import SECOND_NS, SymbolSettings
+from nightdesk.lab.settings import SECOND_NS
 
 LEVELS = 20
 QUOTES_PER_S = 20.0
@@ -40,7 +42,7 @@ _TRADE_NOTIONAL = 1_500.0
 class _Feed:
     """One symbol's market. Prices are whole ticks and quantities whole steps in here."""
 
-    rules: SymbolSettings
+    rules: Listing
     rng: Random
     pace: float = 1.0  # of everything that happens, by the clock
     mid: float = 0.0
@@ -239,10 +241,15 @@ class _Feed:
 
 
 class GeneratedMarket:
-    """Markets of several symbols, each from its own stream of chance; below a `pace` of 1 less happens."""
+    """Markets of several symbols, each from its own stream of chance; below a `pace` of 1 less happens.
 
-    def __init__(self, symbols: tuple[SymbolSettings, ...], seed: int, pace: float = 1.0) -> None:
-        self._feeds = [_Feed(s, Random(f"{seed}/market/{s.symbol}"), pace) for s in symbols]
+    Another `venue` with the same symbols and seed is another market.
+    """
+
+    def __init__(
+        self, symbols: Iterable[Listing], seed: int, pace: float = 1.0, *, venue: str = "market"
+    ) -> None:
+        self._feeds = [_Feed(s, Random(f"{seed}/{venue}/{s.symbol}"), pace) for s in symbols]
         self._source = f"generated, seed {seed}"
         self._given = 0
         self._started_ns = self._position_ns = 0

@@ -24,9 +24,9 @@ from nightdesk.lab.settings import (
     KNOWN_SYMBOLS,
     AccountSettings,
     LabSettings,
-    SymbolSettings,
     default_symbol,
 )
+from nightdesk.lab.usdm.settings import KNOWN_PERPS, PerpSettings, UsdmSettings, default_perp
 from nightdesk.recordings.files import Meter, open_lines
 from nightdesk.recordings.recognise import HEAD_LINES, recognise
 from nightdesk.recordings.report import BrokenCapture
@@ -38,6 +38,7 @@ PRACTICE_ACCOUNT = AccountSettings(
     api_key="practice-key",
     secret="practice-secret",
     balances={"BTC": Decimal(1), "ETH": Decimal(10), "USDT": Decimal(100_000)},
+    usdm={"USDT": Decimal(100_000)},
 )
 
 
@@ -62,6 +63,9 @@ class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
     maker_fee: Decimal = Decimal("0.001")
     taker_fee: Decimal = Decimal("0.001")
     start_on_subscriber: bool | None = None
+    # A USD-M venue beside spot, with a generated market or recorded ones.
+    usdm: bool = False
+    usdm_replay: list[str] = []
 
 
 Replay = ReplayMarket | RecordedMarket
@@ -86,19 +90,31 @@ class _AccountRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ed25519_public_key: str | None = None
     balances: dict[str, Decimal] = {}
     may_withdraw: bool = False
+    usdm: dict[str, Decimal] = {}
 
 
 def prepare(options: LaunchOptions) -> tuple[LabSettings, Market]:
-    """Settings and market of these options. Raises `LaunchRefused`."""
+    """Settings and spot market of these options. Raises `LaunchRefused`."""
+    settings, market, _ = prepare_both(options)
+    return settings, market
+
+
+def prepare_both(options: LaunchOptions) -> tuple[LabSettings, Market, Market | None]:
+    """Settings, spot market and perpetual market, where one is asked for. Raises `LaunchRefused`."""
     problems: list[str] = []
     accounts = _accounts(options.accounts_file, problems)
-    replay = _replay(options, problems)
+    if not options.speed > 0:
+        problems.append(f"speed: above 0, not {options.speed}")
+    replay = _replay(options.replay, options.speed, problems)
     symbols = _symbols(options.live, replay, problems)
+    perp_replay = _replay(options.usdm_replay, options.speed, problems)
+    perps = _perps(perp_replay, problems)
     for name, fee in (("maker fee", options.maker_fee), ("taker fee", options.taker_fee)):
         if not 0 <= fee < 1:
             problems.append(f"{name}: a rate from 0 to below 1, not {fee}")
     if problems:
         raise LaunchRefused(problems)
+    recorded = replay is not None or perp_replay is not None
     waits = options.start_on_subscriber
     settings = LabSettings(
         seed=options.seed,
@@ -107,19 +123,24 @@ def prepare(options: LaunchOptions) -> tuple[LabSettings, Market]:
         maker_fee=options.maker_fee,
         taker_fee=options.taker_fee,
         # A recording is short: it waits for its audience unless told otherwise.
-        start_on_subscriber=replay is not None if waits is None else waits,
+        start_on_subscriber=recorded if waits is None else waits,
+        usdm=UsdmSettings(symbols=perps),
     )
+    market: Market
     if options.live is not None:
-        return settings, LiveMarket(options.live.stream, options.live.symbols)
-    return settings, GeneratedMarket(symbols, options.seed) if replay is None else replay
+        market = LiveMarket(options.live.stream, options.live.symbols)
+    else:
+        market = GeneratedMarket(symbols, options.seed) if replay is None else replay
+    perp_market: Market | None = perp_replay
+    if perp_replay is None and options.usdm:
+        perp_market = GeneratedMarket(perps, options.seed, venue="usdm")
+    return settings, market, perp_market
 
 
-def _replay(options: LaunchOptions, problems: list[str]) -> Replay | None:
-    if not options.speed > 0:
-        problems.append(f"speed: above 0, not {options.speed}")
+def _replay(paths: list[str], speed: float, problems: list[str]) -> Replay | None:
     captures: list[str] = []
     tables: list[TableReader] = []
-    for path in options.replay:
+    for path in paths:
         try:
             reader = recognise(path, list(islice(open_lines(path), HEAD_LINES)))
         except OSError as e:
@@ -134,10 +155,10 @@ def _replay(options: LaunchOptions, problems: list[str]) -> Replay | None:
     if captures and tables:
         both = f"{captures[0]} and {tables[0].file}"
         problems.append(f"replay: a raw capture and a table are not one market: {both}")
-    if not options.replay or problems:
+    if not paths or problems:
         return None
     try:
-        return _market(captures, tables, options.speed)
+        return _market(captures, tables, speed)
     except ValueError as e:
         problems.append(f"replay: {e}")
     return None
@@ -168,6 +189,32 @@ def _symbols(
         except ValueError as e:
             problems.append(f"replay: {e}")
     return tuple(found)
+
+
+def _perps(replay: Replay | None, problems: list[str]) -> tuple[PerpSettings, ...]:
+    """Settings of the perpetuals that a recording holds; the known ones without a recording."""
+    if replay is None:
+        return tuple(KNOWN_PERPS.values())
+    found = []
+    for symbol in replay.symbols:
+        try:
+            found.append(default_perp(symbol))
+        except ValueError as e:
+            problems.append(f"replay: {e}")
+    if not isinstance(replay, RecordedMarket):
+        return tuple(found)
+    # A table tells its own grid.
+    grids = {rules.symbol: rules for rules in replay.rules}
+    return tuple(
+        msgspec.structs.replace(
+            perp,
+            tick=grids[perp.symbol].tick,
+            step=grids[perp.symbol].step,
+            price_min=grids[perp.symbol].tick,
+            quantity_min=grids[perp.symbol].step,
+        )
+        for perp in found
+    )
 
 
 def _accounts(path: str | None, problems: list[str]) -> tuple[AccountSettings, ...]:
@@ -203,6 +250,7 @@ def _account(row: dict[str, object]) -> AccountSettings:
         ed25519_public_key=fields.ed25519_public_key,
         balances=fields.balances,
         may_withdraw=fields.may_withdraw,
+        usdm=fields.usdm,
     )
     Keyring((account,))  # reads the public key, if there is one
     return account
@@ -218,9 +266,17 @@ def _check_unlike(account: AccountSettings, others: list[AccountSettings]) -> No
 
 async def serve_from_options(options: LaunchOptions, ready: Callable[[str], None]) -> None:
     """Run a lab until cancelled. Raises `LaunchRefused` before anything is started."""
-    settings, market = prepare(options)
+    settings, market, perp_market = prepare_both(options)
     live = options.live
     heard = None
     if live is not None and isinstance(market, LiveMarket):
         heard = partial(follow, market, live.stream)
-    await serve(settings, market, host=options.host, port=options.port, ready=ready, heard=heard)
+    await serve(
+        settings,
+        market,
+        perp_market=perp_market,
+        host=options.host,
+        port=options.port,
+        ready=ready,
+        heard=heard,
+    )

@@ -82,6 +82,30 @@ class MarketReport(msgspec.Struct, frozen=True, kw_only=True):
     losses: int = 0  # how often a live market's stream was lost
 
 
+class Listing(Protocol):
+    """What a market must know of a symbol to be made up."""
+
+    @property
+    def symbol(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def base(self) -> str:
+        """What is traded."""
+        ...
+
+    @property
+    def tick(self) -> Decimal:
+        """The step of prices."""
+        ...
+
+    @property
+    def step(self) -> Decimal:
+        """The step of quantities."""
+        ...
+
+
 class Market(Protocol):
     """A source of market events, pulled by the lab's clock."""
 

@@ -21,7 +21,7 @@ from nightdesk.lab.tape import MINUTE_NS, Candle, Tape, merged
 from nightdesk.lab.views import Json
 
 _DEPTH_MAX = 5000
-_INTERVAL_MINUTES = {
+INTERVAL_MINUTES = {
     "1m": 1,
     "3m": 3,
     "5m": 5,
@@ -190,7 +190,7 @@ class Public:
     def klines(self, ask: Ask) -> object:
         """Candles, from what traded since the market started."""
         symbol = params.symbol(ask.params, self.exchange.rules)
-        minutes = _INTERVAL_MINUTES.get(params.required(ask.params, "interval"))
+        minutes = INTERVAL_MINUTES.get(params.required(ask.params, "interval"))
         if minutes is None:
             raise Refused(-1120, "Invalid interval.")
         count = params.limit(ask.params, default=500, most=1000)
@@ -202,10 +202,11 @@ class Public:
             if start_ms <= c.open_ns // MS_NS <= end_ms
         ]
         rows = rows[:count] if "startTime" in ask.params else rows[-count:]
-        return [_kline_row(c, length_ns, ask) for c in rows]
+        return [kline_row(c, length_ns, ask) for c in rows]
 
 
-def _kline_row(candle: Candle, length_ns: int, ask: Ask) -> list[object]:
+def kline_row(candle: Candle, length_ns: int, ask: Ask) -> list[object]:
+    """One candle as REST lists it."""
     open_ms = candle.open_ns // MS_NS
     scale = MS_NS // ask.unit_ns
     return [

@@ -34,7 +34,7 @@ _FRAMES_QUEUED_MAX = 20_000  # a reader this far behind is gone; keep memory ins
 _SHUTDOWN_S = 0.5  # hung calls are part of the practice and must not hold up the exit
 _PIECES_MAX = 64  # of a body that is sent slowly: none of its pauses is long
 _BROKEN = 1006
-_WS_PATHS = ("/ws", "/stream", "/ws-api")
+_WS_PATHS = ("/ws", "/stream", "/ws-api", "/public", "/market", "/private", "/usdm")
 
 Clock = Callable[[], int]
 Heard = Callable[[Clock, Callable[[], None]], Awaitable[None]]
@@ -254,13 +254,15 @@ async def serve(
     settings: LabSettings,
     market: Market,
     *,
+    perp_market: Market | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
     ready: Callable[[str], None],
     heard: Heard | None = None,
 ) -> None:
-    """Run a lab until cancelled; `ready` is told its URL, `heard` feeds a live market."""
-    server = Server(Lab(settings, market))
+    """Run a lab until cancelled; `ready` is told its URL, `heard` feeds a live market. With a market of
+    perpetuals, the lab has a USD-M venue too."""
+    server = Server(Lab(settings, market, perp_market))
     runner = web.AppRunner(
         server.app(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S
     )

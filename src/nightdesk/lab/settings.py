@@ -8,6 +8,8 @@ from decimal import Decimal
 
 import msgspec
 
+from nightdesk.lab.usdm.settings import UsdmSettings
+
 MS_NS = 1_000_000
 SECOND_NS = 1_000_000_000
 # A read may lag this far behind; older history is of no use to anyone.
@@ -23,13 +25,15 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     ed25519_public_key: str | None = None
     balances: dict[str, Decimal] = {}
     may_withdraw: bool = False  # what the venue says of its key; nothing can be withdrawn here
+    # What its USD-M wallet holds.
+    usdm: dict[str, Decimal] = {}
 
     def __post_init__(self) -> None:
         if (self.secret is None) == (self.ed25519_public_key is None):
             raise ValueError(
                 f"account {self.name!r} needs either `secret` or `ed25519_public_key`, not both"
             )
-        for asset, amount in self.balances.items():
+        for asset, amount in (*self.balances.items(), *self.usdm.items()):
             if not (amount.is_finite() and amount >= 0):
                 raise ValueError(f"account {self.name!r} cannot hold {amount} {asset}")
 
@@ -80,6 +84,7 @@ class LabSettings(msgspec.Struct, frozen=True, kw_only=True):
     connections_per_5min_max: int = 300
     # Requests sent in spite of a 429 before the address is banned.
     ignored_429_max: int = 10
+    usdm: UsdmSettings = UsdmSettings()
 
     def __post_init__(self) -> None:
         if not 0 <= self.read_lag_ns <= READ_LAG_NS_MAX:

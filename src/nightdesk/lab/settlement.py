@@ -14,6 +14,7 @@ from nightdesk.lab.accounts import Account, Amendment
 from nightdesk.lab.locks import Locks, reserved_for
 from nightdesk.lab.market import Trade
 from nightdesk.lab.matching import Clash, Cross
+from nightdesk.lab.numbering import TradeNumbers, printed
 from nightdesk.lab.orders import (
     NO_LIST,
     ZERO,
@@ -59,8 +60,7 @@ class Settlement:
     # What the market gained (negative: gave) and what the venue earned, per asset.
     market_gain: dict[str, Decimal] = field(default_factory=dict)
     fees: dict[str, Decimal] = field(default_factory=dict)
-    _last_trade_id: dict[str, int] = field(default_factory=dict)
-    _own_trades: dict[str, int] = field(default_factory=dict)
+    numbers: TradeNumbers = field(default_factory=TradeNumbers)
     _last_execution_id: int = 0
     _last_prevented_id: int = 0
 
@@ -69,27 +69,14 @@ class Settlement:
 
     # --- trades ----------------------------------------------------------------------------
 
-    def numbered(self, trade: Trade) -> Trade:
-        """A market trade among our own: one numbering without gaps, as on a real venue."""
-        own = self._own_trades.get(trade.symbol, 0)
-        number = trade.trade_id + own
-        self._last_trade_id[trade.symbol] = number
-        return msgspec.structs.replace(trade, trade_id=number) if own else trade
-
     def settle(self, symbol: str, cross: Cross, at_ns: int) -> None:
         """Book one trade for every client in it, and print it."""
-        trade_id = self._own_trade_id(symbol)
+        trade_id = self.numbers.own(symbol)
         for order_id in (cross.maker, cross.taker):
             if order_id is not None:
                 self._settle_order(self.owners[order_id], order_id, cross, trade_id, at_ns)
         self._market_side(symbol, cross)
         self._print(symbol, cross, trade_id, at_ns)
-
-    def _own_trade_id(self, symbol: str) -> int:
-        self._own_trades[symbol] = self._own_trades.get(symbol, 0) + 1
-        number = self._last_trade_id.get(symbol, 0) + 1
-        self._last_trade_id[symbol] = number
-        return number
 
     def _settle_order(
         self, account: Account, order_id: int, cross: Cross, trade_id: int, at_ns: int
@@ -168,16 +155,7 @@ class Settlement:
             self.market_gain[asset] = self.market_gain.get(asset, ZERO) + sign * amount
 
     def _print(self, symbol: str, cross: Cross, trade_id: int, at_ns: int) -> None:
-        trade = Trade(
-            at_ns=at_ns,
-            event_ns=at_ns,
-            trade_ns=at_ns,
-            symbol=symbol,
-            trade_id=trade_id,
-            price=cross.price,
-            quantity=cross.quantity,
-            buyer_is_maker=cross.taker_side is Side.SELL,
-        )
+        trade = printed(symbol, cross, trade_id, at_ns)
         self.prints.append(trade)
         self.fresh.append(trade)
 
@@ -192,7 +170,7 @@ class Settlement:
             taker=None,
             maker=order.order_id,
         )
-        trade_id = self._own_trade_id(order.symbol)
+        trade_id = self.numbers.own(order.symbol)
         self.locks.take_over(account, order, at_ns)
         fill = self._fill(order, cross, trade_id, at_ns)
         reserved = reserved_for(order, fill)

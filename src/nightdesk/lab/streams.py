@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from nightdesk.lab.agenda import Agenda
 from nightdesk.lab.market import DepthUpdate, MarketEvent
 from nightdesk.lab.settings import MS_NS, SECOND_NS
 from nightdesk.lab.views import Stamp
@@ -102,6 +103,8 @@ class MarketStreams:
     emit: Callable[[Out], None]
     venue_ns: Callable[[int], int]
     silent: Callable[[str, int], bool]
+    # Whether what a path says is a stream; clients also number their sockets: /ws/1
+    names_stream: Callable[[str], bool] = lambda name: "@" in name
     listeners: dict[int, Listener] = field(default_factory=dict)
     _by_name: dict[str, dict[int, Listener]] = field(default_factory=dict)
     _batches: dict[str, DepthBatch] = field(default_factory=dict)
@@ -118,8 +121,8 @@ class MarketStreams:
         self.listeners[conn] = listener
         in_path, in_query = place.removeprefix("/ws").strip("/"), asked.get("streams", [""])[0]
         wanted = in_query if listener.combined else in_path
-        for name in wanted.split("/"):
-            if "@" in name:  # clients also number their sockets: /ws/1
+        for name in [*wanted.split("/"), *asked.get("listenKey", [])]:
+            if name and self.names_stream(name):
                 self._subscribe(listener, name)
 
     def close(self, conn: int) -> None:
@@ -132,6 +135,10 @@ class MarketStreams:
     def subscribed(self) -> bool:
         """Whether anybody listens to anything."""
         return bool(self._by_name)
+
+    def hears(self, name: str) -> bool:
+        """Whether anybody listens to this stream."""
+        return name in self._by_name
 
     @property
     def ticking(self) -> bool:
@@ -275,6 +282,27 @@ class MarketStreams:
     def _collected(self, symbol: str, now_ns: int) -> Write | None:
         batch = self._batches.pop(symbol, None)
         return None if batch is None else self.dialect.batch(batch.whole(symbol, now_ns))
+
+
+@dataclass(slots=True)
+class StreamClock:
+    """The beat of the streams that come by the clock; it stands while nobody listens to one."""
+
+    streams: MarketStreams
+    agenda: Agenda
+    _beating: bool = False
+
+    def wake(self, now_ns: int) -> None:
+        """Somebody may have begun to listen."""
+        if self.streams.ticking and not self._beating:
+            self._beating = True
+            self.agenda.at(now_ns - now_ns % TICK_NS + TICK_NS, self._beat)
+
+    def _beat(self, now_ns: int) -> None:
+        self.streams.tick(now_ns)
+        self._beating = self.streams.ticking
+        if self._beating:
+            self.agenda.at(now_ns + TICK_NS, self._beat)
 
 
 def _error(code: int, msg: str) -> str:

@@ -26,6 +26,9 @@ class Kind(StrEnum):
     EXPIRE = "expire"
     REFUSAL = "refusal"
     TRANSFER = "transfer"
+    FUNDING = "funding"
+    ALGO = "algo"
+    SETTING = "setting"
     FAULT_FIRED = "fault_fired"
     MARKET = "market"
 
@@ -74,6 +77,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: int | None = None
     reason: str | None = None
     fault: int | None = None
+    # Which of the lab's venues; absent for spot.
+    venue: str | None = None
+    reduce_only: bool | None = None
+    # What a fill realised by closing, and what is held after it; below zero is short.
+    realised: Decimal | None = None
+    position: Decimal | None = None
+    # A conditional order, or the one that a plain order came from.
+    algo_id: int | None = None
     # How far the venue's clock, which stamps are held against, was ahead when the request came in.
     clock_offset_ns: int | None = None
 
@@ -89,7 +100,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # What a request itself brings about; its fills may also concern others.
-_WITH_ORIGIN = (Kind.ACCEPT, Kind.AMEND, Kind.CANCEL, Kind.TRANSFER)
+_WITH_ORIGIN = (Kind.ACCEPT, Kind.AMEND, Kind.CANCEL, Kind.TRANSFER, Kind.ALGO, Kind.SETTING)
 
 
 @dataclass(slots=True)

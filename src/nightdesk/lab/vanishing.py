@@ -5,11 +5,48 @@ trades, can be cancelled and is reported as if nothing were wrong.
 """
 
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from nightdesk.lab.api import Ask
 from nightdesk.lab.catalogue import FaultKind
 from nightdesk.lab.faults import Fault, FaultBoard, Target
-from nightdesk.lab.orders import Order
+
+
+class Listed(Protocol):
+    """What any venue's order is called."""
+
+    @property
+    def order_id(self) -> int:
+        """The venue's number."""
+        ...
+
+    @property
+    def client_order_id(self) -> str:
+        """Its owner's name."""
+        ...
+
+    @property
+    def symbol(self) -> str:
+        """What it trades."""
+        ...
+
+    @property
+    def side(self) -> str:
+        """Which way."""
+        ...
+
+    @property
+    def type(self) -> str:
+        """What it is."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """Where it stands."""
+        ...
+
+
+_L = TypeVar("_L", bound=Listed)
 
 
 @dataclass(slots=True)
@@ -18,13 +55,13 @@ class Vanishing:
 
     faults: FaultBoard
 
-    def left(self, ask: Ask, orders: list[Order]) -> list[Order]:
+    def left(self, ask: Ask, orders: list[_L]) -> list[_L]:
         """What the venue shows of `orders`, which are sorted from old to new."""
         for fault in self.faults.standing(FaultKind.ORDER_VANISHES, ask.now_ns):
             orders = self._without(fault, ask, orders)
         return orders
 
-    def _without(self, fault: Fault, ask: Ask, orders: list[Order]) -> list[Order]:
+    def _without(self, fault: Fault, ask: Ask, orders: list[_L]) -> list[_L]:
         for order in reversed(orders):
             if fault.victim not in (None, order.order_id):
                 continue
@@ -39,7 +76,7 @@ class Vanishing:
         return orders
 
 
-def _target(ask: Ask, order: Order) -> Target:
+def _target(ask: Ask, order: Listed) -> Target:
     """What a fault's `match` is held against: the request's path, the order's own fields."""
     fields = {
         "symbol": order.symbol,

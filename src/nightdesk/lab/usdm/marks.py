@@ -1,0 +1,68 @@
+"""Mark prices and funding rates of the contracts.
+
+Owns what the venue values positions at: the middle of the market's book, taken once a second, of the
+last three seconds the median, so that one strange quote moves nobody's margin. Refuses to settle
+anything with it.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+from statistics import median
+
+import msgspec
+
+from nightdesk.lab.book import Book
+from nightdesk.lab.usdm.positions import rounded
+from nightdesk.lab.usdm.settings import UsdmSettings
+
+_MIDDLES = 3
+_HISTORY_MAX = 1000
+
+
+class FundingRate(msgspec.Struct, frozen=True, kw_only=True):
+    """A rate that was settled."""
+
+    symbol: str
+    rate: Decimal
+    mark: Decimal
+    at_ns: int
+
+
+@dataclass(slots=True)
+class Marks:
+    """The mark prices and funding rates of one venue."""
+
+    settings: UsdmSettings
+    marks: dict[str, Decimal] = field(default_factory=dict)
+    rates: dict[str, Decimal] = field(init=False)
+    history: deque[FundingRate] = field(default_factory=lambda: deque(maxlen=_HISTORY_MAX))
+    _middles: dict[str, deque[Decimal]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rates = {rules.symbol: self.settings.funding_rate for rules in self.settings.symbols}
+
+    def take(self, symbol: str, book: Book) -> None:
+        """Look at a book; without two sides the mark stays."""
+        middle = book.mid()
+        if middle is None:
+            return
+        middles = self._middles.setdefault(symbol, deque(maxlen=_MIDDLES))
+        middles.append(middle)
+        self.marks[symbol] = rounded(median(middles))
+
+    def of(self, symbol: str, book: Book) -> Decimal | None:
+        """The mark price; before the first second of a market, the middle of its book."""
+        return self.marks.get(symbol) or book.mid()
+
+    def next_funding_ns(self, venue_ns: int) -> int:
+        """When funding is next settled, on the venue's clock."""
+        every = self.settings.funding_every_ns
+        return venue_ns - venue_ns % every + every
+
+    def settled(self, symbol: str, mark: Decimal, at_ns: int) -> FundingRate:
+        """Note that the rate was paid. One that was set by hand lasts one settlement."""
+        row = FundingRate(symbol=symbol, rate=self.rates[symbol], mark=mark, at_ns=at_ns)
+        self.history.append(row)
+        self.rates[symbol] = self.settings.funding_rate
+        return row

@@ -1,0 +1,285 @@
+"""The USD-M venue of a lab: its parts, its doors, its clock.
+
+Owns the composition and the order in which things happen once a second: marks, funding, margin, streams.
+Shares clients, keys, faults, clock and truth with the lab's other venue. Refuses sockets and chance.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from nightdesk.lab.agenda import Agenda
+from nightdesk.lab.api import Ask
+from nightdesk.lab.auth import Keyring
+from nightdesk.lab.catalogue import Which
+from nightdesk.lab.delivery import Delivery
+from nightdesk.lab.distortion import Distortion
+from nightdesk.lab.exchange import Exchange
+from nightdesk.lab.faults import FaultBoard
+from nightdesk.lab.gate import Answer, Gate
+from nightdesk.lab.limits import Limits, OrderQuota, Quota
+from nightdesk.lab.market import DepthSnapshot, DepthUpdate, Market, MarketEvent, Trade
+from nightdesk.lab.plans import Overload
+from nightdesk.lab.rest import Rest
+from nightdesk.lab.settings import MS_NS, SECOND_NS, LabSettings
+from nightdesk.lab.streams import MarketStreams, StreamClock
+from nightdesk.lab.tape import Tape
+from nightdesk.lab.truth import Truth
+from nightdesk.lab.usdm import frames
+from nightdesk.lab.usdm.accounts import PerpAccount
+from nightdesk.lab.usdm.configuration import Configuration
+from nightdesk.lab.usdm.dialect import PerpDialect, text
+from nightdesk.lab.usdm.engine import PerpExchange
+from nightdesk.lab.usdm.listen_keys import ListenKeys
+from nightdesk.lab.usdm.public import PerpPublic
+from nightdesk.lab.usdm.queries import Queries
+from nightdesk.lab.usdm.settings import UsdmSettings
+from nightdesk.lab.usdm.trading import PerpTrading
+from nightdesk.lab.usdm.user_stream import UserStream
+from nightdesk.lab.vanishing import Vanishing
+from nightdesk.lab.views import Json
+from nightdesk.lab.wire import CloseWs, Out, RestCall, WsOpen, WsText
+
+# Websockets stand below the venue's own paths; `/usdm` is for clients that know only `/ws` and `/stream`.
+_PLACES = ("/public", "/market", "/private", "/usdm")
+_REST = "/fapi/"
+_POLICY_CLOSE = 1008
+_SLOW_MARK_S = 3  # `@markPrice` without a pace
+_OVERLOAD = Overload(
+    msg="Request throttled by system-level protection. Reduce-only/close-position orders are exempt. "
+    "Please try again.",
+    exempts=True,
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Shared:
+    """What both venues of a lab have in common."""
+
+    settings: LabSettings
+    clients: Exchange
+    truth: Truth
+    faults: FaultBoard
+    agenda: Agenda
+    keyring: Keyring
+    emit: Callable[[Out], None]
+    venue_ns: Callable[[int], int]
+    clock_offset_ns: Callable[[int], int]
+    start_market: Callable[[int], None]
+
+
+def quota(settings: UsdmSettings) -> Quota:
+    """What the venue allows."""
+    per_10s, per_minute = settings.orders_per_10s_max, settings.orders_per_minute_max
+    return Quota(
+        weight_per_minute_max=settings.weight_per_minute_max,
+        orders=(
+            OrderQuota(length_ns=10 * SECOND_NS, most=per_10s, name="10 SECOND", header="10S"),
+            OrderQuota(length_ns=60 * SECOND_NS, most=per_minute, name="1 MINUTE", header="1M"),
+        ),
+        connections_per_5min_max=settings.connections_per_5min_max,
+        ignored_429_max=settings.ignored_429_max,
+    )
+
+
+class Usdm:
+    """One USD-M venue, driven by the lab it is part of."""
+
+    def __init__(self, shared: Shared, market: Market) -> None:
+        self.settings, self.market, self._shared = shared.settings.usdm, market, shared
+        seed, accounts = shared.settings.seed, shared.settings.accounts
+        balances = {account.name: account.usdm for account in accounts}
+        self.exchange = PerpExchange(self.settings, seed, balances, shared.truth)
+        self.tapes = {symbol: Tape(symbol) for symbol in self.exchange.rules}
+        self.limits = Limits(quota(self.settings))
+        self.keys = ListenKeys(
+            shared.agenda, self.settings.listen_key_life_ns, seed, self._key_expired
+        )
+        self._last_ids: dict[str, int] = {}
+        self._compose()
+        for event in market.opening():
+            self.exchange.on_market(self._chained(event))
+
+    def _compose(self) -> None:
+        shared = self._shared
+        self.streams = MarketStreams(
+            PerpDialect(self.exchange, self.tapes),
+            shared.emit,
+            shared.venue_ns,
+            lambda name, now_ns: shared.faults.silent(self._which(name), now_ns, name),
+            names_stream=lambda name: not name.isdigit(),
+        )
+        self._user_stream = UserStream(
+            self.exchange, self.streams, self.keys, Delivery(shared.faults, shared.agenda)
+        )
+        self._clock = StreamClock(self.streams, shared.agenda)
+        self._distortion = Distortion(self.exchange, shared.faults, shared.agenda, self.streams)
+        gate = Gate(
+            shared.settings,
+            shared.clients,
+            self.limits,
+            shared.faults,
+            shared.truth,
+            shared.keyring,
+            shared.agenda,
+            shared.clock_offset_ns,
+            self._answer,
+            self.flush,
+            overload=_OVERLOAD,
+        )
+        self.configuration = Configuration(self.exchange, self._has_algos)
+        trading = PerpTrading(
+            self.exchange, self.limits, shared.faults, shared.agenda, shared.venue_ns
+        )
+        routes = [
+            *PerpPublic(self.exchange, self.tapes, shared.venue_ns).routes(),
+            *trading.routes(),
+            *Queries(self.exchange, self.limits, Vanishing(shared.faults)).routes(),
+            *self.configuration.routes(),
+            *self.keys.routes(),
+        ]
+        self.endpoints = [route.path for route in routes]
+        self._rest = Rest(gate, self.limits, shared.emit, routes)
+
+    def _has_algos(self, account: PerpAccount, symbol: str | None) -> bool:
+        return False
+
+    # --- doors -----------------------------------------------------------------------------
+
+    @staticmethod
+    def serves(path: str) -> bool:
+        """Whether a call or a websocket to this path is this venue's."""
+        return path.startswith(_REST) or path.startswith(_PLACES)
+
+    def receive(self, call: RestCall, now_ns: int) -> None:
+        """Take a call."""
+        self._rest.receive(call, now_ns)
+
+    def _answer(self, ask: Ask, answer: Answer, now_ns: int) -> None:
+        self._rest.answer(ask, answer, now_ns)
+
+    def open(self, opened: WsOpen, now_ns: int) -> bool:
+        """Take a websocket; whether the address may still open one."""
+        if not self.limits.connect(opened.source, now_ns):
+            self._shared.emit(
+                CloseWs(
+                    conn=opened.conn,
+                    at_ns=now_ns,
+                    code=_POLICY_CLOSE,
+                    reason="Too many connections",
+                )
+            )
+            return False
+        place = next(p for p in _PLACES if opened.path.startswith(p))
+        self.streams.open(opened.conn, opened.path.removeprefix(place))
+        self._after_subscribing(now_ns)
+        return True
+
+    def text(self, frame: WsText, now_ns: int) -> None:
+        """Take a text frame of one of its websockets."""
+        self.streams.command(frame.conn, frame.text, now_ns)
+        self._after_subscribing(now_ns)
+
+    def _after_subscribing(self, now_ns: int) -> None:
+        if self.streams.subscribed:
+            self._shared.start_market(now_ns)
+        self._clock.wake(now_ns)
+
+    def _which(self, name: str) -> Which:
+        return Which.USER if name in self.keys.by_account.values() else Which.MARKET
+
+    def conns(self, which: Which) -> list[int]:
+        """The websockets that a fault about these streams is about."""
+        return [
+            conn
+            for conn, listener in self.streams.listeners.items()
+            if which is Which.ALL or any(self._which(name) is which for name in listener.names)
+        ]
+
+    def _key_expired(self, key: str, now_ns: int) -> None:
+        self._user_stream.expired(key, now_ns)
+
+    def heard_keys(self) -> int:
+        """How many accounts' events somebody listens to."""
+        return sum(self.streams.hears(key) for key in self.keys.by_account.values())
+
+    # --- time and market -------------------------------------------------------------------
+
+    def start(self, now_ns: int) -> None:
+        """Begin: the market and the seconds."""
+        self.market.start(now_ns)
+        self._pull_later()
+        self._shared.agenda.at(now_ns - now_ns % SECOND_NS + SECOND_NS, self._second)
+
+    def _pull_later(self) -> None:
+        next_ns = self.market.next_at_ns()
+        if next_ns is not None:
+            self._shared.agenda.at(next_ns, self._pull)
+
+    def _pull(self, now_ns: int) -> None:
+        for event in self.market.take(now_ns):
+            self._on_market(event)
+        self._pull_later()
+
+    def _on_market(self, event: MarketEvent) -> None:
+        if event.symbol not in self.tapes:
+            known = ", ".join(self.tapes)
+            raise ValueError(
+                f"the perpetual market brings {event.symbol}; this lab lists only {known}"
+            )
+        published = self.exchange.on_market(self._chained(event))
+        if isinstance(published, Trade):
+            self.tapes[event.symbol].add(published)
+        if not isinstance(published, DepthSnapshot):
+            self._distortion.on_event(published, event.at_ns)
+        self.flush(event.at_ns)
+
+    def _chained(self, event: MarketEvent) -> MarketEvent:
+        """A depth update that begins where the last one ended, as `pu` tells it."""
+        if not isinstance(event, DepthUpdate):
+            return event
+        first_id = self._last_ids.get(event.symbol, event.first_id - 1) + 1
+        self._last_ids[event.symbol] = event.last_id
+        return replace(event, first_id=first_id)
+
+    def _second(self, now_ns: int) -> None:
+        """What happens once a second."""
+        self._shared.agenda.at(now_ns + SECOND_NS, self._second)
+        for symbol, matcher in self.exchange.matchers.items():
+            self.exchange.marks.take(symbol, matcher.book)
+        self._publish_marks(now_ns)
+        self.flush(now_ns)
+
+    def _publish_marks(self, now_ns: int) -> None:
+        venue_ns = self._shared.venue_ns(now_ns)
+        slow = venue_ns // SECOND_NS % _SLOW_MARK_S == 0
+        frames_of_all: list[Json] = []
+        for symbol, mark in self.exchange.marks.marks.items():
+            frame = self._mark_frame(symbol, mark, venue_ns)
+            frames_of_all.append(frame)
+            self._publish(f"{symbol.lower()}@markPrice", frame, now_ns, slow=slow)
+        self._publish("!markPrice@arr", frames_of_all, now_ns, slow=slow)
+
+    def _mark_frame(self, symbol: str, mark: Decimal, venue_ns: int) -> Json:
+        marks = self.exchange.marks
+        next_ms = marks.next_funding_ns(venue_ns) // MS_NS
+        return frames.mark_price(symbol, mark, marks.rates[symbol], next_ms, venue_ns // MS_NS)
+
+    def _publish(self, name: str, frame: Json | list[Json], now_ns: int, *, slow: bool) -> None:
+        self.streams.publish(f"{name}@1s", now_ns, lambda _: text(frame))
+        if slow:
+            self.streams.publish(name, now_ns, lambda _: text(frame))
+
+    # --- telling ---------------------------------------------------------------------------
+
+    def flush(self, now_ns: int) -> None:
+        """Tell what the engine left behind: events of accounts, and prints."""
+        settlement = self.exchange.settlement
+        while settlement.news:
+            self._user_stream.tell(settlement.news.pop(0), now_ns)
+        for trade in settlement.prints:
+            self.tapes[trade.symbol].add(trade)
+            self._distortion.on_event(trade, now_ns)
+        settlement.prints.clear()
