@@ -92,7 +92,9 @@ class ScriptedMarket:
         *,
         script: Iterable[MarketEvent] = (),
         beating: bool = False,
+        best: tuple[str, str] = ("99.00", "101.00"),
     ) -> None:
+        self._best = best
         self._opening = list(opening) if opening is not None else [snapshot(BIDS, ASKS)]
         self._script = deque(script)
         self._beating = beating
@@ -145,11 +147,12 @@ class ScriptedMarket:
         events: list[MarketEvent] = []
         while self.put_events:
             events.append(stamped(self.put_events.popleft(), at_ns))
-        best_bid, best_ask = ("99.00", size), ("101.00", "1")
+        bid, ask = self._best
+        best_bid, best_ask = (bid, size), (ask, "1")
         events += [
             quote(self._update_id - 1, best_bid, best_ask, at_ns=at_ns),
             depth(self._update_id, bids=[("90.00", size)], at_ns=at_ns),
-            trade(10_000 + self._trade_id, "101.00", "0.001", buyer_is_maker=False, at_ns=at_ns),
+            trade(10_000 + self._trade_id, ask, "0.001", buyer_is_maker=False, at_ns=at_ns),
         ]
         return events
 

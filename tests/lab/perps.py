@@ -90,9 +90,7 @@ class Perps(Driver):
 
     def listen(self) -> int:
         """A websocket that hears of the account."""
-        answer = self.answer(
-            self.raw("POST", "/fapi/v1/listenKey", headers={"x-mbx-apikey": KEY})
-        )
+        answer = self.answer(self.raw("POST", "/fapi/v1/listenKey", headers={"x-mbx-apikey": KEY}))
         assert answer is not None
         return self.open(f"/private/ws/{answer.json['listenKey']}")
 

@@ -33,11 +33,15 @@ def stranger(module: str) -> ModuleType:
 
 
 @asynccontextmanager
-async def running_lab(market: Market, settings: LabSettings = SETTINGS) -> AsyncIterator[str]:
+async def running_lab(
+    market: Market, settings: LabSettings = SETTINGS, perp_market: Market | None = None
+) -> AsyncIterator[str]:
     """The URL of a lab that lives as long as the block."""
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     async with asyncio.timeout(TEST_S), asyncio.TaskGroup() as group:
-        task = group.create_task(serve(settings, market, ready=url.set_result))
+        task = group.create_task(
+            serve(settings, market, perp_market=perp_market, ready=url.set_result)
+        )
         try:
             yield await url
         finally:

@@ -97,7 +97,7 @@ def _position(row: SymbolMargin) -> Json:
     held = row.position
     return {
         "s": held.symbol,
-        "pa": f"{held.amount:f}",
+        "pa": quantity(row.rules, held.amount),
         "ep": text5(held.entry),
         "bep": text5(held.entry),
         "cr": "0",
@@ -128,7 +128,7 @@ def margin_call(asset: AssetMargin, rows: Iterable[SymbolMargin], at: int) -> Js
             {
                 "s": row.position.symbol,
                 "ps": "BOTH",
-                "pa": f"{row.position.amount:f}",
+                "pa": quantity(row.rules, row.position.amount),
                 "mt": "ISOLATED" if row.position.isolated else "CROSSED",
                 "iw": text8(isolated_margin(row)),
                 "mp": text8(row.mark),

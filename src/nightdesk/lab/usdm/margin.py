@@ -41,8 +41,8 @@ def claims_of(orders: Iterable[PerpOrder]) -> Claims:
 class SymbolMargin(msgspec.Struct, frozen=True, kw_only=True):
     """What one contract binds and is worth. Notionals are signed as the position is."""
 
+    rules: PerpSettings
     position: Position
-    asset: str
     mark: Decimal
     notional: Decimal
     unrealised: Decimal
@@ -52,6 +52,11 @@ class SymbolMargin(msgspec.Struct, frozen=True, kw_only=True):
     claims: Claims
     # The largest notional that the position can become.
     worst: Decimal
+
+    @property
+    def asset(self) -> str:
+        """What it is margined in."""
+        return self.rules.quote
 
     @property
     def initial(self) -> Decimal:
@@ -113,8 +118,8 @@ def symbol_margin(
     worst = max(abs(notional + claims.bids), abs(notional - claims.asks), abs(notional))
     held = rounded(abs(notional) / position.leverage)
     return SymbolMargin(
+        rules=rules,
         position=position,
-        asset=rules.quote,
         mark=mark,
         notional=rounded(notional),
         unrealised=position.unrealised(mark),
@@ -148,9 +153,7 @@ def asset_margin(asset: str, holdings: Holdings, symbols: Iterable[SymbolMargin]
     )
 
 
-def liquidation_price(
-    rules: PerpSettings, row: SymbolMargin, assets: Mapping[str, AssetMargin]
-) -> Decimal:
+def liquidation_price(row: SymbolMargin, assets: Mapping[str, AssetMargin]) -> Decimal:
     """The mark price at which this position is closed by force, all else standing still; zero where
     there is none."""
     position = row.position
@@ -165,7 +168,7 @@ def liquidation_price(
             + (asset.cross_unrealised - row.unrealised)
             - (asset.cross_maintenance - row.maintenance)
         )
-    at = bracket(rules, abs(row.notional))
+    at = bracket(row.rules, abs(row.notional))
     sign = 1 if position.amount > 0 else -1
     size = abs(position.amount)
     below = size * at.maintenance_rate - sign * size

@@ -238,7 +238,7 @@ class Queries:
         return [
             views.risk_v2(
                 row,
-                liquidation_price(self.exchange.rules[symbol], row, sums),
+                liquidation_price(row, sums),
                 self._notional_max(symbol, row.position.leverage),
                 ask.stamp,
             )
@@ -250,7 +250,7 @@ class Queries:
         """Positions with their prices; only contracts with a position or open orders have a row."""
         rows, sums = self._margins(ask)
         return [
-            views.risk_v3(row, liquidation_price(self.exchange.rules[symbol], row, sums), ask.stamp)
+            views.risk_v3(row, liquidation_price(row, sums), ask.stamp)
             for symbol, row in rows.items()
             if ask.params.get("symbol") in (None, symbol)
             and (row.position.amount or row.order_initial)
