@@ -65,6 +65,10 @@ class FaultKind(StrEnum):
     STREAM_DROP = "stream_drop"
     STREAM_SILENCE = "stream_silence"
     MAINTENANCE = "maintenance"
+    LIQUIDATE = "liquidate"
+    ADL = "adl"
+    FUNDING_SHOCK = "funding_shock"
+    MODE_SWITCHED = "mode_switched"
     CLOCK_OFFSET = "clock_offset"
 
 
@@ -90,10 +94,10 @@ _ARGUMENTS: dict[FaultKind, str] = {
     FaultKind.FILL_AFTER_CANCEL_ACK: "ms* fraction",
     FaultKind.LATE_REPORT: "ms*",
     FaultKind.READ_LAG: "ms*",
-    FaultKind.STOP_DROPPED: "account symbol",
-    FaultKind.MANUAL_ORDER: "account symbol side fraction bps",
-    FaultKind.MANUAL_CANCEL: "account symbol",
-    FaultKind.TRANSFER: "account asset* amount*",
+    FaultKind.STOP_DROPPED: "account symbol venue",
+    FaultKind.MANUAL_ORDER: "account symbol side fraction bps venue",
+    FaultKind.MANUAL_CANCEL: "account symbol venue",
+    FaultKind.TRANSFER: "account asset* amount* venue",
     FaultKind.DUPLICATE_MARKET: "symbol stream times",
     FaultKind.REORDERED_MARKET: "symbol stream",
     FaultKind.DEPTH_GAP: "symbol",
@@ -103,6 +107,10 @@ _ARGUMENTS: dict[FaultKind, str] = {
     FaultKind.STREAM_DROP: "which code",
     FaultKind.STREAM_SILENCE: "which symbol",
     FaultKind.CLOCK_OFFSET: "ms*",
+    FaultKind.LIQUIDATE: "account symbol",
+    FaultKind.ADL: "account symbol fraction",
+    FaultKind.FUNDING_SHOCK: "symbol bps*",
+    FaultKind.MODE_SWITCHED: "account symbol mode* leverage",
 }
 
 REQUEST_KINDS = frozenset(
@@ -146,7 +154,11 @@ REPORT_KINDS = frozenset(
 _NO_REQUESTS = REPORT_KINDS - {FaultKind.NEW_ENUM} | {FaultKind.STP_EXPIRE}
 # Something is done once, when the fault is set: by hand, or by the venue.
 BY_HAND = frozenset({FaultKind.MANUAL_ORDER, FaultKind.MANUAL_CANCEL, FaultKind.TRANSFER})
-ACTS = BY_HAND | {FaultKind.STOP_DROPPED}
+# What only a venue of positions can do, or have done to it by hand.
+OF_POSITIONS = frozenset(
+    {FaultKind.LIQUIDATE, FaultKind.ADL, FaultKind.FUNDING_SHOCK, FaultKind.MODE_SWITCHED}
+)
+ACTS = BY_HAND | OF_POSITIONS | {FaultKind.STOP_DROPPED}
 # What happens to messages of the market streams.
 MARKET_KINDS = frozenset(
     {
@@ -227,6 +239,25 @@ class Word(StrEnum):
     SIDE = "side"
 
 
+class Venue(StrEnum):
+    """Which of a lab's venues something is done at."""
+
+    SPOT = auto()
+    USDM = auto()
+
+
+class Mode(StrEnum):
+    """A setting of a USD-M account that somebody switches."""
+
+    HEDGE = auto()
+    ONE_WAY = auto()
+    MULTI_ASSETS = auto()
+    SINGLE_ASSET = auto()
+    ISOLATED = auto()
+    CROSSED = auto()
+    LEVERAGE = auto()
+
+
 class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which requests or reports a fault strikes; what is left out matches everything.
 
@@ -265,6 +296,9 @@ class FaultSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     times: int = 2
     asset: str | None = None
     amount: Decimal = ZERO
+    venue: Venue = Venue.SPOT
+    mode: Mode = Mode.LEVERAGE
+    leverage: int = 1
 
     @property
     def takes_effect(self) -> bool:

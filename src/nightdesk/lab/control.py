@@ -16,6 +16,7 @@ from nightdesk.lab.faults import Fault, FaultBoard, on_path
 from nightdesk.lab.market import Market
 from nightdesk.lab.params import whole_or_none
 from nightdesk.lab.truth import Truth
+from nightdesk.lab.usdm.venue import Usdm
 from nightdesk.lab.views import Json
 from nightdesk.lab.wire import Out, Respond, RestCall
 
@@ -36,6 +37,7 @@ class Control:
     """The lab's own door."""
 
     exchange: Exchange
+    usdm: Usdm | None
     faults: FaultBoard
     truth: Truth
     market: Market
@@ -104,7 +106,7 @@ class Control:
                 }
                 for asset, purse in account.wallet.purses.items()
             },
-        }
+        } | (self.usdm.shown(name) if self.usdm is not None else {})
 
     def _add(self, body: str, now_ns: int) -> object:
         spec = read_spec(body.encode())
@@ -119,15 +121,19 @@ class Control:
 
     def _check_names(self, spec: FaultSpec) -> None:
         """A fault about what this lab does not have would never strike."""
-        exchange, path = self.exchange, spec.match.path
+        exchange, path, perps = self.exchange, spec.match.path, {}
+        endpoints = list(self.endpoints)
+        if self.usdm is not None:
+            endpoints, perps = endpoints + self.usdm.endpoints, self.usdm.exchange.rules
+        assets = {*exchange.settings.assets(), *(rules.quote for rules in perps.values())}
         for what, name, known in (
-            ("account", spec.account, exchange.accounts),
-            ("asset", spec.asset, exchange.settings.assets()),
-            ("symbol", spec.symbol, exchange.rules),
+            ("account", spec.account, list(exchange.accounts)),
+            ("asset", spec.asset, sorted(assets)),
+            ("symbol", spec.symbol, list(exchange.rules | perps)),
         ):
             if name is not None and name not in known:
                 raise FaultRefused(f"no {what} {name!r}; known: {', '.join(known) or 'none'}")
-        if path is not None and not any(on_path(path, name, None) for name in self.endpoints):
+        if path is not None and not any(on_path(path, name, None) for name in endpoints):
             raise FaultRefused(f"no endpoint {path!r}; one is a REST path or a ws-api method")
 
     def _delete(self, fault_id: str | None) -> object:

@@ -9,8 +9,9 @@ from nightdesk.lab.amend_api import AmendApi
 from nightdesk.lab.api import Ask, Route, Via
 from nightdesk.lab.auth import Keyring
 from nightdesk.lab.by_hand import ByHand
-from nightdesk.lab.catalogue import ACTS, BY_HAND, FaultKind, Which
+from nightdesk.lab.catalogue import ACTS, FaultKind, Which
 from nightdesk.lab.control import Control
+from nightdesk.lab.deeds import Deeds
 from nightdesk.lab.delivery import Delivery
 from nightdesk.lab.distortion import Distortion
 from nightdesk.lab.dropping import Dropping
@@ -67,6 +68,14 @@ class Lab:
         self._started = self._ended = False
         self._compose()
         self.usdm = self._usdm(perp_market) if perp_market is not None else None
+        by_hand = ByHand(
+            self.exchange,
+            self.faults,
+            self._limits,
+            self._tickers.reference_price,
+            self._sessions.tell_transfer,
+        )
+        self._deeds = Deeds(by_hand, Dropping(self.exchange, self.faults), self.usdm)
         self._control = self._control_of()
         for event in market.opening():
             self.exchange.on_market(event)
@@ -95,8 +104,8 @@ class Lab:
             self._answer,
             self._flush,
         )
-        tickers = Tickers(self.exchange, self._tapes)
-        routes = self._routes(tickers)
+        self._tickers = Tickers(self.exchange, self._tapes)
+        routes = self._routes()
         session_api = SessionApi(self._sessions, keyring, self.venue_ns)
         self._rest = Rest(self._gate, self._limits, emit, routes)
         self._endpoints = [name for r in routes for name in (r.path, r.ws) if name]
@@ -109,14 +118,6 @@ class Lab:
             session_api,
             emit,
             routes,
-        )
-        self._dropping = Dropping(self.exchange, self.faults)
-        self._by_hand = ByHand(
-            self.exchange,
-            self.faults,
-            self._limits,
-            tickers.reference_price,
-            self._sessions.tell_transfer,
         )
 
     def _usdm(self, market: Market) -> Usdm:
@@ -136,26 +137,27 @@ class Lab:
         return Usdm(shared, market)
 
     def _control_of(self) -> Control:
-        others = self.usdm.endpoints if self.usdm is not None else []
         return Control(
             self.exchange,
+            self.usdm,
             self.faults,
             self.truth,
             self.market,
-            [*self._endpoints, *others],
+            self._endpoints,
             self._outs.append,
             self.start_market,
             self._strike,
             self.state,
         )
 
-    def _routes(self, tickers: Tickers) -> list[Route]:
+    def _routes(self) -> list[Route]:
         engine = EngineFaults(self.exchange, self.faults, self._agenda)
         self.exchange.floor.prevents = engine.prevents
-        trading = Trading(self.exchange, self._limits, tickers.reference_price, engine)
+        reference_price = self._tickers.reference_price
+        trading = Trading(self.exchange, self._limits, reference_price, engine)
         return [
             *Public(self.exchange, self._tapes).routes(),
-            *tickers.routes(),
+            *self._tickers.routes(),
             *trading.routes(),
             *AmendApi(self.exchange).routes(),
             *ListApi(self.exchange, trading, engine).routes(),
@@ -347,8 +349,7 @@ class Lab:
     def _strike(self, fault: Fault, now_ns: int) -> None:
         """A fault was just set: those that act by themselves act now."""
         if fault.spec.kind in ACTS:
-            hands = self._by_hand if fault.spec.kind in BY_HAND else self._dropping
-            hands.act(fault, now_ns)
+            self._deeds.act(fault, now_ns)
             self._flush(now_ns)
         elif fault.spec.kind is FaultKind.CLOCK_OFFSET:
             self.faults.begin(fault, now_ns)

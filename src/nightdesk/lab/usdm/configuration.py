@@ -4,7 +4,7 @@ Owns the account's settings and the venue's tables. Refuses hedge mode's orders:
 switched, and then the venue takes no order that a one-way account would send.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -30,8 +30,8 @@ class Configuration:
     """The settings of all accounts of one USD-M venue."""
 
     exchange: PerpExchange
-    # Whether an account has conditional orders open, of a contract or of any.
-    has_algos: Callable[[PerpAccount, str | None], bool]
+    # The conditional orders an account has open, of a contract or of any.
+    open_algos: Callable[[PerpAccount, str | None], Sized]
 
     def routes(self) -> list[Route]:
         """Every endpoint of settings."""
@@ -91,7 +91,7 @@ class Configuration:
         return list(self.exchange.rules.values())
 
     def _busy(self, account: PerpAccount, symbol: str | None) -> bool:
-        return bool(account.open_orders(symbol)) or self.has_algos(account, symbol)
+        return bool(account.open_orders(symbol)) or len(self.open_algos(account, symbol)) > 0
 
     # --- leverage and margin ---------------------------------------------------------------
 

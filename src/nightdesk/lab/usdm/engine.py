@@ -12,7 +12,7 @@ from string import ascii_letters, digits
 
 from nightdesk.lab.market import BookTicker, DepthSnapshot, DepthUpdate, MarketEvent, Trade
 from nightdesk.lab.matching import Clash, Cross, Matcher, Taking
-from nightdesk.lab.orders import ZERO, Side, StpMode
+from nightdesk.lab.orders import Side, StpMode
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.truth import Truth
 from nightdesk.lab.usdm.accounts import PerpAccount, open_account
@@ -78,7 +78,9 @@ class PerpExchange:
         """What a contract binds; of what was `held` a moment ago where that is given."""
         position = (held or account.holdings).positions[symbol]
         claims = claims_of(record.now for record in account.open_orders(symbol))
-        return symbol_margin(self.rules[symbol], position, claims, self.mark(symbol) or ZERO)
+        # Without any price yet, a position is worth what it cost.
+        mark = self.mark(symbol) or abs(position.entry)
+        return symbol_margin(self.rules[symbol], position, claims, mark)
 
     def margins(
         self, account: PerpAccount, held: Holdings | None = None
@@ -157,7 +159,7 @@ class PerpExchange:
         if new.time_in_force is Tif.FOK:
             self._check_fills(account, new)
         order = self._new(account, new, client_id, at_ns)
-        record = self.settlement.accepted(account, order)
+        record = self.settlement.accepted(account, order, algo_id=new.algo_id)
         self._match(account, record, at_ns)
         return record
 
@@ -165,10 +167,10 @@ class PerpExchange:
         """A client order id as the venue makes one up."""
         return "".join(self._ids.choices(_ID_LETTERS, k=_ID_LENGTH))
 
-    def next_order_id(self) -> int:
-        """The number of a new order."""
-        self._last_order_id += 1
-        return self._last_order_id
+    def forced(self, account: PerpAccount, new: NewPerp, at_ns: int) -> PerpOrder:
+        """An order of the venue's own, which nobody checks."""
+        assert new.client_order_id is not None, "the venue's orders have names"
+        return self._new(account, new, new.client_order_id, at_ns)
 
     def _check_reduces(self, account: PerpAccount, new: NewPerp) -> None:
         """An order that only reduces needs something that older ones do not take already."""
@@ -201,8 +203,9 @@ class PerpExchange:
             )
 
     def _new(self, account: PerpAccount, new: NewPerp, client_id: str, at_ns: int) -> PerpOrder:
+        self._last_order_id += 1
         return PerpOrder(
-            order_id=self.next_order_id(),
+            order_id=self._last_order_id,
             account=account.name,
             symbol=new.symbol,
             client_order_id=client_id,

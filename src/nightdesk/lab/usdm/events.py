@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from nightdesk.lab.catalogue import Word
 from nightdesk.lab.orders import ZERO, text8
 from nightdesk.lab.usdm.margin import AssetMargin, Claims, SymbolMargin
-from nightdesk.lab.usdm.news import AccountNews, ConfigNews, OrderNews
+from nightdesk.lab.usdm.news import AccountNews, AlgoNews, ConfigNews, OrderNews
 from nightdesk.lab.usdm.settings import PerpSettings
 from nightdesk.lab.usdm.views import isolated_margin, price, quantity, text5
 from nightdesk.lab.views import UNHEARD_OF, Json, Stamp
@@ -70,6 +70,45 @@ def order_update(
     if strange is not None:
         shown[_IN_REPORT[strange]] = UNHEARD_OF
     return {"e": "ORDER_TRADE_UPDATE", "T": at, "E": at, "o": shown}
+
+
+def algo_update(rules: PerpSettings, news: AlgoNews, stamp: Stamp) -> Json:
+    """The `ALGO_UPDATE` event of one step of one conditional order."""
+    order, terms, at = news.order, news.order.terms, stamp(news.at_ns)
+    child = order.order_id
+    shown: Json = {
+        "caid": order.client_algo_id,
+        "aid": order.algo_id,
+        "at": "CONDITIONAL",
+        "o": terms.type,
+        "s": terms.symbol,
+        "S": terms.side,
+        "ps": "BOTH",
+        "f": terms.time_in_force,
+        "q": quantity(rules, terms.quantity),
+        "X": order.status,
+        "ai": "" if child is None else str(child),
+    }
+    if child is not None:
+        shown |= {
+            "ap": text5(order.average_price),
+            "aq": quantity(rules, order.executed),
+            "act": "MARKET" if terms.type.at_market else "LIMIT",
+        }
+    shown |= {
+        "tp": price(rules, terms.trigger_price),
+        "p": price(rules, terms.price),
+        "V": terms.stp,
+        "wt": terms.working_type,
+        "pm": "NONE",
+        "cp": terms.close_position,
+        "pP": terms.price_protect,
+        "R": terms.reduce_only,
+        "tt": stamp(order.triggered_ns) if order.triggered_ns else 0,
+        "gtd": terms.good_till_ms,
+        "rm": order.rejection,
+    }
+    return {"e": "ALGO_UPDATE", "T": at, "E": at, "o": shown}
 
 
 def account_update(news: AccountNews, rows: Iterable[SymbolMargin], stamp: Stamp) -> Json:

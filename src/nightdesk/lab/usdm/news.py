@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from nightdesk.lab.usdm.algo_orders import AlgoOrder
 from nightdesk.lab.usdm.orders import PerpFill, PerpOrder
 from nightdesk.lab.usdm.positions import Holdings
 
@@ -76,4 +77,12 @@ class MarginCallNews(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
-News = OrderNews | AccountNews | ConfigNews | MarginCallNews
+class AlgoNews(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of one conditional order."""
+
+    account: str
+    order: AlgoOrder
+    at_ns: int
+
+
+News = AlgoNews | OrderNews | AccountNews | ConfigNews | MarginCallNews

@@ -1,17 +1,16 @@
-"""Orders of perpetual contracts: immutable versions of one order, kept in a row.
+"""Orders of perpetual contracts, as immutable versions.
 
-Owns the vocabulary of plain orders (LIMIT and MARKET) and their history. Refuses conditional orders,
+Owns the vocabulary of plain orders (LIMIT and MARKET). Refuses conditional orders,
 which `algo` has, and to change anything.
 """
 
-from bisect import bisect_right
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
 import msgspec
 
 from nightdesk.lab.orders import ZERO, Side, Status, StpMode
+from nightdesk.lab.usdm.history import Versions
 
 
 class PerpType(StrEnum):
@@ -119,20 +118,7 @@ class NewPerp(msgspec.Struct, frozen=True, kw_only=True):
     stop_price: Decimal = ZERO
     working_type: str = "CONTRACT_PRICE"
     close_position: bool = False
+    algo_id: int | None = None
 
 
-@dataclass(slots=True)
-class PerpRecord:
-    """Every version of one order, oldest first."""
-
-    versions: list[PerpOrder]
-
-    @property
-    def now(self) -> PerpOrder:
-        """The newest version."""
-        return self.versions[-1]
-
-    def as_of(self, at_ns: int) -> PerpOrder | None:
-        """The version that was newest at `at_ns`; None when the order did not exist yet."""
-        index = bisect_right(self.versions, at_ns, key=lambda order: order.updated_ns)
-        return self.versions[index - 1] if index else None
+PerpRecord = Versions[PerpOrder]

@@ -67,7 +67,7 @@ class PerpSettings(msgspec.Struct, frozen=True, kw_only=True):
     market_quantity_max: Decimal = Decimal(120)
     notional_min: Decimal = Decimal(5)
     open_orders_max: int = 200
-    algo_orders_max: int = 10
+    algo_orders_max: int = 200
     # How far a price may stand from the mark price.
     price_up: Decimal = Decimal("1.05")
     price_down: Decimal = Decimal("0.95")

@@ -39,7 +39,8 @@ class Deal(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class PerpSettlement:
-    """Books matches. Whoever drives the engine drains `news` and `prints`."""
+    """Books matches. Whoever drives the engine drains `news`, `prints` and `forced`, the
+    liquidations that everybody may know of."""
 
     settings: UsdmSettings
     rules: Mapping[str, PerpSettings]
@@ -47,6 +48,7 @@ class PerpSettlement:
     owners: dict[int, PerpAccount] = field(default_factory=dict)
     news: list[News] = field(default_factory=list)
     prints: list[Trade] = field(default_factory=list)
+    forced: list[tuple[PerpOrder, PerpFill]] = field(default_factory=list)
     numbers: TradeNumbers = field(default_factory=TradeNumbers)
     # What the venue earned by fees, and what its insurance fund gained (below zero: gave), per asset.
     fees: dict[str, Decimal] = field(default_factory=dict)

@@ -15,7 +15,14 @@ from nightdesk.lab.usdm.dialect import text
 from nightdesk.lab.usdm.engine import PerpExchange
 from nightdesk.lab.usdm.listen_keys import ListenKeys
 from nightdesk.lab.usdm.margin import SymbolMargin
-from nightdesk.lab.usdm.news import AccountNews, ConfigNews, MarginCallNews, News, OrderNews
+from nightdesk.lab.usdm.news import (
+    AccountNews,
+    AlgoNews,
+    ConfigNews,
+    MarginCallNews,
+    News,
+    OrderNews,
+)
 from nightdesk.lab.views import Json, Stamp
 
 
@@ -42,6 +49,11 @@ class UserStream:
                 self._push(news.account, now_ns, lambda stamp: events.config_update(news, stamp))
             case MarginCallNews():
                 self._tell_margin_call(news, now_ns)
+            case AlgoNews():
+                rules = self.exchange.rules[news.order.terms.symbol]
+                self._push(
+                    news.account, now_ns, lambda stamp: events.algo_update(rules, news, stamp)
+                )
 
     def expired(self, key: str, now_ns: int) -> None:
         """A listen key's time is over."""

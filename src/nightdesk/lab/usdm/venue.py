@@ -28,11 +28,17 @@ from nightdesk.lab.streams import MarketStreams, StreamClock
 from nightdesk.lab.tape import Tape
 from nightdesk.lab.truth import Truth
 from nightdesk.lab.usdm import frames
-from nightdesk.lab.usdm.accounts import PerpAccount
+from nightdesk.lab.usdm.algo import AlgoService
+from nightdesk.lab.usdm.algo_api import AlgoApi
+from nightdesk.lab.usdm.algo_orders import WorkingType
+from nightdesk.lab.usdm.by_hand import Hands
 from nightdesk.lab.usdm.configuration import Configuration
 from nightdesk.lab.usdm.dialect import PerpDialect, text
 from nightdesk.lab.usdm.engine import PerpExchange
+from nightdesk.lab.usdm.force import Force
+from nightdesk.lab.usdm.funding import Funding
 from nightdesk.lab.usdm.listen_keys import ListenKeys
+from nightdesk.lab.usdm.orders import PerpFill, PerpOrder
 from nightdesk.lab.usdm.public import PerpPublic
 from nightdesk.lab.usdm.queries import Queries
 from nightdesk.lab.usdm.settings import UsdmSettings
@@ -129,7 +135,12 @@ class Usdm:
             self.flush,
             overload=_OVERLOAD,
         )
-        self.configuration = Configuration(self.exchange, self._has_algos)
+        self.funding, self.force = Funding(self.exchange, shared.venue_ns), Force(self.exchange)
+        self.algos = AlgoService(self.exchange, self._last_price)
+        self.exchange.on_end = self.algos.on_end
+        self.exchange.on_position = self.algos.on_position
+        self.configuration = Configuration(self.exchange, self.algos.open_of)
+        self.hands = Hands(self.exchange, shared.faults, self.algos, self.force, self.configuration)
         trading = PerpTrading(
             self.exchange, self.limits, shared.faults, shared.agenda, shared.venue_ns
         )
@@ -137,14 +148,17 @@ class Usdm:
             *PerpPublic(self.exchange, self.tapes, shared.venue_ns).routes(),
             *trading.routes(),
             *Queries(self.exchange, self.limits, Vanishing(shared.faults)).routes(),
+            *AlgoApi(self.exchange, self.algos, self.limits, shared.venue_ns).routes(),
             *self.configuration.routes(),
             *self.keys.routes(),
         ]
         self.endpoints = [route.path for route in routes]
         self._rest = Rest(gate, self.limits, shared.emit, routes)
 
-    def _has_algos(self, account: PerpAccount, symbol: str | None) -> bool:
-        return False
+    def _last_price(self, symbol: str) -> Decimal | None:
+        """The last trade's price; before the first, the middle of the book."""
+        last = self.tapes[symbol].last
+        return last.price if last is not None else self.exchange.matchers[symbol].book.mid()
 
     # --- doors -----------------------------------------------------------------------------
 
@@ -205,6 +219,36 @@ class Usdm:
         """How many accounts' events somebody listens to."""
         return sum(self.streams.hears(key) for key in self.keys.by_account.values())
 
+    def shown(self, name: str) -> Json:
+        """What an account holds here and what it came to, for people and checkers."""
+        account, settlement = self.exchange.accounts[name], self.exchange.settlement
+        return {
+            "usdm": {
+                "open_orders": len(account.open_ids),
+                "open_algo_orders": len(self.algos.open_of(account)),
+                "hedge_mode": account.hedge_mode,
+                "multi_assets": account.multi_assets,
+                "balances": {
+                    asset: {
+                        "wallet": str(amount),
+                        "initial": str(account.initial[asset]),
+                        "transferred": str(account.transferred.get(asset, 0)),
+                        "insured": str(settlement.insurance.get(asset, 0)),
+                    }
+                    for asset, amount in account.holdings.balances.items()
+                },
+                "positions": {
+                    symbol: {
+                        "amount": str(held.amount),
+                        "cost": str(held.cost),
+                        "leverage": held.leverage,
+                        "isolated": held.isolated,
+                    }
+                    for symbol, held in account.holdings.positions.items()
+                },
+            }
+        }
+
     # --- time and market -------------------------------------------------------------------
 
     def start(self, now_ns: int) -> None:
@@ -232,6 +276,7 @@ class Usdm:
         published = self.exchange.on_market(self._chained(event))
         if isinstance(published, Trade):
             self.tapes[event.symbol].add(published)
+            self._hear(published)
         if not isinstance(published, DepthSnapshot):
             self._distortion.on_event(published, event.at_ns)
         self.flush(event.at_ns)
@@ -249,6 +294,10 @@ class Usdm:
         self._shared.agenda.at(now_ns + SECOND_NS, self._second)
         for symbol, matcher in self.exchange.matchers.items():
             self.exchange.marks.take(symbol, matcher.book)
+        for symbol, mark in self.exchange.marks.marks.items():
+            self.algos.hear(symbol, WorkingType.MARK_PRICE, mark, now_ns)
+        self.funding.pass_second(now_ns)
+        self.force.watch(now_ns)
         self._publish_marks(now_ns)
         self.flush(now_ns)
 
@@ -277,9 +326,30 @@ class Usdm:
     def flush(self, now_ns: int) -> None:
         """Tell what the engine left behind: events of accounts, and prints."""
         settlement = self.exchange.settlement
-        while settlement.news:
-            self._user_stream.tell(settlement.news.pop(0), now_ns)
-        for trade in settlement.prints:
+        self._tell_news(now_ns)
+        while settlement.prints:
+            trade = settlement.prints.pop(0)
             self.tapes[trade.symbol].add(trade)
             self._distortion.on_event(trade, now_ns)
-        settlement.prints.clear()
+            self._hear(trade)
+            self._tell_news(now_ns)
+
+        for order, fill in settlement.forced:
+            self._publish_forced(order, fill, now_ns)
+        settlement.forced.clear()
+
+    def _publish_forced(self, order: PerpOrder, fill: PerpFill, now_ns: int) -> None:
+        rules = self.exchange.rules[order.symbol]
+        for name in (f"{order.symbol.lower()}@forceOrder", "!forceOrder@arr"):
+            self.streams.publish(
+                name, now_ns, lambda stamp: text(frames.force_order(rules, order, fill, stamp))
+            )
+
+    def _hear(self, trade: Trade) -> None:
+        """A trade may be what conditional orders wait for; what comes of them may trade in turn."""
+        self.algos.hear(trade.symbol, WorkingType.CONTRACT_PRICE, trade.price, trade.at_ns)
+
+    def _tell_news(self, now_ns: int) -> None:
+        news = self.exchange.settlement.news
+        while news:
+            self._user_stream.tell(news.pop(0), now_ns)

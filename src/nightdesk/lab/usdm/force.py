@@ -1,0 +1,166 @@
+"""What the venue does by force: liquidations, and closing positions for others' sake (ADL).
+
+Owns when an account is liquidated and what that costs it. A position whose margin has fallen below
+maintenance is taken over whole, at the mark price, by the insurance fund, which charges its fee from what
+is left and bears what is missing. Partial liquidation and a queue of counterparties are not played.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from nightdesk.lab.orders import ZERO, Side
+from nightdesk.lab.usdm.accounts import PerpAccount
+from nightdesk.lab.usdm.engine import PerpExchange
+from nightdesk.lab.usdm.margin import AssetMargin, SymbolMargin
+from nightdesk.lab.usdm.news import Execution, MarginCallNews, Reason
+from nightdesk.lab.usdm.orders import Knocked, NewPerp, PerpType, Tif
+from nightdesk.lab.usdm.positions import rounded
+from nightdesk.lab.usdm.settlement import Deal
+
+LIQUIDATION_ID = "autoclose-"
+ADL_ID = "adl_autoclose"
+# Of the margin balance, how much maintenance may take before the account is warned.
+_CALL_AT = Decimal("0.8")
+
+
+@dataclass(slots=True)
+class Force:
+    """The venue's hand in the positions of its accounts."""
+
+    exchange: PerpExchange
+
+    def watch(self, now_ns: int) -> None:
+        """Warn and liquidate whoever has too little margin."""
+        for account in self.exchange.accounts.values():
+            if any(held.amount for held in account.holdings.positions.values()):
+                self._watch(account, now_ns)
+
+    def _watch(self, account: PerpAccount, now_ns: int) -> None:
+        for symbol in self._short(account):
+            self._cancel_orders(account, symbol, now_ns)
+        short = self._short(account)
+        for symbol in short:
+            self.liquidate(account, symbol, now_ns)
+        if not short:
+            self._warn(account, now_ns)
+
+    def _short(self, account: PerpAccount) -> list[str]:
+        """Contracts whose positions are to be taken over: isolated ones each by itself, cross ones
+        all together."""
+        rows, sums = self.exchange.margins(account)
+        short = []
+        for symbol, row in rows.items():
+            if not row.position.amount:
+                continue
+            if row.position.isolated:
+                worth, least = row.position.isolated_wallet + row.unrealised, row.maintenance
+            else:
+                worth = sums[row.asset].cross_balance
+                least = sums[row.asset].cross_maintenance
+            if worth < least:
+                short.append(symbol)
+        return short
+
+    def _cancel_orders(self, account: PerpAccount, symbol: str, now_ns: int) -> None:
+        for record in account.open_orders(symbol):
+            self.exchange.expire(account, record, Knocked.LIQUIDATED, now_ns)
+
+    def _warn(self, account: PerpAccount, now_ns: int) -> None:
+        """Call for margin, once while it is short."""
+        rows, sums = self.exchange.margins(account)
+        called = [
+            row.position.symbol
+            for row in rows.values()
+            if row.position.amount and not row.position.isolated and _thin(row, sums[row.asset])
+        ]
+        if called and not account.warned:
+            self.exchange.settlement.news.append(
+                MarginCallNews(account=account.name, symbols=tuple(called), at_ns=now_ns)
+            )
+        account.warned = bool(called)
+
+    # --- taking over -----------------------------------------------------------------------
+
+    def liquidate(self, account: PerpAccount, symbol: str, now_ns: int) -> None:
+        """Take a position over, at the mark price."""
+        row = self.exchange.symbol_margin(account, symbol)
+        self._cancel_orders(account, symbol, now_ns)
+        held = row.position
+        if held.isolated:
+            left = held.isolated_wallet + row.unrealised
+        else:
+            _, sums = self.exchange.margins(account)
+            left = sums[row.asset].cross_balance
+        charged = rounded(abs(row.notional) * row.rules.liquidation_fee)
+        fee = min(charged, max(left, ZERO))
+        self._close(
+            account, row, abs(held.amount), f"{LIQUIDATION_ID}{now_ns // 1000}", fee, now_ns
+        )
+        self._cover(account, row, left, now_ns)
+
+    def _cover(self, account: PerpAccount, row: SymbolMargin, left: Decimal, now_ns: int) -> None:
+        """The insurance fund bears what an isolated wallet, or the cross one without any position
+        left, cannot."""
+        missing = max(-left, ZERO)
+        if not row.position.isolated:
+            rows, sums = self.exchange.margins(account)
+            held = [r for r in rows.values() if r.position.amount and not r.position.isolated]
+            missing = ZERO if held else max(-sums[row.asset].cross_wallet, ZERO)
+        if not missing:
+            return
+        settlement = self.exchange.settlement
+        settlement.insurance[row.asset] = settlement.insurance.get(row.asset, ZERO) - missing
+        settlement.receive(
+            account, "INSURANCE_CLEAR", row.position.symbol, row.asset, missing, now_ns
+        )
+        settlement.tell_account(account, Reason.INSURANCE_CLEAR, now_ns, assets=(row.asset,))
+
+    def reduce(self, account: PerpAccount, symbol: str, fraction: Decimal, now_ns: int) -> None:
+        """Close a share of a position for others' sake (ADL), at the mark price and without a fee."""
+        row = self.exchange.symbol_margin(account, symbol)
+        size, step = abs(row.position.amount), row.rules.step
+        part = min(max(size * fraction // step * step, step), size)
+        self._close(account, row, part, ADL_ID, ZERO, now_ns)
+
+    def _close(
+        self,
+        account: PerpAccount,
+        row: SymbolMargin,
+        quantity: Decimal,
+        client_id: str,
+        fee: Decimal,
+        now_ns: int,
+    ) -> None:
+        symbol, settlement = row.position.symbol, self.exchange.settlement
+        adl = client_id == ADL_ID
+        order = self.exchange.forced(
+            account,
+            NewPerp(
+                symbol=symbol,
+                side=Side.SELL if row.position.amount > 0 else Side.BUY,
+                type=PerpType.MARKET if adl else PerpType.LIQUIDATION,
+                time_in_force=Tif.IOC,
+                price=ZERO,
+                quantity=quantity,
+                reduce_only=True,
+                client_order_id=client_id,
+            ),
+            now_ns,
+        )
+        record = settlement.accepted(account, order, reason="adl" if adl else "liquidation")
+        deal = Deal(
+            price=row.mark,
+            quantity=quantity,
+            fee=fee,
+            trade_id=settlement.numbers.own(symbol),
+            execution=Execution.TRADE if adl else Execution.CALCULATED,
+            reason=Reason.ADL if adl else Reason.ORDER,
+        )
+        fill = settlement.execute(account, record, deal, now_ns)
+        if not adl:
+            settlement.forced.append((record.now, fill))
+        self.exchange.position_changed(account, symbol, now_ns)
+
+
+def _thin(row: SymbolMargin, asset: AssetMargin) -> bool:
+    return row.maintenance > 0 and asset.cross_maintenance > asset.cross_balance * _CALL_AT
