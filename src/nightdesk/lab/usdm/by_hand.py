@@ -188,7 +188,7 @@ class Hands:
     def _liquidate(self, fault: Fault, now_ns: int) -> str:
         account = self._account(fault.spec)
         symbol = self._held(fault.spec, account)
-        self.force.liquidate(account, symbol, now_ns)
+        self.force.liquidate(account, symbol, "set by hand", now_ns)
         return f"{symbol} liquidated"
 
     def _reduce(self, fault: Fault, now_ns: int) -> str:

@@ -20,7 +20,7 @@ from nightdesk.lab.usdm.settlement import Deal
 LIQUIDATION_ID = "autoclose-"
 ADL_ID = "adl_autoclose"
 # Of the margin balance, how much maintenance may take before the account is warned.
-_CALL_AT = Decimal("0.8")
+_CALL_AT = Decimal("0.7")
 
 
 @dataclass(slots=True)
@@ -39,16 +39,16 @@ class Force:
         for symbol in self._short(account):
             self._cancel_orders(account, symbol, now_ns)
         short = self._short(account)
-        for symbol in short:
-            self.liquidate(account, symbol, now_ns)
+        for symbol, why in short.items():
+            self.liquidate(account, symbol, why, now_ns)
         if not short:
             self._warn(account, now_ns)
 
-    def _short(self, account: PerpAccount) -> list[str]:
-        """Contracts whose positions are to be taken over: isolated ones each by itself, cross ones
-        all together."""
+    def _short(self, account: PerpAccount) -> dict[str, str]:
+        """Contracts whose positions are to be taken over, and why: isolated ones each by itself,
+        cross ones all together."""
         rows, sums = self.exchange.margins(account)
-        short = []
+        short = {}
         for symbol, row in rows.items():
             if not row.position.amount:
                 continue
@@ -58,7 +58,7 @@ class Force:
                 worth = sums[row.asset].cross_balance
                 least = sums[row.asset].cross_maintenance
             if worth < least:
-                short.append(symbol)
+                short[symbol] = f"margin {worth:f} below maintenance {least:f}"
         return short
 
     def _cancel_orders(self, account: PerpAccount, symbol: str, now_ns: int) -> None:
@@ -81,8 +81,8 @@ class Force:
 
     # --- taking over -----------------------------------------------------------------------
 
-    def liquidate(self, account: PerpAccount, symbol: str, now_ns: int) -> None:
-        """Take a position over, at the mark price."""
+    def liquidate(self, account: PerpAccount, symbol: str, why: str, now_ns: int) -> None:
+        """Take a position over, at the mark price; the truth says why."""
         row = self.exchange.symbol_margin(account, symbol)
         self._cancel_orders(account, symbol, now_ns)
         held = row.position
@@ -93,9 +93,9 @@ class Force:
             left = sums[row.asset].cross_balance
         charged = rounded(abs(row.notional) * row.rules.liquidation_fee)
         fee = min(charged, max(left, ZERO))
-        self._close(
-            account, row, abs(held.amount), f"{LIQUIDATION_ID}{now_ns // 1000}", fee, now_ns
-        )
+        client_id = f"{LIQUIDATION_ID}{now_ns // 1000}"
+        order = self._order(row, abs(held.amount), PerpType.LIQUIDATION, client_id)
+        self._close(account, order, fee, f"liquidation: {why}", now_ns)
         self._cover(account, row, left, now_ns)
 
     def _cover(self, account: PerpAccount, row: SymbolMargin, left: Decimal, now_ns: int) -> None:
@@ -120,46 +120,42 @@ class Force:
         row = self.exchange.symbol_margin(account, symbol)
         size, step = abs(row.position.amount), row.rules.step
         part = min(max(size * fraction // step * step, step), size)
-        self._close(account, row, part, ADL_ID, ZERO, now_ns)
+        order = self._order(row, part, PerpType.MARKET, ADL_ID)
+        self._close(account, order, ZERO, "adl", now_ns)
+
+    def _order(
+        self, row: SymbolMargin, quantity: Decimal, kind: PerpType, client_id: str
+    ) -> NewPerp:
+        held = row.position
+        return NewPerp(
+            symbol=held.symbol,
+            side=Side.SELL if held.amount > 0 else Side.BUY,
+            type=kind,
+            time_in_force=Tif.IOC,
+            price=ZERO,
+            quantity=quantity,
+            reduce_only=True,
+            client_order_id=client_id,
+        )
 
     def _close(
-        self,
-        account: PerpAccount,
-        row: SymbolMargin,
-        quantity: Decimal,
-        client_id: str,
-        fee: Decimal,
-        now_ns: int,
+        self, account: PerpAccount, new: NewPerp, fee: Decimal, reason: str, now_ns: int
     ) -> None:
-        symbol, settlement = row.position.symbol, self.exchange.settlement
-        adl = client_id == ADL_ID
-        order = self.exchange.forced(
-            account,
-            NewPerp(
-                symbol=symbol,
-                side=Side.SELL if row.position.amount > 0 else Side.BUY,
-                type=PerpType.MARKET if adl else PerpType.LIQUIDATION,
-                time_in_force=Tif.IOC,
-                price=ZERO,
-                quantity=quantity,
-                reduce_only=True,
-                client_order_id=client_id,
-            ),
-            now_ns,
-        )
-        record = settlement.accepted(account, order, reason="adl" if adl else "liquidation")
+        settlement, adl = self.exchange.settlement, new.client_order_id == ADL_ID
+        order = self.exchange.forced(account, new, now_ns)
+        record = settlement.accepted(account, order, reason=reason)
         deal = Deal(
-            price=row.mark,
-            quantity=quantity,
+            price=self.exchange.symbol_margin(account, new.symbol).mark,
+            quantity=new.quantity,
             fee=fee,
-            trade_id=settlement.numbers.own(symbol),
+            trade_id=settlement.numbers.own(new.symbol),
             execution=Execution.TRADE if adl else Execution.CALCULATED,
             reason=Reason.ADL if adl else Reason.ORDER,
         )
         fill = settlement.execute(account, record, deal, now_ns)
         if not adl:
             settlement.forced.append((record.now, fill))
-        self.exchange.position_changed(account, symbol, now_ns)
+        self.exchange.position_changed(account, new.symbol, now_ns)
 
 
 def _thin(row: SymbolMargin, asset: AssetMargin) -> bool:
