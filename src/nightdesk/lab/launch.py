@@ -24,6 +24,7 @@ from nightdesk.lab.settings import (
     KNOWN_SYMBOLS,
     AccountSettings,
     LabSettings,
+    SymbolSettings,
     default_symbol,
 )
 from nightdesk.lab.usdm.settings import KNOWN_PERPS, PerpSettings, UsdmSettings, default_perp
