@@ -52,9 +52,7 @@ _POLICY_CLOSE = 1008
 class Lab:
     """A practice venue. Feed it requests and time; deliver what it returns."""
 
-    def __init__(
-        self, settings: LabSettings, market: Market, perp_market: Market | None = None
-    ) -> None:
+    def __init__(self, settings: LabSettings, market: Market, perps: Market | None = None) -> None:
         self.settings = settings
         self.market = market
         self.truth = Truth()
@@ -67,7 +65,7 @@ class Lab:
         self._now_ns = 0
         self._started = self._ended = False
         self._compose()
-        self.usdm = self._usdm(perp_market) if perp_market is not None else None
+        self.usdm = self._usdm(perps) if perps is not None else None
         by_hand = ByHand(
             self.exchange,
             self.faults,
