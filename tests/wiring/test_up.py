@@ -146,6 +146,16 @@ def test_what_a_venue_does_not_list_ends_the_start_with_its_name() -> None:
         assert socket_of(config) == folder / "desk.sock"
 
 
+def test_on_paper_a_venue_that_is_away_is_told_and_is_no_mistake_of_the_config() -> None:
+    with short_folder() as folder:
+        config = desk_toml(folder, "http://127.0.0.1:1")
+        place = ["--config", str(config), "--folder", str(folder / "d")]
+        done = run("up", "--headless", "--paper", *place)
+        assert done.returncode == 1, done.stderr
+        assert "does not tell the rules of BTCUSDT" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def children_of(pid: int) -> list[int]:
     return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 

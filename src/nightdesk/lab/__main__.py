@@ -15,6 +15,7 @@ from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 
 from nightdesk.lab.launch import LaunchOptions, LaunchRefused, LiveVenue, serve_from_options
+from nightdesk.lab.live_feed import VenueAway
 
 # A desk whose parent died cancels what is open here before it ends; it gives up after ten seconds.
 ALONE_S = 15.0
@@ -116,6 +117,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for problem in e.problems:
             sys.stderr.write(f"lab: {problem}\n")
         return 2
+    except VenueAway as e:
+        sys.stderr.write(f"lab: {e}; look at the network, then start again\n")
+        return 1
     except OSError as e:
         sys.stderr.write(
             f"lab: cannot listen on {options.host}:{options.port}: {e.strerror or e}; "

@@ -95,13 +95,13 @@ class _AccountRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def prepare(options: LaunchOptions) -> tuple[LabSettings, Market]:
-    """Settings and spot market of these options. Raises `LaunchRefused`."""
+    """Settings and spot market of these options. Raises `LaunchRefused` and `VenueAway`."""
     settings, market, _ = prepare_both(options)
     return settings, market
 
 
 def prepare_both(options: LaunchOptions) -> tuple[LabSettings, Market, Market | None]:
-    """Settings, spot market and perpetual market, where one is asked for. Raises `LaunchRefused`."""
+    """Settings, spot market and perpetual market, where one is asked for; raises as `prepare` does."""
     problems: list[str] = []
     accounts = _accounts(options.accounts_file, problems)
     if not options.speed > 0:

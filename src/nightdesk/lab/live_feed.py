@@ -32,6 +32,10 @@ class NotListed(ValueError):
     """The venue does not know a symbol."""
 
 
+class VenueAway(Exception):
+    """The venue whose market a lab should have does not answer; says what was asked."""
+
+
 class _Refusal(msgspec.Struct):
     code: int = 0
     msg: str = ""
@@ -104,7 +108,7 @@ async def follow(market: LiveMarket, stream: str, clock: Clock, wake: Callable[[
 
 
 def listing(rest: str, symbols: Sequence[str], problems: list[str]) -> tuple[SymbolSettings, ...]:
-    """The rules of every symbol; what is wrong goes to `problems`."""
+    """The rules of every symbol; what is wrong with them goes to `problems`. Raises `VenueAway`."""
     found: list[SymbolSettings] = []
     for symbol in symbols:
         try:
@@ -112,10 +116,8 @@ def listing(rest: str, symbols: Sequence[str], problems: list[str]) -> tuple[Sym
         except NotListed:
             problems.append(f"{rest} does not list {symbol}; change it, or leave it out")
         except OSError as e:
-            problems.append(
-                f"{rest} does not tell the rules of {symbol}: {getattr(e, 'reason', e)}"
-            )
-            break  # nor those of the others
+            why = getattr(e, "reason", e)
+            raise VenueAway(f"{rest} does not tell the rules of {symbol}: {why}") from e
         except ValueError as e:
             problems.append(f"{rest}: {symbol}: {e}")
     return tuple(found)
