@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from audit.told import accept, configured, executed, fill, intended, reconciled, said, written
-from builders import D, an_id
+from builders import STRATEGY, D, an_id
 from nightdesk.audit.facts import Fact
 from nightdesk.audit.ledger import Ledger, symbol_of
 from nightdesk.desk.settings import DeskSettings
@@ -111,3 +111,11 @@ def test_settings_of_another_release_leave_limits_unknown() -> None:
 def test_symbols_and_sides() -> None:
     assert symbol_of("binance:BTCUSDT") == symbol_of("BTCUSDT") == "BTCUSDT"
     assert [side.name for side in Side] == ["BUY", "SELL"]
+
+
+def test_a_fill_that_is_told_before_its_intent_is_its_strategys_all_the_same() -> None:
+    before = [accept(), fill(1, "0.4")]
+    assert told(*before).unheard("BTCUSDT")
+    ledger = told(*before, intended(2), fill(3, "0.6"))
+    assert not ledger.unheard("BTCUSDT")
+    assert ledger.attributed == {(STRATEGY, "BTCUSDT"): D(1)}

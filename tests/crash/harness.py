@@ -29,6 +29,7 @@ from nightdesk.adapters.journal_file import history_of
 from nightdesk.audit.intents import Intents
 from nightdesk.control.messages import Request as Command
 from nightdesk.control.messages import Sample, sample_of
+from nightdesk.model.order import Origin
 from nightdesk.model.records import Answered, CancelAsked
 from nightdesk.node.practice import accounts_text, write_keys, write_private
 from nightdesk.node.result import Result
@@ -88,6 +89,14 @@ instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
 params = {{ size = "0.01", follow_ticks = 2, inventory_max = "0.1", pause_ms = 20 }}
 """
 
+GUARDED = """\
+[[strategy]]
+name = "guarded"
+class = "nightdesk.simulation.guarded:Guarded"
+instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
+params = {{ size = "1500", every = 10 }}
+"""
+
 # What the lab does to the desk all the while: kind, probability, arguments.
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "lost_request", "probability": 0.02, "how": "close"},
@@ -121,7 +130,7 @@ class Rig:
         self.lab = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._lab_log)
         assert self.lab.stdout is not None
         self.url = json.loads(self.lab.stdout.readline())["url"]
-        config = CONFIG + (MAKER if makers else "")
+        config = CONFIG + (MAKER + GUARDED if makers else "")
         config = config.format(rest=self.url, stream=self.url.replace("http", "ws", 1))
         (folder / "desk.toml").write_text(config)
 
@@ -221,6 +230,18 @@ class Rig:
             and (client_id in cancelling or not (known.told or client_id in answered))
         )
 
+    def protective(self) -> Counter[str]:
+        """Orders that protected positions, and how many of them traded."""
+        intents = Intents()
+        for _, epoch, at, record in history_of(self.folder / "desk.journal"):
+            intents.read(record, epoch=epoch, decided_at=at, heard_ns=at)
+        ours = [k for k in intents.known.values() if k.intent.origin is Origin.PROTECT]
+        return Counter(
+            orders=len(ours),
+            in_pairs=sum(k.intent.other is not None for k in ours),
+            traded=sum(k.filled > 0 for k in ours),
+        )
+
     def finish(self) -> tuple[Sample, Result]:
         """Heal, run on, stop in order, and hold the books together."""
         self.clear_faults()
@@ -257,7 +278,8 @@ def crash(
     makers: bool = True,
 ) -> dict[str, Any]:
     """Do it; returns the report. `plant` names a bug of the victim's, `only` the points to die at;
-    `passages` how often a point may be passed before; without `makers` every order crosses the spread."""
+    `passages` how often a point may be passed before; without `makers` every order crosses the spread and
+    nothing is protected."""
 
     met: Counter[str] = Counter()
     with_order = 0
@@ -287,6 +309,7 @@ def crash(
                         )
                 bar.update(task, advance=1)
             sample, result = rig.finish()
+            protective = rig.protective()
         finally:
             rig.close()
     return {
@@ -296,6 +319,7 @@ def crash(
         "epochs": result.epochs,
         "orders": result.orders,
         "fills": result.fills,
+        "protective": dict(protective),
         "duplicates": result.duplicates,
         "unknown": result.unknown,
         "position_diff": {k: str(v) for k, v in result.position_diff.items()},

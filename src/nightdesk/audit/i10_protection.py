@@ -102,7 +102,8 @@ class Protection:
         held = self.ledger.attributed.get(owner, ZERO)
         beyond = money.multiply(held, Decimal(intent.side.sign))
         fees = money.multiply(intent.qty, FEE_SHARE)
-        if beyond > fees and not self.ledger.dust(symbol, held):
+        over = beyond > fees and not self.ledger.dust(symbol, held)
+        if over and not self.ledger.unheard(symbol):
             what = f"a protective {intent.side.name} left {intent.strategy} at {money.canonical(held)} {symbol}"
             yield Finding(law=LAW, order=intent.client_id, what=what, at_ns=at_ns)
 

@@ -122,6 +122,14 @@ class Ledger:
         sold = money.subtract(held, self.open_of(symbol, "SELL"))
         return max(money.magnitude(bought), money.magnitude(sold))
 
+    def unheard(self, symbol: str) -> bool:
+        """Whether an order of ours moved something and its intent was not told yet: two clocks may differ."""
+        return any(
+            order.moved != 0 and order.symbol == symbol and self.known(client_id) is None
+            for client_id, orders in self.venue.by_client_id.items()
+            for order in orders
+        )
+
     def unknown_fees(self, symbol: str) -> Decimal:
         """Base taken as fee that the journal does not know yet: a desk cannot count with it."""
         fees = self.fees.get(symbol, ZERO)
@@ -173,11 +181,10 @@ class Ledger:
         if ours:
             taken = fee if in_base else ZERO
             self._hold(order.symbol, money.subtract(signed, taken))
+            order.moved = money.add(order.moved, money.subtract(signed, taken))
             known = self.known(order.client_id)
             if known is not None:
-                owner = (str(known.intent.strategy), order.symbol)
-                had = self.attributed.get(owner, ZERO)
-                self.attributed[owner] = money.add(had, money.subtract(signed, taken))
+                self._attribute(known.intent, order.symbol, money.subtract(signed, taken))
             self.fees[order.symbol] = money.add(self.fees.get(order.symbol, ZERO), taken)
         rules = self.instruments.get(order.symbol)
         if rules is not None:
@@ -199,6 +206,10 @@ class Ledger:
             moved = self._moved.get((account, asset), ZERO)
             self._moved[account, asset] = money.add(moved, amount)
 
+    def _attribute(self, intent: Intent, symbol: str, signed: Decimal) -> None:
+        owner = (str(intent.strategy), symbol)
+        self.attributed[owner] = money.add(self.attributed.get(owner, ZERO), signed)
+
     def _hold(self, symbol: str, signed: Decimal) -> None:
         self._positions[symbol] = money.add(self.position(symbol), signed)
 
@@ -210,6 +221,9 @@ class Ledger:
                 key = self.key(intent.client_id)
                 if key is not None:
                     self.desks.add(key.desk)
+                # Two clocks may tell a fill before the intent that it is of.
+                for order in self.venue.by_client_id.get(intent.client_id, ()):
+                    self._attribute(intent, order.symbol, order.moved)
             case Configured():
                 self._configure(record)
             case LimitSet():

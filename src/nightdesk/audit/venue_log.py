@@ -111,6 +111,7 @@ class VenueOrder(msgspec.Struct, kw_only=True):
     filled: Decimal = ZERO
     ended: bool = False
     list_id: int | None = None  # of orders of which only one trades
+    moved: Decimal = ZERO  # what its fills made of the position, less fees taken in base
 
     @property
     def at_stake(self) -> Decimal:
