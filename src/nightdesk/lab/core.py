@@ -74,7 +74,18 @@ class Lab:
             self._sessions.tell_transfer,
         )
         self._deeds = Deeds(by_hand, Dropping(self.exchange, self.faults), self.usdm)
-        self._control = self._control_of()
+        self._control = Control(
+            self.exchange,
+            self.usdm,
+            self.faults,
+            self.truth,
+            self.market,
+            self._endpoints,
+            self._outs.append,
+            self.start_market,
+            self._strike,
+            self.state,
+        )
         for event in market.opening():
             self.exchange.on_market(event)
 
@@ -119,34 +130,19 @@ class Lab:
         )
 
     def _usdm(self, market: Market) -> Usdm:
-        keyring = Keyring(self.settings.accounts)
         shared = Shared(
             settings=self.settings,
             clients=self.exchange,
             truth=self.truth,
             faults=self.faults,
             agenda=self._agenda,
-            keyring=keyring,
+            keyring=Keyring(self.settings.accounts),
             emit=self._outs.append,
             venue_ns=self.venue_ns,
             clock_offset_ns=self.clock_offset_ns,
             start_market=self.start_market,
         )
         return Usdm(shared, market)
-
-    def _control_of(self) -> Control:
-        return Control(
-            self.exchange,
-            self.usdm,
-            self.faults,
-            self.truth,
-            self.market,
-            self._endpoints,
-            self._outs.append,
-            self.start_market,
-            self._strike,
-            self.state,
-        )
 
     def _routes(self) -> list[Route]:
         engine = EngineFaults(self.exchange, self.faults, self._agenda)
