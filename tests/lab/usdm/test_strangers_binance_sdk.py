@@ -67,6 +67,20 @@ async def life(rest: Any, market: ScriptedMarket, user: Heard) -> None:
     assert (await call("query_order", **mine)).executed_qty == "0.500"
     assert (await call("cancel_order", **mine)).status == "CANCELED"
     await user.text("CANCELED")
+    stop = await call(
+        "new_algo_order",
+        algo_type="CONDITIONAL",
+        symbol="BTCUSDT",
+        side="SELL",
+        type="STOP_MARKET",
+        trigger_price=95.0,
+        close_position="true",
+        client_algo_id="stop-1",
+    )
+    await user.text("AlgoUpdate", "stop-1")
+    shown = await call("query_algo_order", client_algo_id="stop-1")
+    assert (shown.algo_id, shown.algo_status) == (stop.algo_id, "NEW")
+    assert (await call("cancel_algo_order", algo_id=stop.algo_id)).msg == "success"
     [risk] = await call("position_information_v3")
     assert (risk.position_amt, risk.entry_price) == ("0.500", "99.00000")
     account = await call("account_information_v3")

@@ -87,6 +87,24 @@ async def hold(exchange: Any) -> None:
     assert balance["USDT"]["total"] == pytest.approx(1000 + 0.45 - 0.0099 - 0.024975)
 
 
+async def protect(exchange: Any, market: ScriptedMarket) -> None:
+    """A stop that closes the position, told by the algo service and by the account's stream."""
+    symbol = "BTC/USDT:USDT"
+    await exchange.create_order(symbol, "market", "buy", 0.2)
+    stop = {"stopLossPrice": 95, "reduceOnly": True}
+    placed = await exchange.create_order(symbol, "market", "sell", 0.2, None, stop)
+    trigger = {"trigger": True}
+    assert [o["id"] for o in await exchange.fetch_open_orders(symbol, params=trigger)] == [
+        placed["id"]
+    ]
+    spare = await exchange.create_order(symbol, "market", "sell", 0.1, None, stop)
+    await exchange.cancel_order(spare["id"], symbol, trigger)
+    market.print_trade("95.0", "0.001")
+    while (await exchange.fetch_order(placed["id"], symbol, trigger))["status"] == "open":
+        await asyncio.sleep(0.02)
+    assert await exchange.fetch_positions([symbol]) == []
+
+
 async def live(url: str, market: ScriptedMarket) -> None:
     exchange, symbol = client(url), "BTC/USDT:USDT"
     try:
@@ -96,6 +114,7 @@ async def live(url: str, market: ScriptedMarket) -> None:
         assert (await exchange.fetch_funding_rate(symbol))["fundingRate"] == 0.0001
         await trade(exchange, url, market)
         await hold(exchange)
+        await protect(exchange, market)
         assert (await exchange.watch_trades(symbol))[0]["symbol"] == symbol
         assert (await exchange.watch_order_book(symbol))["asks"][0][0] == 100.1
         assert (await exchange.watch_mark_price(symbol))["markPrice"] == 100.0

@@ -41,6 +41,15 @@ async def life(client: Any, sockets: Any, market: ScriptedMarket) -> None:
     [position] = await client.futures_position_information(symbol="BTCUSDT")
     assert (position["positionAmt"], position["entryPrice"]) == ("0.500", "99.00000")
     await client.futures_change_leverage(symbol="BTCUSDT", leverage=5)
+    stop = await client.futures_create_algo_order(
+        symbol="BTCUSDT",
+        side="SELL",
+        type="STOP_MARKET",
+        triggerPrice="95",
+        closePosition="true",
+    )
+    assert (await client.futures_get_algo_order(algoId=stop["algoId"]))["algoStatus"] == "NEW"
+    await client.futures_cancel_algo_order(algoId=stop["algoId"])
     closing = await client.futures_create_order(
         symbol="BTCUSDT",
         side="SELL",
