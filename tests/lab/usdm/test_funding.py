@@ -21,7 +21,7 @@ def test_longs_pay_a_positive_rate_every_eight_hours() -> None:
     paid = D(10) * 100 * D("0.0001")
     assert before - p.wallet() == paid
     event = p.events(conn, "ACCOUNT_UPDATE")[-1]["a"]
-    assert (event["m"], event["P"]) == ("FUNDING_FEE", [])
+    assert (event["m"], event["P"], event["S"]) == ("FUNDING_FEE", [], "BTCUSDT")
     [income] = p.call("GET", "/fapi/v1/income", {"incomeType": "FUNDING_FEE"}).json
     assert D(income["income"]) == -paid
     [row] = p.public("/fapi/v1/fundingRate", "symbol=BTCUSDT").json

@@ -80,6 +80,7 @@ def test_fills_make_a_position_with_an_average_entry_and_profit() -> None:
 
 def test_a_resting_order_fills_as_maker_and_can_be_amended() -> None:
     p = Perps()
+    conn = p.listen()
     order = p.place(price="99.5", quantity="2").json
     p.happen(trade(1, "99.5", "21", buyer_is_maker=True))
     shown = p.call("GET", ORDER, {"symbol": "BTCUSDT", "orderId": order["orderId"]}).json
@@ -93,6 +94,8 @@ def test_a_resting_order_fills_as_maker_and_can_be_amended() -> None:
     assert same.code == -5027
     changed = p.call("PUT", ORDER, terms | {"price": "99", "quantity": "3", "modifyId": "7"}).json
     assert (changed["price"], changed["origQty"], changed["modifyId"]) == ("99.0", "3.000", 7)
+    told = p.events(conn, "ORDER_TRADE_UPDATE")[-1]["o"]
+    assert (told["x"], told["X"], told["M"]) == ("AMENDMENT", "PARTIALLY_FILLED", "7")
     less = p.call("PUT", ORDER, terms | {"price": "99", "quantity": "1"}).json
     assert less["status"] == "CANCELED"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from nightdesk.lab.catalogue import Word
 from nightdesk.lab.orders import ZERO, text8
 from nightdesk.lab.usdm.margin import AssetMargin, Claims, SymbolMargin
-from nightdesk.lab.usdm.news import AccountNews, AlgoNews, ConfigNews, OrderNews
+from nightdesk.lab.usdm.news import AccountNews, AlgoNews, ConfigNews, Execution, OrderNews
 from nightdesk.lab.usdm.settings import PerpSettings
 from nightdesk.lab.usdm.views import isolated_margin, price, quantity, text5
 from nightdesk.lab.views import UNHEARD_OF, Json, Stamp
@@ -67,6 +67,8 @@ def order_update(
         "gtd": order.good_till_ms,
         "er": str(int(order.knocked)),
     }
+    if news.execution is Execution.AMENDMENT and order.modify_id is not None:
+        shown["M"] = str(order.modify_id)
     if strange is not None:
         shown[_IN_REPORT[strange]] = UNHEARD_OF
     return {"e": "ORDER_TRADE_UPDATE", "T": at, "E": at, "o": shown}
@@ -107,6 +109,7 @@ def algo_update(rules: PerpSettings, news: AlgoNews, stamp: Stamp) -> Json:
         "tt": stamp(order.triggered_ns) if order.triggered_ns else 0,
         "gtd": terms.good_till_ms,
         "rm": order.rejection,
+        "ia": order.best is not None,
     }
     return {"e": "ALGO_UPDATE", "T": at, "E": at, "o": shown}
 
@@ -129,6 +132,8 @@ def account_update(news: AccountNews, rows: Iterable[SymbolMargin], stamp: Stamp
     told = [row for row in rows if row.position.symbol in news.symbols]
     shown: Json = {"B": balances, "P": [_position(row) for row in told]}
     shown["m"] = news.reason
+    if news.about is not None:
+        shown["S"] = news.about
     return {"e": "ACCOUNT_UPDATE", "T": at, "E": at, "a": shown}
 
 

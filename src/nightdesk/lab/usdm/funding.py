@@ -66,5 +66,10 @@ class Funding:
         )
         told = (row.symbol,) if held.isolated else ()
         settlement.tell_account(
-            account, Reason.FUNDING_FEE, row.at_ns, assets=(asset,), symbols=told
+            account,
+            Reason.FUNDING_FEE,
+            row.at_ns,
+            assets=(asset,),
+            symbols=told,
+            about=row.symbol,
         )

@@ -48,7 +48,8 @@ class OrderNews(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountNews(msgspec.Struct, frozen=True, kw_only=True):
-    """Balances and positions that changed; `moved` is what came or went besides profit and fees."""
+    """Balances and positions that changed; `moved` is what came or went besides profit and fees,
+    `about` the contract whose funding it is."""
 
     account: str
     reason: Reason
@@ -57,6 +58,7 @@ class AccountNews(msgspec.Struct, frozen=True, kw_only=True):
     symbols: tuple[str, ...]
     at_ns: int
     moved: Decimal = Decimal(0)
+    about: str | None = None
 
 
 class ConfigNews(msgspec.Struct, frozen=True, kw_only=True):

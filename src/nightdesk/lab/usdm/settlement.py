@@ -252,6 +252,7 @@ class PerpSettlement:
         assets: tuple[str, ...] = (),
         symbols: tuple[str, ...] = (),
         moved: Decimal = ZERO,
+        about: str | None = None,
     ) -> None:
         """Tell what an account holds of these now."""
         self.news.append(
@@ -263,6 +264,7 @@ class PerpSettlement:
                 symbols=symbols,
                 at_ns=at_ns,
                 moved=moved,
+                about=about,
             )
         )
 
