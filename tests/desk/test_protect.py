@@ -468,3 +468,30 @@ def test_resuming_is_no_business_of_a_protection() -> None:
     (stop,) = stops(bench)
     bench.decide(Resume(by="me", reason="go on"))
     assert [o.intent.client_id for o in bench.state.guarding(OWNER)] == [stop.client_id]
+
+
+def test_under_pause_a_stop_never_opens_what_the_desk_as_a_whole_holds() -> None:
+    other = StrategyId("other")
+    bench = Bench(some_settings(strategies=(STRATEGY, other))).ready()
+    bench.buy("3")
+    bench.fill(bench.open_order(Side.SELL, "2", "100.01", strategy=other))
+    bench.decide(Pause(by="me", reason="look"))
+    protect(bench, stop="90")
+    assert [stop.qty for stop in stops(bench)] == [D(1)]
+    bench.decide(Resume(by="me", reason="go on"))
+    assert [stop.qty for stop in stops(bench)] == [D(2)]
+
+
+def test_a_flatten_that_found_the_whole_flat_leaves_no_stop_behind() -> None:
+    other = StrategyId("other")
+    bench = Bench(some_settings(strategies=(STRATEGY, other))).ready()
+    bench.buy("1")
+    bench.fill(bench.open_order(Side.SELL, "1", "100.01", strategy=other))
+    protect(bench, stop="90")
+    (stop,) = stops(bench)
+    decision = bench.decide(Flatten(by="me"))
+    assert ended(bench, decision) == [bench.order(stop).intent]
+    bench.ticks(1, quoted=True)
+    bench.account()
+    assert causes(bench.state)["flatten"] == "REDUCE_ONLY"
+    assert stops(bench, 3) == []

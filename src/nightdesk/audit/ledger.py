@@ -107,12 +107,8 @@ class Ledger:
         )
 
     def may_reduce(self, intent: Intent) -> bool:
-        """Whether its side could bring this desk's position nearer to zero (its own strategy's, where it
-        protects that), or it is an operator's way out."""
-        symbol = symbol_of(intent.instrument)
-        held = self.position(symbol)
-        if intent.origin is Origin.PROTECT:
-            held = self.attributed.get((str(intent.strategy), symbol), ZERO)
+        """Whether its side could bring this desk's position nearer to zero, or it is an operator's way out."""
+        held = self.position(symbol_of(intent.instrument))
         return intent.origin is Origin.FLATTEN or held * intent.side.sign < 0
 
     def worst(self, symbol: str) -> Decimal:

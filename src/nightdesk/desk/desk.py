@@ -45,7 +45,7 @@ from nightdesk.desk.views import Views
 from nightdesk.desk.work import Work
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
-from nightdesk.model.order import Intent
+from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import Record
 from nightdesk.model.time import Moment, Mono, Wall
 from nightdesk.modes.ladder import DESK, Action, scopes
@@ -148,7 +148,8 @@ class Desk:
         """The mode latch of the last step before the wire; nothing may come between it and the write."""
         intent = approved.intent
         action = Action.REDUCE if approved.reduces else Action.NEW_RISK
-        action = placing.REDUCING.get(intent.origin, action)
+        if approved.reduces or intent.origin is Origin.FLATTEN:
+            action = placing.REDUCING.get(intent.origin, action)
         return self.state.ladder.allows(action, *scopes(intent.strategy, intent.instrument))
 
 

@@ -205,6 +205,9 @@ def _cover(
     rules = work.settings.instruments[owner[1]]
     if work.now < tried.get(owner, 0) or not _sellable(rules, missing, held, protection):
         return
+    missing = rules.qty_down(min(missing, _room(work, owner, held)))
+    if not _sellable(rules, missing, held, protection):
+        return
     tried[owner] = Wall(work.now + RETRY_NS)
     seen = work.quote(owner[1])
     if seen is not None and _reached(protection, seen[0], held):
@@ -226,6 +229,17 @@ def _cover(
     result = submit_pair(work, *wishes) if len(wishes) > 1 else submit(work, wishes[0])
     if isinstance(result, Refused):
         work.note("warning", "protection.not_placed", strategy=owner[0], why=result)
+
+
+def _room(work: Work, owner: Owner, held: Decimal) -> Decimal:
+    """How much may be covered: all of it while new risk is allowed. Else only what brings the desk as a whole
+    nearer to flat: where others hold the other side, closing one side opens the whole."""
+    if work.state.ladder.allows(Action.NEW_RISK, *scopes(*owner)):
+        return money.magnitude(held)
+    net, exposure = work.state.net(owner[1]), work.state.exposure(owner[1])
+    if held > 0:
+        return max(money.subtract(net, exposure.selling), ZERO)
+    return max(money.subtract(money.minus(net), exposure.buying), ZERO)
 
 
 def _reached(protection: Protection, quote: Quote, held: Decimal) -> bool:

@@ -86,7 +86,8 @@ def _rules(intent: Intent, view: View, reducing: bool) -> "tuple[tuple[str, _Rul
     if reducing:
         return _PHYSICAL
     # It closes what its own strategy holds; where others hold the other side, the whole may still grow.
-    return _PROTECTIVE if intent.origin is Origin.PROTECT and view.may_reduce else _ALL
+    protects = intent.origin is Origin.PROTECT and view.may_reduce and view.may_add_risk
+    return _PROTECTIVE if protects else _ALL
 
 
 def _binding(intent: Intent, whole: Whole, *, reducing: bool) -> Sequence[Cap]:
