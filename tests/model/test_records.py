@@ -104,6 +104,8 @@ def test_tags_are_stable_words_of_the_format():
         "Reconciled": "reconciled",
         "Marked": "marked",
         "LimitSet": "limit",
+        "Flowed": "flow",
+        "ForceTraded": "forced",
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from nightdesk.config.schema import Config
+from nightdesk.config.schema import Config, Instrument
 from nightdesk.model.errors import BadInput
 
 _TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}")
@@ -127,6 +127,15 @@ def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
         todo.extend(get_args(item))
 
 
+def _terms(instrument: Instrument, kind: str, where: str) -> Iterable[str]:
+    """Contracts are held on terms, and nothing else is."""
+    if kind == "binance-usdm":
+        if instrument.leverage is None:
+            yield f"{where}: {instrument.id} is a contract: give it the leverage that it has at the venue"
+    elif instrument.leverage is not None or instrument.margin is not None:
+        yield f"{where}: {instrument.id} is no contract: it has neither leverage nor margin"
+
+
 def _between(config: Config, places: Places) -> Iterable[str]:
     """What only the parts together can get wrong."""
     venues = set(config.venue)
@@ -136,6 +145,8 @@ def _between(config: Config, places: Places) -> Iterable[str]:
         venue = instrument.id.partition(":")[0]
         if venue not in venues:
             yield f"{where}: no venue {venue!r}; there is {', '.join(sorted(venues))}"
+        else:
+            yield from _terms(instrument, config.venue[venue].kind, where)
         if instrument.id in known[:index]:
             yield f"{where}: {instrument.id} is listed twice"
     yield from _assets(config, places)

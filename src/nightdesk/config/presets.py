@@ -1,6 +1,7 @@
 """Where the venues of each kind are reached: for real money, and for play.
 
-Sources, read 2026-11-22: Binance's rest-api.md, web-socket-api.md and web-socket-streams.md (production),
+Sources, read 2026-11-22: Binance's rest-api.md, web-socket-api.md and web-socket-streams.md (production), its
+USD-M "General Info" and "Important WebSocket Change Notice" (production; its testnet is not spoken of here),
 testnet/general-info.md (Spot Test Network; `/sapi` is not there) and demo-mode/general-info.md (Demo Mode).
 """
 
@@ -37,6 +38,13 @@ PRESETS: Mapping[str, Mapping[str, Addresses]] = {
             rest="https://demo-api.binance.com",
             stream="wss://demo-stream.binance.com:9443",
             private="wss://demo-ws-api.binance.com:443",
+        ),
+    },
+    "binance-usdm": {
+        "production": Addresses(
+            rest="https://fapi.binance.com",
+            stream="wss://fstream.binance.com",
+            private="wss://fstream.binance.com",
         ),
     },
 }

@@ -58,7 +58,7 @@ class Venue(_Strict):
     `preset` names its addresses; without it they are those for real money, but for what `rest`, `stream` and
     `private` say. A practice venue has neither address nor account: a lab is started in its place."""
 
-    kind: Literal["binance-spot", "practice"]
+    kind: Literal["binance-spot", "binance-usdm", "practice"]
     preset: Preset = PRODUCTION
     rest: str = ""
     stream: str = ""
@@ -95,7 +95,7 @@ class Venue(_Strict):
     @field_validator("account")
     @classmethod
     def _of_its_kind(cls, value: Account | None, info: ValidationInfo) -> Account | None:
-        if info.data.get("kind") == "binance-spot" and value is None:
+        if str(info.data.get("kind")).startswith("binance-") and value is None:
             raise ValueError("missing; it has key and secret, as references like env:NAME")
         return value
 
@@ -248,9 +248,12 @@ class Paper(_Strict):
 
 
 class Instrument(_Strict):
-    """[[instrument]]"""
+    """[[instrument]]; `leverage` and `margin` are of contracts alone. The desk never sets them at the venue: it
+    refuses to start where they differ there."""
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*:[A-Z0-9]+$")]
+    leverage: Annotated[int, Field(ge=1, le=150)] | None = None
+    margin: Literal["cross", "isolated"] | None = None
     limits: LimitsOverride = LimitsOverride()
 
 

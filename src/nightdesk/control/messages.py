@@ -75,6 +75,7 @@ class PositionRow(msgspec.Struct, frozen=True, kw_only=True):
     suspended: str
     protection: str = ""
     guarded: Decimal = Decimal(0)
+    funding: Decimal = Decimal(0)
 
 
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from itertools import islice
 
-from nightdesk.desk import degrade, targets, tell
+import msgspec
+
+from nightdesk.desk import contracts, degrade, targets, tell
 from nightdesk.desk.events import (
     AccountTold,
     AskAccount,
@@ -17,10 +19,10 @@ from nightdesk.desk.events import (
 )
 from nightdesk.desk.work import Work
 from nightdesk.model import money
-from nightdesk.model.ids import InstrumentId
+from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Execution, OrderReport, VenueStatus
+from nightdesk.model.order import WAITING, Execution, OrderReport, VenueStatus
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.records import Answered, Executed, Reconciled, Reported, Settled
 from nightdesk.model.time import SECOND_NS, Wall
@@ -48,6 +50,9 @@ def learn(work: Work, event: SendEnded | CancelEnded | OrderTold | OrderFound | 
         case CancelEnded():
             _cancel_ended(work, event)
         case OrderTold(report=report, execution=execution):
+            if report is not None and report.client_id != (named := _named(work, report)):
+                report = msgspec.structs.replace(report, client_id=named)
+                execution = execution and msgspec.structs.replace(execution, client_id=named)
             if execution is not None:
                 trade(work, execution)
             if report is not None:
@@ -68,7 +73,21 @@ def told(work: Work, report: OrderReport) -> None:
         return
     work.views.asked.pop(report.client_id, None)  # whatever "not found" was counted, it is there
     if work.state.orders.teaches(report):
+        waited = order.venue_order_id.startswith(WAITING)
         work.record(Reported(report=report))
+        if waited and order.live and not order.venue_order_id.startswith(WAITING):
+            ask(work, order)  # triggered: its trades may have been told when nobody knew whose
+
+
+def _named(work: Work, report: OrderReport) -> ClientOrderId:
+    """Whose report it is: an order that the venue made of one that waited has an id nobody here gave."""
+    if work.state.orders.get(report.client_id) is None:
+        for order in work.state.orders.live.values():
+            intent = order.intent
+            same = intent.instrument == report.instrument and intent.type.conditional
+            if same and order.venue_order_id == report.venue_order_id:
+                return intent.client_id
+    return report.client_id
 
 
 def ask(work: Work, order: Order) -> None:
@@ -120,10 +139,11 @@ def compare(work: Work, event: AccountTold) -> None:
 def _seek(work: Work, found: Mapping[str, Decimal]) -> None:
     """A difference may be a fill of our own, of an order whose end was confirmed by an answer that lagged by
     more than the config says: look there before anybody is alarmed."""
+    contracts.seek(work, found)
     ended = reversed(work.state.orders.ended.values())
     for order in islice((o for o in ended if o.remaining > 0), SOUGHT_MAX):
         instrument = work.settings.instruments.get(order.intent.instrument)
-        if instrument is not None and instrument.base in found:
+        if instrument is not None and instrument.held_as in found:
             work.decision.at_once.append(AskOrder(intent=order.intent))
 
 
@@ -138,7 +158,7 @@ def adopt(work: Work) -> bool:
     balances = dict(work.state.funds.balances)
     for asset, amount in found.items():
         balances[asset] = money.canonical(money.add(balances.get(asset, ZERO), amount))
-    by_base = {i.base: i.id for i in work.settings.instruments.values()}
+    by_base = {i.held_as: i.id for i in work.settings.instruments.values()}
     moved = {by_base[a]: amount for a, amount in found.items() if a in by_base}
     work.record(Reconciled(balances=balances, unexplained=found, surplus=moved))
     for instrument in moved:
@@ -245,7 +265,7 @@ def _surplus(work: Work, venue: Mapping[str, Decimal]) -> dict[InstrumentId, Dec
     """What the account holds beyond the configured baseline: the operator's position, to be flattened."""
     found = {}
     for instrument in work.settings.instruments.values():
-        baseline = work.settings.baseline.get(instrument.base)
-        if baseline is not None and venue[instrument.base] != baseline:
-            found[instrument.id] = money.subtract(venue[instrument.base], baseline)
+        baseline = work.settings.baseline_of(instrument, venue)
+        if venue[instrument.held_as] != baseline:
+            found[instrument.id] = money.subtract(venue[instrument.held_as], baseline)
     return found

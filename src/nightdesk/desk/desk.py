@@ -7,6 +7,7 @@ ends this incarnation, and the next one folds only what is durable.
 
 from nightdesk.desk import (
     accounts,
+    contracts,
     degrade,
     flatten,
     losses,
@@ -25,6 +26,8 @@ from nightdesk.desk.events import (
     Decision,
     Event,
     Flatten,
+    FlowsTold,
+    ForcedTold,
     Health,
     OrderFound,
     OrderNotFound,
@@ -35,8 +38,10 @@ from nightdesk.desk.events import (
     Resume,
     SendEnded,
     SetLimit,
+    TermsSeen,
     Tick,
     TradesTold,
+    WalletsMoved,
 )
 from nightdesk.desk.limiting import loss_limits
 from nightdesk.desk.settings import DeskSettings
@@ -81,6 +86,8 @@ class Desk:
             case AccountTold():
                 accounts.compare(work, event)
                 flatten.verify(work, event)
+            case FlowsTold() | ForcedTold() | WalletsMoved() | TermsSeen():
+                contracts.told(work, event)
             case Health():
                 work.set_mode(event.scope, event.cause, event.mode, by="desk", why=event.why)
             case Pause() | Resume() | CancelAll() | Flatten() | SetLimit():

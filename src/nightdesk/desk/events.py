@@ -9,7 +9,15 @@ from decimal import Decimal
 
 import msgspec
 
-from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId
+from nightdesk.model.account import (
+    AccountTerms,
+    Flow,
+    ForcedFill,
+    Moved,
+    TermsTold,
+    WalletMove,
+)
+from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId, VenueId
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Execution, Intent, OrderReport
@@ -82,12 +90,40 @@ class TradesTold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountTold(msgspec.Struct, frozen=True, kw_only=True):
-    """Balances (free and locked together) and open orders, asked for at `asked_at` with no order in between."""
+    """Balances (free and locked together; wallets and positions of contracts by their names in the books) and
+    open orders, asked for at `asked_at` with no order in between."""
 
     balances: Mapping[str, Decimal]
     open_orders: Sequence[OrderReport]
     asked_at: Wall
     quiet: bool  # whether nothing was sent or filled while the two questions were under way
+
+
+class FlowsTold(msgspec.Struct, frozen=True, kw_only=True):
+    """What moved a venue's wallets without a trade, asked for because something did."""
+
+    venue: VenueId
+    moves: Sequence[WalletMove]
+
+
+class ForcedTold(msgspec.Struct, frozen=True, kw_only=True):
+    """A venue traded for the account: by the private stream, or asked for because a position differs."""
+
+    fills: Sequence[ForcedFill]
+
+
+class WalletsMoved(msgspec.Struct, frozen=True, kw_only=True):
+    """The private stream says that wallets or positions moved; it books nothing."""
+
+    venue: VenueId
+    moved: Moved
+
+
+class TermsSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue said on which terms it holds what the desk trades: all of them, or one that was changed."""
+
+    venue: VenueId
+    terms: AccountTerms | TermsTold
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +194,10 @@ Event = (
     | OrderNotFound
     | TradesTold
     | AccountTold
+    | FlowsTold
+    | ForcedTold
+    | WalletsMoved
+    | TermsSeen
     | Health
     | Tick
     | Pause
@@ -203,6 +243,21 @@ class AskAccount(msgspec.Struct, frozen=True, kw_only=True):
     """Ask for balances and open orders."""
 
 
+class AskFlows(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask what moved a venue's wallets in one way since then (UTC)."""
+
+    venue: VenueId
+    kind: Flow
+    since: Wall
+
+
+class AskForced(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask which orders the venue placed for the account in one contract since then (UTC), and their trades."""
+
+    instrument: InstrumentId
+    since: Wall
+
+
 class AskPrice(msgspec.Struct, frozen=True, kw_only=True):
     """Ask for a quote, where the feed has none that can be used."""
 
@@ -243,6 +298,8 @@ Effect = (
     | AskOrder
     | AskTrades
     | AskAccount
+    | AskFlows
+    | AskForced
     | AskPrice
     | Tell
     | Weigh

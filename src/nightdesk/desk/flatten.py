@@ -83,10 +83,9 @@ def excess(work: Work, balances: Mapping[str, Decimal]) -> dict[InstrumentId, De
     """What the venue holds above (or below) the baseline, per instrument."""
     found = {}
     for instrument in work.settings.instruments.values():
-        opened = work.state.opened.get(instrument.base, ZERO)
-        baseline = work.settings.baseline.get(instrument.base, opened)
+        baseline = work.settings.baseline_of(instrument, work.state.opened)
         found[instrument.id] = money.canonical(
-            money.subtract(balances.get(instrument.base, ZERO), baseline)
+            money.subtract(balances.get(instrument.held_as, ZERO), baseline)
         )
     return found
 
@@ -150,7 +149,7 @@ def _dust(work: Work, instrument: InstrumentId, qty: Decimal) -> bool:
     sellable = rules.qty_down(abs(qty))
     if sellable < rules.qty_min or sellable == 0:
         return True
-    quote = work.views.quotes.get(instrument)
+    quote = None if rules.contract else work.views.quotes.get(instrument)
     return quote is not None and money.notional(quote.bid, sellable) < rules.notional_min
 
 

@@ -42,6 +42,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     traffic_second: list[tuple[int, dict[str, int]]] = []
     traffic_minute: list[tuple[int, dict[str, int]]] = []
     limits_set: list[LimitSet] = []
+    booked: list[tuple[str, Wall]] = []  # in the order in which it was booked
+    booked_from: Wall = Wall(0)
 
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
@@ -77,6 +79,8 @@ def encode_state(state: DeskState) -> bytes:
             for _, named in sorted(state.limits_set.items())
             for _, each in sorted(named.items())
         ],
+        booked=list(state.booked.at.items()),
+        booked_from=state.booked.since,
     )
     return _ENCODER.encode(image)
 
@@ -97,6 +101,7 @@ def decode_state(body: bytes, now: Wall) -> DeskState:
     state.protections = {(StrategyId(s), InstrumentId(i)): p for s, i, p in image.protections}
     state.kept, state.counts = image.kept, image.counts
     state.marks, state.exits = image.marks, image.exits
+    state.booked.at, state.booked.since = dict(image.booked), image.booked_from
     state.intents_at.extend(image.intents_at)
     state.traffic.second.load(image.traffic_second)
     state.traffic.minute.load(image.traffic_minute)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from nightdesk.desk import accounts, degrade, flatten, losses, protect
+from nightdesk.desk import accounts, contracts, degrade, flatten, losses, protect
 from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume, Revive, SetLimit
 from nightdesk.desk.limiting import holds
 from nightdesk.desk.placing import cancel
@@ -30,6 +30,7 @@ PERSONAL = frozenset(
             "lost_journal",
         ),
         losses.CAUSE,
+        contracts.FORCED,
     }
 )
 

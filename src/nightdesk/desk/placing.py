@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.desk.events import SendCancel, SendOrder, Weigh
+from nightdesk.desk.margin import free_margin, leverage
 from nightdesk.desk.views import SameOrder
 from nightdesk.desk.whole import asks, whole
 from nightdesk.desk.work import Work
@@ -30,7 +31,7 @@ from nightdesk.orders.book import Order
 from nightdesk.portfolio.exposure import Leg
 from nightdesk.reconcile.resolve import Asked
 from nightdesk.risk.caps import Binding, Whole
-from nightdesk.risk.gate import Refused, check
+from nightdesk.risk.gate import Refused, check, reduces
 from nightdesk.risk.limits import View
 
 REDUCING = {Origin.FLATTEN: Action.FLATTEN, Origin.PROTECT: Action.PROTECT}  # else REDUCE
@@ -154,6 +155,8 @@ def _intent(
         ),
         trigger=wish.trigger,
         trail_bps=wish.trail_bps,
+        reduce_only=looked.instrument.contract
+        and (wish.origin is Origin.PROTECT or reduces(wish.side, wish.qty, looked)),
     )
 
 
@@ -166,7 +169,7 @@ def _refused(work: Work, refused: Refused) -> Refused:
 def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
     """What the gate needs to know to judge `wish`."""
     state, instrument = work.state, work.settings.instruments[wish.instrument]
-    exposure = state.exposure(wish.instrument)
+    exposure, contract = state.exposure(wish.instrument), instrument.contract
     same = work.views.same.get(same_order(wish))
     mode = state.ladder.mode(*scopes(wish.strategy, wish.instrument))
     reducing = REDUCING.get(wish.origin, Action.REDUCE)
@@ -183,12 +186,15 @@ def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
         bid=seen[0].bid if seen else wish.price,
         ask=seen[0].ask if seen else wish.price,
         quote_age_ns=seen[1] if seen else None,
-        available_base=state.funds.available(instrument.base),
-        available_quote=state.funds.available(instrument.quote),
+        available_base=ZERO if contract else state.funds.available(instrument.base),
+        available_quote=free_margin(work, instrument)
+        if contract
+        else state.funds.available(instrument.quote),
         may_add_risk=Action.NEW_RISK in ALLOWED[mode],
         may_reduce=reducing in ALLOWED[mode],
         mode=NAMES[mode],
         whole=_whole(work, wish, bound) if bound.caps else None,
+        leverage=leverage(work, instrument.id),
     )
 
 

@@ -4,7 +4,9 @@ Level-triggered as targets are: look at what is held, look at the protective ord
 look again. A position is covered by one or a few pieces, each a conditional order, or a pair of them of which
 the venue lets only one trade. More to protect is a further piece, so that what was covered stays covered. Less,
 or another price, ends pieces first and places anew once their end is final, since what may have traded unseen
-must not be sold twice: that while is measured, told, and bounded by settle window and read lag.
+must not be sold twice: that while is measured, told, and bounded by settle window and read lag. On contracts
+none of this is needed: the venue lets such orders only reduce, so that each price has one order of the whole
+size, and the new one stands before the old one is ended (a trailing one then trails anew).
 
 A target that goes towards flat makes the protection smaller first: the rest stays covered, what leaves is free.
 Where the price is reached and nothing of ours waits there (the venue dropped it, refused it, or has no such
@@ -44,6 +46,9 @@ SLIPPAGE_BPS = Decimal(20)  # of an exit that the desk makes itself: as far as a
 BARE_SLACK_NS = 5 * SECOND_NS  # beyond what ending and placing anew takes; then something is wrong
 BARE_SAID_NS = CALM_NS = SECOND_NS
 _PROTECT, _EXIT, _OPEN = Origin.PROTECT, OrderType.IOC, State.OPEN  # members are looked up slowly
+
+
+Terms = tuple[OrderType, Decimal | None, int]  # type, trigger, trail
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +91,7 @@ def dues(work: Work) -> Iterator[Wall]:
     said = any(causes.get(strategy_scope(s), {}).get(CAUSE) for s, _ in work.state.protections)
     if work.views.bare_since or said:
         yield work.now
+    yield from (at for at in work.views.protect_tried.values() if at > work.now)
 
 
 def drop(work: Work) -> None:
@@ -108,6 +114,9 @@ def _keep(work: Work, owner: Owner, protection: Protection) -> None:
         _bare(work, owner, ZERO)
         return
     side = Side.SELL if held > 0 else Side.BUY
+    if rules.contract:
+        _keep_reducing(work, owner, protection, side)
+        return
     wanted = rules.qty_down(_to_cover(work, owner, held))
     guarding = work.state.guarding(owner)
     pieces = [p for p in _pieces(guarding) if _fits(p, protection, side) and not p.ending]
@@ -126,6 +135,53 @@ def _keep(work: Work, owner: Owner, protection: Protection) -> None:
     _bare(work, owner, bare if _sellable(rules, bare, held, protection) else ZERO)
     if missing > 0 and not _occupied(work, owner, pieces):
         _cover(work, owner, protection, missing, pieces)
+
+
+def _keep_reducing(work: Work, owner: Owner, protection: Protection, side: Side) -> None:
+    """On a contract such orders only reduce what is held: each price has one of its own, of the whole size, and
+    a changed one stands before the old one is ended."""
+    rules = work.settings.instruments[owner[1]]
+    wanted = min(rules.qty_down(money.magnitude(work.state.position(*owner).qty)), rules.qty_max)
+    guarding = work.state.guarding(owner)
+    waiting = [o for o in guarding if o.intent.type is not _EXIT and not o.cancel_asked]
+    legs = _legs(protection) if wanted >= rules.qty_min else []
+    right = {
+        _terms(o.intent): o
+        for o in reversed(waiting)  # the oldest stays
+        if o.intent.side is side and o.remaining == wanted
+    }
+    missing = [leg for leg in legs if leg not in right]
+    kept = [right[leg] for leg in legs if leg in right]
+    if not missing and all(order.state is _OPEN for order in kept):
+        for order in waiting:
+            if order not in kept:
+                _end(work, order, why="the protection changed")
+    standing = {o.intent.type for o in waiting if o.intent.side is side and o.state is _OPEN}
+    bare = any(kind not in standing for kind, _, _ in legs)
+    _bare(work, owner, wanted if bare else ZERO)
+    leaving = any(order.intent.type is _EXIT for order in guarding)
+    tried = work.views.protect_tried
+    if not missing or leaving or work.now < tried.get(owner, 0):
+        return
+    tried[owner] = Wall(work.now + RETRY_NS)
+    seen = work.quote(owner[1])
+    # Only what does not stand at all: what stands with another size is triggered by the venue.
+    open_to = [leg for leg in missing if leg[0] not in standing]
+    if seen is not None and _reached(_only(open_to), seen[0], money.minus(Decimal(side.sign))):
+        _leave(work, owner, wanted, seen[0])
+        return
+    for wish in _wishes(owner, rules, seen, side, missing, wanted):
+        result = submit(work, wish)
+        if isinstance(result, Refused):
+            work.note("warning", "protection.not_placed", strategy=owner[0], why=result)
+
+
+def _only(legs: Sequence[Terms]) -> Protection:
+    """A protection of nothing but these."""
+    prices = {kind: trigger for kind, trigger, _ in legs}
+    return Protection(
+        stop=prices.get(OrderType.STOP), take_profit=prices.get(OrderType.TAKE_PROFIT)
+    )
 
 
 def _to_cover(work: Work, owner: Owner, held: Decimal) -> Decimal:
@@ -164,12 +220,12 @@ def _fits(piece: Piece, protection: Protection, side: Side) -> bool:
     )
 
 
-def _terms(intent: Intent) -> tuple[OrderType, Decimal | None, int]:
+def _terms(intent: Intent) -> Terms:
     return intent.type, intent.trigger, intent.trail_bps
 
 
-def _legs(protection: Protection) -> list[tuple[OrderType, Decimal | None, int]]:
-    legs: list[tuple[OrderType, Decimal | None, int]] = []
+def _legs(protection: Protection) -> list[Terms]:
+    legs: list[Terms] = []
     if protection.stop is not None:
         legs.append((OrderType.STOP, protection.stop, 0))
     if protection.trail_bps:
@@ -218,14 +274,9 @@ def _cover(
             _end(work, order, why="two pieces become one")
         return
     side = Side.SELL if held > 0 else Side.BUY
-    wishes = []
-    for kind, trigger, trail in _legs(protection):
-        price = trigger if trigger is not None else _trailed(rules, seen, side, trail)
-        if price is None:
-            return  # a trailing stop without a price to trail from: nothing is known of the market yet
-        wish = Wish(*owner, side, kind, missing, price, Origin.PROTECT)
-        wish.trigger, wish.trail_bps = trigger, trail
-        wishes.append(wish)
+    wishes = _wishes(owner, rules, seen, side, _legs(protection), missing)
+    if not wishes:
+        return
     result = submit_pair(work, *wishes) if len(wishes) > 1 else submit(work, wishes[0])
     if isinstance(result, Refused):
         work.note("warning", "protection.not_placed", strategy=owner[0], why=result)
@@ -240,6 +291,26 @@ def _room(work: Work, owner: Owner, held: Decimal) -> Decimal:
     if held > 0:
         return max(money.subtract(net, exposure.selling), ZERO)
     return max(money.subtract(money.minus(net), exposure.buying), ZERO)
+
+
+def _wishes(
+    owner: Owner,
+    rules: Instrument,
+    seen: tuple[Quote, int] | None,
+    side: Side,
+    legs: Sequence[Terms],
+    qty: Decimal,
+) -> list[Wish]:
+    """One for each price; none without a price to trail from: nothing is known of the market yet."""
+    wishes = []
+    for kind, trigger, trail in legs:
+        price = trigger if trigger is not None else _trailed(rules, seen, side, trail)
+        if price is None:
+            return []
+        wish = Wish(*owner, side, kind, qty, price, Origin.PROTECT)
+        wish.trigger, wish.trail_bps = trigger, trail
+        wishes.append(wish)
+    return wishes
 
 
 def _reached(protection: Protection, quote: Quote, held: Decimal) -> bool:

@@ -7,8 +7,10 @@ from hashlib import blake2b
 
 import msgspec
 
+from nightdesk.model.account import Terms
 from nightdesk.model.ids import DESK_CODES, InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
+from nightdesk.model.money import ZERO
 from nightdesk.model.time import SECOND_NS
 from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.risk.losses import LossLimits
@@ -37,7 +39,8 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `baseline` is per asset: what the account holds that is not the desk's to sell. `order_ttl_ns` bounds how
     late an order may reach the venue; `slippage_bps` how far beyond the touch a converging or flattening order
-    may go; `account_every_ns` how often the books are compared while nothing is wrong.
+    may go; `account_every_ns` how often the books are compared while nothing is wrong; `terms` is of each
+    contract.
     """
 
     name: str
@@ -50,6 +53,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     slippage_bps: Decimal = Decimal(5)
     account_every_ns: int = 10 * SECOND_NS
     losses: LossLimits = LossLimits()
+    terms: Mapping[InstrumentId, Terms] = {}
 
     @property
     def code(self) -> int:
@@ -57,12 +61,22 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
         return _code_of(self.name)
 
     def assets(self) -> list[str]:
-        """Every asset the traded instruments touch."""
-        return sorted({a for i in self.instruments.values() for a in (i.base, i.quote)})
+        """Every asset, wallet and contract the traded instruments touch."""
+        return sorted({a for i in self.instruments.values() for a in (i.held_as, i.paid_in)})
+
+    def baseline_of(self, instrument: Instrument, opened: Mapping[str, Decimal]) -> Decimal:
+        """What of it is not the desk's to sell, at a venue that held `opened` when the books were opened. A
+        contract's position has none: whatever is held of it is at risk."""
+        if instrument.contract:
+            return ZERO
+        return self.baseline.get(instrument.base, opened.get(instrument.base, ZERO))
 
     def canonical(self) -> str:
         """One spelling, for the journal and for the hash that nodes compare."""
-        return msgspec.json.encode(msgspec.to_builtins(self), order="sorted").decode()
+        built = msgspec.to_builtins(self)
+        if not self.terms:
+            del built["terms"]  # a desk without contracts is spelled as it always was
+        return msgspec.json.encode(built, order="sorted").decode()
 
     def hash(self) -> str:
         """Equal for equal settings."""

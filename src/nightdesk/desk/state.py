@@ -11,7 +11,7 @@ import msgspec
 from nightdesk.desk.settings import OPERATOR
 from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, Seq, StrategyId
-from nightdesk.model.instrument import Instrument
+from nightdesk.model.instrument import Instrument, wallet_of
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Execution, Origin
@@ -21,6 +21,8 @@ from nightdesk.model.records import (
     Configured,
     EpochOpened,
     Executed,
+    Flowed,
+    ForceTraded,
     Intended,
     LimitSet,
     Marked,
@@ -39,6 +41,7 @@ from nightdesk.modes.ladder import DESK, Cause, Ladder, strategy_scope
 from nightdesk.orders.book import Change, Order, OrderBook
 from nightdesk.orders.lifecycle import State
 from nightdesk.orders.traffic import Traffic
+from nightdesk.portfolio.booked import Booked, flow_key, forced_key
 from nightdesk.portfolio.exits import Exits
 from nightdesk.portfolio.exposure import Exposure, Leg
 from nightdesk.portfolio.funds import Funds, Hold
@@ -102,6 +105,7 @@ class DeskState:
         self.exits: dict[str, Exits] = {}  # by scope
         self.traffic = Traffic()
         self.limits_set: dict[str, dict[str, LimitSet]] = {}  # by scope and limit
+        self.booked = Booked()
 
     def position(self, strategy: StrategyId, instrument: InstrumentId) -> Position:
         """The position of one strategy, to look at; an empty one that is not kept when it has none."""
@@ -140,12 +144,16 @@ class DeskState:
         ]
 
     def guarded(self, owner: Owner) -> Decimal:
-        """How much of it they hold; of a pair only one trades."""
+        """How much of it they hold; of a pair only one trades, and what only reduces stands beside others."""
         held: dict[ClientOrderId, Decimal] = {}
+        reducing = [ZERO]
         for order in self.guarding(owner):
+            if order.intent.reduce_only:
+                reducing.append(order.remaining)
+                continue
             key = order.intent.pair
             held[key] = max(held.get(key, ZERO), order.remaining)
-        return money.total(held.values())
+        return max(money.total(held.values()), *reducing)
 
     def losing_exits(self, scope: str) -> int:
         """Closing orders of a scope in a row that lost."""
@@ -210,9 +218,13 @@ class DeskState:
                 cause = Cause(mode=mode, by=record.by, why=record.why, since=at)
                 self.ladder.set(record.scope, record.cause, cause)
             case Reconciled():
-                self._reconciled(record)
+                self._reconciled(record, at)
             case Marked():
                 self._marked(record)
+            case Flowed():
+                self._flowed(record)
+            case ForceTraded():
+                self._force_traded(record)
             case _:
                 self._apply_wanted(record)
 
@@ -241,13 +253,34 @@ class DeskState:
             if order.state is State.PENDING:
                 order.state = State.UNKNOWN
 
-    def _reconciled(self, record: Reconciled) -> None:
+    def _reconciled(self, record: Reconciled, at: Wall) -> None:
+        self.booked.since = at
         if not self.opened:
             self.opened = dict(record.balances)
         self.funds.balances = dict(record.balances)
         for instrument, qty in record.surplus.items():
             held = self._moved(OPERATOR, instrument)
             held.qty = money.add(held.qty, qty)
+
+    def _flowed(self, record: Flowed) -> None:
+        move = record.move
+        self.booked.book(flow_key(record.venue, move), move.at)
+        self.funds.move(wallet_of(record.venue, move.asset), move.amount)
+        for strategy, share in record.shares.items():
+            assert move.instrument is not None, "only a contract's funding is shared"
+            position = self._moved(strategy, move.instrument)
+            position.funding = money.add(position.funding, share)
+
+    def _force_traded(self, record: ForceTraded) -> None:
+        fill = record.fill
+        instrument = self.instruments[fill.instrument]
+        self.booked.book(forced_key(fill), fill.at)
+        self.funds.contract_trade(instrument, fill)
+        fee = fill.fee  # whole, by the one that held most
+        for strategy, qty in record.shares.items():
+            self._moved(strategy, fill.instrument).forced(fill, qty, fee, instrument.quote)
+            fee = ZERO
+        self._tally("fills")
 
     def _protected(self, record: ProtectionSet) -> None:
         key = (record.strategy, record.instrument)
@@ -294,12 +327,15 @@ class DeskState:
         position = self._moved(strategy, execution.instrument)
         before = position.earned
         closes = position.priced * execution.side.sign < 0
-        position.trade(execution, instrument.base, instrument.quote)
+        position.trade(execution, instrument.held_as, instrument.quote)
         if closes:
             earned = money.subtract(position.earned, before)
             for scope in (DESK, strategy_scope(strategy)):
                 self.exits.setdefault(scope, Exits()).closed(execution.client_id, earned)
-        self.funds.trade(execution, instrument.base, instrument.quote)
+        if instrument.contract:
+            self.funds.contract_trade(instrument, execution)
+        else:
+            self.funds.trade(execution, instrument.base, instrument.quote)
         self.traffic.filled(execution.instrument, at)
         self._tally("fills")
         return self._changed(change, at)
@@ -340,8 +376,11 @@ class DeskState:
             if other is not None:
                 stake, owed = max(stake, other.at_stake), money.add(owed, other.untold)
         leg = Leg(side=intent.side, qty=stake, price=intent.price, owner=intent.strategy)
-        self.exposure(intent.instrument).set_leg(key, leg)
+        # What the venue lets only reduce makes no position larger, however many such orders there are.
+        self.exposure(intent.instrument).set_leg(key, None if intent.reduce_only else leg)
         instrument = self.instruments[intent.instrument]
+        if instrument.contract:
+            return  # margin follows from the exposure
         # A fill whose trade is not known yet has not moved the balance: it stays held.
         owed = money.add(stake, owed)
         if intent.side.sign > 0:

@@ -130,10 +130,8 @@ def _wish(
     if seen is None or not sure(work, strategy, instrument):
         return None
     held = money.magnitude(position.qty)
-    if (
-        side.sign * position.qty < 0
-        and money.add(min(qty, held), work.state.guarded((strategy, instrument))) > held
-    ):
+    closes = side.sign * position.qty < 0 and not rules.contract  # there, exits only reduce
+    if closes and money.add(min(qty, held), work.state.guarded((strategy, instrument))) > held:
         return None  # what protects the position holds it: the protection makes room first
     price = crossing(rules, seen[0], side, work.settings.slippage_bps)
     if money.notional(price, qty) < rules.notional_min:

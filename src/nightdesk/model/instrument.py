@@ -16,6 +16,9 @@ class Kind(StrEnum):
     PERPETUAL = auto()  # a contract on it that never ends; long or short, margined in one asset
 
 
+_SPOT = Kind.SPOT  # a member is looked up slowly
+
+
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A market as its venue filters orders for it; `margin` is the asset a contract is settled in."""
 
@@ -38,6 +41,21 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{self.id}: {name} must be positive, got {getattr(self, name)}")
 
+    @property
+    def contract(self) -> bool:
+        """Whether a position is held, long or short, and not the base asset itself."""
+        return self.kind is not _SPOT
+
+    @property
+    def held_as(self) -> str:
+        """Under which name the books keep what is held of it: the base asset, or the contract."""
+        return self.base if self.kind is _SPOT else self.id
+
+    @property
+    def paid_in(self) -> str:
+        """Under which name the books keep what pays for it: the quote asset, or a venue's wallet."""
+        return self.quote if self.kind is _SPOT else wallet_of(self.venue, self.margin)
+
     def price_down(self, price: Decimal) -> Decimal:
         """To the grid, in favour of a buyer who would rather pay less."""
         return money.floor_to(price, self.tick)
@@ -50,8 +68,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """To the grid, never more than asked."""
         return money.floor_to(qty, self.lot)
 
-    def fault_of(self, qty: Decimal, price: Decimal) -> str | None:
-        """Which filter an order of `qty` at `price` would break, with its values, or None."""
+    def fault_of(self, qty: Decimal, price: Decimal, *, reduce_only: bool = False) -> str | None:
+        """Which filter an order of `qty` at `price` would break, with its values, or None. What can only make
+        a contract's position smaller may be worth less than the least notional."""
         if not self.qty_min <= qty <= self.qty_max:
             return f"quantity {qty} is outside {self.qty_min} to {self.qty_max}"
         if price > self.price_max:
@@ -60,9 +79,14 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return f"quantity {qty} is not a multiple of the lot {self.lot}"
         if not money.is_multiple(price, self.tick):
             return f"price {price} is not a multiple of the tick {self.tick}"
-        if money.notional(price, qty) < self.notional_min:
+        if not reduce_only and money.notional(price, qty) < self.notional_min:
             return f"notional {money.notional(price, qty)} is below {self.notional_min}"
         return None
+
+
+def wallet_of(venue: VenueId, asset: str) -> str:
+    """The one spelling of a wallet of contracts: it is not what a spot account holds of the asset."""
+    return f"{venue}/{asset}"
 
 
 def instrument_id(venue: VenueId, symbol: str) -> InstrumentId:

@@ -124,6 +124,11 @@ class ReportSource(StrEnum):
     QUERY = auto()
 
 
+WAITING = (
+    "algo:"  # before the venue's id of an order in a book of its own: its ids are counted apart
+)
+
+
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one order as a venue tells it; `filled` is cumulative."""
 

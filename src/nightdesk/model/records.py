@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import msgspec
 
-from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, StrategyId
+from nightdesk.model.account import ForcedFill, WalletMove
+from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, StrategyId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.order import Execution, Intent, OrderReport
 from nightdesk.model.outcome import Reason, Verdict
@@ -163,6 +164,22 @@ class LimitSet(msgspec.Struct, frozen=True, kw_only=True, tag="limit"):
     why: str
 
 
+class Flowed(msgspec.Struct, frozen=True, kw_only=True, tag="flow"):
+    """A venue moved a wallet of contracts, by no trade. `shares` is what each strategy got (or paid) of a
+    funding; what is nobody's, as a transfer, has none."""
+
+    venue: VenueId
+    move: WalletMove
+    shares: dict[StrategyId, Decimal]
+
+
+class ForceTraded(msgspec.Struct, frozen=True, kw_only=True, tag="forced"):
+    """A venue traded for the account without being asked. `shares` is the quantity by whose position it was."""
+
+    fill: ForcedFill
+    shares: dict[StrategyId, Decimal]
+
+
 Record = (
     EpochOpened
     | Configured
@@ -180,6 +197,8 @@ Record = (
     | Reconciled
     | Marked
     | LimitSet
+    | Flowed
+    | ForceTraded
 )
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")

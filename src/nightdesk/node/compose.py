@@ -10,6 +10,7 @@ from types import ModuleType
 from nightdesk.config.schema import Account, Config
 from nightdesk.config.schema import Instrument as InstrumentConfig
 from nightdesk.config.schema import Strategy as StrategyConfig
+from nightdesk.model.account import Margin, Terms
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, instrument_key
 from nightdesk.model.instrument import Instrument
@@ -24,6 +25,8 @@ from nightdesk.strategy.host import prepare
 from nightdesk.venues.binance_key import BinanceKey
 from nightdesk.venues.binance_sign import Signer, Unsigned, signer_for
 from nightdesk.venues.binance_spot import BinanceSpot
+from nightdesk.venues.binance_usdm import BinanceUsdm
+from nightdesk.venues.protocol import VenueCodec
 
 
 def plan_of(config: Config, base: Path, live: str = "") -> Plan:
@@ -41,16 +44,22 @@ def plan_of(config: Config, base: Path, live: str = "") -> Plan:
         venue_kind=venue.kind,
         live=live if venue.real else None,
         asset_max=config.limits.asset_max,
+        terms={
+            InstrumentId(i.id): Terms(leverage=i.leverage, margin=Margin(i.margin or "cross"))
+            for i in config.instrument
+            if i.leverage is not None
+        },
     )
 
 
-def codec_of(config: Config, base: Path) -> BinanceSpot:
+def codec_of(config: Config, base: Path) -> VenueCodec:
     """The codec of the one venue, with its account's key."""
     ((name, venue),) = config.venue.items()
     if venue.account is None:
         raise NodeAlone(name)
     symbols = {instrument_key(InstrumentId(i.id)): InstrumentId(i.id) for i in config.instrument}
-    return BinanceSpot(VenueId(name), _signer(venue.account, base), symbols)
+    kind = BinanceUsdm if venue.kind == "binance-usdm" else BinanceSpot
+    return kind(VenueId(name), _signer(venue.account, base), symbols)
 
 
 def key_of(config: Config, base: Path) -> BinanceKey:
@@ -65,11 +74,12 @@ def _signer(account: Account, base: Path) -> Signer:
     return signer_for(read_secret(account.key, base), read_secret(account.secret, base))
 
 
-def telling_codec(instruments: Collection[Instrument]) -> BinanceSpot:
+def telling_codec(instruments: Collection[Instrument]) -> VenueCodec:
     """A codec that can tell again what was sent, without any key."""
     symbols = {i.symbol: i.id for i in instruments}
     venue = next((i.venue for i in instruments), VenueId(""))
-    return BinanceSpot(venue, Unsigned(), symbols)
+    kind = BinanceUsdm if any(i.contract for i in instruments) else BinanceSpot
+    return kind(venue, Unsigned(), symbols)
 
 
 def control_path(config: Config, base: Path) -> Path:

@@ -21,6 +21,7 @@ from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.commands import Commands
+from nightdesk.node.contract_link import ContractLink
 from nightdesk.node.journal_watch import JournalWatch
 from nightdesk.node.plan import TICK_NS, Plan, World
 from nightdesk.node.recovery import Recovered, recover
@@ -36,6 +37,7 @@ from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host, prepare
+from nightdesk.venues.protocol import ContractCodec
 
 VERSION = "0.1.0"
 STOP_WITHIN_S = 10.0
@@ -67,6 +69,11 @@ class Node:
             requester=self._requester,
             clock=world.clock,
             draw=world.entropy.stream("backoff"),
+        )
+        self._contracts = (
+            ContractLink(world.codec, self._requester, self.telemetry)
+            if isinstance(world.codec, ContractCodec)
+            else None
         )
         self._lease: Lease
         self._clock: ClockWatch
@@ -143,7 +150,9 @@ class Node:
                 self._requester.corrected(offset)
                 try:
                     rules = await self._link.rules(symbols)
-                    return self._plan.settled(rules)
+                    why = await self._agreed()
+                    if not why:
+                        return self._plan.settled(rules)
                 except VenueDown as error:
                     why = str(error)
             else:
@@ -160,6 +169,10 @@ class Node:
         judge(facts, self._plan)
         if facts.may_withdraw is None:
             self._world.log.log("warning", "key.not_told", {"why": facts.why})
+
+    async def _agreed(self) -> str:
+        """Why it is not known whether contracts are held on the config's terms, or nothing."""
+        return "" if self._contracts is None else await self._contracts.agreed(self._plan.terms)
 
     def _compose(self, recovered: Recovered, settings: DeskSettings) -> None:
         world = self._world
@@ -204,6 +217,7 @@ class Node:
             self._link.ask_account(self.shell, self._tell), "account"
         )
         self.shell.ask_price = lambda instrument: self._ask_price(desk, instrument)
+        self._ask_contracts()
         self._clock = ClockWatch(
             self._requester,
             self._link.measure_clock,
@@ -221,6 +235,14 @@ class Node:
         )
         self.sampler = Sampler(self.shell, world.clock.mono(), world.log_dropped)
         self.commands = Commands(self.shell, self.sampler, self.stop)
+
+    def _ask_contracts(self) -> None:
+        contracts = self._contracts
+        if contracts is not None:
+            self.shell.ask_moves = lambda question: self._spawn(
+                contracts.ask(question, self._tell), "moves"
+            )
+            self.shell.ask_terms = lambda: self._spawn(contracts.ask_terms(self._tell), "terms")
 
     def _hosts(self, desk: Desk) -> dict[StrategyId, Host]:
         hosts = {}

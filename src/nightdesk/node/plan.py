@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.desk.settings import DeskSettings, StrategySettings
+from nightdesk.model.account import Terms
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
@@ -66,11 +67,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     live: str | None = None  # the fingerprint that was typed; None where no order costs real money
     pace: Pace = Pace()
     asset_max: Mapping[str, Decimal] = {}  # by base asset
+    terms: Mapping[InstrumentId, Terms] = {}
 
     def settled(self, rules: Mapping[str, Instrument]) -> DeskSettings:
         """The settings once the rules are known; raises `BadInput` where positions could not be told apart."""
         bases: dict[str, str] = {}
         for instrument in rules.values():
+            if instrument.contract:
+                continue  # its position is its own, whatever else is traded on the same asset
             other = bases.setdefault(instrument.base, instrument.symbol)
             if other != instrument.symbol:
                 raise BadInput(
@@ -92,6 +96,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             order_ttl_ns=self.order_ttl_ns,
             losses=self.losses,
             account_every_ns=self.pace.account_every_ns,
+            terms=self.terms,
         )
 
     def _limits(self, rules: Mapping[str, Instrument]) -> dict[InstrumentId, Limits]:

@@ -90,7 +90,7 @@ def result_of(
         unknown=sample.orders_unknown,
         position_diff={
             instrument_key(i.id): money.canonical(
-                money.subtract(sample.balances.get(i.base, ZERO), account.get(i.base, ZERO))
+                money.subtract(sample.balances.get(i.held_as, ZERO), account.get(i.held_as, ZERO))
             )
             for i in instruments.values()
         },

@@ -68,6 +68,7 @@ def position_rows(desk: Desk) -> list[PositionRow]:
                 realised=money.shown(position.realised),
                 unrealised=money.shown(position.unrealised(quote.mid)) if quote else ZERO,
                 fees=money.shown(position.fees_quote),
+                funding=money.shown(position.funding),
                 volume=money.shown(position.volume),
                 trades=position.trades,
                 unpriced=money.canonical(position.unpriced),

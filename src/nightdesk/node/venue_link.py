@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from nightdesk.desk.events import AccountTold, Event, Health, OrderTold, QuoteSeen
+from nightdesk.desk.events import (
+    AccountTold,
+    Event,
+    ForcedTold,
+    Health,
+    OrderTold,
+    QuoteSeen,
+    TermsSeen,
+    WalletsMoved,
+)
 from nightdesk.model.errors import NightdeskError, OperatingError, ProtocolViolation, StreamOver
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.mode import Mode
@@ -19,7 +28,7 @@ from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
 from nightdesk.strategy.api import Draw
 from nightdesk.venues.http import HttpRequest
-from nightdesk.venues.protocol import NoAnswer, Unlisted, VenueCodec
+from nightdesk.venues.protocol import ContractCodec, NoAnswer, Unlisted, UserUpdate, VenueCodec
 
 CLOCK_AGAIN_S = 1.0  # after an answer that did not come
 CLOCK_UNANSWERED_MAX = 2  # what is older says little of the venue's clock now
@@ -47,6 +56,7 @@ class VenueLink:
         draw: Draw,
     ) -> None:
         self.codec = codec
+        self._contracts = codec if isinstance(codec, ContractCodec) else None
         self.subscribed = False
         self._market = market
         self._private = private
@@ -154,14 +164,29 @@ class VenueLink:
                 return
             if update.note == "subscribed":
                 subscribed()
-            if update.warning:
-                shell.say("warning", "venue.warning", why=update.warning)
             if update.report is not None or update.execution is not None:
                 tell(OrderTold(report=update.report, execution=update.execution))
+            self._told_beyond_orders(update, shell, tell)
             if update.foreign:
                 shell.telemetry.count("private.foreign")
 
         await self._for_ever(self._private, self._private_path, opened, frame, shell, "private")
+
+    def _told_beyond_orders(
+        self, update: UserUpdate, shell: Shell, tell: Callable[[Event], None]
+    ) -> None:
+        """What an account of contracts tells; what a trade moved is told by the trade."""
+        if update.warning:
+            shell.say("warning", "venue.warning", why=update.warning)
+        if self._contracts is None:
+            return
+        venue = self._contracts.venue
+        if update.forced is not None:
+            tell(ForcedTold(fills=[update.forced]))
+        if update.moved is not None and update.moved.kind is not None:
+            tell(WalletsMoved(venue=venue, moved=update.moved))
+        if update.terms is not None:
+            tell(TermsSeen(venue=venue, terms=update.terms))
 
     async def _private_path(self) -> str:
         """Where the private stream is read, by a fresh key where it needs one; raises `ConnectFailed`."""
@@ -201,7 +226,10 @@ class VenueLink:
             after = self._stirring(shell)
             quiet = before == after and not shell.gateway.in_flight
             told = AccountTold(
-                balances=held.balances, open_orders=orders, asked_at=asked_at, quiet=quiet
+                balances=held.booked(),
+                open_orders=orders,
+                asked_at=asked_at,
+                quiet=quiet,
             )
         finally:
             self._asking = False
@@ -233,6 +261,7 @@ class VenueLink:
         for order in shell.desk.state.orders.live.values():
             shell.questions.ask_order(order.intent)
         shell.ask_account()
+        shell.ask_terms()
         tell(Health(scope=DESK, cause="private", mode=Mode.NORMAL, why="subscribed"))
 
     def _stirring(self, shell: Shell) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ import msgspec
 from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId, Epoch
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Execution, Intent, OrderReport, VenueStatus
+from nightdesk.model.order import WAITING, Execution, Intent, OrderReport, VenueStatus
 from nightdesk.model.outcome import Verdict
 from nightdesk.model.time import Wall
 from nightdesk.orders.lifecycle import TERMINAL, Fact, State, advance
@@ -139,7 +139,7 @@ class OrderBook:
         order = self.get(report.client_id)
         if order is None:
             return None
-        if report.venue_order_id:
+        if _names(order, report):
             order.venue_order_id = report.venue_order_id
         return self._advance(order, _FACT_OF_STATUS[report.status], at, filled=report.filled)
 
@@ -153,7 +153,7 @@ class OrderBook:
             report.filled > order.filled
             or step.surprise
             or step.state is not order.state
-            or (bool(report.venue_order_id) and order.venue_order_id != report.venue_order_id)
+            or (_names(order, report) and order.venue_order_id != report.venue_order_id)
         )
 
     def executed(self, execution: Execution, at: Wall) -> Change | None:
@@ -227,3 +227,11 @@ class OrderBook:
             if excess > 0 and order.settled and order.traded >= order.filled:
                 del self.ended[client_id]
                 excess -= 1
+
+
+def _names(order: Order, report: OrderReport) -> bool:
+    """Whether the report says under which id the venue has the order now: what it waited as is no news once it
+    has become an order of the usual book."""
+    told = report.venue_order_id
+    was = order.venue_order_id
+    return bool(told) and not (told.startswith(WAITING) and was and not was.startswith(WAITING))

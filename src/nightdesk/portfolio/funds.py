@@ -5,9 +5,13 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.model import money
+from nightdesk.model.account import ForcedFill
 from nightdesk.model.ids import ClientOrderId
+from nightdesk.model.instrument import Instrument, wallet_of
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Execution, Side
+
+ContractTrade = Execution | ForcedFill
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,13 +48,22 @@ class Funds:
         """One trade moved base, quote and fee."""
         value = money.notional(execution.price, execution.qty)
         if execution.side is Side.BUY:
-            self._move(base, execution.qty)
-            self._move(quote, money.minus(value))
+            self.move(base, execution.qty)
+            self.move(quote, money.minus(value))
         else:
-            self._move(base, money.minus(execution.qty))
-            self._move(quote, value)
+            self.move(base, money.minus(execution.qty))
+            self.move(quote, value)
         if execution.fee != 0:
-            self._move(execution.fee_asset, money.minus(execution.fee))
+            self.move(execution.fee_asset, money.minus(execution.fee))
 
-    def _move(self, asset: str, amount: Decimal) -> None:
+    def contract_trade(self, instrument: Instrument, trade: ContractTrade) -> None:
+        """One trade moved a contract's position; its wallet got what the venue booked, less the fee."""
+        signed = trade.qty if trade.side is Side.BUY else money.minus(trade.qty)
+        self.move(instrument.held_as, signed)
+        self.move(instrument.paid_in, trade.realised or ZERO)
+        if trade.fee != 0:
+            self.move(wallet_of(instrument.venue, trade.fee_asset), money.minus(trade.fee))
+
+    def move(self, asset: str, amount: Decimal) -> None:
+        """A balance became larger (or smaller)."""
         self.balances[asset] = money.add(self.balances.get(asset, ZERO), amount)

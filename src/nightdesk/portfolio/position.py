@@ -11,6 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.model import money
+from nightdesk.model.account import ForcedFill
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Execution, Side
 
@@ -19,6 +20,7 @@ class Position(msgspec.Struct, kw_only=True):
     """Mutable; its one writer is the desk's fold.
 
     `cost` is the quote paid for the priced part (negative for a short one); `realised` is before fees.
+    `funding` is what a contract's longs and shorts paid each other: negative where it was paid.
     """
 
     qty: Decimal = ZERO
@@ -29,6 +31,7 @@ class Position(msgspec.Struct, kw_only=True):
     fees: dict[str, Decimal] = msgspec.field(default_factory=dict)
     volume: Decimal = ZERO
     trades: int = 0
+    funding: Decimal = ZERO
 
     @property
     def unpriced(self) -> Decimal:
@@ -37,8 +40,8 @@ class Position(msgspec.Struct, kw_only=True):
 
     @property
     def earned(self) -> Decimal:
-        """Realised profit after fees."""
-        return money.subtract(self.realised, self.fees_quote)
+        """Realised profit after fees, with the funding of a contract."""
+        return money.add(money.subtract(self.realised, self.fees_quote), self.funding)
 
     def fill(self, side: Side, qty: Decimal) -> None:
         """An order's cumulative quantity grew by `qty`."""
@@ -46,24 +49,35 @@ class Position(msgspec.Struct, kw_only=True):
 
     def trade(self, execution: Execution, base: str, quote: str) -> None:
         """Fold one trade: price, fee, profit."""
-        signed = execution.qty if execution.side is Side.BUY else money.minus(execution.qty)
-        self._match(signed, execution.price)
-        value = money.notional(execution.price, execution.qty)
-        self.volume = money.add(self.volume, value)
-        self.trades += 1
+        self._trade(execution.side, execution.qty, execution.price)
         if execution.fee == 0:
             return
         asset = execution.fee_asset
-        self.fees[asset] = money.add(self.fees.get(asset, ZERO), execution.fee)
-        if asset == quote:
-            self.fees_quote = money.add(self.fees_quote, execution.fee)
-        elif asset == base:
+        self._fee(asset, execution.fee, quote)
+        if asset == base:
             self.fees_quote = money.add(
                 self.fees_quote, money.notional(execution.price, execution.fee)
             )
             self.qty = money.subtract(self.qty, execution.fee)
             # The fee leaves at the price just paid: its value is in `fees_quote`, not in the profit.
             self._match(money.minus(execution.fee), execution.price)
+
+    def forced(self, fill: ForcedFill, qty: Decimal, fee: Decimal, quote: str) -> None:
+        """`qty` of a trade that the venue made for the account, and what this position bears of its fee."""
+        self.fill(fill.side, qty)
+        self._trade(fill.side, qty, fill.price)
+        if fee != 0:
+            self._fee(fill.fee_asset, fee, quote)
+
+    def _trade(self, side: Side, qty: Decimal, price: Decimal) -> None:
+        self._match(qty if side is Side.BUY else money.minus(qty), price)
+        self.volume = money.add(self.volume, money.notional(price, qty))
+        self.trades += 1
+
+    def _fee(self, asset: str, fee: Decimal, quote: str) -> None:
+        self.fees[asset] = money.add(self.fees.get(asset, ZERO), fee)
+        if asset == quote:
+            self.fees_quote = money.add(self.fees_quote, fee)
 
     def unrealised(self, mark: Decimal) -> Decimal:
         """Profit of what is held, were it sold at `mark`; before fees, priced part only."""

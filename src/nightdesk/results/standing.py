@@ -30,9 +30,11 @@ class Standing:
 
 def _worth(desk: Desk) -> Decimal:
     balances, worth = desk.state.opened, ZERO
-    for asset in {i.quote for i in desk.settings.instruments.values()}:
+    for asset in {i.paid_in for i in desk.settings.instruments.values()}:
         worth = money.add(worth, balances.get(asset, ZERO))
     for instrument in desk.settings.instruments.values():
+        if instrument.contract:
+            continue  # what a position is worth is its profit, and that is measured from here
         held = balances.get(instrument.base, ZERO)
         worth = money.add(worth, money.notional(desk.views.quotes[instrument.id].mid, held))
     return money.canonical(worth)
@@ -42,7 +44,7 @@ def _point(desk: Desk, at: Wall) -> Point:
     realised = unrealised = fees = held = ZERO
     for (_, instrument), position in desk.state.positions.items():
         middle = desk.views.quotes[instrument].mid
-        realised = money.add(realised, position.realised)
+        realised = money.add(realised, money.add(position.realised, position.funding))
         fees = money.add(fees, position.fees_quote)
         unrealised = money.add(unrealised, position.unrealised(middle))
         held = money.add(held, money.notional(middle, money.magnitude(position.qty)))

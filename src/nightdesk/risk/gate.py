@@ -51,7 +51,7 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
 
 def check(intent: Intent, limits: Limits, view: View) -> Approved | Refused:
     """Judge `intent` as if everything that is open may still fill, or not, whichever is worse."""
-    reducing = reduces(intent.side, intent.qty, view)
+    reducing = _reducing(intent, view)
     for name, rule in _rules(intent, view, reducing):
         kept, limit, value = rule(intent, limits, view)
         if not kept:
@@ -66,7 +66,7 @@ def check(intent: Intent, limits: Limits, view: View) -> Approved | Refused:
 
 def weigh(intent: Intent, limits: Limits, view: View) -> list[Weighed]:
     """Every number that `check` compares for `intent`, for people."""
-    weighed, reducing = [], reduces(intent.side, intent.qty, view)
+    weighed, reducing = [], _reducing(intent, view)
     for name, rule in _rules(intent, view, reducing):
         kept, limit, value = rule(intent, limits, view)
         told = Weighed(
@@ -101,6 +101,13 @@ def _binding(intent: Intent, whole: Whole, *, reducing: bool) -> Sequence[Cap]:
     return [cap for cap in whole.caps if not (free_own if cap.of is Of.STRATEGY else reducing)]
 
 
+def _reducing(intent: Intent, view: View) -> bool:
+    """Whether it can only reduce: by the numbers, or because the venue sees to it."""
+    if intent.reduce_only and view.may_reduce:
+        return True
+    return reduces(intent.side, intent.qty, view)
+
+
 def reduces(side: Side, qty: Decimal, view: View) -> bool:
     """Whether the order can only bring the position nearer to zero, all open orders considered."""
     if not view.may_reduce:
@@ -115,17 +122,35 @@ def _mode(_: Intent, __: Limits, view: View) -> _Numbers:
 
 
 def _filters(intent: Intent, _: Limits, view: View) -> _Numbers:
-    fault = view.instrument.fault_of(intent.qty, intent.price)
+    fault = view.instrument.fault_of(intent.qty, intent.price, reduce_only=intent.reduce_only)
     return fault is None, "the venue's filters", fault or "fits"
 
 
 def _balance(intent: Intent, _: Limits, view: View) -> _Numbers:
+    if view.instrument.contract:
+        have, asset = view.available_quote, f"{view.instrument.margin} of margin"
+        needed = margin_of(intent, view)
+        return needed <= have or needed == 0, (have, asset), (needed, asset)
     if intent.side is Side.BUY:
         needed, have = money.notional(intent.price, intent.qty), view.available_quote
         asset = view.instrument.quote
     else:
         needed, have, asset = intent.qty, view.available_base, view.instrument.base
     return needed <= have, (have, asset), (needed, asset)
+
+
+def margin_of(intent: Intent, view: View) -> Decimal:
+    """Initial margin of the contract's worst case once the order joined; 0 where it makes that no larger."""
+    before = max(
+        money.magnitude(money.add(view.position, view.buying)),
+        money.magnitude(money.subtract(view.position, view.selling)),
+    )
+    worst = worst_with(intent, view)
+    if intent.reduce_only or worst <= before:
+        return ZERO
+    assert view.leverage > 0, f"{view.instrument.id} is held on terms that nobody gave"
+    value = money.notional(max(intent.price, view.ask), worst)
+    return money.shown(money.average(value, Decimal(view.leverage)))
 
 
 def _order_qty(intent: Intent, limits: Limits, _: View) -> _Numbers:

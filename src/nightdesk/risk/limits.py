@@ -98,7 +98,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     `position` is the whole desk's in this instrument, relative to the baseline. `buying` and `selling` are
     what open, pending, unknown and unsettled orders may still trade. `gross_elsewhere` is the other
     instruments' worst case in quote, None when one of them is exposed and has no price. `quote_age_ns` is
-    None before the first quote. `whole` is what the caps in force look at, None where none is.
+    None before the first quote. `whole` is what the caps in force look at, None where none is. `leverage` is 0
+    where an order takes balances and not margin, whose free part is otherwise `available_quote`.
     """
 
     instrument: Instrument
@@ -118,3 +119,4 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     may_reduce: bool
     mode: str
     whole: Whole | None = None
+    leverage: int = 0

@@ -12,6 +12,8 @@ from nightdesk.desk import tell
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import (
     AskAccount,
+    AskFlows,
+    AskForced,
     AskOrder,
     AskPrice,
     AskTrades,
@@ -68,6 +70,8 @@ class Shell:
         self.ask_account: Callable[[], None] = lambda: None
         self.ask_price: Callable[[InstrumentId], None] = lambda _: None
         self.sleeper = Sleeper()
+        self.ask_terms: Callable[[], None] = lambda: None
+        self.ask_moves: Callable[[AskFlows | AskForced], None] = lambda _: None
         self._hosts = hosts
         self._log = log
         self._queue: deque[Event] = deque()
@@ -248,7 +252,7 @@ class Shell:
                 self._tell(name, message)
             case SendCancel(intent=intent):
                 self.gateway.cancel(intent)
-            case AskOrder() | AskTrades() | AskAccount() | AskPrice():
+            case AskOrder() | AskTrades() | AskAccount() | AskPrice() | AskFlows() | AskForced():
                 self._ask(effect)
             case Revive(strategy=name):
                 self._revive(name)
@@ -257,7 +261,9 @@ class Shell:
             case SendOrder() | Weigh():
                 raise AssertionError("an order may only leave after its intent is durable")
 
-    def _ask(self, effect: AskOrder | AskTrades | AskAccount | AskPrice) -> None:
+    def _ask(
+        self, effect: AskOrder | AskTrades | AskAccount | AskPrice | AskFlows | AskForced
+    ) -> None:
         match effect:
             case AskOrder(intent=intent, since=since):
                 self.questions.ask_order(intent, since)
@@ -267,6 +273,8 @@ class Shell:
                 self.ask_account()
             case AskPrice(instrument=instrument):
                 self.ask_price(instrument)
+            case AskFlows() | AskForced():
+                self.ask_moves(effect)
 
     def _tell(self, name: StrategyId, message: ToStrategy) -> None:
         host = self._hosts.get(name)

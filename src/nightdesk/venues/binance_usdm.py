@@ -19,7 +19,7 @@ from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument, Kind
 from nightdesk.model.market import Quote
-from nightdesk.model.order import Execution, Intent, OrderReport, OrderType, ReportSource
+from nightdesk.model.order import WAITING, Execution, Intent, OrderReport, OrderType, ReportSource
 from nightdesk.model.outcome import Outcome, Verdict
 from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.venues import binance_usdm_wire as usdm
@@ -34,7 +34,7 @@ from nightdesk.venues.binance_rest import (
     wall_of,
 )
 from nightdesk.venues.binance_usdm_account import UsdmAccount
-from nightdesk.venues.binance_usdm_streams import ALGO_ID, algo_report
+from nightdesk.venues.binance_usdm_streams import algo_report
 from nightdesk.venues.http import HttpRequest, HttpResult
 from nightdesk.venues.protocol import (
     Became,
@@ -195,7 +195,7 @@ class BinanceUsdm(UsdmAccount):
 
     def trades(self, intent: Intent, venue_order_id: str, now: Wall) -> HttpRequest:
         """Every trade of one order, of the one it became where it waited for a price."""
-        assert not venue_order_id.startswith(ALGO_ID), "an order that waits has no trades"
+        assert not venue_order_id.startswith(WAITING), "an order that waits has no trades"
         return self._trades(intent.instrument, f"orderId={venue_order_id}", now)
 
     def traded(self, intent: Intent, result: HttpResult) -> Sequence[Execution] | NoAnswer:

@@ -19,6 +19,7 @@ from nightdesk.model.account import (
     WalletMove,
 )
 from nightdesk.model.ids import InstrumentId, VenueId
+from nightdesk.model.instrument import wallet_of
 from nightdesk.model.time import MS_NS, Wall
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
@@ -54,7 +55,9 @@ class UsdmAccount(UsdmStreams):
                     raise msgspec.ValidationError(f"{held.symbol} is held in hedge mode")
                 if held.symbol in self._symbols and held.position_side == "BOTH":
                     positions[self._symbols[held.symbol]] = wire.signed(held.position_amt)
-            balances = {a.asset: wire.signed(a.wallet_balance) for a in answer.assets}
+            balances = {
+                wallet_of(self.venue, a.asset): wire.signed(a.wallet_balance) for a in answer.assets
+            }
             return Holdings(balances=balances, positions=positions)
 
         return self._rest.answered(result, usdm.ContractAccount, build)

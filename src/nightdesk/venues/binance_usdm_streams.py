@@ -16,13 +16,11 @@ from nightdesk.model.errors import ProtocolViolation, StreamOver
 from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthUpdate, Mark, MarketEvent, Quote, Trade
-from nightdesk.model.order import Execution, OrderReport, ReportSource, VenueStatus
+from nightdesk.model.order import WAITING, Execution, OrderReport, ReportSource, VenueStatus
 from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.protocol import UserUpdate
-
-ALGO_ID = "algo:"  # before the venue's id of an order that waits for its price: those ids are counted apart
 
 _ENVELOPE = msgspec.json.Decoder(wire.Envelope)
 _TICKER = msgspec.json.Decoder(usdm.ContractTicker)
@@ -279,7 +277,7 @@ def algo_report(
     child = str(became or "")
     return OrderReport(
         client_id=ClientOrderId(client_id),
-        venue_order_id=child or f"{ALGO_ID}{algo_id}",
+        venue_order_id=child or f"{WAITING}{algo_id}",
         instrument=instrument,
         status=VenueStatus.WORKING if child else usdm.ALGO_STATUS.get(status, VenueStatus.WORKING),
         filled=Decimal(0),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -15,7 +15,7 @@ from nightdesk.model.account import (
     TermsTold,
     WalletMove,
 )
-from nightdesk.model.ids import InstrumentId
+from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import MarketEvent, Quote
 from nightdesk.model.order import Execution, Intent, OrderReport
@@ -63,10 +63,15 @@ class TradePage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holdings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account holds: each asset, free and bound together, and each contract (0 where none is told)."""
+    """What an account holds: each asset, free and bound together (a wallet of contracts by its name in the
+    books), and each contract (0 where none is told)."""
 
     balances: Mapping[str, Decimal]
     positions: Mapping[InstrumentId, Decimal] = {}
+
+    def booked(self) -> dict[str, Decimal]:
+        """All of it by its names in the books."""
+        return {**self.balances, **{str(i): held for i, held in self.positions.items()}}
 
 
 class UserUpdate(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,10 +163,13 @@ class VenueCodec(Protocol):
     def private(self, frame: bytes) -> UserUpdate: ...
 
 
+@runtime_checkable
 class ContractCodec(VenueCodec, Protocol):
     """What a venue of contracts tells beyond orders: on which terms an account holds them, and what moved its
     wallets and positions without an order of anybody here."""
 
+    @property
+    def venue(self) -> VenueId: ...
     def terms(self) -> Sequence[Sign]: ...
     def termed(self, results: Sequence[HttpResult]) -> AccountTerms | NoAnswer: ...
     def flows(self, kind: Flow, start: Wall, now: Wall) -> HttpRequest: ...

@@ -1,0 +1,44 @@
+"""What venues did to an account without an order of it, each thing booked once."""
+
+from nightdesk.model.account import ForcedFill, WalletMove
+from nightdesk.model.ids import VenueId
+from nightdesk.model.time import Wall
+
+KEPT_MAX = (
+    1_000  # a year of funding of a contract, or a bad day; older ones are not asked for again
+)
+
+
+class Booked:
+    """Mutable; one writer, the desk's fold. What moved until `since` (UTC) is in the balances that were
+    reconciled then, and is never booked."""
+
+    __slots__ = ("at", "since")
+
+    def __init__(self) -> None:
+        self.at: dict[str, Wall] = {}  # by the venue's ids; when it happened
+        self.since = Wall(0)
+
+    def takes(self, key: str, at: Wall) -> bool:
+        """Whether it is to be booked."""
+        return key not in self.at and at >= self.since
+
+    def book(self, key: str, at: Wall) -> None:
+        """It was."""
+        self.at[key] = at
+        if len(self.at) > KEPT_MAX:
+            del self.at[next(iter(self.at))]
+
+    def last(self, front: str) -> Wall:
+        """When the last of those happened whose keys begin with `front`."""
+        return max((at for key, at in self.at.items() if key.startswith(front)), default=Wall(0))
+
+
+def flow_key(venue: VenueId, move: WalletMove) -> str:
+    """A move of a wallet: its id is the venue's, unique within its kind and contract."""
+    return f"{move.kind}/{venue}/{move.instrument or ''}/{move.id}"
+
+
+def forced_key(fill: ForcedFill) -> str:
+    """A trade that the venue made for the account."""
+    return f"forced/{fill.instrument}/{fill.trade_id}"
