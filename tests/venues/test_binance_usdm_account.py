@@ -32,7 +32,7 @@ SYMBOLS = [
 def test_wallets_and_positions_are_told_in_one_answer():
     assert CODEC.account(NOW).target.startswith("/fapi/v3/account?")
     held = CODEC.held(answer(ACCOUNT))
-    assert held.balances == {"USDT": D("23.72469206"), "BNB": D("-0.1")}
+    assert held.balances == {"usdm/USDT": D("23.72469206"), "usdm/BNB": D("-0.1")}
     assert held.positions == {PERP: D("-1.5")}
 
 
