@@ -20,7 +20,7 @@ from nightdesk.desk.state import DeskState
 from nightdesk.journal.chain import Chain, Head
 from nightdesk.journal.frame import GENESIS
 from nightdesk.lab.core import Lab
-from nightdesk.lab.launch import LaunchOptions, prepare
+from nightdesk.lab.launch import LaunchOptions, prepare_both
 from nightdesk.lab.settings import AccountSettings
 from nightdesk.lab.wire import Respond, RestCall
 from nightdesk.model.errors import AppendUnknown
@@ -138,14 +138,17 @@ class SimWorld:
         seed: int = 1,
         text: str | None = None,
         replace: Sequence[tuple[str, str]] = (),
+        usdm: bool = False,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.escaped: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _, context: self.escaped.append(context))
-        settings, market = prepare(LaunchOptions(seed=seed))
+        settings, market, perps = prepare_both(LaunchOptions(seed=seed, usdm=usdm))
         held = {asset: D(amount) for asset, amount in BALANCES.items()}
-        account = AccountSettings(name="practice", api_key=KEY, secret=SECRET, balances=held)
-        self.lab = Lab(msgspec.structs.replace(settings, accounts=(account,)), market)
+        account = AccountSettings(
+            name="practice", api_key=KEY, secret=SECRET, balances=held, usdm={"USDT": D(100_000)}
+        )
+        self.lab = Lab(msgspec.structs.replace(settings, accounts=(account,)), market, perps)
         self.time = TrueTime(self.loop, NOW)
         self.clock = MachineClock(self.time)
         self.entropy = ProcessEntropy(str(seed), Random(f"{seed}/nonces"))

@@ -7,6 +7,7 @@ from benches import READ_LAG_NS, causes, effects, fold, sent, without_views
 from builders import STRATEGY, D
 from desk.perpetuals import PERP, VENUE, WALLET, PerpBench, a_perpetual, perp_settings
 from nightdesk.desk.events import (
+    AskAccount,
     AskFlows,
     AskForced,
     AskOrder,
@@ -140,6 +141,21 @@ def test_a_liquidation_closes_its_owners_position_and_reaches_a_person():
     assert bench.decide(told).records == []  # told again by another way
     bench.decide(Resume(reason="seen", by="me"))
     assert "forced" not in causes(bench.state)
+
+
+def test_a_liquidations_fee_is_booked_once_though_it_is_told_twice():
+    bench = PerpBench().ready_with()
+    bench.go_long("1")
+    decision = bench.tell("979", "0")
+    assert {ask.kind for ask in effects(AskFlows, decision)} == {Flow.FUNDING, Flow.TRANSFER}
+    bench.decide(ForcedTold(fills=[bench.forced("1")]))
+    fee = msgspec.structs.replace(funding(bench, "-1"), kind=Flow.INSURANCE)
+    assert bench.decide(FlowsTold(venue=VENUE, moves=[fee])).records == []
+    other = msgspec.structs.replace(fee, amount=D(-2), id="2")
+    bench.decide(FlowsTold(venue=VENUE, moves=[other]))
+    assert bench.held()[WALLET] == D(977)
+    moved = Moved(kind=Flow.INSURANCE, wallets={}, positions={}, at=bench.wall)
+    assert effects(AskAccount, bench.decide(WalletsMoved(venue=VENUE, moved=moved)))
 
 
 def test_a_forced_trade_of_more_than_anybody_holds_is_the_operators():

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from nightdesk.desk.events import (
+    AskAccount,
     AskFlows,
     AskForced,
     FlowsTold,
@@ -31,7 +32,7 @@ from nightdesk.model.money import ZERO
 from nightdesk.model.records import Flowed, ForceTraded
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK, instrument_scope
-from nightdesk.portfolio.booked import flow_key, forced_key
+from nightdesk.portfolio.booked import fee_key, flow_key, forced_key
 from nightdesk.reconcile.terms import faults
 from nightdesk.strategy.messages import Fill, Filled
 
@@ -53,6 +54,10 @@ def told(work: Work, event: FlowsTold | ForcedTold | WalletsMoved | TermsSeen) -
         case WalletsMoved(venue=venue, moved=moved):
             if moved.kind is Flow.OTHER:
                 work.note("warning", "account.moved", venue=venue, why="of a kind not known here")
+            elif moved.kind is Flow.INSURANCE:
+                work.decision.at_once.append(
+                    AskAccount()
+                )  # whose trade it belongs to is asked first
             elif moved.kind is not None:
                 work.decision.at_once.append(_question(work, venue, moved.kind))
         case TermsSeen():
@@ -62,14 +67,16 @@ def told(work: Work, event: FlowsTold | ForcedTold | WalletsMoved | TermsSeen) -
 def seek(work: Work, found: Mapping[str, Decimal]) -> None:
     """A difference may be what the venue did itself: ask for that before anybody is alarmed."""
     venues: dict[VenueId, None] = {}
+    kinds: tuple[Flow, ...] = _ASKED
     for instrument in contracts(work):
         if instrument.held_as in found:
+            kinds = _ASKED[:-1]  # a liquidation's fee may be told twice, and is the trade's first
             since = _since(work, f"forced/{instrument.id}/")
             work.decision.at_once.append(AskForced(instrument=instrument.id, since=since))
         if instrument.paid_in in found:
             venues[instrument.venue] = None
     for venue in venues:
-        work.decision.at_once += [_question(work, venue, kind) for kind in _ASKED]
+        work.decision.at_once += [_question(work, venue, kind) for kind in kinds]
 
 
 def _question(work: Work, venue: VenueId, kind: Flow) -> AskFlows:
@@ -87,6 +94,10 @@ def _flow(work: Work, venue: VenueId, move: WalletMove) -> None:
     ours = any(i.paid_in == wallet for i in contracts(work))
     if not ours or not work.state.booked.takes(flow_key(venue, move), move.at):
         return
+    if move.kind is Flow.INSURANCE and move.instrument is not None:
+        fee = fee_key(move.instrument, money.canonical(money.minus(move.amount)))
+        if fee in work.state.booked.at:
+            return  # the trade's own fee said it
     shares: dict[StrategyId, Decimal] = {}
     of = move.instrument
     if move.kind is Flow.FUNDING and of is not None and of in work.settings.instruments:

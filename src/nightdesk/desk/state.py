@@ -41,7 +41,7 @@ from nightdesk.modes.ladder import DESK, Cause, Ladder, strategy_scope
 from nightdesk.orders.book import Change, Order, OrderBook
 from nightdesk.orders.lifecycle import State
 from nightdesk.orders.traffic import Traffic
-from nightdesk.portfolio.booked import Booked, flow_key, forced_key
+from nightdesk.portfolio.booked import Booked, fee_key, flow_key, forced_key
 from nightdesk.portfolio.exits import Exits
 from nightdesk.portfolio.exposure import Exposure, Leg
 from nightdesk.portfolio.funds import Funds, Hold
@@ -275,6 +275,8 @@ class DeskState:
         fill = record.fill
         instrument = self.instruments[fill.instrument]
         self.booked.book(forced_key(fill), fill.at)
+        if fill.fee != 0:
+            self.booked.book(fee_key(fill.instrument, fill.fee), fill.at)
         self.funds.contract_trade(instrument, fill)
         fee = fill.fee  # whole, by the one that held most
         for strategy, qty in record.shares.items():

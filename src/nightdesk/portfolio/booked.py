@@ -1,7 +1,9 @@
 """What venues did to an account without an order of it, each thing booked once."""
 
+from decimal import Decimal
+
 from nightdesk.model.account import ForcedFill, WalletMove
-from nightdesk.model.ids import VenueId
+from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.time import Wall
 
 KEPT_MAX = (
@@ -37,6 +39,11 @@ class Booked:
 def flow_key(venue: VenueId, move: WalletMove) -> str:
     """A move of a wallet: its id is the venue's, unique within its kind and contract."""
     return f"{move.kind}/{venue}/{move.instrument or ''}/{move.id}"
+
+
+def fee_key(instrument: InstrumentId, fee: Decimal) -> str:
+    """The fee of such a trade: what goes to the insurance fund may be told as a move of the wallet as well."""
+    return f"fee/{instrument}/{fee}"
 
 
 def forced_key(fill: ForcedFill) -> str:

@@ -20,7 +20,7 @@ import msgspec
 
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import DepthUpdate, Quote, Trade
+from nightdesk.model.market import DepthUpdate, Mark, Quote, Trade
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import Wall
@@ -98,6 +98,9 @@ class Strategy:
 
     def on_depth(self, ctx: Context, update: DepthUpdate) -> None:
         """Levels of the book changed."""
+
+    def on_mark(self, ctx: Context, mark: Mark) -> None:
+        """A venue of contracts told the price it values them at, and the next funding."""
 
     def on_order(self, ctx: Context, order: OrderView) -> None:
         """One of this strategy's orders changed."""

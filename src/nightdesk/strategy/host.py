@@ -252,9 +252,10 @@ class Host:
             self.strategy.on_quote(self.ctx, event)
         elif isinstance(event, Trade):
             self.strategy.on_trade(self.ctx, event)
-        else:
-            assert isinstance(event, DepthUpdate)
+        elif isinstance(event, DepthUpdate):
             self.strategy.on_depth(self.ctx, event)
+        else:
+            self.strategy.on_mark(self.ctx, event)
 
 
 def prepare(kind: type[Strategy], params: Mapping[str, object], state: bytes | None) -> Strategy:
