@@ -373,3 +373,13 @@ def test_questions_about_trades_that_came_are_forgotten() -> None:
     bench.decide(TradesTold(client_id=intent.client_id, executions=[trade]))
     bench.tick()
     assert not bench.desk.views.trades_asked
+
+
+def test_an_open_order_that_the_venue_did_not_list_is_asked_for_until_something_is_heard() -> None:
+    bench = Bench().ready()
+    intent = bench.open_order()
+    bench.wait(READ_LAG_NS + SECOND_NS)
+    assert len(effects(AskOrder, bench.account(orders=()))) == 1
+    assert len(effects(AskOrder, *bench.ticks(8, quoted=True))) >= 4  # no answer: asked again
+    bench.found(intent, VenueStatus.WORKING)
+    assert effects(AskOrder, *bench.ticks(2, quoted=True)) == []

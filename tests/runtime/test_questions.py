@@ -6,11 +6,12 @@ from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 
 from benches import Bench
 from builders import BTCUSDT
-from nightdesk.desk.events import Event, OrderFound, OrderNotFound
+from nightdesk.desk.events import Event, OrderFound, OrderNotFound, TradesTold
 from nightdesk.model.ids import VenueId
 from nightdesk.model.time import MS_NS, SECOND_NS, Wall
 from nightdesk.runtime.questions import DAY_NS, PAGES_MAX, Questions
@@ -65,6 +66,9 @@ class Venue:
         if path == "/api/v3/myTrades":
             if self.trades_answer is not None:
                 return self.trades_answer
+            if "orderId" in query:
+                number = int(query["orderId"][0])
+                return 200, [self._trade(o, ms) for o, ms in self.trades if o == number]
             start, end = int(query["startTime"][0]), int(query["endTime"][0])
             assert end - start <= DAY_NS // MS_NS, "the venue refuses longer spans"
             rows = [self._trade(o, ms) for o, ms in self.trades if start <= ms <= end]
@@ -127,6 +131,7 @@ def heard(prepare: Any = lambda _: None, *, since: Wall | None = None) -> tuple[
         questions.ask_order(venue.intent, start)
         questions.ask_order(venue.intent, start)  # asked again meanwhile: one search is enough
         await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks)  # with what these asked in turn
 
     run(main)
     return venues[0], told
@@ -164,6 +169,12 @@ def a_trade_of_an_order_nobody_knows(venue: Venue) -> None:
     venue.trades = [(9, ms(venue))]
 
 
+def among_the_trades_of_an_order_that_rested(venue: Venue) -> None:
+    told = venue.bench.report(venue.intent)
+    venue.bench.told(msgspec.structs.replace(told, venue_order_id="7"))
+    venue.trades = [(7, ms(venue))]
+
+
 def silent_list(venue: Venue) -> None:
     venue.open = SILENCE
 
@@ -192,6 +203,15 @@ def silent_query(venue: Venue) -> None:
 def test_where_an_unknown_order_may_stand(prepare: Any, expected: set[str]) -> None:
     venue, told = heard(prepare)
     assert verdicts(told, venue.intent.client_id) == expected
+
+
+def test_an_order_that_rested_and_traded_unheard_is_not_taken_for_one_that_vanished() -> None:
+    venue, told = heard(among_the_trades_of_an_order_that_rested)
+    assert verdicts(told, venue.intent.client_id) == set()
+    trades = [event for event in told if isinstance(event, TradesTold)]
+    assert trades
+    assert all(event.client_id == venue.intent.client_id for event in trades)
+    assert trades[0].executions
 
 
 def test_a_foreign_order_is_identified_once_and_its_trades_are_then_known() -> None:

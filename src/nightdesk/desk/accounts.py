@@ -253,11 +253,13 @@ def _stranger(work: Work, report: OrderReport) -> None:
 
 
 def _missing(work: Work, event: AccountTold) -> None:
-    """Orders we hold for open that the venue did not list: ask for each."""
+    """Orders we hold for open that the venue did not list: ask for each, until something is heard of it."""
     listed = {report.client_id for report in event.open_orders}
     for client_id, order in work.state.orders.live.items():
         old_enough = order.intended_at < event.asked_at - work.settings.read_lag_ns
         if order.state is State.OPEN and client_id not in listed and old_enough:
+            asked = work.views.asked.get(client_id, Asked())
+            work.views.asked[client_id] = asked.again(work.now)
             ask(work, order)
 
 

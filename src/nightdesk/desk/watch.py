@@ -17,7 +17,15 @@ from nightdesk.model.time import MS_NS, SECOND_NS, Wall
 from nightdesk.modes.ladder import NORMAL, instrument_scope
 from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
-from nightdesk.reconcile.resolve import Asked, Belief, due, due_at, final_from, grace_ends
+from nightdesk.reconcile.resolve import (
+    ABSENT_AFTER,
+    Asked,
+    Belief,
+    due,
+    due_at,
+    final_from,
+    grace_ends,
+)
 from nightdesk.reconcile.resolve import not_found as weigh
 
 FRESH_FOR_NS = SECOND_NS  # hysteresis: a feed that flaps does not flap the mode
@@ -52,6 +60,8 @@ def dues(work: Work) -> Iterator[Wall]:
         elif order.cancel_asked and order.state is _OPEN:
             sent = work.views.cancels_sent.get(client_id, Asked())
             yield Wall(sent.last + CANCEL_AGAIN_NS)
+        elif _sought(work, order):
+            yield due_at(work.views.asked[client_id])
     for client_id, ended_at in work.state.settling.items():
         asked_from = final_from(ended_at, work.settings.read_lag_ns)
         yield max(asked_from, due_at(work.views.settle_asked.get(client_id, Asked())))
@@ -148,14 +158,21 @@ def _orders(work: Work) -> None:
         if order.state is _UNKNOWN:
             asked = work.views.asked.get(client_id, Asked())
             if due(asked, work.now):
-                work.views.asked[client_id] = Asked(
-                    times=asked.times + 1, last=work.now, absent=asked.absent
-                )
+                work.views.asked[client_id] = asked.again(work.now)
                 ask(work, order)
         elif order.cancel_asked and order.state is _OPEN:
             sent = work.views.cancels_sent.get(client_id, Asked())
             if work.now - sent.last >= CANCEL_AGAIN_NS:
                 cancel(work, order, why="again")
+        elif _sought(work, order) and due(work.views.asked[client_id], work.now):
+            work.views.asked[client_id] = work.views.asked[client_id].again(work.now)
+            ask(work, order)
+
+
+def _sought(work: Work, order: Order) -> bool:
+    """Whether an open order was asked for, the venue not having listed it, and nothing was heard since."""
+    asked = work.views.asked.get(order.intent.client_id)
+    return asked is not None and order.state is _OPEN and asked.absent < ABSENT_AFTER
 
 
 def _settling(work: Work) -> None:

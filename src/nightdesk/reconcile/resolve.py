@@ -31,6 +31,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     last: Wall = Wall(0)
     absent: int = 0  # "not found" answers to questions asked past the grace
 
+    def again(self, now: Wall) -> "Asked":
+        """The same with one question more."""
+        return Asked(times=self.times + 1, last=now, absent=self.absent)
+
 
 class Belief(StrEnum):
     """What a "not found" is worth."""

@@ -137,6 +137,10 @@ class Questions:
 
     async def _anothers(self, intent: Intent, venue_order_id: str, asked_at: Wall) -> bool:
         """Whether a trade's order is certainly not the one that is looked for."""
+        ours = self._orders.get(intent.client_id)
+        if ours is not None and ours.venue_order_id == venue_order_id:
+            self.ask_trades(intent, venue_order_id)  # it traded, and nobody told
+            return False
         if venue_order_id in self._identified or self._known(venue_order_id):
             return True
         ask = partial(self._codec.identify, intent.instrument, venue_order_id)
