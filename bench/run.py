@@ -22,6 +22,7 @@ from bench.measure import ROOT, Figure
 NAMES = (
     "wire",
     "rival",
+    "bars",
     "intents",
     "frames",
     "growth",

@@ -33,7 +33,8 @@ from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
-from nightdesk.strategy.host import Host, prepare
+from nightdesk.strategy.host import Host
+from nightdesk.strategy.prepare import prepare
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.http import HttpAnswer, HttpRequest, HttpResult

@@ -1,11 +1,13 @@
-"""The strategies under the stopwatch: one order for each quote."""
+"""The strategies under the stopwatch: one order for each quote, one mean for each bar."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
+from nightdesk.model.bars import Bar
 from nightdesk.model.market import Quote
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import SECOND_NS
-from nightdesk.strategy.api import Context, Strategy
+from nightdesk.strategy.api import Bars, Context, Strategy
 
 QTY = Decimal("0.001")
 
@@ -48,3 +50,16 @@ class OnePerMinute(Strategy):
                 price = quote.ask if self.side is Side.BUY else quote.bid
                 ctx.place(instrument, self.side, QTY, price, OrderType.IOC)
         self.side = Side.SELL if self.side is Side.BUY else Side.BUY
+
+
+class Averaging(Strategy):
+    """Takes the mean of 500 closes at each bar, in plain Python."""
+
+    def declare(self) -> Sequence[Bars]:
+        """Five hundred."""
+        return [Bars("1m", warm_up=500)]
+
+    def on_bar(self, ctx: Context, bar: Bar) -> None:
+        """One mean."""
+        close = ctx.bars(bar.instrument, bar.interval).close
+        self.mean = sum(close) / len(close)

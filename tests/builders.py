@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from nightdesk.model.bars import INTERVALS_NS, Bar
 from nightdesk.model.ids import (
     ClientOrderId,
     Epoch,
@@ -136,6 +137,25 @@ def a_quote(bid: str | Decimal = "100", ask: str | Decimal = "100.01", **changed
         ask=D(ask),
         ask_qty=D(1),
         update_id=1,
+        received=Mono(0),
+    )
+    return msgspec.structs.replace(made, **changed)
+
+
+def a_bar(number: int = 0, interval: str = "1m", **changed: object) -> Bar:
+    """The bar that began `number` intervals after the minute of `NOW`; at a hundred throughout."""
+    length = INTERVALS_NS[interval]
+    made = Bar(
+        instrument=BTCUSDT,
+        interval=interval,
+        opened=Wall(NOW - NOW % length + number * length),
+        open=D(100),
+        high=D(100),
+        low=D(100),
+        close=D(100),
+        volume=D(1),
+        quote_volume=D(100),
+        trades=1,
         received=Mono(0),
     )
     return msgspec.structs.replace(made, **changed)

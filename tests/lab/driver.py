@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from lab.markets import ScriptedMarket, stamped
 from lab.running import KEY, SECRET, SETTINGS
 from nightdesk.lab.core import Lab
-from nightdesk.lab.market import Market, MarketEvent
+from nightdesk.lab.market import Market, MarketEvent, Trade
 from nightdesk.lab.settings import LabSettings
 from nightdesk.lab.wire import (
     CloseWs,
@@ -95,6 +97,12 @@ class Driver:
         """Let the market do something now."""
         for event in events:
             self.lab._on_market(stamped(event, self.now_ns))
+        self.pass_time(0)
+
+    def made(self, event: Trade, trade_ns: int) -> None:
+        """A trade made at `trade_ns` is told now."""
+        told = stamped(event, self.now_ns)
+        self.lab._on_market(msgspec.structs.replace(told, trade_ns=trade_ns))
         self.pass_time(0)
 
     # --- REST

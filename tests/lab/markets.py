@@ -12,6 +12,7 @@ from nightdesk.lab.market import (
     DepthUpdate,
     MarketEvent,
     MarketReport,
+    Minute,
     Trade,
 )
 
@@ -110,6 +111,9 @@ class ScriptedMarket:
 
     def opening(self) -> list[MarketEvent]:
         return list(self._opening)
+
+    def before(self, symbol: str, minutes: int) -> list[Minute]:
+        return []
 
     def start(self, now_ns: int) -> None:
         self._started = True

@@ -72,7 +72,7 @@ def test_a_bar_is_played_whole_at_its_end_together_with_the_next_open() -> None:
         0,
         20 * SECOND,
         40 * SECOND,
-        MINUTE,
+        MINUTE - MS,
     ]
 
 
@@ -95,7 +95,7 @@ def test_speed_shortens_the_minutes_and_not_the_seconds_between_pulses() -> None
         0,
         2 * SECOND,
         4 * SECOND,
-        6 * SECOND,
+        6 * SECOND - MS // 10,
     ]
     with pytest.raises(ValueError, match="speed is above 0"):
         market(speed=0)

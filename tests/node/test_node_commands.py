@@ -147,7 +147,7 @@ def test_a_crashed_strategy_that_is_resumed_is_called_again(tmp_path: Path) -> N
         world = SimWorld(tmp_path, seed=2, replace=with_strategy(tmp_path, "Zero"))
         life = await world.desk().up()
         await asyncio.sleep(20)
-        host = life.node.shell._hosts["mine"]  # type: ignore[index]
+        host = life.node.shell.hosts["mine"]  # type: ignore[index]
         assert host.crashed
         await life.command("resume", reason="mended", by="me")
         seen = host.strategy.state.n

@@ -15,12 +15,14 @@ from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.strategy.api import Strategy
-from nightdesk.strategy.host import ACTIONS_MAX, Host, prepare
+from nightdesk.strategy.context import ACTIONS_MAX
+from nightdesk.strategy.host import Host
 from nightdesk.strategy.messages import (
     NOTHING,
     Cancel,
     Fill,
     Filled,
+    Kept,
     Market,
     ModeChanged,
     OrderChanged,
@@ -34,6 +36,7 @@ from nightdesk.strategy.messages import (
     TargetSuspended,
     TimerFired,
 )
+from nightdesk.strategy.prepare import prepare
 
 
 def a_host(kind: type[Strategy], params=None, state=None) -> Host:
@@ -303,7 +306,7 @@ def test_kept_state_is_given_back():
     first = a_host(Counting)
     first.handle(QUOTED)
     kept = first.handle(QUOTED).state
-    again = a_host(Counting, state=kept)
+    again = a_host(Counting, state=Kept(body=kept))
     assert again.strategy.state.seen == 1
     assert again.handle(QUOTED) is NOTHING  # what was kept is not kept again
 
@@ -313,7 +316,7 @@ def test_state_of_an_older_release_gets_the_new_fields_defaults():
         seen: int = 0
 
     kept = msgspec.msgpack.encode(Older(seen=7))
-    strategy = prepare(Counting, {}, kept)
+    strategy = prepare(Counting, {}, Kept(body=kept))
     assert (strategy.state.seen, strategy.state.notes) == (7, {})
 
 
@@ -323,7 +326,7 @@ def test_state_that_does_not_fit_is_refused_with_the_way_out():
             required: int
 
     with pytest.raises(BadInput, match=r"Newer\.State does not fit.*give new fields a default"):
-        prepare(Newer, {}, msgspec.msgpack.encode({}))
+        prepare(Newer, {}, Kept(body=msgspec.msgpack.encode({})))
 
 
 def test_two_instances_never_share_a_default_state():

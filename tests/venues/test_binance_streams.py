@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import BTCUSDT, NOW, D, an_instrument, shared
+from nightdesk.model.bars import BarsOf
 from nightdesk.model.errors import ProtocolViolation
 from nightdesk.model.market import DepthUpdate, Quote, Trade
 from nightdesk.model.order import ReportSource, Side, VenueStatus
@@ -346,6 +347,8 @@ def test_a_third_partys_frames_are_read_or_refused_and_never_anything_else():
         kind = outer["stream"].partition("@")[2]
         if kind in ("trade", "depth"):
             assert CODEC.market(line.encode(), 0) is not None
+        elif kind.startswith("kline_"):
+            assert CODEC.market(line.encode(), 0) is None, "it is still being made"
         elif kind:
             with pytest.raises(ProtocolViolation):
                 CODEC.market(line.encode(), 0)
@@ -471,3 +474,10 @@ def test_only_a_status_of_200_means_subscribed():
     except ProtocolViolation:
         return
     assert note != "subscribed"
+
+
+def test_bars_are_streamed_for_what_was_declared() -> None:
+    (path,) = CODEC.market_paths([an_instrument()], [BarsOf(BTCUSDT, "1m"), BarsOf(BTCUSDT, "1h")])
+    assert path == (
+        "/stream?streams=btcusdt@bookTicker/btcusdt@trade/btcusdt@kline_1m/btcusdt@kline_1h"
+    )

@@ -22,6 +22,7 @@ from nightdesk.control.messages import ExitCode
 from nightdesk.lab.settings import KNOWN_SYMBOLS
 from nightdesk.model.errors import BadInput
 from nightdesk.node.practice import practice_text
+from nightdesk.node.purity import reaches_of
 from nightdesk.simulation.campaign import (
     WALL_S_MAX,
     Outcome,
@@ -31,7 +32,6 @@ from nightdesk.simulation.campaign import (
 )
 from nightdesk.simulation.faults import check_faults
 from nightdesk.simulation.keeping import Keep
-from nightdesk.simulation.purity import reaches_of
 from nightdesk.simulation.scenario import Scenario, read_scenario, scenario_text
 from nightdesk.simulation.shrink import shrink
 from nightdesk.simulation.tally import Tally

@@ -266,6 +266,10 @@ class Strategy(_Strict):
     kind: Annotated[str, Field(alias="class", pattern=r"^[^:]+:[A-Za-z_]\w*$")]
     instruments: Annotated[list[str], Field(min_length=1)]
     params: dict[str, object] = {}
+    capital: Positive | None = Field(
+        default=None,
+        description="what it may size by (`ctx.equity`), in quote, before its own profit",
+    )
     losses: Losses = Losses()
     limits: StrategyLimits = StrategyLimits()
 

@@ -5,7 +5,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from nightdesk.desk.state import DeskState, Protection, TargetState
+from nightdesk.desk.state import DeskState, Protection
+from nightdesk.desk.target import TargetState
 from nightdesk.model.ids import Epoch, InstrumentId, Seq, StrategyId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.records import LimitSet
@@ -35,6 +36,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     targets: list[tuple[str, str, TargetState]]
     kept: dict[StrategyId, bytes]
     intents_at: list[Wall]
+    kept_versions: dict[StrategyId, int] = {}
     counts: dict[str, int]
     marks: dict[str, Marks] = {}
     exits: dict[str, Exits] = {}
@@ -67,6 +69,7 @@ def encode_state(state: DeskState) -> bytes:
         causes=state.ladder.causes,
         targets=[(s, i, t) for (s, i), t in sorted(state.targets.items())],
         kept=state.kept,
+        kept_versions=state.kept_versions,
         intents_at=list(state.intents_at),
         counts=state.counts,
         marks=state.marks,
@@ -99,7 +102,8 @@ def decode_state(body: bytes, now: Wall) -> DeskState:
     state.ladder.causes = image.causes
     state.targets = {(StrategyId(s), InstrumentId(i)): t for s, i, t in image.targets}
     state.protections = {(StrategyId(s), InstrumentId(i)): p for s, i, p in image.protections}
-    state.kept, state.counts = image.kept, image.counts
+    state.kept, state.kept_versions = image.kept, image.kept_versions
+    state.counts = image.counts
     state.marks, state.exits = image.marks, image.exits
     state.booked.at, state.booked.since = dict(image.booked), image.booked_from
     state.intents_at.extend(image.intents_at)

@@ -6,6 +6,7 @@ import msgspec
 
 from nightdesk.desk.events import SendCancel, SendOrder, Weigh
 from nightdesk.desk.margin import free_margin, leverage
+from nightdesk.desk.state import Owner
 from nightdesk.desk.views import SameOrder
 from nightdesk.desk.whole import asks, whole
 from nightdesk.desk.work import Work
@@ -65,6 +66,15 @@ class Wish:
         self.qty = money.canonical(qty)
         self.price = money.canonical(price)
         self.origin = origin
+
+
+def unrest(work: Work, owner: Owner) -> None:
+    """Cancel what rests for a target that is not followed any more."""
+    for order in list(work.state.orders.live.values()):
+        intent = order.intent
+        rests = intent.origin is Origin.TARGET and intent.type is OrderType.POST_ONLY
+        if rests and (intent.strategy, intent.instrument) == owner and not order.cancel_asked:
+            cancel(work, order, why="target")
 
 
 def cancel(work: Work, order: Order, why: str) -> None:

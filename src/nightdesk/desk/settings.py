@@ -26,12 +26,13 @@ def _code_of(name: str) -> int:
 
 
 class StrategySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One strategy: which instruments it sees and may trade."""
+    """One strategy: which instruments it sees and may trade; what it may size by, in quote."""
 
     name: StrategyId
     instruments: tuple[InstrumentId, ...]
     losses: LossLimits = LossLimits()
     limits: StrategyLimits = StrategyLimits()
+    capital: Decimal | None = None
 
 
 class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):

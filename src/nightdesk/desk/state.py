@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.desk.settings import OPERATOR
+from nightdesk.desk.target import TargetState, target_of
 from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, Seq, StrategyId
 from nightdesk.model.instrument import Instrument, wallet_of
@@ -47,16 +48,10 @@ from nightdesk.portfolio.exposure import Exposure, Leg
 from nightdesk.portfolio.funds import Funds, Hold
 from nightdesk.portfolio.position import Position
 from nightdesk.risk.losses import Marks
+from nightdesk.strategy.messages import Kept
 
 Owner = tuple[StrategyId, InstrumentId]
 _PROTECT = Origin.PROTECT  # a member is looked up slowly
-
-
-class TargetState(msgspec.Struct, frozen=True, kw_only=True):
-    """The position a strategy wants; `suspended` says why the desk does not go there."""
-
-    qty: Decimal
-    suspended: str = ""
 
 
 class Protection(msgspec.Struct, kw_only=True):
@@ -95,6 +90,7 @@ class DeskState:
         self.targets: dict[Owner, TargetState] = {}
         self.protections: dict[Owner, Protection] = {}
         self.kept: dict[StrategyId, bytes] = {}
+        self.kept_versions: dict[StrategyId, int] = {}  # 1 where none is named
         self.intents_at: deque[Wall] = deque()  # UTC of the intents of the last second
         self.settling: dict[
             ClientOrderId, Wall
@@ -106,6 +102,12 @@ class DeskState:
         self.traffic = Traffic()
         self.limits_set: dict[str, dict[str, LimitSet]] = {}  # by scope and limit
         self.booked = Booked()
+
+    def kept_of(self, strategy: StrategyId) -> Kept | None:
+        """What a strategy keeps; None before it kept anything."""
+        body = self.kept.get(strategy)
+        version = self.kept_versions.get(strategy, 1)
+        return None if body is None else Kept(body=body, version=version)
 
     def position(self, strategy: StrategyId, instrument: InstrumentId) -> Position:
         """The position of one strategy, to look at; an empty one that is not kept when it has none."""
@@ -226,18 +228,19 @@ class DeskState:
             case ForceTraded():
                 self._force_traded(record)
             case _:
-                self._apply_wanted(record)
+                self._apply_wanted(record, at)
 
-    def _apply_wanted(self, record: Record) -> None:
+    def _apply_wanted(self, record: Record, at: Wall) -> None:
         """What strategies and people declared."""
         match record:
             case StrategyKept():
                 self.kept[record.strategy] = record.body
+                self.kept_versions[record.strategy] = record.version
             case TargetSet():
                 key = (record.strategy, record.instrument)
                 self.targets.pop(key, None)
                 if record.qty is not None:
-                    self.targets[key] = TargetState(qty=record.qty, suspended=record.suspended)
+                    self.targets[key] = target_of(record, record.qty, at)
             case ProtectionSet():
                 self._protected(record)
             case LimitSet():

@@ -7,20 +7,24 @@ fill, fills without known trades), so a repeated signal or a restart cannot doub
 from collections.abc import Iterator
 from decimal import Decimal
 
-from nightdesk.desk.placing import Wish, sized, submit
+from nightdesk.desk.placing import Wish, cancel, sized, submit, unrest
 from nightdesk.desk.settings import OPERATOR
-from nightdesk.desk.state import TargetState
+from nightdesk.desk.state import Owner
+from nightdesk.desk.target import TargetState
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
-from nightdesk.model.order import OrderType, Origin, Side
+from nightdesk.model.order import OrderType, Origin, Side, Urgency
 from nightdesk.model.records import TargetSet
-from nightdesk.model.time import MS_NS, Wall
+from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+from nightdesk.orders.book import Order
 from nightdesk.risk import caps
 from nightdesk.risk.gate import Refused
 
+# A resting order is not moved sooner: each move waits until its cancel is final.
+FOLLOW_NS = SECOND_NS
 RETRY_NS = 500 * MS_NS  # after a refusal or an order that found nobody
 # Refusals that time alone ends; the others last until something happens, which is when a target is tried again.
 PASSING = caps.PASSING | {"order_rate", "duplicate", "lease"}
@@ -30,10 +34,12 @@ def converge(work: Work, instrument: InstrumentId) -> None:
     """One step for every strategy that has a target here."""
     if not work.state.targets or not work.views.trading:
         return
-    for strategy, of in list(work.state.targets):
-        target = _followed(work, strategy, of)
-        if of == instrument and target is not None:
-            _step(work, strategy, instrument, target)
+    for key, declared in list(work.state.targets.items()):
+        target = _followed(work, *key)
+        if key[1] == instrument and target is not None:
+            _step(work, *key, target)
+        elif key[1] == instrument and declared.suspended:
+            unrest(work, key)
 
 
 def tick(work: Work) -> None:
@@ -41,6 +47,9 @@ def tick(work: Work) -> None:
     for key in list(work.views.retry_from):
         target = _followed(work, *key)
         if target is not None and _retry_at(work, key) <= work.now:
+            _step(work, *key, target)
+    for key, target, at in list(_moves(work)):
+        if at <= work.now:
             _step(work, *key, target)
 
 
@@ -50,6 +59,25 @@ def dues(work: Work) -> Iterator[Wall]:
         target = _followed(work, *key)
         if target is not None and _wish(work, *key, target) is not None:
             yield _retry_at(work, key)
+    for _, _, at in _moves(work):
+        yield at
+
+
+def _moves(work: Work) -> Iterator[tuple[Owner, TargetState, Wall]]:
+    """When time alone lets a target move: what rests may follow the market, or a slice begins."""
+    for key in work.state.targets:
+        target = _followed(work, *key)
+        if target is None or (target.urgency is Urgency.TAKE and target.slice_qty is None):
+            continue
+        resting = _resting(work, key)
+        if resting is not None:
+            if not resting.cancel_asked and not _stays(work, resting, target):
+                yield key, target, Wall(resting.intended_at + FOLLOW_NS)
+        elif target.slice_qty is not None:
+            if _wish(work, *key, target) is not None:
+                yield key, target, max(work.now, work.views.not_before.get(key, work.now))
+            elif target.by(work.now) != target.qty:
+                yield key, target, target.next_slice(work.now)
 
 
 def _followed(work: Work, strategy: StrategyId, instrument: InstrumentId) -> TargetState | None:
@@ -101,6 +129,12 @@ def _step(work: Work, strategy: StrategyId, instrument: InstrumentId, target: Ta
     key = (strategy, instrument)
     if work.now < work.views.not_before.get(key, 0):
         return
+    resting = _resting(work, key)
+    if resting is not None:
+        old = work.now >= resting.intended_at + FOLLOW_NS or _too_much(work, resting, target)
+        if old and not resting.cancel_asked and not _stays(work, resting, target):
+            cancel(work, resting, why="target")
+        return
     wish = _wish(work, strategy, instrument, target)
     if wish is None:
         return
@@ -119,11 +153,12 @@ def _wish(
     assert strategy != OPERATOR
     rules = work.settings.instruments[instrument]
     position = work.state.position(strategy, instrument)
-    gap = money.subtract(target.qty, position.qty)
+    gap = money.subtract(target.by(work.now), position.qty)
     if not gap:
         return None
     side = Side.BUY if gap > 0 else Side.SELL
-    qty = sized(work, strategy, instrument, abs(gap))
+    most = abs(gap) if target.slice_qty is None else min(abs(gap), target.slice_qty)
+    qty = sized(work, strategy, instrument, most)
     if qty < rules.qty_min:
         return None
     seen = work.quote(instrument)
@@ -133,7 +168,52 @@ def _wish(
     closes = side.sign * position.qty < 0 and not rules.contract  # there, exits only reduce
     if closes and money.add(min(qty, held), work.state.guarded((strategy, instrument))) > held:
         return None  # what protects the position holds it: the protection makes room first
-    price = crossing(rules, seen[0], side, work.settings.slippage_bps)
+    price = _price(work, rules, seen[0], side, target.urgency)
     if money.notional(price, qty) < rules.notional_min:
         return None
-    return Wish(strategy, instrument, side, OrderType.IOC, qty, price, Origin.TARGET)
+    kind = OrderType.IOC if target.urgency is Urgency.TAKE else OrderType.POST_ONLY
+    return Wish(strategy, instrument, side, kind, qty, price, Origin.TARGET)
+
+
+def _resting(work: Work, owner: Owner) -> Order | None:
+    """The order that rests for a target, where there is one."""
+    for order in work.state.orders.live.values():
+        intent = order.intent
+        rests = intent.origin is Origin.TARGET and intent.type is OrderType.POST_ONLY
+        if rests and (intent.strategy, intent.instrument) == owner:
+            return order
+    return None
+
+
+def _too_much(work: Work, order: Order, target: TargetState) -> bool:
+    """Whether a resting order would lead beyond the target, or the other way."""
+    intent = order.intent
+    held = work.state.position(intent.strategy, intent.instrument).qty
+    gap = money.subtract(target.by(work.now), held)
+    return gap * intent.side.sign < order.remaining or target.urgency is Urgency.TAKE
+
+
+def _stays(work: Work, order: Order, target: TargetState) -> bool:
+    """Whether a resting order is still wanted, as large as it is, at a price that is still meant."""
+    if _too_much(work, order, target):
+        return False
+    intent = order.intent
+    seen = work.quote(intent.instrument)
+    if seen is None:
+        return True
+    rules = work.settings.instruments[intent.instrument]
+    wanted = _price(work, rules, seen[0], intent.side, target.urgency)
+    behind = (wanted - intent.price) * intent.side.sign
+    return behind <= (0 if target.urgency is Urgency.PASSIVE else rules.tick)
+
+
+def _price(work: Work, rules: Instrument, quote: Quote, side: Side, urgency: Urgency) -> Decimal:
+    """At what price to be there."""
+    match urgency:
+        case Urgency.TAKE:
+            return crossing(rules, quote, side, work.settings.slippage_bps)
+        case Urgency.PASSIVE:
+            return quote.bid if side is Side.BUY else quote.ask
+        case Urgency.MID:
+            mid = money.half_way(quote.bid, quote.ask)
+            return rules.price_down(mid) if side is Side.BUY else rules.price_up(mid)

@@ -4,13 +4,23 @@ from nightdesk.desk.events import Effect, Tell
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
+from nightdesk.model.bars import Bar
 from nightdesk.model.ids import StrategyId
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Execution
 from nightdesk.model.time import Wall
 from nightdesk.modes.ladder import scopes
 from nightdesk.orders.book import Change, Order
-from nightdesk.strategy.messages import Fill, Filled, ModeChanged, OrderChanged, OrderView, Started
+from nightdesk.portfolio.position import Position
+from nightdesk.strategy.messages import (
+    Fill,
+    Filled,
+    Holding,
+    ModeChanged,
+    OrderChanged,
+    OrderView,
+    Started,
+)
 
 
 def view_of(order: Order, views: Views) -> OrderView:
@@ -63,8 +73,14 @@ def executed(
         fee_asset=execution.fee_asset,
         maker=execution.maker,
     )
-    position = state.position(strategy, execution.instrument).qty
-    return [Tell(strategy=strategy, message=Filled(at=now, fill=fill, position=position))]
+    held = state.position(strategy, execution.instrument)
+    message = Filled(at=now, fill=fill, position=held.qty, holding=holding_of(held))
+    return [Tell(strategy=strategy, message=message)]
+
+
+def holding_of(position: Position) -> Holding:
+    """What its strategy needs to know to value a position."""
+    return Holding(priced=position.priced, cost=position.cost, earned=position.earned)
 
 
 def modes(state: DeskState, views: Views, settings: DeskSettings, now: Wall) -> list[Effect]:
@@ -82,16 +98,23 @@ def modes(state: DeskState, views: Views, settings: DeskSettings, now: Wall) -> 
 
 
 def started(
-    state: DeskState, views: Views, settings: DeskSettings, strategy: StrategyId, now: Wall
+    state: DeskState,
+    views: Views,
+    settings: DeskSettings,
+    strategy: StrategyId,
+    now: Wall,
+    history: tuple[Bar, ...] = (),
 ) -> Started:
-    """What a strategy is told first."""
+    """What a strategy is told first; `history` is of the bars it declared."""
     of = settings.strategies[strategy].instruments
     modes = {instrument: state.ladder.mode(*scopes(strategy, instrument)) for instrument in of}
     views.mode_told.update({(strategy, instrument): mode for instrument, mode in modes.items()})
     return Started(
         modes=modes,
+        history=history,
         at=now,
         positions={i: p.qty for (s, i), p in state.positions.items() if s == strategy},
+        holdings={i: holding_of(p) for (s, i), p in state.positions.items() if s == strategy},
         orders=tuple(
             view_of(order, views)
             for order in state.orders.live.values()

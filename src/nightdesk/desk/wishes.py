@@ -2,15 +2,16 @@
 
 from decimal import Decimal
 
+from nightdesk.desk.declaring import declare
 from nightdesk.desk.events import Tell
-from nightdesk.desk.placing import Wish, cancel, sized, submit, view
+from nightdesk.desk.placing import Wish, cancel, sized, submit, unrest, view
 from nightdesk.desk.views import Views
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId, StrategyId
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
-from nightdesk.model.records import ProtectionSet, StrategyKept, TargetSet
+from nightdesk.model.records import ProtectionSet, StrategyKept
 from nightdesk.modes.ladder import strategy_scope
 from nightdesk.risk.gate import Refused, reduces
 from nightdesk.strategy.messages import (
@@ -36,7 +37,9 @@ def take(work: Work, strategy: StrategyId, proposal: Proposal) -> None:
     if not work.views.trading:
         return  # the desk is stopping: what was wished in the last moment is not done any more
     if proposal.state is not None:
-        work.record(StrategyKept(strategy=strategy, body=proposal.state))
+        work.record(
+            StrategyKept(strategy=strategy, body=proposal.state, version=proposal.state_version)
+        )
     for action in proposal.actions:
         match action:
             case Place():
@@ -44,24 +47,11 @@ def take(work: Work, strategy: StrategyId, proposal: Proposal) -> None:
             case Cancel(ref=ref):
                 _cancel(work, strategy, ref)
             case Target():
-                _target(work, strategy, action)
+                declare(work, strategy, action)
+                if action.qty is None:
+                    unrest(work, (strategy, action.instrument))
             case Protect():
                 _protect(work, strategy, action)
-
-
-def _target(work: Work, strategy: StrategyId, target: Target) -> None:
-    instrument, qty = target.instrument, target.qty
-    if instrument not in work.settings.strategies[strategy].instruments:
-        work.note(
-            "warning", "target.refused", strategy=strategy, why=f"{instrument} is not its own"
-        )
-    elif qty is not None and not money.is_amount(qty):
-        work.note("warning", "target.refused", strategy=strategy, why=f"{qty!r} is no amount")
-    else:
-        wanted = None if qty is None else money.canonical(qty)
-        work.record(TargetSet(strategy=strategy, instrument=instrument, qty=wanted))
-        work.views.not_before.pop((strategy, instrument), None)
-        work.views.retry_from[strategy, instrument] = work.now
 
 
 def _protect(work: Work, strategy: StrategyId, wish: Protect) -> None:

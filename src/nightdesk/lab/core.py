@@ -97,7 +97,7 @@ class Lab:
             self.venue_ns,
             lambda stream, now_ns: self.faults.silent(Which.MARKET, now_ns, stream),
         )
-        self._clock = StreamClock(self._streams, self._agenda)
+        self._clock = StreamClock(self._streams, self._agenda, self._tapes, self.market)
         self._distortion = Distortion(self.exchange, self.faults, self._agenda, self._streams)
         delivery = Delivery(self.faults, self._agenda)
         self._sessions = Sessions(self.faults, delivery, emit, self.venue_ns)
@@ -150,7 +150,7 @@ class Lab:
         reference_price = self._tickers.reference_price
         trading = Trading(self.exchange, self._limits, reference_price, engine)
         return [
-            *Public(self.exchange, self._tapes).routes(),
+            *Public(self.exchange, self._tapes, self.market).routes(),
             *self._tickers.routes(),
             *trading.routes(),
             *AmendApi(self.exchange).routes(),
@@ -293,6 +293,7 @@ class Lab:
             self.market.start(now_ns)
             if self.usdm is not None:
                 self.usdm.start(now_ns)
+            self._clock.candles.begin(now_ns)
             self.truth.add(Kind.MARKET, now_ns, what="started", reason=self.market.report().source)
 
     def _note_end(self) -> None:
@@ -306,7 +307,7 @@ class Lab:
             raise ValueError(f"the market brings {event.symbol}; this lab lists only {known}")
         published = self.exchange.on_market(event)
         if isinstance(published, Trade):
-            self._tapes[event.symbol].add(published)
+            self._clock.candles.take(published, event.at_ns)
         if not isinstance(published, DepthSnapshot):
             self._distortion.on_event(published, event.at_ns)
         self._flush(event.at_ns)
@@ -334,7 +335,7 @@ class Lab:
                 self._sessions.tell_balances(name, account.wallet, assets, now_ns)
         touched.clear()
         for trade in settlement.prints:
-            self._tapes[trade.symbol].add(trade)
+            self._clock.candles.take(trade, now_ns)
             self._distortion.on_event(trade, now_ns)
         settlement.prints.clear()
 

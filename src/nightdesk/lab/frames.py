@@ -4,11 +4,13 @@ Owns the documented payload of each stream. Refuses dictionaries where it is hot
 depth and trades are written straight into text, since they are most of a venue's traffic.
 """
 
+import msgspec
+
 from nightdesk.lab.book import Book
 from nightdesk.lab.market import BookTicker, DepthUpdate, Levels, Trade
 from nightdesk.lab.orders import ZERO, text8
-from nightdesk.lab.settings import MS_NS
-from nightdesk.lab.tape import MINUTE_NS, Candle, Tape
+from nightdesk.lab.settings import MS_NS, SECOND_NS
+from nightdesk.lab.tape import Candle, Tape
 from nightdesk.lab.views import Json, Stamp
 
 _DAY_NS = 86_400_000 * MS_NS
@@ -121,21 +123,30 @@ def ticker(tape: Tape, book: Book, now_ns: int, stamp: Stamp) -> Json | None:
     }
 
 
-def kline(tape: Tape, now_ns: int, stamp: Stamp) -> Json | None:
-    """`<symbol>@kline_1m`; None before the first trade."""
-    if not tape.minutes:
-        return None
-    candle = tape.minutes[-1]
-    end_ns = candle.open_ns + MINUTE_NS
+class KlineFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """A candle as the stream tells it; `closed`: it is final."""
+
+    symbol: str
+    interval: str
+    candle: Candle
+    length_ns: int
+    closed: bool
+
+
+def kline(told: KlineFrame, now_ns: int, stamp: Stamp) -> Json:
+    """`<symbol>@kline_<interval>`; candles are on the venue's clock already."""
+    candle = told.candle
+    # A stamp adds the clock's error of now: of candles only its unit is wanted.
+    unit_ns = MS_NS if stamp(SECOND_NS) - stamp(0) < 10_000 else 1_000
     return {
         "e": "kline",
         "E": stamp(now_ns),
-        "s": tape.symbol,
+        "s": told.symbol,
         "k": {
-            "t": stamp(candle.open_ns),
-            "T": stamp(end_ns) - 1,
-            "s": tape.symbol,
-            "i": "1m",
+            "t": candle.open_ns // unit_ns,
+            "T": (candle.open_ns + told.length_ns) // unit_ns - 1,
+            "s": told.symbol,
+            "i": told.interval,
             "f": candle.first_id,
             "L": candle.last_id,
             "o": text8(candle.open),
@@ -144,7 +155,7 @@ def kline(tape: Tape, now_ns: int, stamp: Stamp) -> Json | None:
             "l": text8(candle.low),
             "v": text8(candle.volume),
             "n": candle.count,
-            "x": now_ns >= end_ns,
+            "x": told.closed,
             "q": text8(candle.quote),
             "V": text8(candle.taker_buy_volume),
             "Q": text8(candle.taker_buy_quote),

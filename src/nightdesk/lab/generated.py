@@ -18,9 +18,11 @@ from nightdesk.lab.market import (
     Listing,
     MarketEvent,
     MarketReport,
+    Minute,
     Trade,
 )
 from nightdesk.lab.orders import Side
+from nightdesk.lab.past import Past
 from nightdesk.lab.settings import SECOND_NS
 
 LEVELS = 20
@@ -69,8 +71,7 @@ class _Feed:
 
     def open(self) -> DepthSnapshot:
         """The book before anything happens."""
-        price = _START_PRICES.get(self.rules.base, _START_PRICE_OTHERS)
-        self.mid = price / self.tick
+        self.mid = _start_price(self.rules) / self.tick
         self._recentre()
         self.told = {Side.BUY: dict(self.bids), Side.SELL: dict(self.asks)}
         self.told_id = self.update_id
@@ -240,6 +241,10 @@ class _Feed:
         return tuple([(price * tick, Decimal(q) * step) for price, q in rows])
 
 
+def _start_price(rules: Listing) -> float:
+    return _START_PRICES.get(rules.base, _START_PRICE_OTHERS)
+
+
 class GeneratedMarket:
     """Markets of several symbols, each from its own stream of chance; below a `pace` of 1 less happens.
 
@@ -249,7 +254,9 @@ class GeneratedMarket:
     def __init__(
         self, symbols: Iterable[Listing], seed: int, pace: float = 1.0, *, venue: str = "market"
     ) -> None:
+        symbols = tuple(symbols)
         self._feeds = [_Feed(s, Random(f"{seed}/{venue}/{s.symbol}"), pace) for s in symbols]
+        self._pasts = {s.symbol: Past(s, f"{seed}/{venue}", _start_price(s)) for s in symbols}
         self._source = f"generated, seed {seed}"
         self._given = 0
         self._started_ns = self._position_ns = 0
@@ -263,6 +270,11 @@ class GeneratedMarket:
     def opening(self) -> list[MarketEvent]:
         """Twenty levels a side of every symbol."""
         return [feed.open() for feed in self._feeds]
+
+    def before(self, symbol: str, minutes: int) -> list[Minute]:
+        """A walk that ends where the market begins, made up as far back as anybody asks: a strategy must be
+        able to warm up here."""
+        return self._pasts[symbol].minutes(minutes)
 
     def start(self, now_ns: int) -> None:
         """Begin at `now_ns`."""

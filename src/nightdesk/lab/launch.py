@@ -169,7 +169,9 @@ def _market(captures: list[str], tables: list[TableReader], speed: float) -> Rep
     meter = Meter()
     if captures:
         return ReplayMarket([(path, open_lines(path, meter)) for path in captures], speed, meter)
-    return RecordedMarket([(t, open_lines(t.file, meter)) for t in tables], speed, meter)
+    return RecordedMarket(
+        [(t, open_lines(t.file, meter)) for t in tables], speed, meter, aligned=True
+    )
 
 
 def _symbols(

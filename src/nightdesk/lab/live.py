@@ -10,7 +10,14 @@ taken for clock and way together; what came later than that was made earlier, an
 from collections import deque
 from collections.abc import Sequence
 
-from nightdesk.lab.market import BookTicker, DepthSnapshot, MarketEvent, MarketReport, Trade
+from nightdesk.lab.market import (
+    BookTicker,
+    DepthSnapshot,
+    MarketEvent,
+    MarketReport,
+    Minute,
+    Trade,
+)
 from nightdesk.lab.settings import MS_NS
 from nightdesk.recordings.binance_raw import BookTickerBody, TradeBody, body_of
 from nightdesk.recordings.report import BadPlace, ReadReport
@@ -104,6 +111,10 @@ class LiveMarket:
 
     def opening(self) -> list[MarketEvent]:
         """Nothing: the first quote says what can be traded."""
+        return []
+
+    def before(self, symbol: str, minutes: int) -> list[Minute]:
+        """Nothing: a live stream tells nothing of before."""
         return []
 
     def start(self, now_ns: int) -> None:

@@ -4,6 +4,7 @@ Owns the port through which a market reaches the lab and the events it speaks in
 say where a market comes from: `generated`, `replay` and `recorded` do, and tests bring their own.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -106,6 +107,17 @@ class Listing(Protocol):
         ...
 
 
+class Minute(msgspec.Struct, frozen=True, kw_only=True):
+    """What traded in a minute before the market began."""
+
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    quantity: Decimal
+    trades: int
+
+
 class Market(Protocol):
     """A source of market events, pulled by the lab's clock."""
 
@@ -116,6 +128,10 @@ class Market(Protocol):
 
     def opening(self) -> list[MarketEvent]:
         """Events that warm the books before the market starts; their times mean nothing."""
+        ...
+
+    def before(self, symbol: str, minutes: int) -> Sequence[Minute]:
+        """The last `minutes` before it began, oldest first; fewer where it knows no more."""
         ...
 
     def start(self, now_ns: int) -> None:

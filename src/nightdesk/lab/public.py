@@ -10,31 +10,18 @@ import msgspec
 
 from nightdesk.lab import filters, params
 from nightdesk.lab.api import Ask, Route, asked_span, public_get
+from nightdesk.lab.candles import INTERVALS_NS, between
 from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.frames import partial_depth
-from nightdesk.lab.market import Trade
+from nightdesk.lab.market import Market, Trade
 from nightdesk.lab.orders import OrderType, StpMode, text8
 from nightdesk.lab.params import whole_or_none
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS, SymbolSettings
-from nightdesk.lab.tape import MINUTE_NS, Candle, Tape, merged
+from nightdesk.lab.tape import Candle, Tape
 from nightdesk.lab.views import Json
 
 _DEPTH_MAX = 5000
-INTERVAL_MINUTES = {
-    "1m": 1,
-    "3m": 3,
-    "5m": 5,
-    "15m": 15,
-    "30m": 30,
-    "1h": 60,
-    "2h": 120,
-    "4h": 240,
-    "6h": 360,
-    "8h": 480,
-    "12h": 720,
-    "1d": 1440,
-}
 
 
 def rate_limits(weight: int, per_10s: int, per_day: int) -> list[Json]:
@@ -68,6 +55,7 @@ class Public:
 
     exchange: Exchange
     tapes: dict[str, Tape]
+    market: Market
 
     def routes(self) -> list[Route]:
         """Every public endpoint."""
@@ -188,25 +176,28 @@ class Public:
         return rows[:count] if oldest else rows[-count:]
 
     def klines(self, ask: Ask) -> object:
-        """Candles, from what traded since the market started."""
+        """Candles, also of intervals without trades; the newest is still being made."""
         symbol = params.symbol(ask.params, self.exchange.rules)
-        minutes = INTERVAL_MINUTES.get(params.required(ask.params, "interval"))
-        if minutes is None:
-            raise Refused(-1120, "Invalid interval.")
-        count = params.limit(ask.params, default=500, most=1000)
-        start_ms, end_ms = asked_span(ask)
-        length_ns = minutes * MINUTE_NS
-        rows = [
-            c
-            for c in merged(self.tapes[symbol].minutes, length_ns)
-            if start_ms <= c.open_ns // MS_NS <= end_ms
-        ]
-        rows = rows[:count] if "startTime" in ask.params else rows[-count:]
-        return [kline_row(c, length_ns, ask) for c in rows]
+        return klines_of(ask, self.tapes[symbol], self.market, most=1000)
 
 
-def kline_row(candle: Candle, length_ns: int, ask: Ask) -> list[object]:
-    """One candle as REST lists it."""
+def klines_of(ask: Ask, tape: Tape, market: Market, *, most: int) -> list[list[object]]:
+    """Candles as REST lists them, as many as asked for."""
+    length_ns = INTERVALS_NS.get(params.required(ask.params, "interval"))
+    if length_ns is None:
+        raise Refused(-1120, "Invalid interval.")
+    count = params.limit(ask.params, default=500, most=most)
+    start_ms, end_ms = asked_span(ask)
+    span_ns = (count - 1) * length_ns
+    last_ns = min(ask.now_ns + ask.clock_offset_ns, end_ms * MS_NS)
+    first_ns = max(last_ns - last_ns % length_ns - span_ns, 0)
+    if "startTime" in ask.params:
+        first_ns = start_ms * MS_NS
+        last_ns = min(last_ns, first_ns + -first_ns % length_ns + span_ns)
+    return [_row(c, length_ns, ask) for c in between(tape, market, length_ns, first_ns, last_ns)]
+
+
+def _row(candle: Candle, length_ns: int, ask: Ask) -> list[object]:
     open_ms = candle.open_ns // MS_NS
     scale = MS_NS // ask.unit_ns
     return [

@@ -11,7 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from nightdesk.lab.market import BookTicker, DepthSnapshot, MarketEvent, MarketReport, Trade
+from nightdesk.lab.market import (
+    BookTicker,
+    DepthSnapshot,
+    MarketEvent,
+    MarketReport,
+    Minute,
+    Trade,
+)
 from nightdesk.lab.settings import SECOND_NS, SymbolSettings, default_symbol
 from nightdesk.recordings.expand import (
     Closing,
@@ -23,7 +30,7 @@ from nightdesk.recordings.expand import (
 )
 from nightdesk.recordings.files import Meter
 from nightdesk.recordings.merge import Line, by_time, lines_of
-from nightdesk.recordings.rows import BarRow, Kind, QuoteRow, TradeRow
+from nightdesk.recordings.rows import MINUTE_NS, BarRow, Kind, QuoteRow, TradeRow
 from nightdesk.recordings.table import TableReader
 
 PULSE_NS = SECOND_NS
@@ -73,13 +80,18 @@ class _Symbol:
 
 
 class RecordedMarket:
-    """Tables, merged by time and played at `speed` times their pace."""
+    """Tables, merged by time and played at `speed` times their pace.
+
+    `aligned`: at speed 1, bars begin with a minute of the lab's clock, so that the candles it makes are theirs.
+    """
 
     def __init__(
         self,
         files: Iterable[tuple[TableReader, Iterable[bytes]]],
         speed: float = 1.0,
         meter: Meter | None = None,
+        *,
+        aligned: bool = False,
     ) -> None:
         if not speed > 0:
             raise ValueError(f"speed is above 0, not {speed}")
@@ -98,6 +110,7 @@ class RecordedMarket:
         }
         self._of_bars = all(line.kind is Kind.BARS for line in lines)
         self._origin_ns = min(line.starts_ns for line in lines)
+        self._aligned = aligned and speed == 1 and any(line.kind is Kind.BARS for line in lines)
         self._happenings = by_time([_happenings(line) for line in lines])
         self._next: _Happening | None = None
         self._started = False
@@ -120,6 +133,11 @@ class RecordedMarket:
         return tuple(symbol.rules for symbol in self._symbols.values())
 
     @property
+    def clock_ns(self) -> int | None:
+        """What a clock that may be chosen should show at the start, where candles are the recording's."""
+        return self._origin_ns if self._aligned else None
+
+    @property
     def ended(self) -> bool:
         """Whether the last row was played."""
         return self._started and self._next is None
@@ -128,9 +146,14 @@ class RecordedMarket:
         """Nothing: tables hold no book from before their first row."""
         return []
 
+    def before(self, symbol: str, minutes: int) -> list[Minute]:
+        """Nothing: what lies before a recording is not made up."""
+        return []
+
     def start(self, now_ns: int) -> None:
-        """Play the first row at `now_ns`; of a bar, its end."""
-        self._start_ns, self._started = now_ns, True
+        """Play the first row at `now_ns`, or where the minute it needs begins; of a bar, its end."""
+        wait_ns = (self._origin_ns - now_ns) % MINUTE_NS if self._aligned else 0
+        self._start_ns, self._started = now_ns + wait_ns, True
         self._next = next(self._happenings, None)
 
     def next_at_ns(self) -> int | None:

@@ -19,6 +19,7 @@ from nightdesk.lab.market import (
     DepthUpdate,
     MarketEvent,
     MarketReport,
+    Minute,
     Trade,
 )
 from nightdesk.lab.settings import MS_NS
@@ -98,6 +99,10 @@ class ReplayMarket:
     def opening(self) -> list[MarketEvent]:
         """The recorded book snapshots, so that books are warm before the first frame."""
         return [self._event(frame, 0, 0) for frame in self._snapshots]
+
+    def before(self, symbol: str, minutes: int) -> list[Minute]:
+        """Nothing: a capture knows of no time before its own."""
+        return []
 
     def start(self, now_ns: int) -> None:
         """Play the first frame at `now_ns`."""

@@ -25,7 +25,6 @@ _PERIODS = {
     "depth20@100ms": 1,
     "ticker": 10,
     "miniTicker": 10,
-    "kline_1m": 20,
 }
 
 
@@ -60,7 +59,7 @@ class SpotDialect:
         return lambda stamp: frames.depth(update, stamp)
 
     def periodic(self, symbol: str, kind: str, now_ns: int) -> Write | None:
-        """Tickers, candles and partial books."""
+        """Tickers and partial books."""
         if symbol not in self.tapes:
             return None
         tape, book = self.tapes[symbol], self.exchange.matchers[symbol].book
@@ -68,8 +67,6 @@ class SpotDialect:
             return lambda stamp: _json(frames.ticker(tape, book, now_ns, stamp))
         if kind == "miniTicker":
             return lambda stamp: _json(frames.mini_ticker(tape, now_ns, stamp))
-        if kind == "kline_1m":
-            return lambda stamp: _json(frames.kline(tape, now_ns, stamp))
         count = int(kind.removeprefix("depth").removesuffix("@100ms"))
         return lambda _: frames.partial_depth(book, count)
 

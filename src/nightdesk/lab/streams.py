@@ -14,8 +14,10 @@ from urllib.parse import parse_qs
 import msgspec
 
 from nightdesk.lab.agenda import Agenda
-from nightdesk.lab.market import DepthUpdate, MarketEvent
+from nightdesk.lab.candle_feed import CandleFeed
+from nightdesk.lab.market import DepthUpdate, Market, MarketEvent
 from nightdesk.lab.settings import MS_NS, SECOND_NS
+from nightdesk.lab.tape import Tape
 from nightdesk.lab.views import Stamp
 from nightdesk.lab.wire import CloseWs, Out, Push
 
@@ -135,6 +137,11 @@ class MarketStreams:
     def subscribed(self) -> bool:
         """Whether anybody listens to anything."""
         return bool(self._by_name)
+
+    @property
+    def names(self) -> list[str]:
+        """Every stream that somebody listens to."""
+        return list(self._by_name)
 
     def hears(self, name: str) -> bool:
         """Whether anybody listens to this stream."""
@@ -286,17 +293,28 @@ class MarketStreams:
 
 @dataclass(slots=True)
 class StreamClock:
-    """The beat of the streams that come by the clock; it stands while nobody listens to one."""
+    """The beat of the streams that come by the clock, and the candles'; both stand while nobody listens."""
 
     streams: MarketStreams
     agenda: Agenda
+    tapes: dict[str, Tape]
+    market: Market
+    candles_every_ns: int = 2 * SECOND_NS  # the documented update speed of candle streams
+    candles: CandleFeed = field(init=False)
     _beating: bool = False
+
+    def __post_init__(self) -> None:
+        streams, later = self.streams, self.agenda.at
+        self.candles = CandleFeed(
+            self.tapes, self.market, later, streams.venue_ns, streams, self.candles_every_ns
+        )
 
     def wake(self, now_ns: int) -> None:
         """Somebody may have begun to listen."""
         if self.streams.ticking and not self._beating:
             self._beating = True
             self.agenda.at(now_ns - now_ns % TICK_NS + TICK_NS, self._beat)
+        self.candles.follow(self.streams.names, now_ns)
 
     def _beat(self, now_ns: int) -> None:
         self.streams.tick(now_ns)

@@ -13,6 +13,7 @@ from nightdesk.lab.orders import ZERO
 from nightdesk.lab.settings import SECOND_NS
 
 MINUTE_NS = 60 * SECOND_NS
+SETTLE_NS = SECOND_NS // 10  # so long after its end a minute still takes a trade made in it
 _TRADES_KEPT = 1000  # what one request may ask for
 _MINUTES_KEPT = 1440  # a day: the window of the 24-hour statistics
 _AVERAGE_MINUTES = 5
@@ -20,7 +21,7 @@ _AVERAGE_MINUTES = 5
 
 @dataclass(slots=True)
 class Candle:
-    """Trades of a span of time."""
+    """Trades of a span of time; `open_ns` is on the venue's clock. Ids are -1 where nothing traded."""
 
     open_ns: int
     open: Decimal
@@ -51,10 +52,12 @@ class Candle:
 
     def absorb(self, later: "Candle") -> None:
         """Make this candle cover a later one too."""
+        if self.first_id < 0:
+            self.first_id = later.first_id
         self.high = max(self.high, later.high)
         self.low = min(self.low, later.low)
         self.close = later.close
-        self.last_id = later.last_id
+        self.last_id = max(self.last_id, later.last_id)
         self.volume += later.volume
         self.quote += later.quote
         self.count += later.count
@@ -93,14 +96,27 @@ class Tape:
     symbol: str
     trades: deque[Trade] = field(default_factory=lambda: deque(maxlen=_TRADES_KEPT))
     minutes: deque[Candle] = field(default_factory=lambda: deque(maxlen=_MINUTES_KEPT))
+    began_ns: int | None = None  # the minute in which the market began
+    forgot: bool = False  # whether older minutes were dropped
     _closed: Candle | None = None
     _closed_at_ns: int = -1
 
-    def add(self, trade: Trade) -> None:
-        """Take a trade the venue has just published."""
+    def begin(self, venue_ns: int) -> None:
+        """The market begins."""
+        self.began_ns = venue_ns - venue_ns % MINUTE_NS
+
+    def add(self, trade: Trade, offset_ns: int) -> None:
+        """Take a trade the venue has just published; its clock is `offset_ns` ahead.
+
+        The minute is the one it was made in, while that one takes any: what is final stays as it was told.
+        """
         self.trades.append(trade)
-        open_ns = trade.at_ns - trade.at_ns % MINUTE_NS
-        if not self.minutes or self.minutes[-1].open_ns != open_ns:
+        at_ns = max(trade.trade_ns, trade.at_ns - SETTLE_NS) + offset_ns
+        open_ns = at_ns - at_ns % MINUTE_NS
+        if self.began_ns is None:
+            self.began_ns = open_ns
+        if not self.minutes or self.minutes[-1].open_ns < open_ns:
+            self.forgot = len(self.minutes) == self.minutes.maxlen
             price, number = trade.price, trade.trade_id
             self.minutes.append(Candle(open_ns, price, price, price, price, number, number))
         self.minutes[-1].add(trade)

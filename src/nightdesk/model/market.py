@@ -1,10 +1,11 @@
-"""What a market says: quotes, trades, book changes, as the codecs hand them over."""
+"""What a market says: quotes, trades, book changes, ended bars, as the codecs hand them over."""
 
 from decimal import Decimal
 
 import msgspec
 
 from nightdesk.model import money
+from nightdesk.model.bars import Bar
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.time import Mono, Wall
 
@@ -80,4 +81,4 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     venue_time: Wall
 
 
-MarketEvent = Quote | Trade | DepthUpdate | Mark
+MarketEvent = Quote | Trade | DepthUpdate | Mark | Bar

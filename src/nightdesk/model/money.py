@@ -26,6 +26,7 @@ _ROUNDED = Context(prec=34, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, D
 _BPS = Decimal(10_000)
 DIGITS_MAX = 15  # on either side of the point; a venue has at most 12 and 8
 _ONE, _TWO = Decimal(1), Decimal(2)
+_PERCENT = Decimal("0.01")
 _EIGHT = Decimal("1E-8")
 
 add = EXACT.add
@@ -52,6 +53,24 @@ def floor_to(value: Decimal, step: Decimal) -> Decimal:
     """The largest multiple of `step` not above `value`."""
     inside = EXACT.multiply(EXACT.divide_int(value, step), step)  # towards zero
     return EXACT.subtract(inside, step) if inside > value else inside
+
+
+def affordable(amount: Decimal, price: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of `step` that costs at most `amount` at `price`; neither may be negative."""
+    return EXACT.multiply(EXACT.divide_int(amount, EXACT.multiply(price, step)), step)
+
+
+def ceil_part(amount: Decimal, count: int, step: Decimal) -> Decimal:
+    """The smallest multiple of `step` of which `count` are at least `amount`."""
+    together = EXACT.multiply(step, Decimal(count))
+    parts = EXACT.divide_int(amount, together)
+    whole = EXACT.multiply(parts, step)
+    return whole if EXACT.multiply(parts, together) == amount else EXACT.add(whole, step)
+
+
+def percent(amount: Decimal, pct: Decimal) -> Decimal:
+    """`pct` per cent of `amount`; raises `Inexact` past 34 digits."""
+    return EXACT.multiply(EXACT.multiply(amount, pct), _PERCENT)
 
 
 def ceil_to(value: Decimal, step: Decimal) -> Decimal:

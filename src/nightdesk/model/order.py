@@ -41,6 +41,14 @@ class OrderType(StrEnum):
 _CONDITIONAL = frozenset({OrderType.STOP, OrderType.TAKE_PROFIT, OrderType.TRAILING_STOP})
 
 
+class Urgency(StrEnum):
+    """How a target is reached: what waiting costs against what crossing costs."""
+
+    PASSIVE = auto()  # rests at its own side's touch, and follows it when it runs away
+    MID = auto()  # rests half way between the two sides
+    TAKE = auto()  # trades now
+
+
 class Origin(StrEnum):
     """Who wanted an order."""
 

@@ -11,7 +11,8 @@ import msgspec
 from nightdesk.model.account import ForcedFill, WalletMove
 from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, StrategyId, VenueId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.order import Execution, Intent, OrderReport
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import Execution, Intent, OrderReport, Urgency
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import Wall
 
@@ -95,22 +96,30 @@ class ModeSet(msgspec.Struct, frozen=True, kw_only=True, tag="mode"):
 
 
 class StrategyKept(msgspec.Struct, frozen=True, kw_only=True, tag="state"):
-    """A strategy's `state` after the decision in the same append."""
+    """A strategy's `state` after the decision in the same append; `version` is its `state_version`."""
 
     strategy: StrategyId
     body: bytes
+    version: int = 1
 
 
 class TargetSet(msgspec.Struct, frozen=True, kw_only=True, tag="target"):
     """The position a strategy wants of an instrument; None takes the wish back.
 
-    `suspended` says why the desk does not converge until the strategy declares a newer one.
+    `suspended` says why the desk does not converge until the strategy declares a newer one. With `slice_qty`,
+    at most so much more is held (or less) for each `slice_every_ns` begun since the record, starting at
+    `ramp_from`; `slice_count` is what the slices were declared as, where not by their size.
     """
 
     strategy: StrategyId
     instrument: InstrumentId
     qty: Decimal | None
     suspended: str = ""
+    urgency: Urgency = Urgency.TAKE
+    slice_qty: Decimal | None = None
+    slice_every_ns: int = 0
+    slice_count: int = 0
+    ramp_from: Decimal = ZERO
 
 
 class ProtectionSet(msgspec.Struct, frozen=True, kw_only=True, tag="protection"):

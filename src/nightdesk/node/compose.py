@@ -16,12 +16,13 @@ from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, instrument_ke
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import MS_NS
 from nightdesk.node.plan import Plan, StrategyPlan
+from nightdesk.node.purity import reaches_of
 from nightdesk.node.refused import NodeAlone, NoStrategyFile
 from nightdesk.node.secrets import read_secret
 from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.risk.losses import LossLimits
 from nightdesk.strategy.api import Strategy
-from nightdesk.strategy.host import prepare
+from nightdesk.strategy.prepare import prepare, wanted_bars
 from nightdesk.venues.binance_key import BinanceKey
 from nightdesk.venues.binance_sign import Signer, Unsigned, signer_for
 from nightdesk.venues.binance_spot import BinanceSpot
@@ -103,7 +104,7 @@ def _strategy(config: StrategyConfig, base: Path) -> StrategyPlan:
     kind = load_strategy(config.kind, base)
     params = dict(config.params)
     try:
-        prepare(kind, params, None)
+        wanted_bars(prepare(kind, params, None), [InstrumentId(i) for i in config.instruments])
     except BadInput as error:
         raise BadInput(f"strategy {config.name!r}: {error}") from error
     return StrategyPlan(
@@ -113,6 +114,7 @@ def _strategy(config: StrategyConfig, base: Path) -> StrategyPlan:
         instruments=tuple(InstrumentId(i) for i in config.instruments),
         losses=LossLimits(**config.losses.model_dump()),
         limits=StrategyLimits(**config.limits.model_dump()),
+        capital=config.capital,
     )
 
 
@@ -124,6 +126,7 @@ def load_strategy(where: str, base: Path) -> type[Strategy]:
             path = base / source
             if not path.exists():
                 raise NoStrategyFile(where, str(path))
+            _refuse_impure(path, where)  # before any of it runs
             spec = importlib.util.spec_from_file_location(path.stem, path)
             if spec is None or spec.loader is None:
                 raise BadInput(f"{path} is no Python file")
@@ -131,6 +134,8 @@ def load_strategy(where: str, base: Path) -> type[Strategy]:
             sys.modules[path.stem] = module
             spec.loader.exec_module(module)
         else:
+            found = importlib.util.find_spec(source)
+            _refuse_impure(Path((found and found.origin) or ""), where)
             module = importlib.import_module(source)
     except BadInput:
         raise
@@ -146,6 +151,17 @@ def load_strategy(where: str, base: Path) -> type[Strategy]:
             f"{_there_is(module)}"
         )
     return kind
+
+
+def _refuse_impure(file: Path, where: str) -> None:
+    """What a replay could not repeat is named before it trades, wherever the strategy is to run."""
+    try:
+        reaches = reaches_of(file)
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return  # not written in Python that can be read: what it does shows when it runs
+    if reaches:
+        listed = "\n  ".join(str(reach) for reach in reaches)
+        raise BadInput(f"strategy class {where!r}: no replay could repeat it:\n  {listed}")
 
 
 def _there_is(module: ModuleType) -> str:

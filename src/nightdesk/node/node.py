@@ -36,7 +36,8 @@ from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
-from nightdesk.strategy.host import Host, prepare
+from nightdesk.strategy.host import Host
+from nightdesk.strategy.prepare import prepare
 from nightdesk.venues.protocol import ContractCodec
 
 VERSION = "0.1.0"
@@ -233,6 +234,7 @@ class Node:
             recovered.snapshot_seq,
             self._plan.snapshot_every,
         )
+        self.shell.follow_bars(world.codec, self._spawn)
         self.sampler = Sampler(self.shell, world.clock.mono(), world.log_dropped)
         self.commands = Commands(self.shell, self.sampler, self.stop)
 
@@ -249,9 +251,10 @@ class Node:
         for plan in self._plan.strategies:
             hosts[plan.name] = Host(
                 plan.name,
-                prepare(plan.kind, plan.params, desk.state.kept.get(plan.name)),
+                prepare(plan.kind, plan.params, desk.state.kept_of(plan.name)),
                 {i: desk.settings.instruments[i] for i in plan.instruments},
                 self._world.entropy.stream(f"strategy/{plan.name}"),
+                plan.capital,
             )
         return hosts
 
@@ -328,7 +331,10 @@ class Node:
         loop.default_exception_handler(context)
 
     def _market_paths(self) -> Sequence[str]:
-        return self._world.codec.market_paths(list(self.shell.desk.settings.instruments.values()))
+        bars = () if self.shell.bars is None else self.shell.bars.wants
+        return self._world.codec.market_paths(
+            [*self.shell.desk.settings.instruments.values()], bars
+        )
 
     async def _tick(self) -> None:
         """Time passing, as an event; late ticks are the loop's lag. Where the pace lets it, the tick sleeps
@@ -353,8 +359,10 @@ class Node:
                     await self.shell.sleeper.until(Mono(wakes), (wakes - now) / SECOND_NS)
 
     def _may_begin(self) -> bool:
-        """Whether recovery is over: books compared, the private stream heard, nobody asked to stop."""
-        return not self._stop.is_set() and self._compared and self._link.subscribed
+        """Whether recovery is over: books compared, the private stream heard, nobody asked to stop, and the
+        history of declared bars told, unless the venue takes too long over it."""
+        ready = not self._stop.is_set() and self._compared and self._link.subscribed
+        return ready and (self.shell.bars is None or not self.shell.bars.awaited)
 
     def _ask_price(self, desk: Desk, instrument: InstrumentId) -> None:
         rules = desk.settings.instruments[instrument]

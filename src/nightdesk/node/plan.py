@@ -35,6 +35,7 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     instruments: tuple[InstrumentId, ...]
     losses: LossLimits = LossLimits()
     limits: StrategyLimits = StrategyLimits()
+    capital: Decimal | None = None
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             baseline=self.baseline,
             strategies={
                 s.name: StrategySettings(
-                    name=s.name, instruments=s.instruments, losses=s.losses, limits=s.limits
+                    name=s.name,
+                    instruments=s.instruments,
+                    losses=s.losses,
+                    limits=s.limits,
+                    capital=s.capital,
                 )
                 for s in self.strategies
             },

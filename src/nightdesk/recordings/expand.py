@@ -20,6 +20,9 @@ HALF_SPREAD_MIN = Decimal(
 RANGE_SHARE = Decimal("0.1")  # of the last bar's range: spreads widen when prices run
 VOLUME_SHARE = Decimal("0.1")  # of the last bar's volume: more than a tenth of a market moves it
 _POINTS = 4
+_LAST_NS = (
+    MINUTE_NS - 1_000_000
+)  # the venue's last millisecond of a minute: its end is the next one
 _UNIT = Decimal("0.00000001")  # quantities of the venue have so many decimals
 
 
@@ -77,7 +80,7 @@ def path(bar: BarRow) -> tuple[Point, ...]:
         last = number == _POINTS - 1
         points.append(
             Point(
-                made_ns=bar.opened_ns + MINUTE_NS * number // (_POINTS - 1),
+                made_ns=bar.opened_ns + min(MINUTE_NS * number // (_POINTS - 1), _LAST_NS),
                 price=price,
                 quantity=bar.volume - part * number if last else part,
                 buyer_is_maker=price < points[-1].price if points else not rises,

@@ -6,7 +6,7 @@ answers every refusal with another order can neither recurse nor starve the loop
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from nightdesk.desk import tell
 from nightdesk.desk.desk import Desk
@@ -20,6 +20,7 @@ from nightdesk.desk.events import (
     Decision,
     Effect,
     Event,
+    Health,
     Note,
     Proposed,
     QuoteSeen,
@@ -29,19 +30,27 @@ from nightdesk.desk.events import (
     Tell,
     Weigh,
 )
+from nightdesk.model.bars import Bar, BarsOf
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.market import MarketEvent, Quote
-from nightdesk.model.time import Moment, Mono
+from nightdesk.model.mode import Mode
+from nightdesk.model.time import MS_NS, Moment, Mono
+from nightdesk.modes.ladder import strategy_scope
 from nightdesk.ports.process import LogSink
-from nightdesk.runtime.gateway import Gateway, Trigger
+from nightdesk.runtime.bars import BarFeed, feed_of
+from nightdesk.runtime.gateway import Gateway, Spawn, Trigger
 from nightdesk.runtime.journal_writer import Done, JournalWriter
 from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.sleeper import Sleeper
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host
-from nightdesk.strategy.messages import NOTHING, Market, TimerFired, ToStrategy
+from nightdesk.strategy.messages import NOTHING, Market, Proposal, TimerFired, ToStrategy
+from nightdesk.venues.protocol import VenueCodec
 
+SLOW_NS = 50 * MS_NS  # a tick of the node: nothing else happens while a handler runs
+SLOW_SAID, SLOW_SAID_EACH = 10, 1_000  # the first so many are said, then one in so many
+WARM_UP = "warm-up"  # the cause while a strategy waits for the bars it declared
 DRAIN_MAX = 1_000  # events decided before the loop gets a turn
 
 
@@ -72,15 +81,14 @@ class Shell:
         self.sleeper = Sleeper()
         self.ask_terms: Callable[[], None] = lambda: None
         self.ask_moves: Callable[[AskFlows | AskForced], None] = lambda _: None
-        self._hosts = hosts
+        self.bars: BarFeed | None = None  # where some strategy declared any
+        self.hosts = hosts
         self._log = log
         self._queue: deque[Event] = deque()
         self._draining = False
         self._received = 0  # when the market event being handled arrived, 0 otherwise
-        self._by_instrument: dict[InstrumentId, list[Host]] = {}
-        for name, host in hosts.items():
-            for instrument in desk.settings.strategies[name].instruments:
-                self._by_instrument.setdefault(instrument, []).append(host)
+        self._greeted: dict[StrategyId, Host] = {}
+        self._by_instrument: dict[InstrumentId, list[Host]] = {}  # those that were greeted
 
     def moment(self) -> Moment:
         """Now, on every clock a decision needs."""
@@ -129,30 +137,69 @@ class Shell:
         """Tell every strategy where it stands; from here on they are heard."""
         self.trading = True
         self.desk.heed(strategies=True)
-        for name in self._hosts:
+        for name in self.hosts:
             self._greet(name)
 
     def _greet(self, name: StrategyId) -> None:
-        desk, now = self.desk, self.moment().wall
-        message = tell.started(desk.state, desk.views, desk.settings, name, now)
-        proposal = self._hosts[name].handle(message)
+        """The first message of a strategy, once the bars it declared are there; until then it risks nothing."""
+        desk, host = self.desk, self.hosts[name]
+        short = "" if self.bars is None else self.bars.short(host.wants)
+        if host.wants:
+            mode = Mode.REDUCE_ONLY if short else Mode.NORMAL
+            why = short or "the bars it declared are there"
+            self.handle(Health(scope=strategy_scope(name), cause=WARM_UP, mode=mode, why=why))
+        if short:
+            return
+        if name not in self._greeted:
+            self._greeted[name] = host
+            for instrument in desk.settings.strategies[name].instruments:
+                self._by_instrument.setdefault(instrument, []).append(host)
+        history = () if self.bars is None else self.bars.history(host.wants)
+        now = self.moment().wall
+        message = tell.started(desk.state, desk.views, desk.settings, name, now, history)
+        self._propose(host, message)
+
+    def _propose(self, host: Host, message: ToStrategy) -> None:
+        proposal = self._called(host, message)
         if proposal is not NOTHING:
-            self.handle(Proposed(strategy=name, proposal=proposal))
+            self.handle(Proposed(strategy=host.name, proposal=proposal))
+
+    def _called(self, host: Host, message: ToStrategy) -> Proposal:
+        """What a handler came to; one that held everything up is named."""
+        began = self.requester.mono()
+        proposal = host.handle(message)
+        took_ns = self.requester.mono() - began
+        if took_ns > SLOW_NS:
+            self._slow(host, message, took_ns)
+        return proposal
 
     def _revive(self, name: StrategyId) -> None:
         """A strategy that crashed and was resumed begins again, from what the journal kept of it."""
-        host = self._hosts.get(name)
+        host = self.hosts.get(name)
         if host is None or not host.crashed:
             return
-        host.revive(self.desk.state.kept.get(name))
+        host.revive(self.desk.state.kept_of(name))
         if self.trading:
             self._greet(name)
+
+    def _slow(self, host: Host, message: ToStrategy, took_ns: int) -> None:
+        """Say who it was; not each time, where it is each time."""
+        self.telemetry.count("strategy.slow")
+        seen = self.telemetry.counters["strategy.slow"]
+        if seen <= SLOW_SAID or not seen % SLOW_SAID_EACH:
+            handler, took_ms = host.handler_of(message), f"{took_ns / MS_NS:.0f}"
+            self.say(
+                "warning", "strategy.slow", strategy=host.name, handler=handler, took_ms=took_ms
+            )
 
     def market(self, event: MarketEvent) -> None:
         """A market event: the desk's views first, then the strategies that asked for it.
 
         A quote that repeats the one before says that the feed lives, which is the desk's concern alone.
         """
+        if isinstance(event, Bar):
+            self._bar_heard(event)
+            return
         self._received = event.received
         telemetry = self.telemetry
         telemetry.counters["market.events"] = telemetry.counters.get("market.events", 0) + 1
@@ -164,19 +211,25 @@ class Shell:
         if self.trading and not repeated:
             message = Market(at=self.requester.venue_now(), event=event)
             for host in self._by_instrument.get(event.instrument, ()):
-                proposal = host.handle(message)
-                if proposal is not NOTHING:
-                    self.handle(Proposed(strategy=host.name, proposal=proposal))
+                self._propose(host, message)
         self._received = 0
         if self.sleeper.asleep:
             self._stir()
+
+    def _bar_heard(self, bar: Bar) -> None:
+        if self.bars is not None:
+            self.bars.heard(bar)
+            if self.sleeper.asleep:
+                self._stir()
 
     def due(self) -> Mono:
         """Until when nothing needs a tick, as long as nothing happens."""
         if not self.trading or self.writer.depth or self._queue:
             return Mono(0)
         due, moment = self.desk.quiet_until, self.moment()
-        for host in self._hosts.values():
+        if self.bars is not None:
+            due = min(due, self.bars.due())
+        for host in self.hosts.values():
             for _, at in host.ctx.timers.values():
                 due = min(due, Mono(moment.mono + at - moment.wall))
         return due
@@ -186,16 +239,40 @@ class Shell:
         if self.due() < self.sleeper.wakes:
             self.sleeper.wake()
 
+    def follow_bars(self, codec: VenueCodec, spawn: Spawn) -> None:
+        """Begin to put the declared bars together."""
+        self.bars = feed_of(
+            self.hosts.values(),
+            codec=codec,
+            requester=self.requester,
+            spawn=spawn,
+            tell=self.told_bars,
+            say=lambda event, fields: self.say("info", event, **fields),
+        )
+
+    def told_bars(self, of: BarsOf, bars: Sequence[Bar]) -> None:
+        """The next bars of a series: to those that declared it, perhaps the last that another waited for."""
+        if not self.trading:
+            return
+        waiting = [n for n, h in self.hosts.items() if of in h.wants and n not in self._greeted]
+        for bar in bars:
+            message = Market(at=self.requester.venue_now(), event=bar)
+            for host in self._by_instrument.get(of.instrument, ()):
+                if of in host.wants:
+                    self._propose(host, message)
+        for name in waiting:  # these bars are in their history
+            self._greet(name)
+
     def timers(self) -> None:
-        """Fire the strategies' timers that came due."""
+        """Ask for bars that are missing, and fire the strategies' timers that came due."""
+        if self.bars is not None:
+            self.bars.look()
         if not self.trading:
             return
         now = self.requester.venue_now()
-        for name, host in self._hosts.items():
+        for host in self._greeted.values():
             for timer in host.due(now):
-                proposal = host.handle(TimerFired(at=now, name=timer))
-                if proposal is not NOTHING:
-                    self.handle(Proposed(strategy=name, proposal=proposal))
+                self._propose(host, TimerFired(at=now, name=timer))
 
     def _drain(self) -> None:
         if self._draining:
@@ -277,10 +354,10 @@ class Shell:
                 self.ask_moves(effect)
 
     def _tell(self, name: StrategyId, message: ToStrategy) -> None:
-        host = self._hosts.get(name)
+        host = self._greeted.get(name)
         if host is None or not self.trading:
             return
-        proposal = host.handle(message)
+        proposal = self._called(host, message)
         if proposal is not NOTHING:
             self._queue.append(Proposed(strategy=name, proposal=proposal))
             if not self._draining:

@@ -47,6 +47,7 @@ from nightdesk.venues.binance_spot import BinanceSpot
 # A fixed beginning: the calendar must not change a result.
 START = Wall(1_723_161_254 * SECOND_NS)
 LOOK_AFTER_S = 0.1  # by then what the venue did has arrived, and what follows at once was decided
+LEAD_NS = 5 * SECOND_NS  # a desk is up before the first bar is told
 TELL_STEP = 0.005  # a bar on a screen cannot show less
 LAB_URL = "http://lab"
 HOUR_NS = 3_600 * SECOND_NS
@@ -105,7 +106,7 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
     lab = _lab(options)
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SimLoop), "a replay lives in virtual time"
-    time = TrueTime(loop, START)
+    time = TrueTime(loop, _start_of(lab))
     clock = MachineClock(time)
     entropy = ProcessEntropy(str(options.seed), Random(f"{options.seed}/nonces"))
     acted = asyncio.Event()
@@ -189,6 +190,12 @@ def _lab(options: ReplayOptions) -> Lab:
     balances = {asset: Decimal(amount) for asset, amount in BALANCES.items()}
     account = AccountSettings(name="practice", api_key=KEY, secret=SECRET, balances=balances)
     return Lab(msgspec.structs.replace(settings, accounts=(account,)), market)
+
+
+def _start_of(lab: Lab) -> Wall:
+    """The recording's own time where bars are played: their minutes, hours and days are then the venue's."""
+    recorded_ns = lab.market.clock_ns if isinstance(lab.market, RecordedMarket) else None
+    return START if recorded_ns is None else Wall(recorded_ns - LEAD_NS)
 
 
 def _config(options: ReplayOptions, lab: Lab) -> tuple[Config, Path]:

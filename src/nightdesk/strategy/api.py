@@ -12,19 +12,22 @@ same in production and in every replay. Attributes of `self` are views, gone aft
 survive goes into `self.state`, which is journaled with the decision that changed it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol
 
 import msgspec
 
+from nightdesk.model.bars import INTERVALS_NS, Bar
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthUpdate, Mark, Quote, Trade
 from nightdesk.model.mode import Mode
-from nightdesk.model.order import OrderType, Side
+from nightdesk.model.order import OrderType, Side, Urgency
 from nightdesk.model.time import Wall
-from nightdesk.strategy.messages import Fill, OrderView
+from nightdesk.strategy.messages import Fill, OrderView, Slices
+from nightdesk.strategy.window import Window
 
 
 class Draw(Protocol):
@@ -33,6 +36,54 @@ class Draw(Protocol):
     def random(self) -> float: ...
     def randint(self, a: int, b: int) -> int: ...
     def uniform(self, a: float, b: float) -> float: ...
+
+
+BARS_MAX = 10_000  # of one window: ten questions to a venue
+
+
+class Bars(msgspec.Struct, frozen=True):
+    """Bars a strategy wants: closed ones come to `on_bar`, and `ctx.bars` holds the last `warm_up` of them,
+    which are there before `on_start`. Without `instrument`, of each of the strategy's instruments.
+    """
+
+    interval: str
+    warm_up: int = 1
+    instrument: InstrumentId | None = None
+
+    def __post_init__(self) -> None:
+        if self.interval not in INTERVALS_NS:
+            raise ValueError(f"no bars of {self.interval!r}; there are {', '.join(INTERVALS_NS)}")
+        if not 1 <= self.warm_up <= BARS_MAX:
+            raise ValueError(f"warm_up is 1 to {BARS_MAX} bars, not {self.warm_up}")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Which numbers a param may be: `size: Annotated[Decimal, Range(above=0, most=10)] = Decimal(1)`."""
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+
+    def has(self, value: Decimal | int | float) -> bool:
+        """Whether it may be this one."""
+        if self.least is not None and value < self.least:
+            return False
+        if self.above is not None and value <= self.above:
+            return False
+        if self.most is not None and value > self.most:
+            return False
+        return self.below is None or value < self.below
+
+    def __str__(self) -> str:
+        limits = (
+            ("at least", self.least),
+            ("above", self.above),
+            ("at most", self.most),
+            ("below", self.below),
+        )
+        return " and ".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
 
 
 class NoParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,6 +106,7 @@ class Context(Protocol):
     @property
     def orders(self) -> Mapping[str, OrderView]: ...
     def quote(self, instrument: InstrumentId) -> Quote | None: ...
+    def bars(self, instrument: InstrumentId, interval: str) -> Window: ...
     def position(self, instrument: InstrumentId) -> Decimal: ...
     def mode(self, instrument: InstrumentId) -> Mode: ...
     def place(
@@ -66,7 +118,14 @@ class Context(Protocol):
         type: OrderType = OrderType.LIMIT,
     ) -> str: ...
     def cancel(self, ref: str) -> None: ...
-    def target(self, instrument: InstrumentId, qty: Decimal | None) -> None: ...
+    def target(
+        self,
+        instrument: InstrumentId,
+        qty: Decimal | None,
+        *,
+        urgency: Urgency = Urgency.TAKE,
+        slices: Slices | None = None,
+    ) -> None: ...
     def protect(
         self,
         instrument: InstrumentId,
@@ -75,7 +134,19 @@ class Context(Protocol):
         take_profit: Decimal | None = None,
         trail_bps: int = 0,
     ) -> None: ...
-    def every(self, name: str, interval_ns: int) -> None: ...
+    def every(self, name: str, interval_ns: int, *, aligned: bool = False) -> None: ...
+    def at(self, name: str, when: Wall) -> None: ...
+    def stop_timer(self, name: str) -> None: ...
+    def equity(self) -> Decimal | None: ...
+    def size(
+        self,
+        instrument: InstrumentId,
+        *,
+        base: Decimal | None = None,
+        quote: Decimal | None = None,
+        equity_pct: Decimal | None = None,
+        price: Decimal | None = None,
+    ) -> Decimal: ...
 
 
 class Strategy:
@@ -83,9 +154,22 @@ class Strategy:
 
     Params: ClassVar[type[msgspec.Struct]] = NoParams
     State: ClassVar[type[msgspec.Struct]] = NoState
+    state_version: ClassVar[int] = (
+        1  # counted up where `State` is no longer what it was; see `upgrade`
+    )
 
     params: Any
     state: Any
+
+    @classmethod
+    def upgrade(cls, old: dict[str, Any], version: int) -> dict[str, Any]:
+        """The fields of `State` from those that `version`, an older `state_version`, kept. Asked at a start,
+        until the state changes; what it raises stops the start and leaves the journal as it is."""
+        raise NotImplementedError(f"no way from version {version} is written")
+
+    def declare(self) -> Sequence[Bars]:
+        """The bars this strategy wants, by its params; asked once, before anything else."""
+        return ()
 
     def on_start(self, ctx: Context) -> None:
         """The desk trades from here on; positions and open orders of before are in `ctx`."""
@@ -95,6 +179,9 @@ class Strategy:
 
     def on_trade(self, ctx: Context, trade: Trade) -> None:
         """Somebody traded."""
+
+    def on_bar(self, ctx: Context, bar: Bar) -> None:
+        """A declared bar has ended; each once, in order, none lost with a connection. It is in `ctx.bars`."""
 
     def on_depth(self, ctx: Context, update: DepthUpdate) -> None:
         """Levels of the book changed."""
@@ -118,4 +205,4 @@ class Strategy:
         """Orders here may do more or less than before: in CAUTIOUS limits are halved; be simpler as well."""
 
     def on_timer(self, ctx: Context, name: str) -> None:
-        """A timer of `ctx.every` came due."""
+        """A timer of `ctx.every` or `ctx.at` came due."""

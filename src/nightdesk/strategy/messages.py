@@ -4,10 +4,12 @@ from decimal import Decimal
 
 import msgspec
 
+from nightdesk.model.bars import Bar
 from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.market import MarketEvent
 from nightdesk.model.mode import Mode
-from nightdesk.model.order import OrderType, Side
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import OrderType, Side, Urgency
 from nightdesk.model.time import Wall
 
 # What venues take for how far a trailing stop follows (Binance spot: 10 to 2000 basis points).
@@ -43,13 +45,24 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     maker: bool
 
 
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a strategy's trades of one instrument came to: `priced` base held at a `cost` in quote (both
+    negative when short), and what was `earned` after fees."""
+
+    priced: Decimal = ZERO
+    cost: Decimal = ZERO
+    earned: Decimal = ZERO
+
+
 class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """The desk trades: what the strategy holds and what is open from before."""
+    """The desk trades: what the strategy holds, what is open from before, and the bars it declared."""
 
     at: Wall
     positions: dict[InstrumentId, Decimal]
     orders: tuple[OrderView, ...]
     modes: dict[InstrumentId, Mode] = {}
+    holdings: dict[InstrumentId, Holding] = {}
+    history: tuple[Bar, ...] = ()  # of each declared series, oldest first
 
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +86,7 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
     at: Wall
     fill: Fill
     position: Decimal
+    holding: Holding = Holding()
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +115,7 @@ class ModeChanged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimerFired(msgspec.Struct, frozen=True, kw_only=True):
-    """A timer set by `every` came due."""
+    """A timer set by `every` or `at` came due."""
 
     at: Wall
     name: str
@@ -128,11 +142,22 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
 
 
+class Slices(msgspec.Struct, frozen=True):
+    """A target reached bit by bit: one more slice each `every_ns` of venue time, the first at once. Each is at
+    most `qty` (base), or there are `count` of them."""
+
+    every_ns: int
+    qty: Decimal | None = None
+    count: int = 0
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The position the strategy wants; None takes the wish back."""
 
     instrument: InstrumentId
     qty: Decimal | None
+    urgency: Urgency = Urgency.TAKE
+    slices: Slices | None = None
 
 
 class Protect(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,7 +177,15 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
 
     actions: tuple[FromStrategy, ...] = ()
     state: bytes | None = None
+    state_version: int = 1
     crash: str = ""
 
 
 NOTHING = Proposal()
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A strategy's state as the journal has it, and the `state_version` that wrote it."""
+
+    body: bytes
+    version: int = 1

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from nightdesk.model import money
+from nightdesk.model.bars import Bar, BarsOf
 from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
@@ -23,6 +24,7 @@ from nightdesk.model.order import (
 )
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import MS_NS, Mono, Wall
+from nightdesk.venues import binance_bars
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_errors import meaning_of
 from nightdesk.venues.binance_kinds import pair_terms, terms
@@ -265,6 +267,14 @@ class BinanceSpot(BinanceStreams):
         return self._rest.answered(
             result, wire.Price, lambda told: quote_of(told, instrument.id, received)
         )
+
+    def bars(self, of: BarsOf, until: Wall, count: int) -> HttpRequest:
+        """Ask for the last bars that opened at or before `until`: weight 2."""
+        return binance_bars.request("/api/v3", self._names[of.instrument], of, until, count)
+
+    def told_bars(self, of: BarsOf, result: HttpResult, received: Mono) -> Sequence[Bar] | NoAnswer:
+        """The bars of a `bars`, oldest first."""
+        return self._rest.answered(result, list[wire.KlineRow], binance_bars.reader(of, received))
 
     def _found(self, result: HttpResult, intent: Intent | None) -> Found | NotFound | NoAnswer:
         def build(answer: wire.OrderAnswer) -> Found:

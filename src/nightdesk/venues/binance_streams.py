@@ -4,10 +4,11 @@ Sources: web-socket-streams.md, user-data-stream.md, read 2026-11-21. Quantities
 venue spelled them: only what goes into the journal is made canonical, and this is the hot path.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from nightdesk.model.bars import BarsOf
 from nightdesk.model.errors import ProtocolViolation
 from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.instrument import Instrument
@@ -15,6 +16,7 @@ from nightdesk.model.market import DepthUpdate, MarketEvent, Quote, Trade
 from nightdesk.model.order import Execution, OrderReport, ReportSource, Side
 from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.venues import binance_wire as wire
+from nightdesk.venues.binance_bars import from_frame, stream_names
 from nightdesk.venues.binance_sign import Signer
 from nightdesk.venues.http import HttpResult
 from nightdesk.venues.protocol import UserUpdate
@@ -35,12 +37,14 @@ class BinanceStreams:
         self._signer = signer
         self._symbols = symbols
 
-    def market_paths(self, instruments: Sequence[Instrument]) -> Sequence[str]:
-        """One combined stream for everything that is traded."""
-        names = "/".join(
+    def market_paths(
+        self, instruments: Sequence[Instrument], bars: Collection[BarsOf] = ()
+    ) -> Sequence[str]:
+        """One combined stream for everything that is traded, with the bars that are wanted of it."""
+        names = [
             f"{i.symbol.lower()}@{kind}" for i in instruments for kind in ("bookTicker", "trade")
-        )
-        return [f"/stream?streams={names}"]
+        ]
+        return [f"/stream?streams={'/'.join((*names, *stream_names(instruments, bars)))}"]
 
     def market(self, frame: bytes, received: Mono) -> MarketEvent | None:
         """One frame; None for a reply that is no market data. Raises `ProtocolViolation` on any other."""
@@ -51,6 +55,8 @@ class BinanceStreams:
                 return self._quote(_BOOK_TICKER.decode(envelope.data), received)
             if kind == "trade":
                 return self._trade(_TRADE.decode(envelope.data), received)
+            if kind.startswith("kline_"):
+                return from_frame(envelope.data, self._symbols, received)
             if kind.startswith("depth"):
                 return self._depth(_DEPTH.decode(envelope.data), received)
         except wire.UNREADABLE as error:

@@ -15,6 +15,7 @@ from functools import partial
 import msgspec
 
 from nightdesk.model import money
+from nightdesk.model.bars import Bar, BarsOf
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument, Kind
@@ -22,6 +23,7 @@ from nightdesk.model.market import Quote
 from nightdesk.model.order import WAITING, Execution, Intent, OrderReport, OrderType, ReportSource
 from nightdesk.model.outcome import Outcome, Verdict
 from nightdesk.model.time import MS_NS, Mono, Wall
+from nightdesk.venues import binance_bars
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_rest import (
@@ -268,6 +270,14 @@ class BinanceUsdm(UsdmAccount):
             return {s.symbol: self._perpetual(s) for s in ours}
 
         return self._rest.answered(result, wire.ExchangeInfo, build)
+
+    def bars(self, of: BarsOf, until: Wall, count: int) -> HttpRequest:
+        """Ask for the last bars that opened at or before `until`: weight 1 to 10."""
+        return binance_bars.request("/fapi/v1", self._names[of.instrument], of, until, count)
+
+    def told_bars(self, of: BarsOf, result: HttpResult, received: Mono) -> Sequence[Bar] | NoAnswer:
+        """The bars of a `bars`, oldest first."""
+        return self._rest.answered(result, list[wire.KlineRow], binance_bars.reader(of, received))
 
     def price(self, instrument: Instrument) -> HttpRequest:
         """Ask for the best bid and ask, where the stream has none."""

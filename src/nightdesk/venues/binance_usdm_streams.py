@@ -6,12 +6,13 @@ pages, read 2026-11-22. Prices and quantities of the market stay as the venue sp
 path.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from nightdesk.model.account import ForcedFill, Moved, TermsTold
+from nightdesk.model.bars import BarsOf
 from nightdesk.model.errors import ProtocolViolation, StreamOver
 from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.instrument import Instrument
@@ -20,6 +21,7 @@ from nightdesk.model.order import WAITING, Execution, OrderReport, ReportSource,
 from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
+from nightdesk.venues.binance_bars import from_frame, stream_names
 from nightdesk.venues.protocol import UserUpdate
 
 _ENVELOPE = msgspec.json.Decoder(wire.Envelope)
@@ -41,12 +43,15 @@ class UsdmStreams:
     def __init__(self, symbols: Mapping[str, InstrumentId]) -> None:
         self._symbols = symbols
 
-    def market_paths(self, instruments: Sequence[Instrument]) -> Sequence[str]:
+    def market_paths(
+        self, instruments: Sequence[Instrument], bars: Collection[BarsOf] = ()
+    ) -> Sequence[str]:
         """Two combined streams: books and the rest live under different roots."""
         names = [i.symbol.lower() for i in instruments]
         tops = "/".join(f"{name}@bookTicker" for name in names)
-        rest = "/".join(f"{name}@{kind}" for name in names for kind in ("aggTrade", "markPrice@1s"))
-        return [f"/public/stream?streams={tops}", f"/market/stream?streams={rest}"]
+        rest = [f"{name}@{kind}" for name in names for kind in ("aggTrade", "markPrice@1s")]
+        rest += stream_names(instruments, bars)
+        return [f"/public/stream?streams={tops}", f"/market/stream?streams={'/'.join(rest)}"]
 
     def market(self, frame: bytes, received: Mono) -> MarketEvent | None:
         """One frame; None for a reply that is no market data. Raises `ProtocolViolation` on any other."""
@@ -54,6 +59,8 @@ class UsdmStreams:
             envelope = _ENVELOPE.decode(frame)
             if not envelope.stream:
                 return None
+            if envelope.stream.partition("@")[2].startswith("kline_"):
+                return from_frame(envelope.data, self._symbols, received)
             event = self._market(envelope, received)
         except wire.UNREADABLE as error:
             raise ProtocolViolation(f"market frame {frame[:120]!r}: {error}") from error

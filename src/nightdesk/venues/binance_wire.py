@@ -205,6 +205,42 @@ class TradeFrame(msgspec.Struct):
     m: bool
 
 
+class Kline(msgspec.Struct):
+    """The candle of a kline frame; `x`: it has ended."""
+
+    t: int
+    i: str
+    o: Decimal
+    h: Decimal
+    l: Decimal  # noqa: E741 the venue's name of the low
+    c: Decimal
+    v: Decimal
+    q: Decimal
+    n: int
+    x: bool
+
+
+class KlineFrame(msgspec.Struct):
+    """<symbol>@kline_<interval>."""
+
+    s: str
+    k: Kline
+
+
+class KlineRow(msgspec.Struct, array_like=True):
+    """One row of GET klines."""
+
+    open_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    close_ms: int
+    quote_volume: Decimal
+    trades: int
+
+
 class DepthFrame(msgspec.Struct):
     """<symbol>@depth@100ms."""
 

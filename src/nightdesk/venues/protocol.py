@@ -1,6 +1,6 @@
 """What the desk needs of any venue's codec. Pure: times in, values out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
@@ -15,6 +15,7 @@ from nightdesk.model.account import (
     TermsTold,
     WalletMove,
 )
+from nightdesk.model.bars import Bar, BarsOf
 from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import MarketEvent, Quote
@@ -24,6 +25,7 @@ from nightdesk.model.time import Mono, Wall
 from nightdesk.venues.http import HttpRequest, HttpResult
 
 Sign = Callable[[Wall], HttpRequest]  # a question, signed when it leaves
+BARS_MAX = 1_000  # the most that every venue of ours tells at once
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +122,8 @@ class VenueCodec(Protocol):
     `place` and the other requests are signed at `now`, the venue's clock; nothing moves a deadline. Where a
     venue reads its private stream by a key, `private_key` asks for it and for its prolongation; elsewhere it is
     None, and the hello alone subscribes.
+    `bars` asks for the last `count` (at most `BARS_MAX`) that opened at or before `until`; the newest told may
+    not have ended. `market` tells only bars that have.
     """
 
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None: ...
@@ -154,8 +158,14 @@ class VenueCodec(Protocol):
     def priced(
         self, instrument: Instrument, result: HttpResult, received: Mono
     ) -> Quote | NoAnswer: ...
-    def market_paths(self, instruments: Sequence[Instrument]) -> Sequence[str]: ...
+    def market_paths(
+        self, instruments: Sequence[Instrument], bars: Collection[BarsOf] = ()
+    ) -> Sequence[str]: ...
     def market(self, frame: bytes, received: Mono) -> MarketEvent | None: ...
+    def bars(self, of: BarsOf, until: Wall, count: int) -> HttpRequest: ...
+    def told_bars(
+        self, of: BarsOf, result: HttpResult, received: Mono
+    ) -> Sequence[Bar] | NoAnswer: ...
     def private_key(self) -> HttpRequest | None: ...
     def keyed(self, result: HttpResult) -> str | NoAnswer: ...
     def private_path(self, key: str) -> str: ...

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from cli.test_main import NIGHTDESK, run
 from nightdesk.cli.main import app
 from nightdesk.config.load import load
-from nightdesk.simulation.purity import reaches_of
+from nightdesk.node.purity import reaches_of
 from nightdesk.strategy.api import Strategy
 
 pytestmark = pytest.mark.process

@@ -12,7 +12,7 @@ from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import MS_NS, Wall
 from nightdesk.strategy.examples.maker import Maker
-from nightdesk.strategy.host import Host, prepare
+from nightdesk.strategy.host import Host
 from nightdesk.strategy.messages import (
     Cancel,
     Market,
@@ -23,6 +23,7 @@ from nightdesk.strategy.messages import (
     Refusal,
     Started,
 )
+from nightdesk.strategy.prepare import prepare
 
 SIZE, ROOM = D("0.01"), D("0.05")
 

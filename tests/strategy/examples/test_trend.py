@@ -7,8 +7,9 @@ import pytest
 from builders import BTCUSDT, NOW, STRATEGY, D, a_quote, an_instrument
 from nightdesk.model.errors import BadInput
 from nightdesk.strategy.examples.trend import Trend
-from nightdesk.strategy.host import Host, prepare
-from nightdesk.strategy.messages import Market, Started, Target, TargetSuspended
+from nightdesk.strategy.host import Host
+from nightdesk.strategy.messages import Kept, Market, Started, Target, TargetSuspended
+from nightdesk.strategy.prepare import prepare
 
 PARAMS = {"fast": 2, "slow": 8, "size": "0.02", "band_bps": 1}
 
@@ -68,7 +69,7 @@ def test_the_direction_survives_a_restart_and_is_not_declared_again():
         proposal = host.handle(Market(at=NOW, event=a_quote(D(price), D(price) + D("0.01"))))
         if proposal.state is not None:
             kept = proposal.state
-    again = a_trend(state=kept)
+    again = a_trend(state=Kept(body=kept))
     assert quoted(again, [*UP, *range(131, 160)]) == []
     assert [qty for _, qty in quoted(again, DOWN)] == [D(0)]
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from nightdesk.model.bars import Bar
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.market import DepthUpdate, Quote, Trade
 from nightdesk.model.mode import Mode
@@ -60,6 +61,9 @@ class Idea(Strategy):
 
     def on_trade(self, ctx: Context, trade: Trade) -> None:
         """Somebody traded: price, quantity, and which side was resting."""
+
+    def on_bar(self, ctx: Context, bar: Bar) -> None:
+        """A bar has ended that `declare` asked for: return `[Bars("1m", warm_up=100)]` there."""
 
     def on_depth(self, ctx: Context, update: DepthUpdate) -> None:
         """Levels of the book changed; a quantity of 0 removes a level."""

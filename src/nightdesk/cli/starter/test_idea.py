@@ -12,8 +12,9 @@ from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.time import Mono, Wall
 from nightdesk.node.compose import load_strategy
-from nightdesk.strategy.host import Host, prepare
+from nightdesk.strategy.host import Host
 from nightdesk.strategy.messages import Market, Proposal, Started, Target, TargetSuspended
+from nightdesk.strategy.prepare import prepare
 
 FILE = Path(__file__).with_name("idea.py")
 BTC = Instrument(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from nightdesk.lab.frames import kline, mini_ticker
+from nightdesk.lab.frames import mini_ticker
 from nightdesk.lab.frames import ticker as day_ticker
 from nightdesk.lab.market import BookTicker, DepthSnapshot, DepthUpdate, MarketEvent, Trade
 from nightdesk.lab.streams import Write
@@ -23,7 +23,7 @@ _PARTIAL = {
     for count in (5, 10, 20)
     for pace, ticks in (("", 2), ("@100ms", 1), ("@500ms", 5))
 }
-_PERIODS = _PARTIAL | {"depth": 2, "ticker": 20, "miniTicker": 20, "kline_1m": 3}
+_PERIODS = _PARTIAL | {"depth": 2, "ticker": 20, "miniTicker": 20}
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class PerpDialect:
         return lambda stamp: frames.depth(rules, update, stamp)
 
     def periodic(self, symbol: str, kind: str, now_ns: int) -> Write | None:
-        """Tickers, candles and partial books."""
+        """Tickers and partial books."""
         if symbol not in self.tapes:
             return None
         tape, book = self.tapes[symbol], self.exchange.matchers[symbol].book
@@ -72,8 +72,6 @@ class PerpDialect:
             return lambda stamp: text(day_ticker(tape, book, now_ns, stamp))
         if kind == "miniTicker":
             return lambda stamp: text(mini_ticker(tape, now_ns, stamp))
-        if kind == "kline_1m":
-            return lambda stamp: text(kline(tape, now_ns, stamp))
         count = int(kind.removeprefix("depth").partition("@")[0])
         return lambda stamp: frames.partial_depth(rules, book, count, stamp(now_ns))
 

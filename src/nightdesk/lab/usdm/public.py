@@ -12,12 +12,13 @@ import msgspec
 from nightdesk.lab import params
 from nightdesk.lab.api import Ask, Route, Run, Stage, Weight, asked_span
 from nightdesk.lab.frames import best, change_percent
+from nightdesk.lab.market import Market
 from nightdesk.lab.orders import ZERO, text8
 from nightdesk.lab.params import whole_or_none
-from nightdesk.lab.public import INTERVAL_MINUTES, kline_row, limit_shape
+from nightdesk.lab.public import klines_of, limit_shape
 from nightdesk.lab.refusals import Refused
 from nightdesk.lab.settings import MS_NS, SECOND_NS
-from nightdesk.lab.tape import MINUTE_NS, Candle, Tape, merged
+from nightdesk.lab.tape import Candle, Tape
 from nightdesk.lab.usdm import filters, frames
 from nightdesk.lab.usdm.engine import PerpExchange
 from nightdesk.lab.usdm.orders import PerpType, Tif
@@ -53,6 +54,7 @@ class PerpPublic:
 
     exchange: PerpExchange
     tapes: dict[str, Tape]
+    market: Market
     venue_ns: Callable[[int], int]
 
     def routes(self) -> list[Route]:
@@ -180,21 +182,9 @@ class PerpPublic:
         ]
 
     def klines(self, ask: Ask) -> object:
-        """Candles, from what traded since the market started."""
+        """Candles, also of intervals without trades; the newest is still being made."""
         symbol = self._symbol(ask)
-        minutes = INTERVAL_MINUTES.get(params.required(ask.params, "interval"))
-        if minutes is None:
-            raise Refused(-1120, "Invalid interval.")
-        count = params.limit(ask.params, default=500, most=1500)
-        start_ms, end_ms = asked_span(ask)
-        length_ns = minutes * MINUTE_NS
-        rows = [
-            c
-            for c in merged(self.tapes[symbol].minutes, length_ns)
-            if start_ms <= c.open_ns // MS_NS <= end_ms
-        ]
-        rows = rows[:count] if "startTime" in ask.params else rows[-count:]
-        return [kline_row(c, length_ns, ask) for c in rows]
+        return klines_of(ask, self.tapes[symbol], self.market, most=1500)
 
     # --- tickers ---------------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ _OVERLOAD = Overload(
     "Please try again.",
     exempts=True,
 )
+_CANDLES_NS = SECOND_NS // 4  # the update speed of its candle streams
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,7 +121,7 @@ class Usdm:
         self._user_stream = UserStream(
             self.exchange, self.streams, self.keys, Delivery(shared.faults, shared.agenda)
         )
-        self._clock = StreamClock(self.streams, shared.agenda)
+        self._clock = StreamClock(self.streams, shared.agenda, self.tapes, self.market, _CANDLES_NS)
         self._distortion = Distortion(self.exchange, shared.faults, shared.agenda, self.streams)
         gate = Gate(
             shared.settings,
@@ -145,7 +146,7 @@ class Usdm:
             self.exchange, self.limits, shared.faults, shared.agenda, shared.venue_ns
         )
         routes = [
-            *PerpPublic(self.exchange, self.tapes, shared.venue_ns).routes(),
+            *PerpPublic(self.exchange, self.tapes, self.market, shared.venue_ns).routes(),
             *trading.routes(),
             *Queries(self.exchange, self.limits, Vanishing(shared.faults)).routes(),
             *AlgoApi(self.exchange, self.algos, self.limits, shared.venue_ns).routes(),
@@ -254,6 +255,7 @@ class Usdm:
     def start(self, now_ns: int) -> None:
         """Begin: the market and the seconds."""
         self.market.start(now_ns)
+        self._clock.candles.begin(now_ns)
         self._pull_later()
         self._shared.agenda.at(now_ns - now_ns % SECOND_NS + SECOND_NS, self._second)
 
@@ -275,7 +277,7 @@ class Usdm:
             )
         published = self.exchange.on_market(self._chained(event))
         if isinstance(published, Trade):
-            self.tapes[event.symbol].add(published)
+            self._clock.candles.take(published, event.at_ns)
             self._hear(published)
         if not isinstance(published, DepthSnapshot):
             self._distortion.on_event(published, event.at_ns)
@@ -329,7 +331,7 @@ class Usdm:
         self._tell_news(now_ns)
         while settlement.prints:
             trade = settlement.prints.pop(0)
-            self.tapes[trade.symbol].add(trade)
+            self._clock.candles.take(trade, now_ns)
             self._distortion.on_event(trade, now_ns)
             self._hear(trade)
             self._tell_news(now_ns)

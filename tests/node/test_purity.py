@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from nightdesk.node.purity import reaches_in, reaches_of
 from nightdesk.simulation import hungry
-from nightdesk.simulation.purity import reaches_in, reaches_of
 from nightdesk.strategy.examples import maker, trend
 
 REACHES = [

@@ -1,0 +1,180 @@
+"""The bars strategies declared: history asked for at the start, the stream followed, gaps filled by asking."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+
+from nightdesk.model.bars import Bar, BarsOf
+from nightdesk.model.time import SECOND_NS, Mono, Wall
+from nightdesk.runtime.gateway import Spawn
+from nightdesk.runtime.requester import Requester
+from nightdesk.strategy.host import Host
+from nightdesk.strategy.series import Series
+from nightdesk.venues.http import HttpRequest
+from nightdesk.venues.protocol import BARS_MAX, NoAnswer, VenueCodec
+
+LOOK_EVERY_NS = SECOND_NS
+HISTORY_WITHIN_NS = 10 * SECOND_NS  # strategies without bars begin then, whatever the venue does
+AGAIN_FIRST_NS, AGAIN_MAX_NS = 2 * SECOND_NS, 60 * SECOND_NS
+PAGES_MAX = (
+    50  # answers read for one question: five weeks of minutes; what lies further back stays a gap
+)
+
+Tell = Callable[[BarsOf, Sequence[Bar]], None]
+Say = Callable[[str, dict[str, str]], None]
+
+
+class _Asked:
+    """The questions of one series."""
+
+    def __init__(self, series: Series) -> None:
+        self.series = series
+        self.under_way = False
+        self.answered = False
+        self.not_before = Mono(0)
+        self.in_vain = 0
+
+
+class BarFeed:
+    """Every series that some strategy declared, with as many bars of history as the most demanding wants."""
+
+    def __init__(
+        self,
+        *,
+        wants: Mapping[BarsOf, int],
+        codec: VenueCodec,
+        requester: Requester,
+        spawn: Spawn,
+        tell: Tell,
+        say: Say,
+    ) -> None:
+        self.wants = wants
+        self._asked = {of: _Asked(Series(of, keep)) for of, keep in wants.items()}
+        self._codec = codec
+        self._requester = requester
+        self._spawn = spawn
+        self._tell = tell
+        self._say = say
+        self._began = requester.mono()
+        self._looked = Mono(self._began - LOOK_EVERY_NS)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the first history is still to be told, and the venue may be waited for."""
+        if all(asked.answered for asked in self._asked.values()):
+            return False
+        return self._requester.mono() - self._began < HISTORY_WITHIN_NS
+
+    def heard(self, bar: Bar) -> None:
+        """The stream told a bar that has ended."""
+        asked = self._asked.get(bar.of)
+        if asked is None:
+            return
+        told = asked.series.heard(bar)
+        if told:
+            self._tell(bar.of, told)
+        if asked.answered and asked.series.missing(self._requester.venue_now()):
+            self._ask(asked)
+
+    def look(self) -> None:
+        """Ask for what is missing, once a second."""
+        now = self._requester.mono()
+        if not self._asked or now - self._looked < LOOK_EVERY_NS:
+            return
+        self._looked = now
+        for asked in self._asked.values():
+            if asked.series.missing(self._requester.venue_now()):
+                self._ask(asked)
+
+    def due(self) -> Mono:
+        """Until when `look` has nothing to do, as long as nothing is heard."""
+        ahead = self._requester.mono() - self._requester.venue_now()
+        idle = (asked for asked in self._asked.values() if not asked.under_way)
+        dues = [max(asked.not_before, asked.series.late_at + ahead) for asked in idle]
+        return Mono(max(self._looked + LOOK_EVERY_NS, min(dues, default=0)))
+
+    def history(self, wants: Mapping[BarsOf, int]) -> tuple[Bar, ...]:
+        """The last bars of each series, as many as are wanted of it."""
+        told: list[Bar] = []
+        for of, count in wants.items():
+            told += list(self._asked[of].series.history)[-count:]
+        return tuple(told)
+
+    def short(self, wants: Mapping[BarsOf, int]) -> str:
+        """What is not there yet of what a strategy wants at its start; nothing when it may begin."""
+        lacks = []
+        for of, count in wants.items():
+            asked = self._asked[of]
+            has = len(asked.series.history)
+            if not asked.answered:
+                lacks.append(f"{of}: the venue has not told its history yet")
+            elif has < count:
+                lacks.append(f"{of}: the venue has {has} ended bars of {count}")
+        return "; ".join(lacks)
+
+    def _ask(self, asked: _Asked) -> None:
+        # A clock that was stepped cannot tell which of the bars in an answer have ended.
+        ready = self._requester.mono() >= asked.not_before and self._requester.clock_held()
+        if ready and not asked.under_way:
+            asked.under_way = True
+            self._spawn(self._question(asked), "bars")
+
+    async def _question(self, asked: _Asked) -> None:
+        series, asked_at = asked.series, self._requester.venue_now()
+        try:
+            bars = await self._all_from(series, asked_at)
+        finally:
+            asked.under_way = False
+        told: list[Bar] = []
+        if bars is not None:
+            first = not asked.answered
+            asked.answered = True
+            told = series.answered(bars, asked_at)
+            if told and not first:
+                self._say("bars.filled", {"of": str(series.of), "bars": str(len(told))})
+        asked.in_vain = 0 if told else asked.in_vain + 1
+        wait_ns = min(AGAIN_FIRST_NS << min(asked.in_vain, 10), AGAIN_MAX_NS)
+        asked.not_before = Mono(self._requester.mono() + wait_ns)
+        self._tell(series.of, told)
+
+    async def _all_from(self, series: Series, asked_at: Wall) -> list[Bar] | None:
+        """Everything from the first that is missing on, page by page backwards; None when not answered."""
+        since, until, bars = series.expected, asked_at, list[Bar]()
+        for _ in range(PAGES_MAX):
+            missing = series.keep + 1 - len(bars)
+            if since is not None:
+                missing = (until - since) // series.of.length_ns + 1
+            count = max(1, min(missing, BARS_MAX))
+            result = await self._requester.request(
+                partial(_request, self._codec, series.of, until, count)
+            )
+            page = self._codec.told_bars(series.of, result, self._requester.mono())
+            if isinstance(page, NoAnswer):
+                return None
+            bars[:0] = sorted((b for b in page if b.opened <= until), key=lambda b: b.opened)
+            if not page or missing <= count:
+                break
+            until = Wall(bars[0].opened - 1)
+        return bars
+
+
+def feed_of(
+    hosts: Iterable[Host],
+    *,
+    codec: VenueCodec,
+    requester: Requester,
+    spawn: Spawn,
+    tell: Tell,
+    say: Say,
+) -> BarFeed | None:
+    """What follows every series that these strategies declared; None where they declared none."""
+    wants: dict[BarsOf, int] = {}
+    for host in hosts:
+        for of, count in host.wants.items():
+            wants[of] = max(wants.get(of, 0), count)
+    if not wants:
+        return None
+    return BarFeed(wants=wants, codec=codec, requester=requester, spawn=spawn, tell=tell, say=say)
+
+
+def _request(codec: VenueCodec, of: BarsOf, until: Wall, count: int, _: Wall) -> HttpRequest:
+    return codec.bars(of, until, count)
