@@ -331,10 +331,8 @@ class Node:
         loop.default_exception_handler(context)
 
     def _market_paths(self) -> Sequence[str]:
-        bars = () if self.shell.bars is None else self.shell.bars.wants
-        return self._world.codec.market_paths(
-            [*self.shell.desk.settings.instruments.values()], bars
-        )
+        instruments = list(self.shell.desk.settings.instruments.values())
+        return self._world.codec.market_paths(instruments, self.shell.declared)
 
     async def _tick(self) -> None:
         """Time passing, as an event; late ticks are the loop's lag. Where the pace lets it, the tick sleeps
@@ -362,7 +360,7 @@ class Node:
         """Whether recovery is over: books compared, the private stream heard, nobody asked to stop, and the
         history of declared bars told, unless the venue takes too long over it."""
         ready = not self._stop.is_set() and self._compared and self._link.subscribed
-        return ready and (self.shell.bars is None or not self.shell.bars.awaited)
+        return ready and not self.shell.history_awaited
 
     def _ask_price(self, desk: Desk, instrument: InstrumentId) -> None:
         rules = desk.settings.instruments[instrument]

@@ -6,7 +6,7 @@ answers every refusal with another order can neither recurse nor starve the loop
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from nightdesk.desk import tell
 from nightdesk.desk.desk import Desk
@@ -249,6 +249,16 @@ class Shell:
             tell=self.told_bars,
             say=lambda event, fields: self.say("info", event, **fields),
         )
+
+    @property
+    def declared(self) -> Collection[BarsOf]:
+        """The bars that some strategy declared."""
+        return () if self.bars is None else self.bars.wants
+
+    @property
+    def history_awaited(self) -> bool:
+        """Whether the history of declared bars is still to be told, and may be waited for."""
+        return self.bars is not None and self.bars.awaited
 
     def told_bars(self, of: BarsOf, bars: Sequence[Bar]) -> None:
         """The next bars of a series: to those that declared it, perhaps the last that another waited for."""

@@ -10,7 +10,7 @@ import msgspec
 
 from nightdesk.model.bars import Bar
 from nightdesk.model.ids import InstrumentId
-from nightdesk.model.market import DepthUpdate, Quote, Trade
+from nightdesk.model.market import DepthUpdate, Mark, Quote, Trade
 from nightdesk.model.mode import Mode
 from nightdesk.strategy.api import Context, Strategy
 from nightdesk.strategy.messages import Fill, OrderView
@@ -67,6 +67,9 @@ class Idea(Strategy):
 
     def on_depth(self, ctx: Context, update: DepthUpdate) -> None:
         """Levels of the book changed; a quantity of 0 removes a level."""
+
+    def on_mark(self, ctx: Context, mark: Mark) -> None:
+        """A venue of contracts told the price it values them at, and the next funding."""
 
     def on_order(self, ctx: Context, order: OrderView) -> None:
         """One of this strategy's orders changed; `order.live` is False once it has ended."""
