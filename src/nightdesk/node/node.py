@@ -214,11 +214,7 @@ class Node:
             telemetry=self.telemetry,
             log=world.log,
         )
-        self.shell.ask_account = lambda: self._spawn(
-            self._link.ask_account(self.shell, self._tell), "account"
-        )
-        self.shell.ask_price = lambda instrument: self._ask_price(desk, instrument)
-        self._ask_contracts()
+        self._ask_by_link(desk)
         self._clock = ClockWatch(
             self._requester,
             self._link.measure_clock,
@@ -238,7 +234,11 @@ class Node:
         self.sampler = Sampler(self.shell, world.clock.mono(), world.log_dropped)
         self.commands = Commands(self.shell, self.sampler, self.stop)
 
-    def _ask_contracts(self) -> None:
+    def _ask_by_link(self, desk: Desk) -> None:
+        self.shell.ask_account = lambda: self._spawn(
+            self._link.ask_account(self.shell, self._tell), "account"
+        )
+        self.shell.ask_price = lambda instrument: self._ask_price(desk, instrument)
         contracts = self._contracts
         if contracts is not None:
             self.shell.ask_moves = lambda question: self._spawn(
