@@ -116,3 +116,11 @@ def test_no_tracked_file_names_a_registry_or_a_path_of_this_machine() -> None:
         if bad.search(path.read_text(errors="replace")):
             found.append(name)
     assert not found, f"machine paths or registries in {found}"
+
+
+def test_every_decision_record_has_a_number_of_its_own() -> None:
+    names = sorted(path.name for path in (ROOT / "docs" / "adr").glob("*.md"))
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+    for name in names:
+        heading = (ROOT / "docs" / "adr" / name).read_text(encoding="utf-8").splitlines()[0]
+        assert heading.startswith(f"# {int(name[:4])}. ")
