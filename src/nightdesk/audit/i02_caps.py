@@ -23,6 +23,7 @@ MINUTE_NS = 60 * SECOND_NS
 EVERYBODY = ""
 _DESK_OWN = "operator"  # holds what no strategy ordered
 Key = tuple[str, str]  # strategy, symbol
+When = tuple[int, int]  # decided, by the writer's clock; durable, by the true one
 _OF_STRATEGY = StrategyLimits.__struct_fields__
 _OF_INSTRUMENT = (
     *("notional_max", "asset_max", "net_max", "concentration_max", "orders_per_fill_max"),
@@ -40,15 +41,15 @@ class Caps:
         self._filled: dict[str, Decimal] = {}
         self._live: dict[str, Known] = {}
         self._trades: set[tuple[str, str]] = set()
-        self._now = 0  # a clock that is set back forgets nothing
-        self._orders: deque[tuple[int, Intent]] = deque()  # of the last minute
-        self._cancels: deque[tuple[int, str]] = deque()
-        self._fills: deque[tuple[int, str]] = deque()
+        self._now: When = (0, 0)
+        self._orders: deque[tuple[When, Intent]] = deque()  # of the last minute
+        self._cancels: deque[tuple[When, str]] = deque()
+        self._fills: deque[tuple[When, str]] = deque()
 
     def learn(self, fact: Written) -> None:
         """Fold one record."""
         record = fact.record
-        self._now = max(self._now, int(fact.decided_at))
+        self._now = (int(fact.decided_at), fact.at_ns)
         match record:
             case Reconciled(surplus=surplus):
                 for instrument, qty in surplus.items():
@@ -65,7 +66,7 @@ class Caps:
                 pass
         self._follow(_about(fact))
         for seen in (self._orders, self._cancels, self._fills):
-            while seen and seen[0][0] <= self._now - MINUTE_NS - SECOND_NS:
+            while seen and seen[0][0][1] <= fact.at_ns - MINUTE_NS - SECOND_NS:
                 seen.popleft()
 
     def judge(self, intent: Intent) -> Iterator[str]:
@@ -208,8 +209,16 @@ class Caps:
         low, high = self._sides(symbol_of(intent.instrument), strategy)
         return high <= 0 if intent.side.sign > 0 else low >= 0
 
-    def _lately(self, seen: list[tuple[int, str]], window_ns: int) -> int:
-        return sum(self._now - window_ns < at for at, _ in seen)
+    def _lately(self, seen: list[tuple[When, str]], window_ns: int) -> int:
+        """How many there were in a window up to now.
+
+        The writer's clock may have been set in between, and a slow disk may write late what was decided in
+        time: what is too many has to be so by both clocks.
+        """
+        return min(
+            sum(now - window_ns < at[clock] <= now for at, _ in seen)
+            for clock, now in enumerate(self._now)
+        )
 
     def _follow(self, client_id: str) -> None:
         known = self._ledger.known(client_id)

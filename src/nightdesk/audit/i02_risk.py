@@ -1,4 +1,5 @@
-"""I2: the desk's own doing never takes the worst case, an order, its price or the rate beyond the limits.
+"""I2: the desk's own doing never takes the worst case, an order, its price or the rate beyond the limits, nor
+does it go on where too much is lost.
 
 Judged on the venue's truth, which also counts orders that the desk does not know of. A worst case that is
 beyond its limit without having grown by an order or fill of this desk (an adopted position, a tightened
@@ -11,6 +12,7 @@ from decimal import Decimal
 
 from nightdesk.audit.facts import Fact, VenueSaid, Written
 from nightdesk.audit.i02_caps import Caps
+from nightdesk.audit.i02_losses import Losing
 from nightdesk.audit.invariant import RECORDS, Finding, Heard
 from nightdesk.audit.ledger import Ledger, symbol_of
 from nightdesk.audit.limits import InstrumentLimits
@@ -51,6 +53,7 @@ class Risk:
         self.ledger = ledger or Ledger()
         self.checked = False
         self._caps = Caps(self.ledger)
+        self._losing = Losing(self.ledger)
         self._limits = dict(limits or {})
         self._slack = dict(slack or {})
         self._worst: dict[str, Decimal] = {}
@@ -85,6 +88,7 @@ class Risk:
 
     def _written(self, fact: Written) -> Sequence[Finding]:
         self._caps.learn(fact)
+        self._losing.learn(fact)
         match fact.record:
             case Reconciled(surplus=surplus):
                 for instrument in surplus:
@@ -93,9 +97,14 @@ class Risk:
                 return self._set(fact, fact.record)
             case Intended(intent=intent):
                 self._decide(intent)
+                broken = (
+                    *self._decision(intent),
+                    *self._caps.judge(intent),
+                    *self._losing.judge(intent, fact),
+                )
                 return [
                     Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
-                    for what in (*self._decision(intent), *self._caps.judge(intent))
+                    for what in broken
                 ]
             case _:
                 pass
