@@ -11,11 +11,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from nightdesk.desk import accounts, degrade, placing, protect, targets, watch
+from nightdesk.desk import (
+    accounts,
+    degrade,
+    placing,
+    protect,
+    set_limits,
+    targets,
+    watch,
+    whole,
+)
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.image import decode_state
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.work import Work
+from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import OrderReport, Origin, ReportSource, VenueStatus
 from nightdesk.model.outcome import Verdict
@@ -26,7 +36,7 @@ from nightdesk.node.recovery import recover
 from nightdesk.orders.book import Order, OrderBook
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.resolve import SETTLE_NS, Belief
-from nightdesk.risk import gate
+from nightdesk.risk import caps, gate
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.requester import Requester
@@ -184,6 +194,52 @@ def all_instruments_together_are_not_weighed(patch: Patch) -> None:
     patch.setattr(gate, "_ALL", tuple(rule for rule in gate._ALL if rule[0] != "gross"))
 
 
+def a_limit_is_checked_before_its_order_is_reserved(patch: Patch) -> None:
+    def before(work: Any, bound: Any, strategy: Any, instrument: Any, joins: Any) -> Any:
+        return whole.whole(work, bound, strategy, instrument)
+
+    patch.setattr(placing, "whole", before)
+
+
+def what_is_open_on_both_sides_nets_out(patch: Patch) -> None:
+    def netted(seen: Any) -> Decimal:
+        return money.magnitude(
+            money.total(
+                money.notional(part.ask or ZERO, money.subtract(part.most, part.selling))
+                for part in seen.parts.values()
+            )
+        )
+
+    blind = tuple(cap._replace(measure=netted) if cap.rule == "net" else cap for cap in caps.CAPS)
+    patch.setattr(caps, "CAPS", blind)
+
+
+def another_strategy_nets_a_limit_away(patch: Patch) -> None:
+    own_part = whole._own_part
+
+    def netted(work: Any, strategy: Any, instrument: Any, joins: Any) -> Any:
+        parts = [own_part(work, each, instrument, None) for each in work.settings.strategies]
+        mine = own_part(work, strategy, instrument, joins)
+        return msgspec.structs.replace(mine, position=money.total(part.position for part in parts))
+
+    patch.setattr(whole, "_own_part", netted)
+
+
+def a_limit_is_loosened_without_a_reason(patch: Patch) -> None:
+    patch.setattr(set_limits, "looser", lambda *_: False)
+
+
+def a_start_forgets_what_was_lost(patch: Patch) -> None:
+    opened = Desk.open
+
+    def forgiving(self: Desk, records: Any, moment: Any) -> Any:
+        self.state.marks.clear()
+        self.state.exits.clear()
+        return opened(self, records, moment)
+
+    patch.setattr(Desk, "open", forgiving)
+
+
 def any_price_is_a_good_price(patch: Patch) -> None:
     patch.setattr(gate, "_ALL", tuple(rule for rule in gate._ALL if rule[0] != "collar"))
 
@@ -324,6 +380,11 @@ PLANTS: tuple[Plant, ...] = (
     risk_sees_only_what_is_filled,
     the_unknown_is_not_exposed,
     all_instruments_together_are_not_weighed,
+    a_limit_is_checked_before_its_order_is_reserved,
+    what_is_open_on_both_sides_nets_out,
+    another_strategy_nets_a_limit_away,
+    a_limit_is_loosened_without_a_reason,
+    a_start_forgets_what_was_lost,
     any_price_is_a_good_price,
     a_stale_market_is_good_enough,
     a_target_converges_over_an_unknown,

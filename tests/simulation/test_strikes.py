@@ -110,6 +110,7 @@ ONCE: dict[str, Callable[[Lived], object]] = {
     "process.task_ends": lambda lived: lived.says("'tick' ended by itself"),
     "strategy.raises": lambda lived: lived.says("a strategy's bug"),
     "operator.flatten": lambda lived: lived.says("operator         flatten"),
+    "operator.limit": lambda lived: lived.says("operator         limit"),
 }
 
 

@@ -172,6 +172,14 @@ KINDS: dict[str, Kind] = {
     "operator.resume": Kind(per_minute=0.3),
     "operator.cancel-all": Kind(per_minute=0.2),
     "operator.flatten": Kind(per_minute=0.3),
+    "operator.limit": Kind(
+        per_minute=0.4,
+        args={
+            "limit": ("gross_max", "order_notional_max", "notional_max", "net_max"),
+            "value": ("600", "1500", "3000", "6000", "off", "file"),
+            "reason": ("", "an operator of the world"),
+        },
+    ),
 }
 
 # What may stay broken when the core is healed (a desk, its journal and disk, the venue's orders and answers):

@@ -32,6 +32,7 @@ from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.venue_link import ROUND_TRIP_MAX_NS
 from nightdesk.orders.lifecycle import State
+from nightdesk.risk.caps import CAPS
 from nightdesk.simulation.clocks import TrueTime
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.processes import Running
@@ -59,6 +60,7 @@ def trap_name(moment: Moment, how: How) -> str:
 
 TRAPS = tuple(dict.fromkeys(trap_name(moment, how) for moment in Moment for how in How))
 TORN, OPENED, FENCED = "torn tail replayed", "opened from a snapshot", "a fenced node stood down"
+REACHED = "limit reached: {}"
 REFUSED = "last step refused: {}"
 # In the words of the gateway. Not among them, since other fences are reached before: a deadline that has passed
 # never outlives the lease; a market that got too old meanwhile has changed the mode, but for the instants
@@ -69,7 +71,16 @@ FENCES = (
     "the mode has changed",
     "the venue said to wait",
 )
-ALSO = (*TRAPS, TORN, OPENED, FENCED, *(REFUSED.format(why) for why in FENCES))
+# Not among them: what is reached by drawn worlds in thousands of seeds or never, such as the same order twice.
+LEANT_ON = (
+    *("order_qty", "order_notional", "collar", "position", "gross", "order_rate"),
+    *(cap.rule for cap in CAPS),
+)
+ALSO = (
+    *(*TRAPS, TORN, OPENED, FENCED),
+    *(REFUSED.format(why) for why in FENCES),
+    *(REACHED.format(rule) for rule in LEANT_ON),
+)
 
 
 class Judge(Watch):
@@ -244,7 +255,10 @@ class Judge(Watch):
 
     def say(self, who: str, event: str, fields: dict[str, object]) -> None:
         """See the base."""
-        if event == "journal.recovered":
+        if event == "order.refused":
+            if fields["rule"] in LEANT_ON:
+                self.sometimes.note(REACHED.format(fields["rule"]))
+        elif event == "journal.recovered":
             if fields["from_snapshot"] != "0":
                 self.sometimes.note(OPENED)
         elif event == "ended" and str(fields["why"]).startswith("Fenced"):

@@ -27,6 +27,7 @@ PACE = 0.1  # of the practice market: two quotes a second and symbol, and a trad
 HELD = Decimal(1_000)  # of an asset the practice account does not name
 PROTECTS_SHARE = 0.25  # of all desks
 LOSSES_SHARE = 0.3  # of the desks that lean: the rest trades on
+CAPS_SHARE = 0.5  # of the desks that lean: these have limits that may be set or not
 
 
 class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +65,10 @@ def drawn_config(seed: int) -> str:
         return guarded_text(practice, traded)
     if Random(f"{seed}/config").random() < 0.5:
         return practice
-    return hungry_text(practice, traded, losses=Random(f"{seed}/losses").random() < LOSSES_SHARE)
+    losing = Random(f"{seed}/losses").random() < LOSSES_SHARE
+    caps = Random(f"{seed}/caps")
+    capped = caps.random() < CAPS_SHARE
+    return hungry_text(practice, traded, losses=losing, caps=caps if capped else None)
 
 
 def narrowed(config: Config, symbols: Sequence[str]) -> Config:

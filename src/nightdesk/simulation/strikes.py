@@ -35,7 +35,7 @@ class World(Protocol):
     def crash_loop(self) -> Callable[[], None]: ...
     def second(self, host: str) -> Callable[[], None]: ...
     def soon(self, do: Callable[[], None], seconds: float = 0.0) -> None: ...
-    def command(self, verb: str) -> bool: ...
+    def command(self, verb: str, **asked: str) -> bool: ...
 
 
 Undo = Callable[[], None] | None
@@ -223,7 +223,7 @@ def _node(world: World, what: str, fault: Fault) -> Undo:
 
 
 def _operator(world: World, what: str, fault: Fault) -> Undo:
-    if not world.command(what):
+    if not world.command(what, **{name: str(value) for name, value in fault.args.items()}):
         raise Missed
     return None
 

@@ -273,12 +273,14 @@ class TradingWorld:
                 return running
         return None
 
-    def command(self, verb: str) -> bool:
-        """An operator's command to the desk that runs; False when there is none to hear it."""
+    def command(self, verb: str, **asked: str) -> bool:
+        """An operator's command to the desk that runs, with what else is `asked`; False when there is none to
+        hear it."""
         running = self.living()
         if running is None or not running.up:
             return False
-        request = Request(verb=verb, reason="an operator of the world", by="operator")
+        said = {"verb": verb, "reason": "an operator of the world", **asked}
+        request = msgspec.convert(said, Request)
         self.watch.commanded(verb)
         answer = running.node.commands.answer(request)
         _ = self.machine.spawn(running.incarnation, answer, f"command-{verb}")
