@@ -150,11 +150,11 @@ def test_what_a_fee_takes_is_lost_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(losses, "breach", lambda *_: "")
     for asset, fee in (("USDT", "6"), ("BTC", "0.06")):
         trader = Trader(LossLimits(day_max=D(5)))
-        trader.trade(Side.BUY, "0.1", fee=fee, asset=asset)
+        trader.trade(Side.BUY, "0.2", fee=fee, asset=asset)
         trader.live(25)
         assert judged(trader.bench) != []
     trader = Trader(LossLimits(day_max=D(5)))
-    trader.trade(Side.BUY, "0.1", fee="6", asset="BNB")
+    trader.trade(Side.BUY, "0.2", fee="6", asset="BNB")
     trader.live(25)
     assert judged(trader.bench) == [], "worth of a third asset is not known"
 
