@@ -132,6 +132,7 @@ class Node:
         settings = await self._meet_venue()
         await self._vet_key()
         self._compose(recovered, settings)
+        self.shell.follow_bars(world.codec, self._spawn)
         self._say_recovered(recovered)
         opening = self.shell.desk.open(self._opening(settings, holder), self.shell.moment())
         self.shell.execute_opening(opening)
@@ -230,7 +231,6 @@ class Node:
             recovered.snapshot_seq,
             self._plan.snapshot_every,
         )
-        self.shell.follow_bars(world.codec, self._spawn)
         self.sampler = Sampler(self.shell, world.clock.mono(), world.log_dropped)
         self.commands = Commands(self.shell, self.sampler, self.stop)
 
