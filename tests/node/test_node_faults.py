@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from benches import fold, without_views
-from nightdesk.lab.catalogue import ACTS, MARKET_KINDS, FaultKind
+from nightdesk.lab.catalogue import ACTS, MARKET_KINDS, OF_POSITIONS, FaultKind
 from nightdesk.model.mode import Mode
 from nightdesk.model.records import EpochOpened
 from nightdesk.modes.ladder import DESK
@@ -62,11 +62,12 @@ SPECS |= {
 }
 
 
-# The desk subscribes to no depth and has no stop at the venue; what others do to its account, and its
-# key, a person must look at.
+# The desk subscribes to no depth, and has no stop at the venue and no contracts; what others do to its account,
+# and its key, a person must look at.
 ELSEWHERE = {
     *(FaultKind.DEPTH_GAP, FaultKind.MANUAL_ORDER, FaultKind.TRANSFER, FaultKind.UNAUTHORIZED),
     FaultKind.STOP_DROPPED,
+    *OF_POSITIONS,
 }
 
 
