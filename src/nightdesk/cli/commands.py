@@ -75,6 +75,7 @@ def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: b
             "realised",
             "unrealised",
             "fees",
+            *(["funding"] if any(p.funding for p in held) else []),
             "target",
             "protection",
             "guarded",
