@@ -1,7 +1,6 @@
 """A strategy without sense leans on its limits, and is held by them."""
 
 from decimal import Decimal
-from random import Random
 
 import pytest
 
@@ -9,8 +8,6 @@ from nightdesk.config.load import load
 from nightdesk.lab.settings import KNOWN_SYMBOLS
 from nightdesk.model.ids import InstrumentId
 from nightdesk.node.practice import practice_text
-from nightdesk.risk.caps import CAPS, Of
-from nightdesk.simulation import hungry
 from nightdesk.simulation.hungry import Hungry, hungry_text
 from nightdesk.simulation.judge import Judge
 from nightdesk.simulation.setting import Ended, WorldOptions
@@ -62,20 +59,3 @@ def test_it_trades_and_is_refused_and_its_world_is_clean(lived: tuple[Listening,
 def test_it_meets_at_least_three_limits(lived: tuple[Listening, Ended]) -> None:
     heard, _ = lived
     assert len(heard.refused.keys() - {"mode", "lease"}) >= 3, heard.refused
-
-
-def test_every_cap_may_be_drawn_and_no_draw_moves_what_a_desk_without_caps_is() -> None:
-    own = {cap.limit for cap in CAPS if cap.of is Of.STRATEGY}
-    assert own == hungry.OWN_CAPS.keys()
-    assert {cap.limit for cap in CAPS} - own <= hungry.CAPS.keys()
-    text = hungry_text(practice_text("http://lab", list(KNOWN_SYMBOLS)), TRADED, caps=None)
-    assert text == TEXT
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_drawn_caps_make_a_desk_of_two_strategies(seed: int) -> None:
-    practice = practice_text("http://lab", list(KNOWN_SYMBOLS))
-    text = hungry_text(practice, TRADED, losses=bool(seed % 2), caps=Random(f"{seed}/caps"))
-    config = load(text, "capped")
-    assert [strategy.name for strategy in config.strategy] == ["hungry", "greedy"]
-    assert text == hungry_text(practice, TRADED, losses=bool(seed % 2), caps=Random(f"{seed}/caps"))

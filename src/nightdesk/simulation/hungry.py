@@ -6,7 +6,6 @@ wrongly is over one soon.
 
 from collections.abc import Mapping
 from decimal import ROUND_FLOOR, Decimal
-from random import Random
 
 import msgspec
 
@@ -91,27 +90,7 @@ day_max = "25"
 drawdown_max = "40"
 losing_exits_max = 8
 """
-CAPS = {  # limits that may be set or not, each to one of these
-    "notional_max": ('"1200"', '"2000"'),
-    "instrument_open_orders_max": ("1", "3"),
-    "cancels_per_second_max": ("1", "2"),
-    "cancels_per_minute_max": ("2", "5"),
-    "orders_per_fill_max": ('"2"', '"6"'),
-    "asset_max": ('{ BTC = "0.02" }', '{ BTC = "0.03", ETH = "0.5" }'),
-    "net_max": ('"1500"', '"2500"'),
-    "concentration_max": ('"0.6"', '"0.8"'),
-    "orders_per_minute_max": ("20", "60"),
-    "messages_per_second_max": ("2", "4"),
-    "messages_per_minute_max": ("30", "90"),
-}
-OWN_CAPS = {
-    "position_max": ('"0.02"', '"0.5"'),
-    "gross_max": ('"1200"', '"2200"'),
-    "open_orders_max": ("1", "4"),
-    "orders_per_second_max": ("1", "3"),
-}
-CAP_SHARE = 0.3  # of all caps: one that is tighter hides others
-FLOOR = 'concentration_floor = "1000"\n'
+ALONE = {"hungry": ""}  # the strategies, and the limits of each
 STRATEGY = """
 [[strategy]]
 name = "{name}"
@@ -121,29 +100,24 @@ instruments = [{instruments}]
 
 
 def hungry_text(
-    practice: str, instruments: list[str], *, losses: bool = False, caps: Random | None = None
+    practice: str,
+    instruments: list[str],
+    *,
+    losses: bool = False,
+    caps: str = "",
+    strategies: Mapping[str, str] = ALONE,
 ) -> str:
-    """The practice desk's config with this strategy alone, and limits within its reach; also on `losses`, which
-    it reaches within a minute or two by fees alone. Where `caps` are drawn it has another one beside it, and
-    each of them limits of its own."""
+    """The practice desk's config with such strategies alone, and limits within their reach; also on `losses`,
+    which they reach within a minute or two by fees alone. `caps` are lines of further limits of the desk,
+    `strategies` has such lines for each."""
     head = practice.partition("[limits]")[0]
-    text = head + LIMITS
-    if caps is not None:
-        text += _drawn(CAPS, caps) + FLOOR
-    text += LOSSES if losses else ""
+    text = head + LIMITS + caps + (LOSSES if losses else "")
     for instrument in instruments:
         text += f'\n[[instrument]]\nid = "{instrument}"\n'
         if "ETH" in instrument:
             text += '[instrument.limits]\nposition_max = "0.8"\n'
     listed = ", ".join(f'"{i}"' for i in instruments)
-    for name in ("hungry",) if caps is None else ("hungry", "greedy"):
+    for name, own in strategies.items():
         text += STRATEGY.format(name=name, instruments=listed)
-        if caps is not None:
-            text += "[strategy.limits]\n" + _drawn(OWN_CAPS, caps)
+        text += f"[strategy.limits]\n{own}" if own else ""
     return text
-
-
-def _drawn(table: Mapping[str, tuple[str, ...]], draw: Random) -> str:
-    """Lines for some of the limits of a table."""
-    lines = [(name, draw.random() < CAP_SHARE, draw.choice(of)) for name, of in table.items()]
-    return "".join(f"{name} = {value}\n" for name, chosen, value in lines if chosen)

@@ -18,6 +18,7 @@ from nightdesk.lab.settings import (
 )
 from nightdesk.model.ids import InstrumentId, instrument_key
 from nightdesk.node.practice import BALANCES, practice_text
+from nightdesk.simulation.capping import drawn_caps
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.guarded import guarded_text
 from nightdesk.simulation.hungry import hungry_text
@@ -66,9 +67,11 @@ def drawn_config(seed: int) -> str:
     if Random(f"{seed}/config").random() < 0.5:
         return practice
     losing = Random(f"{seed}/losses").random() < LOSSES_SHARE
-    caps = Random(f"{seed}/caps")
-    capped = caps.random() < CAPS_SHARE
-    return hungry_text(practice, traded, losses=losing, caps=caps if capped else None)
+    draw = Random(f"{seed}/caps")
+    if draw.random() >= CAPS_SHARE:
+        return hungry_text(practice, traded, losses=losing)
+    caps, strategies = drawn_caps(draw)
+    return hungry_text(practice, traded, losses=losing, caps=caps, strategies=strategies)
 
 
 def narrowed(config: Config, symbols: Sequence[str]) -> Config:
