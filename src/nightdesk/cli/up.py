@@ -12,6 +12,7 @@ from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode, Sample
 from nightdesk.model.errors import BadInput
 from nightdesk.node.compose import codec_of, plan_of
+from nightdesk.node.practice import refuse_contracts
 from nightdesk.node.result import Result
 
 SPEEDS = ("1", "10", "max")
@@ -98,6 +99,8 @@ def _checked(
     if config is None:
         return True, practice_folder(folder)
     loaded = load_config(config)
+    if replays or paper:
+        refuse_contracts(loaded)
     if paper and loaded.practises:
         raise BadInput(
             f'--paper: {config} has kind = "practice", which is no venue with a market of its own; write '

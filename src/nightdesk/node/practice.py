@@ -7,6 +7,7 @@ from string import Template
 
 from nightdesk.config.load import load
 from nightdesk.config.schema import Account, Config
+from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, instrument_key
 from nightdesk.node.refused import NotListed
 
@@ -97,6 +98,16 @@ def against_lab(config: Config, rest_url: str, folder: Path) -> Config:
         update={"journal": str(folder / JOURNAL), "control": str(folder / SOCKET)}
     )
     return config.model_copy(update={"venue": {name: lab}, "desk": desk})
+
+
+def refuse_contracts(config: Config) -> None:
+    """Raises `BadInput` for a desk of contracts: a lab that a desk brings with it plays a spot market."""
+    for name, venue in config.venue.items():
+        if venue.kind == "binance-usdm":
+            raise BadInput(
+                f"[venue.{name}] trades perpetuals, which are neither replayed nor traded on paper yet; try "
+                "a lab of its own, nightdesk lab serve --usdm, with its address as rest, stream and private"
+            )
 
 
 def refuse_unlisted(config: Config, listed: Sequence[str]) -> None:
