@@ -1,5 +1,7 @@
 """The way out: cancels, closes only what lies above the baseline, verifies at the venue, says what is left."""
 
+import pytest
+
 from benches import Bench, cancels, causes, effects, sent, some_limits, some_settings
 from builders import BTCUSDT, STRATEGY, D, an_instrument
 from nightdesk.desk.events import (
@@ -335,3 +337,14 @@ def test_a_slice_that_nobody_took_is_tried_again_after_a_while_and_on_a_newer_qu
     bench.told(bench.report(second, VenueStatus.EXPIRED, D("0.4")))
     (third,) = sent(bench.tick())  # something traded: the rest goes at once
     assert third.qty == D("0.6")
+
+
+@pytest.mark.parametrize("size_max", ["0.000001", "0.0000000001"])
+def test_a_limit_below_the_least_order_keeps_nobody_in(size_max: str) -> None:
+    bench = Bench(some_settings(limits=some_limits(order_qty_max=D(5)))).ready()
+    bench.buy("1")
+    tiny = some_settings(limits=some_limits(order_qty_max=D(size_max)))
+    later = bench.restart(tiny).ready()
+    made = sent(later.decide(Flatten(by="me")), *later.ticks(1, quoted=True))
+    assert made
+    assert made[0].side is Side.SELL

@@ -17,7 +17,7 @@ from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.records import ProtectionSet
 from nightdesk.model.time import SECOND_NS
 from nightdesk.reconcile.resolve import SETTLE_NS
-from nightdesk.strategy.messages import Protect, Target, TargetSuspended
+from nightdesk.strategy.messages import Protect, Slices, Target, TargetSuspended
 
 OWNER = (STRATEGY, BTCUSDT)
 
@@ -375,6 +375,7 @@ def test_crumbs_below_the_venues_minimum_wait() -> None:
     "wish",
     [
         Protect(instrument=BTCUSDT, stop=D(-1)),
+        Protect(instrument=BTCUSDT, stop=D("0.001")),  # less than a tick
         Protect(instrument=BTCUSDT, stop=D("NaN")),
         Protect(instrument=BTCUSDT, trail_bps=5),
         Protect(instrument=BTCUSDT, stop=D(90), trail_bps=50),
@@ -495,3 +496,26 @@ def test_a_flatten_that_found_the_whole_flat_leaves_no_stop_behind() -> None:
     bench.account()
     assert causes(bench.state)["flatten"] == "REDUCE_ONLY"
     assert stops(bench, 3) == []
+
+
+def test_a_sliced_exit_keeps_what_is_not_sold_yet_covered() -> None:
+    bench = Bench().ready()
+    bench.buy("4")
+    protect(bench, stop="90")
+    stops(bench)
+    hourly = Slices(every_ns=3600 * SECOND_NS, count=4)
+    bench.propose(Target(instrument=BTCUSDT, qty=D(0), slices=hourly))
+    decisions = bench.ticks(1, quoted=True)
+    ended(bench, *decisions)
+    made = sent(*bench.ticks(1, quoted=True))
+    assert [m.qty for m in made if m.origin is Origin.PROTECT] == [D(3)]
+
+
+def test_an_entry_that_settles_does_not_keep_a_stop_away() -> None:
+    bench = Bench().ready()
+    bench.buy("1")
+    bid = bench.open_order(Side.BUY, "1", "99")
+    bench.told(bench.report(bid, VenueStatus.CANCELLED))
+    assert bench.state.settling
+    protect(bench, stop="90")
+    assert [stop.qty for stop in stops(bench, 0.2)] == [D(1)]

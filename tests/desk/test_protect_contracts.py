@@ -168,3 +168,15 @@ def test_whatever_changes_a_held_position_ends_up_with_its_orders(changes):  # n
     if declared.take_profit is not None:
         wanted.append((OrderType.TAKE_PROFIT, declared.take_profit, held))
     assert sorted(standing) == sorted(wanted)
+
+
+def test_a_moved_stop_that_the_market_has_passed_closes_at_once():
+    bench = PerpBench().ready_with()
+    bench.go_long()
+    protect(bench, stop="80")
+    step(bench)
+    protect(bench, stop="95")
+    bench.wait(RETRY_NS)
+    bench.quote("94", "94.1", instrument=PERP)
+    (exit,) = sent(bench.tick())
+    assert (exit.type, exit.side, exit.reduce_only) == (OrderType.IOC, Side.SELL, True)

@@ -383,3 +383,32 @@ def test_an_open_order_that_the_venue_did_not_list_is_asked_for_until_something_
     assert len(effects(AskOrder, *bench.ticks(8, quoted=True))) >= 4  # no answer: asked again
     bench.found(intent, VenueStatus.WORKING)
     assert effects(AskOrder, *bench.ticks(2, quoted=True)) == []
+
+
+def test_a_cancelled_order_that_the_venue_keeps_no_longer_settles() -> None:
+    bench = Bench().ready()
+    intent = bench.open_order()
+    bench.told(bench.report(intent, VenueStatus.CANCELLED))
+    bench.not_found(intent)
+    assert bench.state.settling  # a late fill may still be hidden
+    bench.wait(SETTLE_NS + READ_LAG_NS + SECOND_NS)
+    bench.not_found(intent, everywhere=False)
+    bench.not_found(intent)
+    assert bench.state.settling
+    bench.not_found(intent)
+    assert not bench.state.settling
+
+
+def test_an_order_that_was_to_end_and_stands_nowhere_has_ended() -> None:
+    bench = Bench().ready()
+    intent = bench.open_order()
+    bench.decide(CancelAll(by="me"))
+    bench.wait(TTL_NS + READ_LAG_NS + SECOND_NS)
+    for _ in range(6):
+        outcome = Outcome(
+            verdict=Verdict.REJECTED, reason=Reason.BY_STATE, text="Unknown order sent."
+        )
+        bench.decide(CancelEnded(client_id=intent.client_id, outcome=outcome))
+        bench.not_found(intent)
+        bench.wait(SECOND_NS)
+    assert not bench.order(intent).live

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import D, an_id, decimals
+from nightdesk.model.ids import StrategyId
 from nightdesk.model.order import Side
 from nightdesk.portfolio.exposure import Exposure, Leg
 
@@ -93,3 +94,34 @@ def test_the_sums_do_not_depend_on_the_threads_decimal_context():
         context.prec = 6
         exposure.set_leg(an_id(1), Leg(side=Side.BUY, qty=D("1.23456789"), price=D("61837.63")))
     assert exposure.buying == D("1.23456789")
+
+
+def reducing(side: Side, qty: str, owner: str = "s", *, protects: bool = False) -> Leg:
+    return Leg(
+        side=side,
+        qty=D(qty),
+        price=D(100),
+        owner=StrategyId(owner),
+        reduces=True,
+        protects=protects,
+    )
+
+
+def test_what_only_reduces_uses_up_what_others_would_close() -> None:
+    exposure = Exposure()
+    exposure.set_leg(an_id(1), reducing(Side.SELL, "3"))
+    assert (exposure.buying, exposure.selling) == (0, 0)
+    assert exposure.worst_short(D(2)) == 0  # no further than flat by itself
+    exposure.set_leg(an_id(2), Leg(side=Side.SELL, qty=D(5), price=D(100)))
+    assert exposure.worst_short(D(2)) == D(-5)
+    assert exposure.worst_short(D(-2)) == D(-7)
+    exposure.set_leg(an_id(1), reducing(Side.SELL, "0"))
+    assert exposure.worst_short(D(2)) == D(-3)
+
+
+def test_a_strategys_reducing_orders_may_open_its_own_position_but_for_those_that_protect() -> None:
+    exposure = Exposure()
+    exposure.set_leg(an_id(1), reducing(Side.SELL, "1"))
+    assert exposure.of(StrategyId("s"), D(0)) == (0, D(1))
+    exposure.set_leg(an_id(2), reducing(Side.SELL, "4", protects=True))
+    assert exposure.of(StrategyId("s"), D(2)) == (0, D(3))

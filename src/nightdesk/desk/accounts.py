@@ -197,7 +197,8 @@ def _cancel_ended(work: Work, event: CancelEnded) -> None:
     order = work.state.orders.live.get(event.client_id)
     if order is not None and event.outcome.verdict is Verdict.REJECTED:
         # "Unknown order": it ended before the cancel, or is not visible yet. Only asking tells.
-        work.views.asked[event.client_id] = Asked(times=1, last=work.now)
+        asked = work.views.asked.get(event.client_id, Asked())
+        work.views.asked[event.client_id] = asked.again(work.now)
         ask(work, order)
     _heed(work, event.outcome)
 

@@ -181,6 +181,8 @@ def _terms(work: Work, event: TermsSeen) -> None:
         }
         found = "; ".join(faults(terms, ours))
         _differ(work, DESK, found)
+        for instrument in wanted:  # all was looked at: what single news said of one is past
+            _differ(work, instrument_scope(instrument), "")
     elif terms.multi_asset is not None:
         _differ(work, DESK, "multi-assets mode was switched on" if terms.multi_asset else "")
     elif terms.instrument is not None and terms.instrument in wanted:

@@ -124,6 +124,8 @@ def _close(work: Work, instrument: InstrumentId) -> list[str]:
     qty = sized(work, owner, instrument, min(free, abs(held)))
     if _dust(work, instrument, qty):  # crumbs of several strategies are sold together
         qty = sized(work, owner, instrument, free)
+    if _dust(work, instrument, qty):  # a limit below the venue's least order closes no way out
+        qty = rules.qty_down(min(free, rules.qty_max))
     price = crossing(rules, seen[0], side, SLIPPAGE_BPS)
     wish = Wish(owner, instrument, side, OrderType.IOC, qty, price, Origin.FLATTEN)
     result = submit(work, wish)

@@ -5,7 +5,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from nightdesk.desk.state import DeskState, Protection
+from nightdesk.desk.protection import Protection
+from nightdesk.desk.state import DeskState
 from nightdesk.desk.target import TargetState
 from nightdesk.model.ids import Epoch, InstrumentId, Seq, StrategyId
 from nightdesk.model.instrument import Instrument

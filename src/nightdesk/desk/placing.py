@@ -92,7 +92,7 @@ def sized(work: Work, strategy: StrategyId, instrument: InstrumentId, qty: Decim
     beyond it goes out in slices."""
     rules = work.settings.instruments[instrument]
     size_max = work.limits(strategy, instrument).order_qty_max
-    return rules.qty_down(min(qty, size_max, rules.qty_max))
+    return rules.qty_down(min(qty, max(size_max, rules.qty_min), rules.qty_max))
 
 
 def submit(work: Work, wish: Wish) -> Intent | Refused:
@@ -189,6 +189,7 @@ def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
         position=net_position(work, wish.instrument),
         buying=exposure.buying,
         selling=exposure.selling,
+        closing=exposure.closing(net_position(work, wish.instrument)),
         gross_elsewhere=gross(work, without=wish.instrument),
         open_orders=len(state.orders.live),
         orders_last_second=state.orders_last_second(work.now),

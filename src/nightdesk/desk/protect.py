@@ -19,7 +19,8 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.desk.placing import Wish, cancel, sized, submit, submit_pair
-from nightdesk.desk.state import Owner, Protection
+from nightdesk.desk.protection import Protection
+from nightdesk.desk.state import Owner
 from nightdesk.desk.targets import crossing
 from nightdesk.desk.work import Work
 from nightdesk.model import money
@@ -141,7 +142,8 @@ def _keep_reducing(work: Work, owner: Owner, protection: Protection, side: Side)
     """On a contract such orders only reduce what is held: each price has one of its own, of the whole size, and
     a changed one stands before the old one is ended."""
     rules = work.settings.instruments[owner[1]]
-    wanted = min(rules.qty_down(money.magnitude(work.state.position(*owner).qty)), rules.qty_max)
+    held = money.magnitude(work.state.position(*owner).qty)
+    wanted = min(rules.qty_down(held), rules.qty_max)
     guarding = work.state.guarding(owner)
     waiting = [o for o in guarding if o.intent.type is not _EXIT and not o.cancel_asked]
     legs = _legs(protection) if wanted >= rules.qty_min else []
@@ -158,7 +160,8 @@ def _keep_reducing(work: Work, owner: Owner, protection: Protection, side: Side)
                 _end(work, order, why="the protection changed")
     standing = {o.intent.type for o in waiting if o.intent.side is side and o.state is _OPEN}
     bare = any(kind not in standing for kind, _, _ in legs)
-    _bare(work, owner, wanted if bare else ZERO)
+    beyond = money.subtract(rules.qty_down(held), wanted)  # more than one order may close
+    _bare(work, owner, wanted if bare else beyond)
     leaving = any(order.intent.type is _EXIT for order in guarding)
     tried = work.views.protect_tried
     if not missing or leaving or work.now < tried.get(owner, 0):
@@ -166,7 +169,8 @@ def _keep_reducing(work: Work, owner: Owner, protection: Protection, side: Side)
     tried[owner] = Wall(work.now + RETRY_NS)
     seen = work.quote(owner[1])
     # Only what does not stand at all: what stands with another size is triggered by the venue.
-    open_to = [leg for leg in missing if leg[0] not in standing]
+    priced = {_terms(o.intent) for o in waiting if o.intent.side is side and o.state is _OPEN}
+    open_to = [leg for leg in missing if leg not in priced]
     if seen is not None and _reached(_only(open_to), seen[0], money.minus(Decimal(side.sign))):
         _leave(work, owner, wanted, seen[0])
         return
@@ -190,7 +194,8 @@ def _to_cover(work: Work, owner: Owner, held: Decimal) -> Decimal:
     size = money.magnitude(held)
     if target is None or target.suspended or not work.views.trading:
         return size
-    towards = target.qty if target.qty * held > 0 else ZERO
+    by = target.by(work.now)
+    towards = by if by * held > 0 else ZERO
     less = money.magnitude(towards) < size
     if less and work.quote(owner[1]) and work.state.ladder.allows(Action.REDUCE, *scopes(*owner)):
         return money.magnitude(towards)
@@ -247,7 +252,9 @@ def _occupied(work: Work, owner: Owner, pieces: Sequence[Piece]) -> bool:
         return True
     for client_id in (*work.state.settling, *work.state.untraded):
         order = work.state.orders.get(client_id)
-        if order is not None and (order.intent.strategy, order.intent.instrument) == owner:
+        if order is None or (order.intent.strategy, order.intent.instrument) != owner:
+            continue
+        if order.intent.side.sign * work.state.position(*owner).qty < 0:
             return True
     return False
 

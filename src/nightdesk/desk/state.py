@@ -6,8 +6,7 @@
 from collections import deque
 from decimal import Decimal
 
-import msgspec
-
+from nightdesk.desk.protection import Protection
 from nightdesk.desk.settings import OPERATOR
 from nightdesk.desk.target import TargetState, target_of
 from nightdesk.model import money
@@ -52,23 +51,6 @@ from nightdesk.strategy.messages import Kept
 
 Owner = tuple[StrategyId, InstrumentId]
 _PROTECT = Origin.PROTECT  # a member is looked up slowly
-
-
-class Protection(msgspec.Struct, kw_only=True):
-    """Where a strategy wants out of what it holds. Mutable; one writer, the desk's fold.
-
-    `held` says that there has been something to protect since it was declared: flat again, it has served.
-    """
-
-    stop: Decimal | None = None
-    take_profit: Decimal | None = None
-    trail_bps: int = 0
-    held: bool = False
-
-    def says(self, record: ProtectionSet) -> bool:
-        """Whether `record` would change nothing."""
-        wanted = (record.stop, record.take_profit, record.trail_bps)
-        return (self.stop, self.take_profit, self.trail_bps) == wanted
 
 
 class DeskState:
@@ -351,9 +333,9 @@ class DeskState:
         order = change.order
         intent = order.intent
         if change.filled > 0:
-            position = self._moved(intent.strategy, intent.instrument)
+            owner = (intent.strategy, intent.instrument)
+            position, protection = self._moved(*owner), self.protections.get(owner)
             position.fill(intent.side, change.filled)
-            protection = self.protections.get((intent.strategy, intent.instrument))
             if protection is not None:
                 # Less than the least order is dust: the first crumb of an entry is nothing to protect yet.
                 least = self.instruments[intent.instrument].qty_min
@@ -380,9 +362,15 @@ class DeskState:
             other = self.orders.get(intent.other)
             if other is not None:
                 stake, owed = max(stake, other.at_stake), money.add(owed, other.untold)
-        leg = Leg(side=intent.side, qty=stake, price=intent.price, owner=intent.strategy)
-        # What the venue lets only reduce makes no position larger, however many such orders there are.
-        self.exposure(intent.instrument).set_leg(key, None if intent.reduce_only else leg)
+        leg = Leg(
+            side=intent.side,
+            qty=stake,
+            price=intent.price,
+            owner=intent.strategy,
+            reduces=intent.reduce_only,
+            protects=intent.origin is _PROTECT,
+        )
+        self.exposure(intent.instrument).set_leg(key, leg)
         instrument = self.instruments[intent.instrument]
         if instrument.contract:
             return  # margin follows from the exposure

@@ -83,7 +83,8 @@ def _moves(work: Work) -> Iterator[tuple[Owner, TargetState, Wall]]:
 def _followed(work: Work, strategy: StrategyId, instrument: InstrumentId) -> TargetState | None:
     """The target, where the desk goes after it now."""
     target = work.state.targets.get((strategy, instrument))
-    followed = work.views.trading and strategy in work.settings.strategies
+    known = instrument in work.settings.instruments
+    followed = work.views.trading and known and strategy in work.settings.strategies
     return target if target is not None and followed and not target.suspended else None
 
 

@@ -5,14 +5,16 @@ Nothing here turns silence into an answer; it only asks again, and says what is 
 
 from collections.abc import Iterator
 
+import msgspec
+
 from nightdesk.desk.accounts import ask
-from nightdesk.desk.events import AskAccount, AskOrder, AskTrades, OrderNotFound
+from nightdesk.desk.events import AskAccount, AskTrades, OrderNotFound
 from nightdesk.desk.placing import cancel
 from nightdesk.desk.work import Work
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Origin
-from nightdesk.model.records import Resolved
+from nightdesk.model.records import Resolved, Settled
 from nightdesk.model.time import MS_NS, SECOND_NS, Wall
 from nightdesk.modes.ladder import NORMAL, instrument_scope
 from nightdesk.orders.book import Order
@@ -120,6 +122,7 @@ def not_found(work: Work, event: OrderNotFound) -> None:
     """The venue does not know an order now; what that is worth depends on when it was asked."""
     order = work.state.orders.live.get(event.client_id)
     if order is None:
+        _gone(work, event)
         return
     asked = work.views.asked.get(event.client_id, Asked())
     grace = grace_ends(order.intent.deadline, work.settings.read_lag_ns)
@@ -129,17 +132,36 @@ def not_found(work: Work, event: OrderNotFound) -> None:
     work.views.asked[event.client_id] = counted
     if belief is Belief.NOTHING:
         return
-    protects = order.intent.origin is Origin.PROTECT
-    if order.state is State.OPEN and not (protects and event.everywhere):
+    # Nobody misses one whose end was asked for; one that protects protects nothing, where it stands nowhere.
+    let_go = order.cancel_asked or order.intent.origin is Origin.PROTECT
+    if order.state is State.OPEN and not (let_go and event.everywhere):
         why = f"{event.client_id} was open and the venue does not know it any more"
         scope = instrument_scope(order.intent.instrument)
         work.set_mode(scope, "vanished", Mode.REDUCE_ONLY, by="desk", why=why)
-    else:  # a protective order that stands nowhere protects nothing: its place is taken at once
+    else:
         evidence = (
             f"asked {counted.absent} times after {grace}: not by its id, not among the open orders, "
             "not among the trades"
         )
         work.record(Resolved(client_id=event.client_id, evidence=evidence))
+
+
+def _gone(work: Work, event: OrderNotFound) -> None:
+    """A cancelled order that the venue keeps no longer: what it had filled is known, or it filled nothing
+    (USD-M tells no unfilled order that was made over three days ago: "Query Order", read 2026-11-22)."""
+    ended_at = work.state.settling.get(event.client_id)
+    order = work.state.orders.get(event.client_id)
+    if ended_at is None or order is None or not event.everywhere or order.untold:
+        return
+    if event.asked_at < final_from(ended_at, work.settings.read_lag_ns):
+        return
+    asked = work.views.settle_asked.get(event.client_id, Asked())
+    if asked.absent + 1 < ABSENT_AFTER:
+        counted = msgspec.structs.replace(asked, absent=asked.absent + 1)
+        work.views.settle_asked[event.client_id] = counted
+        return
+    work.record(Settled(client_id=event.client_id))
+    work.views.settle_asked.pop(event.client_id, None)
 
 
 def _feed(work: Work, instrument: InstrumentId) -> None:
@@ -184,8 +206,8 @@ def _settling(work: Work) -> None:
             continue
         order = work.state.orders.get(client_id)
         assert order is not None, "an order that settles is never forgotten"
-        work.views.settle_asked[client_id] = Asked(times=asked.times + 1, last=work.now)
-        work.decision.at_once.append(AskOrder(intent=order.intent))
+        work.views.settle_asked[client_id] = asked.again(work.now)
+        ask(work, order)
 
 
 def _trades(work: Work) -> None:

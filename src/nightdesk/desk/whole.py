@@ -49,14 +49,16 @@ def asks(found: Whole) -> dict[InstrumentId, Decimal]:
 def _part(work: Work, instrument: InstrumentId, joins: Leg | None) -> Part:
     exposure = work.state.exposure(instrument)
     held = work.state.net(instrument)
-    return _valued(work, instrument, held, exposure.buying, exposure.selling, joins)
+    back, out = exposure.closing(held)
+    buying, selling = money.add(exposure.buying, back), money.add(exposure.selling, out)
+    return _valued(work, instrument, held, buying, selling, joins)
 
 
 def _own_part(
     work: Work, strategy: StrategyId, instrument: InstrumentId, joins: Leg | None
 ) -> Part:
-    buying, selling = work.state.exposure(instrument).of(strategy)
     held = work.state.position(strategy, instrument).qty
+    buying, selling = work.state.exposure(instrument).of(strategy, held)
     return _valued(work, instrument, held, buying, selling, joins)
 
 

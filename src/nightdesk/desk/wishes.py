@@ -55,21 +55,21 @@ def take(work: Work, strategy: StrategyId, proposal: Proposal) -> None:
 
 
 def _protect(work: Work, strategy: StrategyId, wish: Protect) -> None:
-    instrument = wish.instrument
+    instrument, own = wish.instrument, work.settings.strategies[strategy].instruments
+    rules = work.settings.instruments[instrument] if instrument in own else None
     prices = [price for price in (wish.stop, wish.take_profit) if price is not None]
     why = ""
-    if instrument not in work.settings.strategies[strategy].instruments:
+    if rules is None:
         why = f"{instrument} is not its own"
-    elif not all(money.is_amount(price) and price > 0 for price in prices):
-        why = f"prices above zero, not {', '.join(map(repr, prices))}"
+    elif not all(money.is_amount(price) and price >= rules.tick for price in prices):
+        why = f"prices of a tick ({rules.tick}) or more, not {', '.join(map(repr, prices))}"
     elif wish.trail_bps and not TRAIL_BPS_MIN <= wish.trail_bps <= TRAIL_BPS_MAX:
         why = f"trail_bps {wish.trail_bps} is outside {TRAIL_BPS_MIN} to {TRAIL_BPS_MAX}"
     elif wish.trail_bps and wish.stop is not None:
         why = "a stop or a trailing stop, not both"
-    if why:
+    if why or rules is None:
         work.note("warning", "protection.refused", strategy=strategy, why=why)
         return
-    rules = work.settings.instruments[instrument]
     wanted = ProtectionSet(
         strategy=strategy,
         instrument=instrument,

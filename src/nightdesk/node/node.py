@@ -24,7 +24,7 @@ from nightdesk.node.commands import Commands
 from nightdesk.node.contract_link import ContractLink
 from nightdesk.node.journal_watch import JournalWatch
 from nightdesk.node.plan import TICK_NS, Plan, World
-from nightdesk.node.recovery import Recovered, recover
+from nightdesk.node.recovery import Recovered, left_behind, recover
 from nightdesk.node.sample import Sampler
 from nightdesk.node.venue_link import VenueDown, VenueLink
 from nightdesk.node.vetting import judge, look
@@ -178,12 +178,9 @@ class Node:
 
     def _compose(self, recovered: Recovered, settings: DeskSettings) -> None:
         world = self._world
-        for order in recovered.state.orders.live.values():
-            if order.intent.instrument not in settings.instruments:
-                raise BadInput(
-                    f"{order.intent.instrument} left the config while its order {order.intent.client_id} is "
-                    f"{order.state}: put it back until the order is resolved"
-                )
+        left = left_behind(recovered.state, settings.instruments)
+        if left:
+            raise BadInput(left)
         desk = Desk(recovered.state, settings)
         writer = JournalWriter(
             world.journal, self._lease.epoch, recovered.head, world.clock, self.telemetry

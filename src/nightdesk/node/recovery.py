@@ -1,6 +1,6 @@
 """The one way up: newest snapshot that can be believed, then every record behind it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import msgspec
 
@@ -10,7 +10,7 @@ from nightdesk.journal.chain import Chain, Head, TornTail
 from nightdesk.journal.frame import GENESIS
 from nightdesk.journal.snapshot import fault_of
 from nightdesk.model.errors import CorruptionError
-from nightdesk.model.ids import Epoch, Seq
+from nightdesk.model.ids import Epoch, InstrumentId, Seq
 from nightdesk.model.records import decode_record
 from nightdesk.model.time import Wall
 from nightdesk.ports.journal import JournalEngine
@@ -73,3 +73,25 @@ async def recover(
         replayed=replayed,
         unusable=unusable,
     )
+
+
+def left_behind(state: DeskState, instruments: Container[InstrumentId]) -> str:
+    """Why a desk of these instruments cannot go on from this state, or nothing: an order or a position in one
+    that left the config could be neither asked for nor valued."""
+    orders = state.orders
+    owed = (orders.get(client_id) for client_id in (*state.settling, *state.untraded))
+    for order in (*orders.live.values(), *owed):
+        if order is not None and order.intent.instrument not in instruments:
+            return (
+                f"{order.intent.instrument} left the config while its order {order.intent.client_id} is "
+                f"{order.state}: put it back until the order is resolved"
+            )
+    for (strategy, instrument), position in state.positions.items():
+        rules = state.instruments.get(instrument)
+        if instrument in instruments or rules is None or abs(position.qty) < rules.qty_min:
+            continue
+        return (
+            f"{instrument} left the config while {strategy} holds {position.qty} of it: put it back until "
+            "that is closed"
+        )
+    return ""

@@ -16,9 +16,9 @@ from nightdesk.control.messages import (
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.limiting import holds
 from nightdesk.desk.placing import worst
+from nightdesk.desk.protection import Protection
 from nightdesk.desk.set_limits import in_config
 from nightdesk.desk.settings import OPERATOR
-from nightdesk.desk.state import Protection
 from nightdesk.desk.use import uses
 from nightdesk.desk.work import Work
 from nightdesk.model import money

@@ -4,6 +4,7 @@ Every order that is pending, open, unknown or cancelled-but-unsettled is a leg. 
 at all, so each side is summed on its own: an unsure exit frees neither limit nor closable quantity.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -15,20 +16,28 @@ from nightdesk.model.order import Side
 
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True):
-    """What one order, of `owner`, may still trade."""
+    """What one order, of `owner`, may still trade; `reduces` where the venue lets it only reduce, `protects`
+    where it closes no more than its owner holds."""
 
     side: Side
     qty: Decimal
     price: Decimal
     owner: StrategyId = StrategyId("")
+    reduces: bool = False
+    protects: bool = False
 
 
 class Exposure:
-    """Mutable sums over the legs of one instrument; one writer, the desk's fold."""
+    """Mutable sums over the legs of one instrument; one writer, the desk's fold.
 
-    __slots__ = ("buying", "buying_value", "legs", "selling", "selling_value")
+    What only reduces makes no position larger by itself and is not in the sums. It may use up the position that
+    other orders would close, though: then those open one on the other side.
+    """
+
+    __slots__ = ("buying", "buying_value", "legs", "reducing", "selling", "selling_value")
 
     def __init__(self) -> None:
+        self.reducing: dict[ClientOrderId, Leg] = {}
         self.legs: dict[ClientOrderId, Leg] = {}
         self.buying = ZERO
         self.selling = ZERO
@@ -37,6 +46,11 @@ class Exposure:
 
     def set_leg(self, client_id: ClientOrderId, leg: Leg | None) -> None:
         """Replace what `client_id` may still trade; None when it may not trade any more."""
+        self.reducing.pop(client_id, None)
+        if leg is not None and leg.reduces:
+            if leg.qty > 0:
+                self.reducing[client_id] = leg
+            return
         old = self.legs.pop(client_id, None)
         if old is not None:
             self._count(old, -1)
@@ -46,17 +60,23 @@ class Exposure:
 
     def worst_long(self, position: Decimal) -> Decimal:
         """The position if every buy fills and no sell does."""
-        return money.add(position, self.buying)
+        return money.total((position, self.buying, self.closing(position)[0]))
 
     def worst_short(self, position: Decimal) -> Decimal:
         """The position if every sell fills and no buy does."""
-        return money.subtract(position, self.selling)
+        return money.subtract(position, money.add(self.selling, self.closing(position)[1]))
 
-    def of(self, owner: StrategyId) -> tuple[Decimal, Decimal]:
-        """What one strategy's orders may still buy, and sell."""
-        buying = selling = ZERO
-        for leg in self.legs.values():
-            if leg.owner != owner:
+    def closing(self, position: Decimal) -> tuple[Decimal, Decimal]:
+        """What orders that only reduce may still buy, and sell, of this position."""
+        return _closing(self.reducing.values(), position)
+
+    def of(self, owner: StrategyId, held: Decimal) -> tuple[Decimal, Decimal]:
+        """What the orders of one strategy, which holds `held`, may still buy, and sell. The venue knows the
+        account's position alone: its reducing orders may open one of its own, but for those that protect."""
+        protecting = [leg for leg in self.reducing.values() if leg.owner == owner and leg.protects]
+        buying, selling = _closing(protecting, held)
+        for leg in (*self.legs.values(), *self.reducing.values()):
+            if leg.owner != owner or (leg.protects and leg.reduces):
                 continue
             if leg.side is Side.BUY:
                 buying = money.add(buying, leg.qty)
@@ -73,3 +93,14 @@ class Exposure:
         else:
             self.selling = money.add(self.selling, qty)
             self.selling_value = money.add(self.selling_value, value)
+
+
+def _closing(legs: Iterable[Leg], position: Decimal) -> tuple[Decimal, Decimal]:
+    """What of a position these may buy back, and sell."""
+    sides: dict[Side, Decimal] = {Side.BUY: ZERO, Side.SELL: ZERO}
+    for leg in legs:
+        sides[leg.side] = money.add(sides[leg.side], leg.qty)
+    return (
+        min(sides[Side.BUY], max(money.minus(position), ZERO)),
+        min(sides[Side.SELL], max(position, ZERO)),
+    )

@@ -141,11 +141,7 @@ def _balance(intent: Intent, _: Limits, view: View) -> _Numbers:
 
 def margin_of(intent: Intent, view: View) -> Decimal:
     """Initial margin of the contract's worst case once the order joined; 0 where it makes that no larger."""
-    before = max(
-        money.magnitude(money.add(view.position, view.buying)),
-        money.magnitude(money.subtract(view.position, view.selling)),
-    )
-    worst = worst_with(intent, view)
+    before, worst = _worst(view, ZERO, ZERO), worst_with(intent, view)
     if intent.reduce_only or worst <= before:
         return ZERO
     assert view.leverage > 0, f"{view.instrument.id} is held on terms that nobody gave"
@@ -177,8 +173,17 @@ def _gross(intent: Intent, limits: Limits, view: View) -> _Numbers:
 
 def worst_with(intent: Intent, view: View) -> Decimal:
     """The largest distance from zero on either side if this order joins the others."""
-    buying = money.add(view.buying, intent.qty if intent.side is Side.BUY else ZERO)
-    selling = money.add(view.selling, intent.qty if intent.side is Side.SELL else ZERO)
+    if intent.side is Side.BUY:
+        return _worst(view, intent.qty, ZERO)
+    return _worst(view, ZERO, intent.qty)
+
+
+def _worst(view: View, buys: Decimal, sells: Decimal) -> Decimal:
+    back, out = view.closing  # what only reduces may use up what others would close
+    buying, selling = (
+        money.total((view.buying, back, buys)),
+        money.total((view.selling, out, sells)),
+    )
     return max(
         money.magnitude(money.add(view.position, buying)),
         money.magnitude(money.subtract(view.position, selling)),

@@ -106,6 +106,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     position: Decimal
     buying: Decimal
     selling: Decimal
+    closing: tuple[Decimal, Decimal] = (ZERO, ZERO)
     gross_elsewhere: Decimal | None
     open_orders: int
     orders_last_second: int

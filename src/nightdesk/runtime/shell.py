@@ -144,10 +144,11 @@ class Shell:
         """The first message of a strategy, once the bars it declared are there; until then it risks nothing."""
         desk, host = self.desk, self.hosts[name]
         short = "" if self.bars is None else self.bars.short(host.wants)
-        if host.wants:
+        scope = strategy_scope(name)
+        if host.wants or desk.state.ladder.holds(scope, WARM_UP):
             mode = Mode.REDUCE_ONLY if short else Mode.NORMAL
             why = short or "the bars it declared are there"
-            self.handle(Health(scope=strategy_scope(name), cause=WARM_UP, mode=mode, why=why))
+            self.handle(Health(scope=scope, cause=WARM_UP, mode=mode, why=why))
         if short:
             return
         if name not in self._greeted:
