@@ -10,7 +10,7 @@ from builders import BTCUSDT, STRATEGY, D, an_id
 from nightdesk.audit.facts import Fact
 from nightdesk.audit.i10_protection import SILENT_NS, Protection
 from nightdesk.model.order import OrderType, Origin, Side
-from nightdesk.model.records import ProtectionSet, TargetSet
+from nightdesk.model.records import ModeSet, ProtectionSet, TargetSet
 from nightdesk.model.time import SECOND_NS
 
 STOP = {"type": OrderType.STOP, "trigger": D(90)}
@@ -27,6 +27,10 @@ def target(qty: str | None, ms: float = 0, suspended: str = "") -> Fact:
     wish = None if qty is None else D(qty)
     record = TargetSet(strategy=STRATEGY, instrument=BTCUSDT, qty=wish, suspended=suspended)
     return told(record, ms)
+
+
+def mode(scope: str, cause: str, mode: str = "REDUCE_ONLY") -> Fact:
+    return told(ModeSet(scope=scope, cause=cause, mode=mode, by="desk", why="why"), 5)
 
 
 def stop(
@@ -74,6 +78,19 @@ GONE = said("expire", 1_500, order_id=2)
         ([*LONG, target("2", 10), *stop(20, "0.5"), *up(60)], 1),
         ([*LONG, *up(60, mode="REDUCE_ONLY")], 0),
         ([*LONG, *up(60, trading=False)], 0),
+        ([*LONG, mode(f"strategy/{STRATEGY}", "crash"), *up(60)], 0),
+        ([*LONG, mode(f"instrument/{BTCUSDT}", "unresolved", "CAUTIOUS"), *up(60)], 0),
+        (
+            [
+                *LONG,
+                mode(f"instrument/{BTCUSDT}", "feed"),
+                mode(f"instrument/{BTCUSDT}", "feed", "NORMAL"),
+                *up(60),
+            ],
+            1,
+        ),
+        ([*LONG, mode(f"strategy/{STRATEGY}", "unprotected"), *up(60)], 1),
+        ([*LONG, mode("strategy/another", "crash"), *up(60)], 1),
         ([*LONG, *up(60, unknown=1)], 0),
         ([*LONG, *up(8), *up(18, since_s=8 + SILENT_NS // SECOND_NS + 1)], 0),
         ([configured(), intended(-1), *bought(0, "1", 1), *up(60)], 0),
