@@ -101,6 +101,13 @@ def test_a_position_is_protected_in_time(facts: list[Fact], found: int) -> None:
     assert len(whats(Protection(within_ns=10 * SECOND_NS), facts, 99_000)) == found
 
 
+def test_covered_between_two_looks_is_covered() -> None:
+    moment = [*stop(6_500), said("expire", 6_600, order_id=2)]
+    facts = [*LONG, *up(6), *moment, *up(14, since_s=7)]
+    assert whats(Protection(within_ns=10 * SECOND_NS), facts) == []
+    assert len(whats(Protection(within_ns=10 * SECOND_NS), [*facts, *up(20, since_s=15)])) == 1
+
+
 def test_of_a_pair_each_side_counts_for_itself() -> None:
     pair = [
         *stop(500, order_list_id=7),

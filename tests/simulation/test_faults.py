@@ -1,5 +1,7 @@
 """Faults from a seed: which kinds there are, when they strike, and that one kind does not move another."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,3 +148,9 @@ def test_the_last_kind_can_go_without_moving_another(monkeypatch: pytest.MonkeyP
 )
 def test_a_fault_is_told_in_a_line(fault: Fault, told: str) -> None:
     assert fault.told() == told
+
+
+def test_what_may_go_either_way_is_never_drawn_as_nothing() -> None:
+    kind = faults.Kind(per_minute=1.0, args={"bps": (-1, 1)})
+    drawn = {faults._args(kind, kind.args, Random(seed))["bps"] for seed in range(50)}
+    assert drawn == {-1, 1}

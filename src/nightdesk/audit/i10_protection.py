@@ -33,7 +33,17 @@ class Protection:
     law = LAW
     needs = "a journal with declared protections, and positions under them"
     hears: frozenset[Heard] = frozenset(
-        {"fill", ModeSet, ProtectionSet, TargetSet, Intended, Reported, Executed, Published}
+        {
+            "accept",
+            "fill",
+            ModeSet,
+            ProtectionSet,
+            TargetSet,
+            Intended,
+            Reported,
+            Executed,
+            Published,
+        }
     )
 
     def __init__(self, *, within_ns: int = 20 * SECOND_NS, ledger: Ledger | None = None) -> None:
@@ -53,6 +63,8 @@ class Protection:
         """Judge a protective fill by what it leaves, a target by what was sold, a bare position by its time."""
         self.ledger.hear(fact)
         match fact:
+            case VenueSaid(entry=entry) if entry.kind == "accept":
+                self._accepted(entry)
             case VenueSaid(entry=entry):
                 return list(self._filled(entry, fact.at_ns))
             case Written(record=Intended(intent=intent)):
@@ -97,6 +109,16 @@ class Protection:
         self._filled_of[client_id] = known.filled
         if grown:
             self._sold.add((str(known.intent.strategy), symbol_of(known.intent.instrument)))
+
+    def _accepted(self, entry: Entry) -> None:
+        """Covered again, if only for a moment between two looks: what is bare later is bare anew."""
+        known = self.ledger.known(entry.client_order_id)
+        if known is None or known.intent.origin is not Origin.PROTECT:
+            return
+        owner = (str(known.intent.strategy), symbol_of(known.intent.instrument))
+        declared = self._declared.get(owner)
+        if declared is not None and self._bare(owner, declared) == 0:
+            self._bare_since.pop(owner, None)
 
     def _filled(self, entry: Entry, at_ns: int) -> Iterator[Finding]:
         known = self.ledger.known(entry.client_order_id)

@@ -277,7 +277,8 @@ def _args(kind: Kind, ranges: Ranges, draw: Random) -> dict[str, object]:
     for arg, values in sorted(ranges.items()):
         low, high = values[0], values[-1]
         if isinstance(low, int) and isinstance(high, int):
-            args[arg] = draw.randint(low, high)
+            drawn = draw.randint(low, high)
+            args[arg] = high if drawn == 0 and low < 0 else drawn  # either way, but never nothing
         else:
             args[arg] = draw.choice(values)
     return args
