@@ -66,7 +66,10 @@ def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: b
         )
     else:
         held = msgspec.convert(reply.data, list[PositionRow])
-        rows = [msgspec.structs.asdict(p) for p in held]
+        rows = [
+            {**msgspec.structs.asdict(p), "instrument": p.instrument.partition(":")[2]}
+            for p in held
+        ]
         columns = (
             "strategy",
             "instrument",
@@ -77,9 +80,8 @@ def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: b
             "fees",
             *(["funding"] if any(p.funding for p in held) else []),
             "target",
-            "protection",
-            "guarded",
-            "suspended",
+            *(["protection", "guarded"] if any(p.protection or p.guarded for p in held) else []),
+            *(["suspended"] if any(p.suspended for p in held) else []),
         )
     OUT.print(table(verb, rows, columns))
     return reply.code
@@ -150,6 +152,11 @@ def change_limit(
     else:
         say(reply.text)
     return reply.code
+
+
+def _short(price: Decimal) -> Decimal:
+    """Seven digits: an average has as many as a division gives."""
+    return price.quantize(Decimal(1).scaleb(price.adjusted() - 6))
 
 
 def _share(used: Decimal | None, maximum: Decimal) -> str:
