@@ -181,7 +181,13 @@ class Core:
         ]
         records = list(self.desk.open(made, self.moment()).records)
         self.quote()
-        told = AccountTold(balances=BALANCES, open_orders=[], asked_at=self.wall, quiet=True)
+        told = AccountTold(
+            venue=self.desk.settings.venues[0],
+            balances=BALANCES,
+            open_orders=[],
+            asked_at=self.wall,
+            quiet=True,
+        )
         fresh = Health(scope=DESK, cause="private", mode=Mode.NORMAL, why="subscribed")
         for event in (told, fresh):
             records += self.desk.decide(event, self.moment()).records

@@ -15,6 +15,7 @@ from random import Random
 
 from bench.measure import ROOT, Figure, Run, at_least, rate, spread
 from bench.still import StillDesk, practice_desk
+from nightdesk.runtime.route import sent
 
 RECORDING = "data/raw_ws/binance/spot_btcusdt_20240808.txt.gz"
 CHUNK = 500  # frames before the loop gets a turn
@@ -74,7 +75,7 @@ async def _measure(kind: str, frames: Sequence[bytes], rounds: int) -> list[Figu
             rates["decode"].append(rate(len(frames), spent))
             spent = await _through(desk, frames, each["both"])
             rates["both"].append(rate(len(frames), spent))
-        orders = desk.shell.gateway.sent
+        orders = sent(desk.shell.routes.values())
     n = len(frames) * rounds
     return [
         at_least(

@@ -18,7 +18,7 @@ from nightdesk.config.schema import Config
 from nightdesk.model.ids import Epoch, InstrumentId, Seq, VenueId
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
-from nightdesk.node.plan import World
+from nightdesk.node.plan import Outside, World
 from nightdesk.node.practice import practice_config
 from nightdesk.runtime.telemetry import Histogram
 from nightdesk.venues.binance_sign import HmacSigner
@@ -215,10 +215,14 @@ async def _running(
         processes=SystemProcesses(),
         log=Silent(),
         journal=engine,
-        http=pool,
-        market=PicowsStreams(venue_config.stream, clock),
-        private=PicowsStreams(venue_config.private, clock),
-        codec=BinanceSpot(VenueId("binance"), signer, {"BTCUSDT": BTCUSDT}),
+        venues={
+            VenueId("binance"): Outside(
+                http=pool,
+                market=PicowsStreams(venue_config.stream, clock),
+                private=PicowsStreams(venue_config.private, clock),
+                codec=BinanceSpot(VenueId("binance"), signer, {"BTCUSDT": BTCUSDT}),
+            )
+        },
         log_dropped=lambda: 0,
     )
     node = Node(plan_of(config, folder), world)

@@ -19,6 +19,7 @@ from nightdesk.journal.snapshot import seal
 from nightdesk.model.ids import Seq
 from nightdesk.node.recovery import recover
 from nightdesk.ports.journal import Holder
+from nightdesk.runtime.route import sent
 
 BEAT_NS = 1_000_000
 SPEED = 40  # times real time: more than one core can follow
@@ -122,7 +123,7 @@ async def _replay(run: Run, recording: Path) -> list[Figure]:
         began = heartbeat.now()
         await asyncio.sleep(run.pick(8, 4))
         spent, late = heartbeat.now() - began, heartbeat.stop()
-        frames, orders = counters.get("market.events", 0), desk.node.shell.gateway.sent
+        frames, orders = counters.get("market.events", 0), sent(desk.node.shell.routes.values())
     return [
         _longest(f"longest stall of a replay at sockets, {SPEED}x", late),
         spread("... heartbeat's lateness", late, unit="ms", scale=1e6),

@@ -31,6 +31,7 @@ from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.route import Route
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host
@@ -132,7 +133,7 @@ def still_desk(group: asyncio.TaskGroup, config: Config) -> StillDesk:
     codec = BinanceSpot(VenueId("binance"), HmacSigner("key", "secret"), {"BTCUSDT": BTCUSDT})
     rules_of = codec.ruled(HttpAnswer(status=200, headers={}, body=msgspec.json.encode(rules())))
     assert isinstance(rules_of, Mapping), "the bench's own rules"
-    desk = Desk(DeskState(), plan.settled(rules_of))
+    desk = Desk(DeskState(), plan.settled(list(rules_of.values())))
     engine = cast("JournalEngine", AtOnce())
     head = Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0))
     writer = JournalWriter(engine, Epoch(1), head, clock, telemetry)
@@ -162,16 +163,22 @@ def still_desk(group: asyncio.TaskGroup, config: Config) -> StillDesk:
     shell = Shell(
         desk=desk,
         writer=writer,
-        gateway=gateway,
-        questions=Questions(
-            orders=desk.state.orders,
-            codec=codec,
-            requester=requester,
-            telemetry=telemetry,
-            spawn=spawn,
-            tell=tell,
-        ),
-        requester=requester,
+        routes={
+            VenueId("binance"): Route(
+                codec=codec,
+                requester=requester,
+                gateway=gateway,
+                questions=Questions(
+                    orders=desk.state.orders,
+                    codec=codec,
+                    requester=requester,
+                    telemetry=telemetry,
+                    spawn=spawn,
+                    tell=tell,
+                ),
+            )
+        },
+        lease=lease,
         hosts=_hosts(plan, desk),
         telemetry=telemetry,
         log=Silent(),
@@ -201,5 +208,7 @@ def _open(shell: Shell) -> None:
     ]
     shell.execute_opening(shell.desk.open(records, shell.moment()))
     at = shell.moment().wall
-    shell.handle(AccountTold(balances=BALANCES, open_orders=[], asked_at=at, quiet=True))
+    venue = shell.desk.settings.venues[0]
+    told = AccountTold(venue=venue, balances=BALANCES, open_orders=[], asked_at=at, quiet=True)
+    shell.handle(told)
     shell.start_strategies()

@@ -190,7 +190,13 @@ class Bench:
     ) -> Decision:
         """The venue tells its account; what the desk itself believes, where not said."""
         held = dict(balances if balances is not None else self.state.funds.balances or FUNDS)
-        told = AccountTold(balances=held, open_orders=orders, asked_at=self.wall, quiet=quiet)
+        told = AccountTold(
+            venue=self.settings.venues[0],
+            balances=held,
+            open_orders=orders,
+            asked_at=self.wall,
+            quiet=quiet,
+        )
         return self.decide(told)
 
     def differ(self, balances: dict[str, Decimal]) -> Decision:

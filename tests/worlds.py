@@ -24,12 +24,12 @@ from nightdesk.lab.launch import LaunchOptions, prepare_both
 from nightdesk.lab.settings import AccountSettings
 from nightdesk.lab.wire import Respond, RestCall
 from nightdesk.model.errors import AppendUnknown
-from nightdesk.model.ids import Epoch, InstrumentId, Seq, VenueId
+from nightdesk.model.ids import Epoch, InstrumentId, Seq
 from nightdesk.model.records import Record, decode_record
 from nightdesk.model.time import Wall
-from nightdesk.node.compose import plan_of
+from nightdesk.node.compose import plan_of, signed_codecs
 from nightdesk.node.node import Node
-from nightdesk.node.plan import SNAPSHOT_EVERY, World
+from nightdesk.node.plan import SNAPSHOT_EVERY, Outside, World
 from nightdesk.node.practice import BALANCES, practice_text
 from nightdesk.simulation.clocks import MachineClock, TrueTime
 from nightdesk.simulation.engine import InlineJournal
@@ -39,7 +39,6 @@ from nightdesk.simulation.network import LabNetwork, SimHttp, SimStreams
 from nightdesk.simulation.processes import Alone, ProcessEntropy
 from nightdesk.simulation.setting import KEY, SECRET
 from nightdesk.venues.binance_sign import HmacSigner
-from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.http import HttpRequest, HttpResult
 
 T = TypeVar("T")
@@ -239,7 +238,7 @@ class Life:
         processes: Any = None,
         clock: Any = None,
         journal: type[MortalJournal] = MortalJournal,
-        codec: Any = None,
+        codecs: Any = None,
         snapshot_every: int = SNAPSHOT_EVERY,
     ) -> None:
         self.world = world
@@ -249,7 +248,7 @@ class Life:
         self.journal = journal(lambda: self.file, world.entropy.stream(f"journal/{number}"))
         self.http = MortalHttp(world.network, world.link)
         streams = SimStreams(world.network, world.link, world.clock)
-        signer = HmacSigner(KEY, SECRET)
+        codecs = codecs or signed_codecs(world.config, HmacSigner(KEY, SECRET))
         self.node = Node(
             msgspec.structs.replace(plan, snapshot_every=snapshot_every),
             World(
@@ -258,10 +257,10 @@ class Life:
                 processes=processes or Alone(),
                 log=world.log,
                 journal=self.journal,
-                http=self.http,
-                market=streams,
-                private=streams,
-                codec=codec or BinanceSpot(VenueId("binance"), signer, world.symbols),
+                venues={
+                    name: Outside(http=self.http, market=streams, private=streams, codec=each)
+                    for name, each in codecs.items()
+                },
                 log_dropped=lambda: 0,
             ),
         )

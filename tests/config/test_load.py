@@ -149,10 +149,15 @@ def test_what_is_no_toml_says_where() -> None:
     assert "line 1" in problem
 
 
-def test_two_venues_are_refused_for_now() -> None:
+def test_a_desk_has_one_spot_account_and_trades_at_every_venue_it_names() -> None:
     more = GOOD.split("[limits]", maxsplit=1)[0].split("[venue.binance]")[1]
     more = more.replace("venue.binance", "venue.other")
-    assert problems(GOOD + "\n[venue.other]" + more)
+    first, second = problems(GOOD + "\n[venue.other]" + more)
+    assert "venue.other: [venue.binance] is a spot account as well" in first
+    assert "venue.other: no [[instrument]] is traded there" in second
+    perpetual = '\n[[instrument]]\nid = "other:BTCUSDT"\nleverage = 5\n'
+    both = GOOD + "\n[venue.other]" + more.replace("binance-spot", "binance-usdm") + perpetual
+    assert list(load(both, "x").venue) == ["binance", "other"]
 
 
 def test_a_baseline_of_an_asset_that_is_not_traded_is_refused() -> None:
@@ -169,6 +174,8 @@ def test_a_practice_venue_takes_no_address_and_no_account() -> None:
     limits = rest[rest.index("[limits]") :]
     assert load(head + PLAY + limits, "x").practises
     assert not load(GOOD, "x").practises
+    perpetual = '[venue.other]\nkind = "practice"\n'
+    assert any("stands alone" in each for each in problems(head + PLAY + perpetual + limits))
     found = problems(head + PLAY + 'rest = "http://127.0.0.1:1"\n' + limits)
     assert found == [
         'line 7: venue.binance: kind = "practice" takes no rest: nightdesk up starts that exchange; '

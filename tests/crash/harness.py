@@ -27,6 +27,7 @@ from tests.crash.victim import POINTS
 from nightdesk.adapters.control_socket import ControlClient, NoNode
 from nightdesk.adapters.journal_file import history_of
 from nightdesk.audit.intents import Intents
+from nightdesk.config.load import load
 from nightdesk.control.messages import Request as Command
 from nightdesk.control.messages import Sample, sample_of
 from nightdesk.model.order import Origin
@@ -133,6 +134,7 @@ class Rig:
         config = CONFIG + (MAKER + GUARDED if makers else "")
         config = config.format(rest=self.url, stream=self.url.replace("http", "ws", 1))
         (folder / "desk.toml").write_text(config)
+        self.config = load(config, "desk.toml")
 
     def close(self) -> None:
         """End what this rig started, by its own handles."""
@@ -262,7 +264,7 @@ class Rig:
 
     def audit(self, sample: Sample) -> Result:
         journal = self.folder / "desk.journal"
-        return result_at(self.url, journal, sample, speed="1", seed=self.seed)
+        return result_at(self.url, journal, sample, self.config, speed="1", seed=self.seed)
 
 
 def crash(

@@ -53,7 +53,7 @@ class PerpBench(Bench):
         """The venue tells its account."""
         told = {WALLET: D(wallet), PERP: D(position)}
         return self.decide(
-            AccountTold(balances=told, open_orders=(), asked_at=self.wall, quiet=True)
+            AccountTold(venue=VENUE, balances=told, open_orders=(), asked_at=self.wall, quiet=True)
         )
 
     def held(self) -> dict[str, Decimal]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ from builders import BTCUSDT, STRATEGY, D
 from desk.histories import STEP, act, history
 from nightdesk.desk.image import decode_state, encode_state, state_hash
 from nightdesk.desk.state import DeskState
-from nightdesk.model.ids import Seq
+from nightdesk.model.ids import Seq, VenueId
 from nightdesk.model.order import Side
 from nightdesk.portfolio.position import Position
 
@@ -55,7 +56,7 @@ def test_a_snapshot_opens_as_the_state_it_was_taken_of(steps: list[tuple[str, in
     for instrument in bench.settings.instruments:
         mine, theirs = bench.state.exposure(instrument), again.exposure(instrument)
         assert (mine.buying, mine.selling) == (theirs.buying, theirs.selling)
-    for asset in bench.settings.assets():
+    for asset in bench.settings.assets(VenueId("binance")):
         assert bench.state.funds.available(asset) == again.funds.available(asset)
     assert set(again.settling) == set(bench.state.settling)
     assert set(again.untraded) == set(bench.state.untraded)
@@ -122,3 +123,12 @@ def test_a_hash_names_the_state() -> None:
     bench.propose(state=b"other")
     assert state_hash(bench.state) != one
     assert bench.state.kept[STRATEGY] == b"other"
+
+
+def test_a_snapshot_from_when_a_desk_had_one_venue_opens_with_its_books() -> None:
+    bench = Bench().ready()
+    image = msgspec.msgpack.decode(encode_state(bench.state))
+    since = image.pop("compared")
+    image["booked_from"] = since["binance"]
+    again = decode_state(msgspec.msgpack.encode(image), bench.wall)
+    assert again.booked.since == bench.state.booked.since

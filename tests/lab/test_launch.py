@@ -8,7 +8,13 @@ import pytest
 from lab.test_core import PEM
 from lab.test_replay import LINES
 from nightdesk.lab.generated import GeneratedMarket
-from nightdesk.lab.launch import PRACTICE_ACCOUNT, LaunchOptions, LaunchRefused, prepare
+from nightdesk.lab.launch import (
+    PRACTICE_ACCOUNT,
+    LaunchOptions,
+    LaunchRefused,
+    prepare,
+    prepare_both,
+)
 from nightdesk.lab.recorded import RecordedMarket
 from nightdesk.lab.replay import ReplayMarket
 from recordings.tables import bar_line, quote_line, trade_line
@@ -59,6 +65,23 @@ def test_a_recording_brings_its_symbols_and_waits_for_an_audience(tmp_path: Path
     assert isinstance(market, ReplayMarket)
     assert [s.symbol for s in settings.symbols] == ["BTCUSDT"]
     assert settings.start_on_subscriber
+
+
+def test_two_recordings_play_side_by_side_as_they_were_recorded(tmp_path: Path) -> None:
+    spot, perps, old = (tmp_path / name for name in ("spot.txt", "perps.txt", "old.txt"))
+    spot.write_bytes(b"".join(LINES))
+    for path, later_ns in ((perps, 1_500_000_000), (old, -3 * 24 * 3600 * 10**9)):
+        rows = (line.split(b" ", 1) for line in LINES if b" " in line)
+        path.write_bytes(b"".join(b"%d %s" % (int(at) + later_ns, rest) for at, rest in rows))
+    launch = LaunchOptions(replay=[str(spot)], usdm_replay=[str(perps)])
+    _, market, perpetuals = prepare_both(launch)
+    assert perpetuals is not None
+    for each in (market, perpetuals):
+        each.start(10**9)
+    begins = [each.next_at_ns() for each in (market, perpetuals)]
+    assert begins == [10**9, 10**9 + 1_500_000_000]
+    with pytest.raises(LaunchRefused, match="spot and perpetuals were recorded 3 days apart"):
+        prepare_both(LaunchOptions(replay=[str(spot)], usdm_replay=[str(old)]))
 
 
 def test_every_problem_is_told_at_once_with_its_place(tmp_path: Path) -> None:

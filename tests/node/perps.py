@@ -3,15 +3,11 @@
 import asyncio
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from builders import D
 from nightdesk.desk.events import Proposed
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId
-from nightdesk.simulation.setting import KEY, SECRET
 from nightdesk.strategy.messages import FromStrategy, Proposal, Target
-from nightdesk.venues.binance_sign import HmacSigner
-from nightdesk.venues.binance_usdm import BinanceUsdm
 from worlds import Life, SimWorld
 
 VENUE = VenueId("usdm")
@@ -67,11 +63,6 @@ class PerpWorld(SimWorld):
     def __init__(self, folder: Path, *, seed: int = 1, quiet: bool = False) -> None:
         replace = (QUIET,) if quiet else ()
         super().__init__(folder, seed=seed, text=CONFIG, replace=replace, usdm=True)
-
-    def desk(self, **parts: Any) -> Life:
-        symbols = {"BTCUSDT": BTC, "ETHUSDT": ETH}
-        codec = BinanceUsdm(VENUE, HmacSigner(KEY, SECRET), symbols)
-        return super().desk(**{"codec": codec, **parts})
 
     def contracts(self) -> dict[str, Decimal]:
         """What the venue holds for us, by the names in the books."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
+from nightdesk.modes.ladder import DESK
 from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.runtime.requester import STEP_NS, Requester
 from nightdesk.simulation.loop import run
@@ -35,6 +36,7 @@ class Rig:
         self.said: list[str] = []
         self.tasks: list[asyncio.Future[None]] = []
         self.watch = ClockWatch(
+            DESK,
             self.requester,
             self._measure,
             void=self._void,

@@ -178,7 +178,7 @@ def test_a_broken_invariant_in_a_callback_is_fatal(tmp_path: Path) -> None:
     async def main() -> None:
         world = SimWorld(tmp_path, seed=2)
         codec = Bug("binance", HmacSigner("simulated-key", "simulated-secret"), world.symbols)  # type: ignore[arg-type]
-        life = await world.desk(codec=codec).up()
+        life = await world.desk(codecs={"binance": codec}).up()
         await asyncio.sleep(3)
         codec.armed = True
         assert any(isinstance(e, AssertionError) for e in leaves(await life.ended(20)))

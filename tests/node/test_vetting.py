@@ -12,7 +12,7 @@ from builders import D
 from nightdesk.config.load import load
 from nightdesk.lab.faults import FaultKind
 from nightdesk.model.errors import BadInput, OperatingError
-from nightdesk.model.ids import StrategyId
+from nightdesk.model.ids import StrategyId, VenueId
 from nightdesk.node.compose import plan_of
 from nightdesk.node.plan import Plan
 from nightdesk.node.practice import practice_text
@@ -25,13 +25,15 @@ from nightdesk.venues.binance_key import BinanceKey
 from nightdesk.venues.binance_sign import HmacSigner
 from worlds import Life, SimWorld, leaves, live
 
-PLAN = plan_of(load(practice_text("http://127.0.0.1:1", ["BTCUSDT", "ETHUSDT"]), "x"), Path())
+BINANCE, USDM = VenueId("binance"), VenueId("usdm")
+PRACTICE = plan_of(load(practice_text("http://127.0.0.1:1", ["BTCUSDT", "ETHUSDT"]), "x"), Path())
+PLAN = msgspec.structs.replace(PRACTICE, real={BINANCE: "binance-spot"})
 GOOD = KeyFacts(tail="wxyz", may_withdraw=False, account="1000")
-NAMED = fingerprint(GOOD, PLAN)
+NAMED = fingerprint({BINANCE: GOOD}, PLAN)
 
 
 def with_live(typed: str | None, plan: Plan = PLAN) -> Plan:
-    return msgspec.structs.replace(plan, live=typed)
+    return PRACTICE if typed is None else msgspec.structs.replace(plan, live=typed)
 
 
 def facts(**other: object) -> KeyFacts:
@@ -58,17 +60,23 @@ def test_each_combination_starts_or_is_refused(
     typed: str | None, told: KeyFacts, refusal: type[Exception] | None
 ) -> None:
     if refusal is None:
-        judge(told, with_live(typed))
+        judge({BINANCE: told}, with_live(typed))
         return
     with pytest.raises(refusal):
-        judge(told, with_live(typed))
+        judge({BINANCE: told}, with_live(typed))
 
 
 def test_a_person_can_read_the_fingerprint_and_is_told_which_part_differs() -> None:
     assert f"binance-spot:1000:wxyz:{limits_hash(PLAN)}" == NAMED
-    told = str(NotNamed(NAMED, fingerprint(facts(account="7", tail="abcd"), PLAN)))
+    told = str(NotNamed(NAMED, fingerprint({BINANCE: facts(account="7", tail="abcd")}, PLAN)))
     assert "another account and another key" in told
     assert "VENUE:ACCOUNT:KEY:LIMITS" in str(NotNamed("yes", NAMED))
+    both = msgspec.structs.replace(PLAN, real={BINANCE: "binance-spot", USDM: "binance-usdm"})
+    found = fingerprint({BINANCE: GOOD, USDM: facts(account="7")}, both)
+    assert found == f"binance-spot:1000:wxyz+binance-usdm:7:wxyz:{limits_hash(PLAN)}"
+    other = fingerprint({BINANCE: GOOD, USDM: facts(account="8")}, both)
+    assert "another account." in str(NotNamed(found, other))
+    assert "VENUE:ACCOUNT:KEY:LIMITS" in str(NotNamed(NAMED, found))
     assert issubclass(NotNamed, BadInput)
     assert issubclass(Untold, OperatingError)
     assert not issubclass(Untold, BadInput), (
@@ -109,8 +117,9 @@ def test_loss_limits_count_too_and_parameters_do_not() -> None:
 def asking(life: Life, typed: str | None = None) -> Life:
     """A node as production starts it: it asks about its key."""
     node = life.node
-    node._world = msgspec.structs.replace(node._world, key=BinanceKey(HmacSigner(KEY, SECRET)))
-    node._plan = with_live(typed, node._plan)
+    node._venues[BINANCE]._key = BinanceKey(HmacSigner(KEY, SECRET))
+    real = {} if typed is None else {BINANCE: "binance-spot"}
+    node._plan = msgspec.structs.replace(node._plan, real=real, live=typed or "")
     return life
 
 

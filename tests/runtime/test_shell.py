@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from nightdesk.desk.events import Pause, SendOrder
-from nightdesk.model.ids import StrategyId
+from nightdesk.model.ids import StrategyId, VenueId
 from nightdesk.model.order import Intent
 from nightdesk.model.records import Intended, ModeSet
 from nightdesk.model.time import MS_NS, Mono, Wall
@@ -98,7 +98,8 @@ def test_nothing_is_weighed_before_its_order_has_left(tmp_path: Path) -> None:
         life = await world.desk().up()
         shell = life.node.shell
         done: list[tuple[str, str]] = []
-        send, weigh = shell.gateway.send, shell.desk.weigh
+        gateway = shell.routes[VenueId("binance")].gateway
+        send, weigh = gateway.send, shell.desk.weigh
 
         def sending(order: SendOrder, trigger: Trigger) -> None:
             done.append(("sent", order.approved.intent.client_id))
@@ -108,7 +109,7 @@ def test_nothing_is_weighed_before_its_order_has_left(tmp_path: Path) -> None:
             done.append(("weighed", intent.client_id))
             weigh(intent, view)
 
-        shell.gateway.send, shell.desk.weigh = sending, weighing  # type: ignore[method-assign]
+        gateway.send, shell.desk.weigh = sending, weighing  # type: ignore[method-assign]
         await asyncio.sleep(8)
         await life.stop()
         orders = {name for what, name in done if what == "sent"}

@@ -1,19 +1,22 @@
 """A desk on a recording in virtual time."""
 
+from collections import Counter
 from math import sin
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from builders import shared
 from nightdesk.adapters.journal_file import history_of
 from nightdesk.model.errors import BadInput
-from nightdesk.model.records import ModeSet
+from nightdesk.model.records import Executed, ModeSet
 from nightdesk.model.time import SECOND_NS
 from nightdesk.node.plan import Pace
 from nightdesk.results.decisions import compare, decisions_of
 from nightdesk.results.standing import Standing
 from nightdesk.simulation.replay import ReplayOptions, run_replay
+from node.both import COIN, PERP, SIX
 from recordings.tables import bar_line
 
 PRICES = [
@@ -135,3 +138,38 @@ def test_a_quote_that_stands_is_never_taken_for_a_dead_feed(tmp_path: Path) -> N
     causes = [r for *_, r in history_of(journal) if isinstance(r, ModeSet) and r.cause == "feed"]
     assert [r.mode for r in causes[-2:]] != ["REDUCE_ONLY", "REDUCE_ONLY"]
     assert len(causes) <= 4, "before the first bar, and where one traded nothing"
+
+
+def test_recordings_of_spot_and_perpetuals_are_traded_together_by_six_strategies(
+    tmp_path: Path,
+) -> None:
+    spot, perps = (
+        shared(f"data/raw_ws/binance/{market}_btcusdt_20240808.txt.gz")
+        for market in ("spot", "usdm")
+    )
+    config, journal = tmp_path / "desk.toml", tmp_path / "desk.journal"
+    config.write_text(SIX)
+    result = run_replay(
+        ReplayOptions(
+            replay=[str(spot)],
+            usdm=[str(perps)],
+            seed=1,
+            duration_s=None,
+            config=config,
+            journal=journal,
+        )
+    )
+    assert result.clean
+    assert not any(result.position_diff.values())
+    fills = Counter(
+        record.execution.instrument
+        for *_, record in history_of(journal)
+        if isinstance(record, Executed)
+    )
+    assert set(fills) == {COIN, PERP}
+    assert min(fills.values()) >= 50
+
+
+def test_a_recording_of_perpetuals_wants_a_config_that_trades_them(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="name one with --config"):
+        run_replay(ReplayOptions(replay=[], usdm=["x.txt"], seed=1, duration_s=None, config=None))

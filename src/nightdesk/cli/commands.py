@@ -10,7 +10,7 @@ import msgspec
 
 from nightdesk.cli.places import desk_of
 from nightdesk.cli.screen import render
-from nightdesk.cli.tables import OUT, duration, print_json, say, table
+from nightdesk.cli.tables import OUT, duration, names_of, print_json, say, table
 from nightdesk.control.messages import ExitCode, OrderRow, PositionRow, Reply, Request, sample_of
 from nightdesk.model.errors import BadInput
 
@@ -45,7 +45,6 @@ def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: b
         rows = [
             {
                 **msgspec.structs.asdict(o),
-                "instrument": o.instrument.partition(":")[2],
                 "age": duration(o.age_ns),
                 "trigger": f"trails {o.trail_bps} bps" if o.trail_bps else o.trigger,
             }
@@ -66,10 +65,7 @@ def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: b
         )
     else:
         held = msgspec.convert(reply.data, list[PositionRow])
-        rows = [
-            {**msgspec.structs.asdict(p), "instrument": p.instrument.partition(":")[2]}
-            for p in held
-        ]
+        rows = [msgspec.structs.asdict(p) for p in held]
         columns = (
             "strategy",
             "instrument",
@@ -93,9 +89,10 @@ def show_limits(config: Path | None, folder: Path | None, *, as_json: bool) -> i
     if as_json:
         print_json(sample.limits)
         return ExitCode.OK
+    names = names_of(row.instrument for row in sample.instruments)
     rows = [
         {
-            "limit": " ".join(word.rpartition(":")[2] for word in row.limit.split()),
+            "limit": " ".join(names.get(word, word) for word in row.limit.split()),
             "now": row.now,
             "worst": row.worst,
             "maximum": row.maximum,

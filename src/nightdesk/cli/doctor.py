@@ -16,7 +16,8 @@ from nightdesk.cli.tables import OUT, print_json, table
 from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode, Request, sample_of
 from nightdesk.model.errors import NightdeskError
-from nightdesk.node.compose import codec_of, plan_of
+from nightdesk.model.ids import VenueId
+from nightdesk.node.compose import codecs_of, plan_of
 from nightdesk.node.refused import MayWithdraw, Untold
 from nightdesk.node.venue_link import VenueDown
 from nightdesk.node.vetting import KeyFacts, fingerprint
@@ -85,45 +86,53 @@ def _composed(config: Path | None, folder: Path | None) -> str:
     told = f"{len(plan.strategies)} strategies load"
     if loaded.practises:
         return f"{told}; the practice exchange needs no secrets"
-    codec_of(loaded, path.parent)
-    return f"{told}; the account's secrets are readable"
+    codecs_of(loaded, path.parent)
+    return f"{told}; the secrets of every account are readable"
 
 
 def _venue(config: Path | None, folder: Path | None) -> str:
     loaded, base = _outside(config, folder)
-    ((name, venue),) = loaded.venue.items()
-    try:
-        count = ask_rules(loaded, base)
-    except VenueDown as error:
-        raise NightdeskError(
-            f"{venue.rest} does not answer: {error}; look at the network and at rest or preset in "
-            f"[venue.{name}]; a lab is started with: nightdesk lab serve"
-        ) from error
-    return f"{venue.rest} answers and lists {count} of {count} instruments"
+    told = []
+    for name, venue in loaded.venue.items():
+        try:
+            count = ask_rules(loaded, base, VenueId(name))
+        except VenueDown as error:
+            raise NightdeskError(
+                f"{venue.rest} does not answer: {error}; look at the network and at rest or preset in "
+                f"[venue.{name}]; a lab is started with: nightdesk lab serve"
+            ) from error
+        told.append(f"{venue.rest} answers and lists {count} of {count} instruments")
+    return "; ".join(told)
 
 
 def _key(config: Path | None, folder: Path | None) -> str:
     loaded, base = _outside(config, folder)
-    facts = _asked(loaded, base)
-    if facts.may_withdraw:
-        raise MayWithdraw(facts.tail)
-    if facts.may_withdraw is not None:
-        return f"the key ending in {facts.tail} may not withdraw"
-    untold = f"the venue does not say whether the key may withdraw: {facts.why}"
-    if next(iter(loaded.venue.values())).real:
-        raise Untold(f"{untold}; a desk with real money does not start on a guess")
-    raise _Skipped(untold)
+    said, untold = [], []
+    for name, venue in loaded.venue.items():
+        facts = _asked(loaded, base, VenueId(name))
+        if facts.may_withdraw:
+            raise MayWithdraw(facts.tail)
+        if facts.may_withdraw is not None:
+            said.append(f"the key ending in {facts.tail} may not withdraw")
+            continue
+        untold.append(f"{name} does not say whether the key may withdraw: {facts.why}")
+        if venue.real:
+            raise Untold(f"{untold[-1]}; a desk with real money does not start on a guess")
+    if untold:
+        raise _Skipped("; ".join(said + untold))
+    return "; ".join(said)
 
 
 def _fingerprint(config: Path | None, folder: Path | None) -> str:
     loaded, base = _outside(config, folder)
-    if not next(iter(loaded.venue.values())).real:
+    plan = plan_of(loaded, base)
+    if not plan.real:
         raise _Skipped("no order costs real money here: nightdesk up needs no --live")
-    return fingerprint(_asked(loaded, base), plan_of(loaded, base))
+    return fingerprint({venue: _asked(loaded, base, venue) for venue in plan.real}, plan)
 
 
 def _outside(config: Path | None, folder: Path | None) -> tuple[Config, Path]:
-    """The config of a desk whose venue stands there without it, and the folder of the config."""
+    """The config of a desk whose venues stand there without it, and the folder of the config."""
     path = config_file(config, folder)
     loaded = load_config(path)
     if config is None or loaded.practises:
@@ -131,11 +140,11 @@ def _outside(config: Path | None, folder: Path | None) -> tuple[Config, Path]:
     return loaded, path.parent
 
 
-def _asked(loaded: Config, base: Path) -> KeyFacts:
+def _asked(loaded: Config, base: Path, venue: VenueId) -> KeyFacts:
     try:
-        return ask_key(loaded, base)
+        return ask_key(loaded, base, venue)
     except VenueDown as error:
-        raise _Skipped(f"the venue does not answer: {error}") from error
+        raise _Skipped(f"{venue} does not answer: {error}") from error
 
 
 def _disk(config: Path | None, folder: Path | None) -> str:

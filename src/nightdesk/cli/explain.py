@@ -134,7 +134,7 @@ def _sent(
     stamps = [record.sent_at for _, record in story if isinstance(record, Answered)]
     if not intents or not any(stamps):
         return None
-    request = telling_codec(instruments.values()).place(intents[0], max(stamps))
+    request = telling_codec(instruments[intents[0].instrument]).place(intents[0], max(stamps))
     if request is None:
         return None
     line = f"{request.method} {request.target} HTTP/1.1"

@@ -10,7 +10,14 @@ import typer
 from nightdesk.cli.completion import COMPLETE_VAR, NAME, Shell
 from nightdesk.cli.lab import app as lab_app
 from nightdesk.cli.limits import app as limits_app
-from nightdesk.cli.options import ConfigOption, FolderOption, JsonOption, ReasonOption
+from nightdesk.cli.options import (
+    ConfigOption,
+    FolderOption,
+    JsonOption,
+    OutOption,
+    ReasonOption,
+    UsdmReplayOption,
+)
 from nightdesk.cli.simulate import app as simulate_app
 
 app = typer.Typer(
@@ -38,6 +45,7 @@ def up(
         list[str] | None,
         typer.Option(help="Recorded market data for the lab: a raw capture or a CSV; repeatable."),
     ] = None,
+    usdm_replay: UsdmReplayOption = None,
     speed: Annotated[
         str,
         typer.Option(
@@ -67,6 +75,7 @@ def up(
         run_up(
             config=config,
             replay=replay or [],
+            usdm_replay=usdm_replay or [],
             speed=speed,
             seed=seed,
             duration_s=duration,
@@ -207,20 +216,26 @@ def replay(
         list[str] | None,
         typer.Argument(help="Recorded market data, of one or more markets; else a generated one."),
     ] = None,
+    usdm_replay: UsdmReplayOption = None,
     config: ConfigOption = None,
     seed: Annotated[int, typer.Option(help="Draws of the lab and of the strategies.")] = 1,
     duration: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="A new folder for trades, orders, equity, metrics, a report."),
-    ] = None,
+    out: OutOption = None,
     json: JsonOption = False,
 ) -> None:
     """A desk on recorded data as fast as this machine can, with results worth reading."""
     from nightdesk.cli.replay import run_to
 
     raise typer.Exit(
-        run_to(files or [], config=config, seed=seed, duration_s=duration, out=out, as_json=json)
+        run_to(
+            files or [],
+            usdm_replay or [],
+            config=config,
+            seed=seed,
+            duration_s=duration,
+            out=out,
+            as_json=json,
+        )
     )
 
 

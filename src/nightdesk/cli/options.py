@@ -8,6 +8,13 @@ import typer
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="desk.toml; without it: the practice desk.")
 ]
+UsdmReplayOption = Annotated[
+    list[str] | None,
+    typer.Option("--usdm-replay", help="Recorded perpetuals, for a config that trades them."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
 FolderOption = Annotated[Path | None, typer.Option(help="Where the practice desk keeps its files.")]
+OutOption = Annotated[
+    Path | None, typer.Option(help="A new folder for trades, orders, equity, metrics, a report.")
+]
 ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; it is journaled.")]

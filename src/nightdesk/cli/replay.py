@@ -14,7 +14,6 @@ from nightdesk.cli.tables import OUT, json_line, print_json, say, table
 from nightdesk.cli.up import end, reading
 from nightdesk.control.messages import ExitCode
 from nightdesk.model.errors import BadInput
-from nightdesk.node.practice import refuse_contracts
 from nightdesk.results.curve import Point
 from nightdesk.results.decisions import compare, decisions_of
 from nightdesk.results.metrics import Metrics, metrics_of
@@ -28,6 +27,7 @@ SHOWN_MAX = 40  # differences in a table; all of them with --json
 
 def run_to(
     files: list[str],
+    perpetuals: list[str],
     *,
     config: Path | None,
     seed: int,
@@ -37,12 +37,13 @@ def run_to(
 ) -> int:
     """Replay in virtual time; with `out`, write everything a person or a program may want to read of it."""
     if config is not None:
-        refuse_contracts(load_config(config))  # every error of the file before anything is started
+        load_config(config)  # every error of the file before anything is started
     standing = Standing()
     journal = None if out is None else _fresh(out) / JOURNAL
-    with reading(shown=bool(files) and not as_json) as told:
+    with reading(shown=bool(files or perpetuals) and not as_json) as told:
         options = ReplayOptions(
             replay=files,
+            usdm=perpetuals,
             seed=seed,
             duration_s=duration_s,
             config=config,

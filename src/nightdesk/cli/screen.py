@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from nightdesk.cli.tables import OUT, cell, duration, table
+from nightdesk.cli.tables import OUT, cell, duration, names_of, table
 from nightdesk.control.messages import InstrumentRow, Sample
 
 _MODE_STYLE = {"NORMAL": "green", "CAUTIOUS": "yellow"}
@@ -76,9 +76,11 @@ def _bar(used: Decimal, maximum: Decimal) -> str:
 
 
 def _markets(sample: Sample) -> RenderableType:
+    names = names_of(market.instrument for market in sample.instruments)
+
     def row(market: InstrumentRow) -> dict[str, object]:
         return {
-            "instrument": market.instrument.partition(":")[2],
+            "instrument": names[market.instrument],
             "mode": market.mode,
             "bid": _plain(market.bid),
             "ask": _plain(market.ask),
@@ -104,10 +106,11 @@ def _markets(sample: Sample) -> RenderableType:
 
 
 def _positions(sample: Sample) -> RenderableType:
+    names = names_of(market.instrument for market in sample.instruments)
     rows = [
         {
             "strategy": p.strategy,
-            "instrument": p.instrument.partition(":")[2],
+            "instrument": names.get(p.instrument, p.instrument),
             "position": p.qty.quantize(_SHOWN),
             "target": p.target,
             "average": None if p.average_price is None else round(p.average_price, 2),
@@ -161,8 +164,12 @@ def _money(sample: Sample) -> Table:
         ("volume", round(sample.volume, 2)),
         ("fills", sample.fills),
     ]
+    names = names_of(market.instrument for market in sample.instruments)
     rows += [
-        (row.limit.rpartition(":")[2], f"{row.worst:,.4f} of {row.maximum:,f}")
+        (
+            names.get(row.limit.rpartition(" ")[2], row.limit),
+            f"{row.worst:,.4f} of {row.maximum:,f}",
+        )
         for row in sample.limits
         if row.limit.startswith(("position", "gross"))
     ]

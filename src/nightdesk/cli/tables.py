@@ -27,6 +27,13 @@ def print_json(data: object) -> None:
     sys.stdout.flush()
 
 
+def names_of(instruments: Iterable[str]) -> dict[str, str]:
+    """What a person calls them: their symbols, or the whole ids where several venues are among them."""
+    ids = list(instruments)
+    several = len({each.partition(":")[0] for each in ids}) > 1
+    return {each: each if several else each.partition(":")[2] for each in ids}
+
+
 def say(text: str) -> None:
     """Talk, on stderr; a command in it stays on one line, to be copied."""
     ERR.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,9 +1,12 @@
 """`nightdesk up`: sockets and processes at speed 1 and 10, one process in virtual time at max."""
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from nightdesk.cli.places import lab_folder, load_config, practice_folder
 from nightdesk.cli.screen import Screen
@@ -11,9 +14,12 @@ from nightdesk.cli.tables import ERR, OUT, print_json, say, table
 from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode, Sample
 from nightdesk.model.errors import BadInput
-from nightdesk.node.compose import codec_of, plan_of
+from nightdesk.node.compose import codecs_of, plan_of
 from nightdesk.node.practice import refuse_contracts
 from nightdesk.node.result import Result
+
+if TYPE_CHECKING:
+    from nightdesk.simulation.replay import ReplayOptions  # loaded only where it is run
 
 SPEEDS = ("1", "10", "max")
 
@@ -22,6 +28,7 @@ def run_up(
     *,
     config: Path | None,
     replay: list[str],
+    usdm_replay: list[str],
     speed: str,
     seed: int,
     duration_s: float | None,
@@ -33,35 +40,30 @@ def run_up(
     live: str = "",
 ) -> int:
     """Start, watch, stop; returns the exit code."""
-    _refuse_mixed(paper=paper, live=live, replays=bool(replay), speed=speed)
+    replays = bool(replay or usdm_replay)
+    _refuse_mixed(paper=paper, live=live, replays=replays, speed=speed)
     if speed not in SPEEDS:
         raise BadInput(f"--speed {speed}: it is 1, 10 or max")
-    for path in replay:
-        if not Path(path).exists():
-            raise BadInput(
-                f"--replay {path}: no such file; without it the lab makes a market of its own"
-            )
+    _refuse_absent("--replay", replay)
+    _refuse_absent("--usdm-replay", usdm_replay)
     if speed == "max":
-        from nightdesk.simulation.replay import ReplayOptions, run_replay
+        from nightdesk.simulation.replay import ReplayOptions
 
-        if config is not None:
-            load_config(config)  # told by its own name, before a world is made
-        with reading(shown=bool(replay) and not headless) as told:
-            replayed = run_replay(
-                ReplayOptions(
-                    replay=replay, seed=seed, duration_s=duration_s, config=config, told=told
-                )
-            )
+        options_at_max = ReplayOptions(
+            replay=replay, usdm=usdm_replay, seed=seed, duration_s=duration_s, config=config
+        )
+        replayed = _at_max(options_at_max, shown=replays and not headless)
         return end(ExitCode.OK, replayed, as_json=as_json)
     from nightdesk.wiring.up import Up, UpOptions
 
-    on_lab, place = _checked(config, folder, replays=bool(replay), paper=paper, live=live)
+    on_lab, place = _checked(config, folder, replays=replays, paper=paper, live=live)
     options = UpOptions(
         config=config,
         on_lab=on_lab,
         paper=paper,
         live=live,
         replay=replay,
+        usdm_replay=usdm_replay,
         speed=speed,
         seed=seed,
         duration_s=duration_s,
@@ -79,6 +81,24 @@ def run_up(
     for line in said:
         say(line)
     return end(code, result, as_json=as_json)
+
+
+def _at_max(options: "ReplayOptions", *, shown: bool) -> Result:
+    """All of it in this process, in virtual time."""
+    from nightdesk.simulation.replay import run_replay
+
+    if options.config is not None:
+        load_config(options.config)  # told by its own name, before a world is made
+    with reading(shown=shown) as told:
+        return run_replay(msgspec.structs.replace(options, told=told))
+
+
+def _refuse_absent(option: str, paths: Iterable[str]) -> None:
+    for path in paths:
+        if not Path(path).exists():
+            raise BadInput(
+                f"{option} {path}: no such file; without it the lab makes a market of its own"
+            )
 
 
 def _refuse_mixed(*, paper: bool, live: str, replays: bool, speed: str) -> None:
@@ -99,7 +119,7 @@ def _checked(
     if config is None:
         return True, practice_folder(folder)
     loaded = load_config(config)
-    if replays or paper:
+    if paper:
         refuse_contracts(loaded)
     if paper and loaded.practises:
         raise BadInput(
@@ -110,7 +130,7 @@ def _checked(
     place = lab_folder(config, folder) if on_lab else practice_folder(folder)
     plan_of(loaded, config.parent)
     if not on_lab:
-        codec_of(loaded, config.parent)
+        codecs_of(loaded, config.parent)
         refuse_unnamed(loaded, config, live)
     return on_lab, place
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from nightdesk.config.schema import Config, Instrument
+from nightdesk.config.schema import Config, Instrument, Venue
 from nightdesk.model.errors import BadInput
 
 _TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}")
@@ -127,17 +127,36 @@ def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
         todo.extend(get_args(item))
 
 
-def _terms(instrument: Instrument, kind: str, where: str) -> Iterable[str]:
+def _terms(instrument: Instrument, venue: Venue, where: str) -> Iterable[str]:
     """Contracts are held on terms, and nothing else is."""
-    if kind == "binance-usdm":
+    if venue.contracts:
         if instrument.leverage is None:
             yield f"{where}: {instrument.id} is a contract: give it the leverage that it has at the venue"
     elif instrument.leverage is not None or instrument.margin is not None:
         yield f"{where}: {instrument.id} is no contract: it has neither leverage nor margin"
 
 
+def _beside(config: Config, places: Places) -> Iterable[str]:
+    """Venues that do not go together in one desk."""
+    spot = ""
+    for name, venue in config.venue.items():
+        where = places.told(("venue", name))
+        if venue.kind == "practice" and len(config.venue) > 1:
+            yield f'{where}: kind = "practice" stands alone: the desk brings that exchange with it'
+        elif spot and not venue.contracts:
+            yield (
+                f"{where}: [venue.{spot}] is a spot account as well, and what the two hold of one asset cannot "
+                "be told apart; use a desk for each"
+            )
+        elif not venue.contracts:
+            spot = name
+        if not any(i.id.partition(":")[0] == name for i in config.instrument):
+            yield f"{where}: no [[instrument]] is traded there; remove it, or list one as {name}:SYMBOL"
+
+
 def _between(config: Config, places: Places) -> Iterable[str]:
     """What only the parts together can get wrong."""
+    yield from _beside(config, places)
     venues = set(config.venue)
     known = [instrument.id for instrument in config.instrument]
     for index, instrument in enumerate(config.instrument):
@@ -146,7 +165,7 @@ def _between(config: Config, places: Places) -> Iterable[str]:
         if venue not in venues:
             yield f"{where}: no venue {venue!r}; there is {', '.join(sorted(venues))}"
         else:
-            yield from _terms(instrument, config.venue[venue].kind, where)
+            yield from _terms(instrument, config.venue[venue], where)
         if instrument.id in known[:index]:
             yield f"{where}: {instrument.id} is listed twice"
     yield from _assets(config, places)

@@ -88,6 +88,11 @@ class Venue(_Strict):
         return Addresses(rest=self.rest, stream=self.stream, private=self.private)
 
     @property
+    def contracts(self) -> bool:
+        """Whether what is traded there is held as contracts."""
+        return self.kind == "binance-usdm"
+
+    @property
     def real(self) -> bool:
         """Whether an order there may cost real money."""
         return self.kind != "practice" and moves_money(self.kind, self.addresses)
@@ -278,7 +283,7 @@ class Config(_Strict):
     """The whole file."""
 
     desk: Desk
-    venue: Annotated[dict[str, Venue], Field(min_length=1, max_length=1)]
+    venue: Annotated[dict[str, Venue], Field(min_length=1)]
     limits: Limits
     losses: Losses = Losses()
     instrument: Annotated[list[Instrument], Field(min_length=1)]

@@ -17,9 +17,10 @@ from nightdesk.desk.events import (
     SendEnded,
     TradesTold,
 )
+from nightdesk.desk.views import Books
 from nightdesk.desk.work import Work
 from nightdesk.model import money
-from nightdesk.model.ids import ClientOrderId, InstrumentId
+from nightdesk.model.ids import ClientOrderId, InstrumentId, VenueId, venue_of
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import WAITING, Execution, OrderReport, VenueStatus
@@ -92,7 +93,7 @@ def _named(work: Work, report: OrderReport) -> ClientOrderId:
 
 def ask(work: Work, order: Order) -> None:
     """Ask what an order is; once an absence could be believed, everywhere that it could stand."""
-    late = work.now > grace_ends(order.intent.deadline, work.settings.read_lag_ns)
+    late = work.now > grace_ends(work.deadline(order.intent), work.settings.read_lag_ns)
     since = Wall(order.intended_at - CLOCK_SLACK_NS) if late else None
     work.decision.at_once.append(AskOrder(intent=order.intent, since=since))
 
@@ -108,63 +109,81 @@ def trade(work: Work, execution: Execution) -> None:
 
 
 def compare(work: Work, event: AccountTold) -> None:
-    """The whole account against the fold; says nothing while either side is moving."""
+    """The whole account at a venue against the fold; says nothing while either side is moving."""
     for report in event.open_orders:
         told(work, report)
     _missing(work, event)
-    work.views.compared = event.quiet
-    if not event.quiet or any(work.state.orders.unknown()) or work.state.untraded:
+    venue, books = event.venue, work.views.books_of(event.venue)
+    books.compared = event.quiet
+    if not event.quiet or _moving(work, venue):
         return
-    venue = {asset: event.balances.get(asset, ZERO) for asset in work.settings.assets()}
-    if not work.state.opened:
-        surplus = _surplus(work, venue)
-        work.record(Reconciled(balances=venue, unexplained={}, surplus=surplus))
+    assets, scope = work.settings.assets(venue), work.settings.scope_of(venue)
+    held = {asset: event.balances.get(asset, ZERO) for asset in assets}
+    if venue not in work.state.booked.since:
+        surplus = _surplus(work, venue, held)
+        work.record(Reconciled(balances=held, unexplained={}, surplus=surplus, venue=venue))
         return
-    found = differences(work.state.funds.balances, venue, work.settings.assets())
-    views = work.views
-    if found != views.difference:
-        views.difference, views.differs_since = found, event.asked_at
+    found = differences(work.state.funds.balances, held, assets)
+    if found != books.difference:
+        books.difference, books.since = found, event.asked_at
     # An account that lags differs by our own last trades; the same difference beyond the lag is a real one.
-    lasted_ns = event.asked_at - views.differs_since
-    if found and not views.confirmed:
-        _seek(work, found)
-    views.confirmed = bool(found) and lasted_ns > work.settings.read_lag_ns
+    lasted_ns = event.asked_at - books.since
+    if found and not books.confirmed:
+        _seek(work, venue, found)
+    books.confirmed = bool(found) and lasted_ns > work.settings.read_lag_ns
     if not found:
-        work.set_mode(DESK, "reconcile", Mode.NORMAL, by="desk", why="desk and venue agree")
-    elif views.confirmed:
+        work.set_mode(scope, "reconcile", Mode.NORMAL, by="desk", why="desk and venue agree")
+    elif books.confirmed:
         why = ", ".join(f"venue has {amount:+} {asset}" for asset, amount in found.items())
-        work.set_mode(DESK, "reconcile", Mode.REDUCE_ONLY, by="desk", why=why)
+        work.set_mode(scope, "reconcile", Mode.REDUCE_ONLY, by="desk", why=why)
 
 
-def _seek(work: Work, found: Mapping[str, Decimal]) -> None:
+def _moving(work: Work, venue: VenueId) -> bool:
+    """Whether an order there has an outcome, or trades, that are not known yet."""
+    if any(venue_of(order.intent.instrument) == venue for order in work.state.orders.unknown()):
+        return True
+    owed = (work.state.orders.get(client_id) for client_id in work.state.untraded)
+    return any(o is not None and venue_of(o.intent.instrument) == venue for o in owed)
+
+
+def _seek(work: Work, venue: VenueId, found: Mapping[str, Decimal]) -> None:
     """A difference may be a fill of our own, of an order whose end was confirmed by an answer that lagged by
     more than the config says: look there before anybody is alarmed."""
     contracts.seek(work, found)
     ended = reversed(work.state.orders.ended.values())
     for order in islice((o for o in ended if o.remaining > 0), SOUGHT_MAX):
         instrument = work.settings.instruments.get(order.intent.instrument)
-        if instrument is not None and instrument.held_as in found:
+        if instrument is None or instrument.venue != venue:
+            continue
+        if instrument.held_as in found:
             work.decision.at_once.append(AskOrder(intent=order.intent))
 
 
-def adopt(work: Work) -> bool:
-    """An operator has looked at the difference: the venue's numbers become ours, nobody's target moves.
+def adopt(work: Work) -> set[str]:
+    """An operator has looked at the differences: the venues' numbers become ours, nobody's target moves.
 
-    Only what lasted in this life, and was shown, can have been looked at; False when nothing was.
+    Only what lasted in this life, and was shown, can have been looked at; returns in which scopes that was.
     """
-    found = work.views.difference
-    if not work.views.confirmed or work.state.ladder.demands(DESK, "reconcile") is Mode.NORMAL:
-        return False
-    balances = dict(work.state.funds.balances)
+    adopted: set[str] = set()
+    for venue in work.settings.venues:
+        books, scope = work.views.books_of(venue), work.settings.scope_of(venue)
+        if books.confirmed and work.state.ladder.holds(scope, "reconcile"):
+            _adopt(work, venue, books)
+            adopted.add(scope)
+    return adopted
+
+
+def _adopt(work: Work, venue: VenueId, books: Books) -> None:
+    found, held = books.difference, work.state.funds.balances
+    balances = {asset: held.get(asset, ZERO) for asset in work.settings.assets(venue)}
     for asset, amount in found.items():
-        balances[asset] = money.canonical(money.add(balances.get(asset, ZERO), amount))
-    by_base = {i.held_as: i.id for i in work.settings.instruments.values()}
+        balances[asset] = money.canonical(money.add(balances[asset], amount))
+    by_base = {i.held_as: i.id for i in work.settings.instruments.values() if i.venue == venue}
     moved = {by_base[a]: amount for a, amount in found.items() if a in by_base}
-    work.record(Reconciled(balances=balances, unexplained=found, surplus=moved))
+    work.record(Reconciled(balances=balances, unexplained=found, surplus=moved, venue=venue))
     for instrument in moved:
         targets.suspend(work, instrument, "the position was changed from outside")
-    work.views.difference, work.views.confirmed = {}, False
-    return True
+    books.difference, books.confirmed = {}, False
 
 
 def _send_ended(work: Work, event: SendEnded) -> None:
@@ -188,7 +207,7 @@ def _send_ended(work: Work, event: SendEnded) -> None:
         work.note("warning", "order.outcome_unknown", id=event.client_id, why=outcome.text)
     elif outcome.verdict is not Verdict.ACKED:
         work.note("info", "order.not_placed", id=event.client_id, why=outcome.text)
-    _heed(work, outcome)
+    _heed(work, event.client_id, outcome)
 
 
 def _cancel_ended(work: Work, event: CancelEnded) -> None:
@@ -200,7 +219,7 @@ def _cancel_ended(work: Work, event: CancelEnded) -> None:
         asked = work.views.asked.get(event.client_id, Asked())
         work.views.asked[event.client_id] = asked.again(work.now)
         ask(work, order)
-    _heed(work, event.outcome)
+    _heed(work, event.client_id, event.outcome)
 
 
 def _confirm(work: Work, report: OrderReport, asked_at: Wall) -> None:
@@ -215,19 +234,28 @@ def _confirm(work: Work, report: OrderReport, asked_at: Wall) -> None:
         work.views.settle_asked.pop(report.client_id, None)
 
 
-def _heed(work: Work, outcome: Outcome) -> None:
+def _heed(work: Work, client_id: ClientOrderId, outcome: Outcome) -> None:
     """What one answer says about the venue as a whole."""
-    cause = _WAITS.get(outcome.reason)
+    order = work.state.orders.get(client_id)
+    if order is None:
+        return
+    venue = venue_of(order.intent.instrument)
+    cause, scope = _WAITS.get(outcome.reason), work.settings.scope_of(venue)
     if cause is not None:
-        degrade.wait(work, cause, outcome.wait_ns, outcome.text)
+        degrade.wait(work, scope, cause, outcome.wait_ns, outcome.text)
     elif outcome.reason is Reason.AUTH:
-        work.set_mode(DESK, "auth", Mode.REDUCE_ONLY, by="desk", why=outcome.text)
+        work.set_mode(scope, "auth", Mode.REDUCE_ONLY, by="desk", why=outcome.text)
     elif outcome.reason is Reason.BY_BALANCE:
         # The gate saw enough: books and venue may differ, and asking again for what is refused helps nobody.
-        degrade.wait(work, "funds", 0, outcome.text)
-        if work.now - work.views.account_asked >= SECOND_NS:
-            work.views.account_asked = work.now
-            work.decision.at_once.append(AskAccount())
+        degrade.wait(work, scope, "funds", 0, outcome.text)
+        if work.now - work.views.books_of(venue).asked >= SECOND_NS:
+            ask_account(work, venue)
+
+
+def ask_account(work: Work, venue: VenueId) -> None:
+    """Ask how the account stands there."""
+    work.views.books_of(venue).asked = work.now
+    work.decision.at_once.append(AskAccount(venue=venue))
 
 
 def _stranger(work: Work, report: OrderReport) -> None:
@@ -257,6 +285,8 @@ def _missing(work: Work, event: AccountTold) -> None:
     """Orders we hold for open that the venue did not list: ask for each, until something is heard of it."""
     listed = {report.client_id for report in event.open_orders}
     for client_id, order in work.state.orders.live.items():
+        if venue_of(order.intent.instrument) != event.venue:
+            continue
         old_enough = order.intended_at < event.asked_at - work.settings.read_lag_ns
         if order.state is State.OPEN and client_id not in listed and old_enough:
             asked = work.views.asked.get(client_id, Asked())
@@ -264,11 +294,15 @@ def _missing(work: Work, event: AccountTold) -> None:
             ask(work, order)
 
 
-def _surplus(work: Work, venue: Mapping[str, Decimal]) -> dict[InstrumentId, Decimal]:
+def _surplus(
+    work: Work, venue: VenueId, held: Mapping[str, Decimal]
+) -> dict[InstrumentId, Decimal]:
     """What the account holds beyond the configured baseline: the operator's position, to be flattened."""
     found = {}
     for instrument in work.settings.instruments.values():
-        baseline = work.settings.baseline_of(instrument, venue)
-        if venue[instrument.held_as] != baseline:
-            found[instrument.id] = money.subtract(venue[instrument.held_as], baseline)
+        if instrument.venue != venue:
+            continue
+        baseline = work.settings.baseline_of(instrument, held)
+        if held[instrument.held_as] != baseline:
+            found[instrument.id] = money.subtract(held[instrument.held_as], baseline)
     return found

@@ -31,7 +31,7 @@ from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.records import Flowed, ForceTraded
 from nightdesk.model.time import SECOND_NS, Wall
-from nightdesk.modes.ladder import DESK, instrument_scope
+from nightdesk.modes.ladder import instrument_scope
 from nightdesk.portfolio.booked import fee_key, flow_key, forced_key
 from nightdesk.reconcile.terms import faults
 from nightdesk.strategy.messages import Fill, Filled
@@ -55,9 +55,8 @@ def told(work: Work, event: FlowsTold | ForcedTold | WalletsMoved | TermsSeen) -
             if moved.kind is Flow.OTHER:
                 work.note("warning", "account.moved", venue=venue, why="of a kind not known here")
             elif moved.kind is Flow.INSURANCE:
-                work.decision.at_once.append(
-                    AskAccount()
-                )  # whose trade it belongs to is asked first
+                # Whose trade it belongs to is asked first.
+                work.decision.at_once.append(AskAccount(venue=venue))
             elif moved.kind is not None:
                 work.decision.at_once.append(_question(work, venue, moved.kind))
         case TermsSeen():
@@ -71,7 +70,7 @@ def seek(work: Work, found: Mapping[str, Decimal]) -> None:
     for instrument in contracts(work):
         if instrument.held_as in found:
             kinds = _ASKED[:-1]  # a liquidation's fee may be told twice, and is the trade's first
-            since = _since(work, f"forced/{instrument.id}/")
+            since = _since(work, instrument.venue, f"forced/{instrument.id}/")
             work.decision.at_once.append(AskForced(instrument=instrument.id, since=since))
         if instrument.paid_in in found:
             venues[instrument.venue] = None
@@ -80,19 +79,21 @@ def seek(work: Work, found: Mapping[str, Decimal]) -> None:
 
 
 def _question(work: Work, venue: VenueId, kind: Flow) -> AskFlows:
-    return AskFlows(venue=venue, kind=kind, since=_since(work, f"{kind}/{venue}/"))
+    return AskFlows(venue=venue, kind=kind, since=_since(work, venue, f"{kind}/{venue}/"))
 
 
-def _since(work: Work, front: str) -> Wall:
+def _since(work: Work, venue: VenueId, front: str) -> Wall:
     """From when on to ask: shortly before the last that was booked, never before the books were opened."""
     booked = work.state.booked
-    return Wall(max(booked.since, work.now - SPAN_MAX_NS, booked.last(front) - ASKED_AGAIN_NS))
+    return Wall(
+        max(booked.since.get(venue, 0), work.now - SPAN_MAX_NS, booked.last(front) - ASKED_AGAIN_NS)
+    )
 
 
 def _flow(work: Work, venue: VenueId, move: WalletMove) -> None:
     wallet = wallet_of(venue, move.asset)
     ours = any(i.paid_in == wallet for i in contracts(work))
-    if not ours or not work.state.booked.takes(flow_key(venue, move), move.at):
+    if not ours or not work.state.booked.takes(venue, flow_key(venue, move), move.at):
         return
     if move.kind is Flow.INSURANCE and move.instrument is not None:
         fee = fee_key(move.instrument, money.canonical(money.minus(move.amount)))
@@ -128,7 +129,9 @@ def _shared(work: Work, instrument: InstrumentId, amount: Decimal) -> dict[Strat
 
 def _forced(work: Work, fill: ForcedFill) -> None:
     instrument = work.settings.instruments.get(fill.instrument)
-    if instrument is None or not work.state.booked.takes(forced_key(fill), fill.at):
+    if instrument is None:
+        return
+    if not work.state.booked.takes(instrument.venue, forced_key(fill), fill.at):
         return
     shares = _closed(work, fill)
     why = f"{fill.kind}: the venue traded {fill.side} {fill.qty} at {fill.price} for the account"
@@ -174,17 +177,17 @@ def _closed(work: Work, fill: ForcedFill) -> dict[StrategyId, Decimal]:
 
 def _terms(work: Work, event: TermsSeen) -> None:
     """Terms that are not the config's stop new risk; the config's again, they let it pass."""
-    terms, wanted = event.terms, work.settings.terms
+    terms, wanted, scope = event.terms, work.settings.terms, work.settings.scope_of(event.venue)
     if not isinstance(terms, TermsTold):
         ours = {
             i: w for i, w in wanted.items() if work.settings.instruments[i].venue == event.venue
         }
         found = "; ".join(faults(terms, ours))
-        _differ(work, DESK, found)
-        for instrument in wanted:  # all was looked at: what single news said of one is past
+        _differ(work, scope, found)
+        for instrument in ours:  # all was looked at: what single news said of one is past
             _differ(work, instrument_scope(instrument), "")
     elif terms.multi_asset is not None:
-        _differ(work, DESK, "multi-assets mode was switched on" if terms.multi_asset else "")
+        _differ(work, scope, "multi-assets mode was switched on" if terms.multi_asset else "")
     elif terms.instrument is not None and terms.instrument in wanted:
         have = wanted[terms.instrument].leverage
         why = f"the leverage became {terms.leverage}, the config says {have}"

@@ -15,7 +15,7 @@ from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Origin, Side
 from nightdesk.model.time import MS_NS, SECOND_NS, Wall
-from nightdesk.modes.ladder import DESK, scopes
+from nightdesk.modes.ladder import DESK, scopes, venue_scope
 from nightdesk.orders.lifecycle import State
 
 LATE_NS = 500 * MS_NS  # ticks come every 50 ms: ten of them were missed
@@ -27,6 +27,10 @@ PULL_AFTER_NS = 2 * SECOND_NS  # a stream that reconnects at once costs no place
 # that throttles, a strategy that crashed) leaves the resting ones managed.
 # What lost too much adds nothing, in no way.
 PULLING = frozenset({"feed", "private", "reconcile", "surprise", "vanished", "loss"})
+# What concerns everything that is traded at one venue.
+OF_VENUES = frozenset(
+    {"private", "clock", "throttled", "maintenance", "funds", "auth", "reconcile", "terms"}
+)
 # How long a venue's refusal is heeded where it does not say, or cannot: nobody knows when money comes.
 WAITS_NS = {"throttled": 5 * SECOND_NS, "maintenance": 30 * SECOND_NS, "funds": 5 * SECOND_NS}
 
@@ -42,8 +46,9 @@ def strain(work: Work, tick: Tick) -> None:
         mode = Mode.REDUCE_ONLY if waits > JOURNAL_STALLED_NS else Mode.CAUTIOUS
         why = f"a record waits {waits / MS_NS:.0f} ms for the disk"
     work.demand(DESK, "journal", mode, why=why, calm_ns=CALM_NS)
-    for cause in WAITS_NS:
-        _wait_over(work, cause)
+    for venue in work.settings.venues:
+        for cause in WAITS_NS:
+            _wait_over(work, work.settings.scope_of(venue), cause)
 
 
 def strained(tick: Tick) -> bool:
@@ -59,20 +64,21 @@ def dues(work: Work) -> Iterator[Wall]:
     for cause in ("starved", "journal"):
         if ladder.holds(DESK, cause):
             yield work.calm_from(DESK, cause, CALM_NS)
-    for cause in WAITS_NS:
-        if ladder.holds(DESK, cause):
-            yield work.views.waits.get(cause, work.now)
+    for scope in map(work.settings.scope_of, work.settings.venues):
+        for cause in WAITS_NS:
+            if ladder.holds(scope, cause):
+                yield work.views.waits.get((scope, cause), work.now)
     for _, name, held in ladder.told():
         pulls_at = Wall(held.since + PULL_AFTER_NS)
         if name in PULLING and pulls_at > work.now:
             yield pulls_at
 
 
-def wait(work: Work, cause: str, wait_ns: int, why: str) -> None:
+def wait(work: Work, scope: str, cause: str, wait_ns: int, why: str) -> None:
     """The venue wants to be left alone for a while; `wait_ns` 0 where it did not say how long."""
-    until = work.now + (wait_ns or WAITS_NS[cause])
-    work.views.waits[cause] = Wall(max(work.views.waits.get(cause, 0), until))
-    work.set_mode(DESK, cause, Mode.REDUCE_ONLY, by="desk", why=why)
+    until, key = work.now + (wait_ns or WAITS_NS[cause]), (scope, cause)
+    work.views.waits[key] = Wall(max(work.views.waits.get(key, 0), until))
+    work.set_mode(scope, cause, Mode.REDUCE_ONLY, by="desk", why=why)
 
 
 def pull(work: Work) -> None:
@@ -116,11 +122,33 @@ def exits(work: Work) -> set[ClientOrderId]:
     return kept
 
 
-def _wait_over(work: Work, cause: str) -> None:
-    if not work.state.ladder.holds(DESK, cause):
+def _wait_over(work: Work, scope: str, cause: str) -> None:
+    if not work.state.ladder.holds(scope, cause):
         return
     # Raised before a restart: wait once more.
-    until = work.views.waits.setdefault(cause, Wall(work.now + WAITS_NS[cause]))
+    key = (scope, cause)
+    until = work.views.waits.setdefault(key, Wall(work.now + WAITS_NS[cause]))
     if work.now >= until:
-        del work.views.waits[cause]
-        work.set_mode(DESK, cause, Mode.NORMAL, by="desk", why="the wait is over")
+        del work.views.waits[key]
+        work.set_mode(scope, cause, Mode.NORMAL, by="desk", why="the wait is over")
+
+
+def regroup(work: Work) -> None:
+    """At a start: what a venue caused stands where this config's desk looks for it. One of several venues has a
+    scope of its own, a single one has the desk's; what a venue caused that is gone is past."""
+    venues = {work.settings.scope_of(venue) for venue in work.settings.venues}
+    for scope, name, cause in work.state.ladder.told():
+        if name not in OF_VENUES or scope in venues:
+            continue
+        if scope != DESK and not scope.startswith(venue_scope("")):
+            continue  # of an instrument or a strategy: its own
+        why = f"since the venues are other ones: {cause.why}"
+        for place in venues if scope == DESK or scope in _known(work) else ():
+            if not work.state.ladder.holds(place, name):
+                work.set_mode(place, name, cause.mode, by=cause.by, why=why)
+        work.set_mode(scope, name, Mode.NORMAL, by="desk", why=why)
+
+
+def _known(work: Work) -> set[str]:
+    """The scopes of today's venues, whether they are in use or not."""
+    return {venue_scope(venue) for venue in work.settings.venues}

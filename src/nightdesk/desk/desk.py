@@ -142,6 +142,7 @@ class Desk:
         work = Work(self.state, self.views, self.settings, moment)
         for record in records:
             work.record(record)
+        degrade.regroup(work)
         operator.review_limits(work)
         self._limited = bool(loss_limits(self.settings, self.state.limits_set))
         watch.unresolved(work)

@@ -91,8 +91,9 @@ class TradesTold(msgspec.Struct, frozen=True, kw_only=True):
 
 class AccountTold(msgspec.Struct, frozen=True, kw_only=True):
     """Balances (free and locked together; wallets and positions of contracts by their names in the books) and
-    open orders, asked for at `asked_at` with no order in between."""
+    open orders at one venue, asked for at `asked_at` with no order in between."""
 
+    venue: VenueId
     balances: Mapping[str, Decimal]
     open_orders: Sequence[OrderReport]
     asked_at: Wall
@@ -240,7 +241,9 @@ class AskTrades(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AskAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask for balances and open orders."""
+    """Ask for balances and open orders at one venue."""
+
+    venue: VenueId
 
 
 class AskFlows(msgspec.Struct, frozen=True, kw_only=True):

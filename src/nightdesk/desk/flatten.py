@@ -14,7 +14,7 @@ from nightdesk.desk.targets import crossing, suspend
 from nightdesk.desk.views import Slice
 from nightdesk.desk.work import Work
 from nightdesk.model import money
-from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.ids import InstrumentId, StrategyId, VenueId
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import OrderType, Origin, Side
@@ -34,6 +34,7 @@ def start(work: Work, event: Flatten) -> None:
     work.set_mode(DESK, CAUSE, Mode.FLATTENING, by=event.by, why=why)
     work.views.flatten_said = ""
     work.views.slices.clear()
+    _not_flat(work)
     for instrument in work.settings.instruments:
         suspend(work, instrument, "flattened by an operator")
     step(work)
@@ -50,21 +51,24 @@ def step(work: Work) -> None:
     for instrument in work.settings.instruments:
         waiting += _close(work, instrument)
     if waiting:
+        _not_flat(work)
         _say(work, "; ".join(waiting))
     elif work.now - work.views.flatten_asked >= AGAIN_NS:
         work.views.flatten_asked = work.now
         _say(work, "nothing left to sell; asking the venue")
-        work.decision.at_once.append(AskAccount())
+        work.decision.at_once += [AskAccount(venue=venue) for venue in work.settings.venues]
 
 
 def verify(work: Work, event: AccountTold) -> None:
-    """The venue's own balances say whether it is done."""
+    """The venues' own balances say whether it is done: at each of them, with nothing sent in between."""
     if work.state.ladder.demands(DESK, CAUSE) is not Mode.FLATTENING or not event.quiet:
         return
     ours = [o for o in event.open_orders if work.state.orders.get(o.client_id) is not None]
     if ours or work.state.orders.live or work.state.settling:
         return
-    left = excess(work, event.balances)
+    books = work.views.books_of(event.venue)
+    books.flat = None
+    left = excess(work, event.venue, event.balances)
     more = [f"{qty} {i}" for i, qty in left.items() if not _dust(work, i, qty)]
     if more:
         _say(
@@ -73,16 +77,27 @@ def verify(work: Work, event: AccountTold) -> None:
             "look at it, then resume with a reason (which adopts it) and flatten again",
         )
         return
-    dust = ", ".join(f"{qty} {work.settings.instruments[i].base}" for i, qty in left.items() if qty)
-    done = f"flat at the venue; unsellable dust: {dust or 'none'}"
+    books.flat = ", ".join(
+        f"{qty} {work.settings.instruments[i].base}" for i, qty in left.items() if qty
+    )
+    found = [work.views.books_of(venue).flat for venue in work.settings.venues]
+    if None in found:
+        return  # asked as well, and not heard yet
+    dust = ", ".join(each for each in found if each)
+    where = "the venue" if len(found) == 1 else "every venue"
+    done = f"flat at {where}; unsellable dust: {dust or 'none'}"
     _say(work, done)
     work.set_mode(DESK, CAUSE, Mode.REDUCE_ONLY, by="desk", why=done)
 
 
-def excess(work: Work, balances: Mapping[str, Decimal]) -> dict[InstrumentId, Decimal]:
+def excess(
+    work: Work, venue: VenueId, balances: Mapping[str, Decimal]
+) -> dict[InstrumentId, Decimal]:
     """What the venue holds above (or below) the baseline, per instrument."""
     found = {}
     for instrument in work.settings.instruments.values():
+        if instrument.venue != venue:
+            continue
         baseline = work.settings.baseline_of(instrument, work.state.opened)
         found[instrument.id] = money.canonical(
             money.subtract(balances.get(instrument.held_as, ZERO), baseline)
@@ -153,6 +168,12 @@ def _dust(work: Work, instrument: InstrumentId, qty: Decimal) -> bool:
         return True
     quote = None if rules.contract else work.views.quotes.get(instrument)
     return quote is not None and money.notional(quote.bid, sellable) < rules.notional_min
+
+
+def _not_flat(work: Work) -> None:
+    """What was verified is past."""
+    for books in work.views.books.values():
+        books.flat = None
 
 
 def _say(work: Work, text: str) -> None:

@@ -8,7 +8,7 @@ import msgspec
 from nightdesk.desk.protection import Protection
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.target import TargetState
-from nightdesk.model.ids import Epoch, InstrumentId, Seq, StrategyId
+from nightdesk.model.ids import Epoch, InstrumentId, Seq, StrategyId, VenueId, venue_of
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.records import LimitSet
 from nightdesk.model.time import Wall
@@ -46,7 +46,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     traffic_minute: list[tuple[int, dict[str, int]]] = []
     limits_set: list[LimitSet] = []
     booked: list[tuple[str, Wall]] = []  # in the order in which it was booked
-    booked_from: Wall = Wall(0)
+    booked_from: Wall = Wall(0)  # of the one venue of older journals
+    compared: dict[VenueId, Wall] = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
@@ -84,7 +85,7 @@ def encode_state(state: DeskState) -> bytes:
             for _, each in sorted(named.items())
         ],
         booked=list(state.booked.at.items()),
-        booked_from=state.booked.since,
+        compared=state.booked.since,
     )
     return _ENCODER.encode(image)
 
@@ -106,7 +107,9 @@ def decode_state(body: bytes, now: Wall) -> DeskState:
     state.kept, state.kept_versions = image.kept, image.kept_versions
     state.counts = image.counts
     state.marks, state.exits = image.marks, image.exits
-    state.booked.at, state.booked.since = dict(image.booked), image.booked_from
+    state.booked.at, state.booked.since = dict(image.booked), image.compared
+    if image.opened and not image.compared:
+        state.booked.since = {venue_of(i.id): image.booked_from for i in image.instruments[:1]}
     state.intents_at.extend(image.intents_at)
     state.traffic.second.load(image.traffic_second)
     state.traffic.minute.load(image.traffic_minute)

@@ -100,7 +100,7 @@ def _set(work: Work, change: LimitSet) -> None:
 def _resume(work: Work, event: Resume) -> None:
     adopted = accounts.adopt(work)
     for scope, name, _ in work.state.ladder.told():
-        if name == "reconcile" and not adopted:
+        if name == "reconcile" and scope not in adopted:
             why = "the difference is not confirmed yet: look again in a moment"
             work.note("warning", "resume.not_all", cause=name, why=why)
         elif name == losses.CAUSE and not losses.forgive(work, scope):

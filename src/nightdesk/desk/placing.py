@@ -18,6 +18,7 @@ from nightdesk.model.ids import (
     StrategyId,
     order_id,
     order_id_front,
+    venue_of,
 )
 from nightdesk.model.market import Quote
 from nightdesk.model.money import ZERO
@@ -106,10 +107,11 @@ def submit_pair(work: Work, wish: Wish, other: Wish) -> Intent | Refused:
 
 
 def _submit(work: Work, wishes: list[Wish]) -> Intent | Refused:
-    deadline = _deadline(work)
-    if deadline <= work.now:
-        return _refused(work, Refused(rule="lease", limit="a lease that is held", value="none"))
     wish = wishes[0]
+    ends = _deadline(work)
+    if ends <= work.now:
+        return _refused(work, Refused(rule="lease", limit="a lease that is held", value="none"))
+    deadline = Wall(ends + work.moment.ahead_ns.get(venue_of(wish.instrument), 0))
     seen = work.quote(wish.instrument)
     looked = view(work, wish, seen)
     ids = [_next_id(work, ahead) for ahead in range(len(wishes))]
@@ -251,7 +253,7 @@ def _next_id(work: Work, ahead: int = 0) -> ClientOrderId:
 
 
 def _deadline(work: Work) -> Wall:
-    """When the venue must refuse the order: soon, and never past the lease."""
+    """When the venue must refuse the order, on the desk's clock: soon, and never past the lease."""
     moment = work.moment
     lease_ends = moment.wall_at(moment.lease_until)
     return min(Wall(moment.wall + work.settings.order_ttl_ns), lease_ends)

@@ -8,10 +8,11 @@ from hashlib import blake2b
 import msgspec
 
 from nightdesk.model.account import Terms
-from nightdesk.model.ids import DESK_CODES, InstrumentId, StrategyId
+from nightdesk.model.ids import DESK_CODES, InstrumentId, StrategyId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
 from nightdesk.model.time import SECOND_NS
+from nightdesk.modes.ladder import DESK, venue_scope
 from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.risk.losses import LossLimits
 
@@ -41,7 +42,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     `baseline` is per asset: what the account holds that is not the desk's to sell. `order_ttl_ns` bounds how
     late an order may reach the venue; `slippage_bps` how far beyond the touch a converging or flattening order
     may go; `account_every_ns` how often the books are compared while nothing is wrong; `terms` is of each
-    contract.
+    contract. `venues` follow from the instruments, in their order.
     """
 
     name: str
@@ -55,15 +56,25 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     account_every_ns: int = 10 * SECOND_NS
     losses: LossLimits = LossLimits()
     terms: Mapping[InstrumentId, Terms] = {}
+    venues: tuple[VenueId, ...] = ()
+
+    def __post_init__(self) -> None:
+        found = dict.fromkeys(instrument.venue for instrument in self.instruments.values())
+        msgspec.structs.force_setattr(self, "venues", tuple(found))
+
+    def scope_of(self, venue: VenueId) -> str:
+        """What a venue's trouble concerns: the whole desk, where it trades nowhere else."""
+        return venue_scope(venue) if len(self.venues) > 1 else DESK
 
     @property
     def code(self) -> int:
         """The desk's place in every client order id, from its name."""
         return _code_of(self.name)
 
-    def assets(self) -> list[str]:
-        """Every asset, wallet and contract the traded instruments touch."""
-        return sorted({a for i in self.instruments.values() for a in (i.held_as, i.paid_in)})
+    def assets(self, venue: VenueId) -> list[str]:
+        """Every asset, wallet and contract the instruments traded there touch."""
+        there = [i for i in self.instruments.values() if i.venue == venue]
+        return sorted({asset for i in there for asset in (i.held_as, i.paid_in)})
 
     def baseline_of(self, instrument: Instrument, opened: Mapping[str, Decimal]) -> Decimal:
         """What of it is not the desk's to sell, at a venue that held `opened` when the books were opened. A
@@ -75,6 +86,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     def canonical(self) -> str:
         """One spelling, for the journal and for the hash that nodes compare."""
         built = msgspec.to_builtins(self)
+        del built["venues"]
         if not self.terms:
             del built["terms"]  # a desk without contracts is spelled as it always was
         return msgspec.json.encode(built, order="sorted").decode()

@@ -67,7 +67,7 @@ class DeskState:
         self.positions: dict[Owner, Position] = {}
         self.exposures: dict[InstrumentId, Exposure] = {}
         self.funds = Funds()
-        self.opened: dict[str, Decimal] = {}  # balances at the very first reconcile
+        self.opened: dict[str, Decimal] = {}  # balances at the first reconcile of each venue
         self.ladder = Ladder()
         self.targets: dict[Owner, TargetState] = {}
         self.protections: dict[Owner, Protection] = {}
@@ -239,10 +239,11 @@ class DeskState:
                 order.state = State.UNKNOWN
 
     def _reconciled(self, record: Reconciled, at: Wall) -> None:
-        self.booked.since = at
-        if not self.opened:
-            self.opened = dict(record.balances)
-        self.funds.balances = dict(record.balances)
+        venue = record.venue or next((i.venue for i in self.instruments.values()), record.venue)
+        if venue not in self.booked.since:
+            self.opened.update(record.balances)
+        self.booked.since[venue] = at
+        self.funds.balances.update(record.balances)
         for instrument, qty in record.surplus.items():
             held = self._moved(OPERATOR, instrument)
             held.qty = money.add(held.qty, qty)

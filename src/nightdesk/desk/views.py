@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId
+from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId, VenueId
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
@@ -24,6 +24,22 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     net: Decimal
     qty: Decimal
     price: Decimal
+
+
+class Books:
+    """How one venue's account was compared with the books. `difference` is what it was last seen to have beyond
+    them, the same since `since`; `confirmed` that it lasted longer than the venue's answers lag, and was shown.
+    """
+
+    __slots__ = ("asked", "compared", "confirmed", "difference", "flat", "since")
+
+    def __init__(self) -> None:
+        self.asked = Wall(0)
+        self.compared = False  # whether the last comparison found a quiet moment
+        self.difference: dict[str, Decimal] = {}
+        self.since = Wall(0)
+        self.confirmed = False
+        self.flat: str | None = None  # the dust that is left, once a flatten is done there
 
 
 class Views:
@@ -48,13 +64,13 @@ class Views:
         self.retry_from: dict[tuple[StrategyId, InstrumentId], Wall] = {}
         self.flatten_said: str = ""
         self.flatten_asked: Wall = Wall(0)
-        self.account_asked: Wall = Wall(0)
-        self.compared = False  # whether the last comparison of the books found a quiet moment
+        self.books: dict[VenueId, Books] = {}
         self.mode_told: dict[tuple[StrategyId, InstrumentId], Mode] = {}
         self.protect_tried: dict[tuple[StrategyId, InstrumentId], Wall] = {}  # not again before
         self.bare_since: dict[tuple[StrategyId, InstrumentId], Wall] = {}  # without protection
         self.bare_worst_ns = 0
-        self.waits: dict[str, Wall] = {}  # cause -> until when the venue's word is heeded
+        # (scope, cause) -> until when the venue's word is heeded
+        self.waits: dict[tuple[str, str], Wall] = {}
         self.calm_since: dict[
             tuple[str, str], Wall
         ] = {}  # (scope, cause) -> since when all is well
@@ -72,11 +88,18 @@ class Views:
         self.peaks: dict[
             str, Decimal
         ] = {}  # highest profit by scope, as far as it is not journaled
-        self.difference: dict[str, Decimal] = {}  # of the account, as it was seen last
-        self.differs_since: Wall = Wall(0)  # from when on it was the same
-        self.confirmed = (
-            False  # whether it lasted longer than the venue's answers lag, and was shown
-        )
+
+    def books_of(self, venue: VenueId) -> Books:
+        """How the books of one venue stand."""
+        books = self.books.get(venue)
+        if books is None:
+            books = self.books[venue] = Books()
+        return books
+
+    @property
+    def difference(self) -> dict[str, Decimal]:
+        """What the venues were last seen to have beyond the books."""
+        return {a: qty for books in self.books.values() for a, qty in books.difference.items()}
 
     def ref(self, client_id: ClientOrderId) -> str:
         """What the strategy calls the order; its client id for one of before the start."""

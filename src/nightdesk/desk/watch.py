@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from nightdesk.desk.accounts import ask
-from nightdesk.desk.events import AskAccount, AskTrades, OrderNotFound
+from nightdesk.desk.accounts import ask, ask_account
+from nightdesk.desk.events import AskTrades, OrderNotFound
 from nightdesk.desk.placing import cancel
 from nightdesk.desk.work import Work
-from nightdesk.model.ids import InstrumentId
+from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Origin
 from nightdesk.model.records import Resolved, Settled
@@ -46,14 +46,14 @@ def tick(work: Work) -> None:
     _settling(work)
     _trades(work)
     unresolved(work)
-    if work.now >= _account_due(work):
-        work.views.account_asked = work.now
-        work.decision.at_once.append(AskAccount())
+    for venue in work.settings.venues:
+        if work.now >= _account_due(work, venue):
+            ask_account(work, venue)
 
 
 def dues(work: Work) -> Iterator[Wall]:
     """When `tick` has something to do next, as long as nothing happens: each of its parts says its own time."""
-    yield _account_due(work)
+    yield from (_account_due(work, venue) for venue in work.settings.venues)
     for instrument in work.settings.instruments:
         yield from _feed_dues(work, instrument)
     for client_id, order in work.state.orders.live.items():
@@ -76,10 +76,11 @@ def dues(work: Work) -> Iterator[Wall]:
             yield max(Wall(since + TRADES_WAIT_NS), due_at(asked))
 
 
-def _account_due(work: Work) -> Wall:
-    soon = bool(work.views.difference) or not work.views.compared
+def _account_due(work: Work, venue: VenueId) -> Wall:
+    books = work.views.books_of(venue)
+    soon = bool(books.difference) or not books.compared
     every = ACCOUNT_SOON_NS if soon else work.settings.account_every_ns
-    return Wall(work.views.account_asked + every)
+    return Wall(books.asked + every)
 
 
 def _feed_dues(work: Work, instrument: InstrumentId) -> Iterator[Wall]:
@@ -125,7 +126,7 @@ def not_found(work: Work, event: OrderNotFound) -> None:
         _gone(work, event)
         return
     asked = work.views.asked.get(event.client_id, Asked())
-    grace = grace_ends(order.intent.deadline, work.settings.read_lag_ns)
+    grace = grace_ends(work.deadline(order.intent), work.settings.read_lag_ns)
     counted, belief = weigh(
         asked, asked_at=event.asked_at, grace=grace, everywhere=event.everywhere
     )

@@ -6,7 +6,14 @@ from nightdesk.desk.limiting import limits_for
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.views import Views
-from nightdesk.model.ids import InstrumentId, Seq, StrategyId, correlation_id, decode_order_id
+from nightdesk.model.ids import (
+    InstrumentId,
+    Seq,
+    StrategyId,
+    correlation_id,
+    decode_order_id,
+    venue_of,
+)
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Intent, Origin
@@ -30,7 +37,7 @@ class Work:
         self, state: DeskState, views: Views, settings: DeskSettings, moment: Moment
     ) -> None:
         self.moment = moment
-        self.now = moment.wall  # UTC on the venue's clock
+        self.now = moment.wall
         self.settings = settings
         self.state = state
         self.views = views
@@ -94,6 +101,10 @@ class Work:
         if quote is None or quote.crossed:
             return None
         return quote, self.moment.mono - quote.received
+
+    def deadline(self, intent: Intent) -> Wall:
+        """When the venue refuses an order that has not reached it, on the desk's clock."""
+        return Wall(intent.deadline - self.moment.ahead_ns.get(venue_of(intent.instrument), 0))
 
     def limits(self, strategy: StrategyId, instrument: InstrumentId) -> Limits:
         """The limits an order of `strategy` has to keep now: in CAUTIOUS they are tighter."""

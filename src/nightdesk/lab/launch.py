@@ -33,6 +33,8 @@ from nightdesk.recordings.recognise import HEAD_LINES, recognise
 from nightdesk.recordings.report import BrokenCapture
 from nightdesk.recordings.table import TableReader
 
+DAY_NS = 24 * 3600 * 1_000_000_000
+APART_MAX_NS = DAY_NS  # two recordings that begin further apart show no common market
 # Without an accounts file there is one account, whose keys are no secret.
 PRACTICE_ACCOUNT = AccountSettings(
     name="practice",
@@ -110,6 +112,7 @@ def prepare_both(options: LaunchOptions) -> tuple[LabSettings, Market, Market | 
     symbols = _symbols(options.live, replay, problems)
     perp_replay = _replay(options.usdm_replay, options.speed, problems)
     perps = _perps(perp_replay, problems)
+    _align(replay, perp_replay, problems)
     for name, fee in (("maker fee", options.maker_fee), ("taker fee", options.taker_fee)):
         if not 0 <= fee < 1:
             problems.append(f"{name}: a rate from 0 to below 1, not {fee}")
@@ -163,6 +166,17 @@ def _replay(paths: list[str], speed: float, problems: list[str]) -> Replay | Non
     except ValueError as e:
         problems.append(f"replay: {e}")
     return None
+
+
+def _align(spot: Replay | None, perps: Replay | None, problems: list[str]) -> None:
+    """Two recordings play side by side, as they were recorded."""
+    if spot is None or perps is None:
+        return
+    first, last = sorted((spot.origin_ns, perps.origin_ns))
+    if last - first > APART_MAX_NS:
+        days = (last - first) / DAY_NS
+        problems.append(f"replay: spot and perpetuals were recorded {days:.0f} days apart")
+    spot.origin_ns = perps.origin_ns = first
 
 
 def _market(captures: list[str], tables: list[TableReader], speed: float) -> Replay:

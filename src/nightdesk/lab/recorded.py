@@ -109,7 +109,7 @@ class RecordedMarket:
             for name in sorted({line.symbol for line in lines})
         }
         self._of_bars = all(line.kind is Kind.BARS for line in lines)
-        self._origin_ns = min(line.starts_ns for line in lines)
+        self.origin_ns = min(line.starts_ns for line in lines)
         self._aligned = aligned and speed == 1 and any(line.kind is Kind.BARS for line in lines)
         self._happenings = by_time([_happenings(line) for line in lines])
         self._next: _Happening | None = None
@@ -135,7 +135,7 @@ class RecordedMarket:
     @property
     def clock_ns(self) -> int | None:
         """What a clock that may be chosen should show at the start, where candles are the recording's."""
-        return self._origin_ns if self._aligned else None
+        return self.origin_ns if self._aligned else None
 
     @property
     def ended(self) -> bool:
@@ -152,7 +152,7 @@ class RecordedMarket:
 
     def start(self, now_ns: int) -> None:
         """Play the first row at `now_ns`, or where the minute it needs begins; of a bar, its end."""
-        wait_ns = (self._origin_ns - now_ns) % MINUTE_NS if self._aligned else 0
+        wait_ns = (self.origin_ns - now_ns) % MINUTE_NS if self._aligned else 0
         self._start_ns, self._started = now_ns + wait_ns, True
         self._next = next(self._happenings, None)
 
@@ -170,7 +170,7 @@ class RecordedMarket:
             assert self._next is not None, "something is due"
             if self._due_ns(self._next.at_ns) <= at_ns:
                 events += self._played(self._next, at_ns)
-                self._position_ns = self._next.at_ns - self._origin_ns
+                self._position_ns = self._next.at_ns - self.origin_ns
                 self._next = next(self._happenings, None)
             else:
                 events += self._pulse(at_ns)
@@ -195,7 +195,7 @@ class RecordedMarket:
         return ", ".join(reader.file for reader in self._readers) or "nothing"
 
     def _due_ns(self, recorded_ns: int) -> int:
-        return self._start_ns + int((recorded_ns - self._origin_ns) / self._speed)
+        return self._start_ns + int((recorded_ns - self.origin_ns) / self._speed)
 
     def _pulses_ns(self) -> int | None:
         """When a quote that stands is told again; None where none stands."""

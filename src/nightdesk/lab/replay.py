@@ -59,7 +59,8 @@ class _Capture:
 
 
 class ReplayMarket:
-    """Captures, merged by receive time and played at `speed` times their pace."""
+    """Captures, merged by receive time and played at `speed` times their pace. `origin_ns` is the recorded time
+    (UTC) that is played when it starts: its first frame's, or that of another market played beside it."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class ReplayMarket:
         self._speed = speed
         self._meter = meter or Meter()
         self._symbols = sorted({frame.symbol for frame in heads})
-        self._origin_ns = min(frame.received_ns for frame in heads)
+        self.origin_ns = min(frame.received_ns for frame in heads)
         self._snapshots = [f for f in heads if isinstance(f.body, SnapshotBody)]
         self._frames = merge(*(c.timed() for c in self._captures), key=_received)
         self._next: tuple[int, int, Frame] | None = None
@@ -105,7 +106,7 @@ class ReplayMarket:
         return []
 
     def start(self, now_ns: int) -> None:
-        """Play the first frame at `now_ns`."""
+        """Play from `now_ns` on."""
         self._start_ns = now_ns
         self._started = True
         self._pull()
@@ -123,7 +124,7 @@ class ReplayMarket:
             if due_ns > now_ns:
                 break
             events.append(self._event(frame, due_ns, skew_ns))
-            self._position_ns = received_ns - self._origin_ns
+            self._position_ns = received_ns - self.origin_ns
             self._pull()
         self._given += len(events)
         return events
@@ -143,7 +144,7 @@ class ReplayMarket:
         )
 
     def _due_ns(self, received_ns: int) -> int:
-        return self._start_ns + self._played_ns(received_ns - self._origin_ns)
+        return self._start_ns + self._played_ns(received_ns - self.origin_ns)
 
     def _played_ns(self, recorded_ns: int) -> int:
         return int(recorded_ns / self._speed)

@@ -87,6 +87,12 @@ def correlation_id(epoch: Epoch, seq: Seq) -> str:
     return f"{epoch}.{seq}"
 
 
+@lru_cache(maxsize=256)
+def venue_of(instrument: InstrumentId) -> VenueId:
+    """The venue inside an instrument's id."""
+    return VenueId(instrument.partition(":")[0])
+
+
 def instrument_key(instrument: InstrumentId) -> str:
     """The venue's own symbol inside an instrument's id."""
     return instrument.partition(":")[2]

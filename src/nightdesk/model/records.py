@@ -137,15 +137,17 @@ class ProtectionSet(msgspec.Struct, frozen=True, kw_only=True, tag="protection")
 
 
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True, tag="reconciled"):
-    """What the account held when desk and venue were compared; the first one sets the opening balances.
+    """What the account held when desk and venue were compared; a venue's first sets its opening balances.
 
-    `unexplained` is venue minus desk that an operator adopted. `surplus` is what thereby became the
-    operator's position, per instrument.
+    `balances` are of what is traded at `venue`; "" in journals from when a desk had one venue. `unexplained` is
+    venue minus desk that an operator adopted. `surplus` is what thereby became the operator's position, per
+    instrument.
     """
 
     balances: dict[str, Decimal]
     unexplained: dict[str, Decimal]
     surplus: dict[InstrumentId, Decimal]
+    venue: VenueId = VenueId("")
 
 
 class Marked(msgspec.Struct, frozen=True, kw_only=True, tag="marked"):

@@ -5,6 +5,7 @@
 Both are whole nanoseconds.
 """
 
+from collections.abc import Mapping
 from typing import NewType
 
 import msgspec
@@ -19,12 +20,14 @@ SECOND_NS = 1_000_000_000
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """When a decision is made, and until when this node may act on it.
 
-    `lease_until` is on the `mono` clock and already shortened by the allowed clock error.
+    `lease_until` is on the `mono` clock and already shortened by the allowed clock error. `wall` is the desk's:
+    the clock of the first of its venues. `ahead_ns` is how far each other venue's is ahead of it.
     """
 
     mono: Mono
     wall: Wall
     lease_until: Mono
+    ahead_ns: Mapping[str, int] = {}
 
     def wall_at(self, mono: Mono) -> Wall:
         """The UTC time at which `mono` comes, by the two clocks read together here."""

@@ -1,8 +1,8 @@
 """The modes, what each allows, and the causes that demand them.
 
-A scope ("desk", "strategy/NAME", "instrument/ID") is in the strictest mode that any of its causes demands;
-the strictest scope that covers an order wins. A cause is lifted by whoever raised it: an automatic one by its
-watcher, an operator's by an operator only.
+A scope ("desk", "venue/NAME", "strategy/NAME", "instrument/ID") is in the strictest mode that any of its causes
+demands; the strictest scope that covers an order wins. A cause is lifted by whoever raised it: an automatic one
+by its watcher, an operator's by an operator only.
 """
 
 from enum import StrEnum, auto
@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
-from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.ids import InstrumentId, StrategyId, venue_of
 from nightdesk.model.mode import Mode
 
 
@@ -38,6 +38,11 @@ NORMAL = Mode.NORMAL  # a member is looked up slowly, and every tick asks severa
 DESK = "desk"
 
 
+def venue_scope(venue: str) -> str:
+    """The scope of one of several venues."""
+    return f"venue/{venue}"
+
+
 def strategy_scope(strategy: str) -> str:
     """The scope of one strategy."""
     return f"strategy/{strategy}"
@@ -50,9 +55,10 @@ def instrument_scope(instrument: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def scopes(strategy: StrategyId, instrument: InstrumentId) -> tuple[str, str, str]:
+def scopes(strategy: StrategyId, instrument: InstrumentId) -> tuple[str, str, str, str]:
     """Every scope that covers an order."""
-    return DESK, strategy_scope(strategy), instrument_scope(instrument)
+    venue = venue_scope(venue_of(instrument))
+    return DESK, venue, strategy_scope(strategy), instrument_scope(instrument)
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,17 +10,17 @@ from collections.abc import Awaitable, Callable
 from nightdesk.desk.events import Event, Health
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import MS_NS
-from nightdesk.modes.ladder import DESK
 from nightdesk.runtime.requester import STEP_NS, Requester
 
 AGAIN_S = 0.5
 
 
 class ClockWatch:
-    """Keeps one requester's clock; tells the desk while it is unsure."""
+    """Keeps one requester's clock; tells the desk while it is unsure, of `scope`."""
 
     def __init__(
         self,
+        scope: str,
         requester: Requester,
         measure: Callable[[], Awaitable[int | None]],
         *,
@@ -29,6 +29,7 @@ class ClockWatch:
         say: Callable[[str], None],
         spawn: Callable[[Awaitable[None], str], None],
     ) -> None:
+        self._scope = scope
         self._requester = requester
         self._measure = measure
         self._void = void
@@ -47,7 +48,7 @@ class ClockWatch:
         self._void()
         self._requester.lose_clock()
         self._say(why)
-        self._tell(Health(scope=DESK, cause="clock", mode=Mode.REDUCE_ONLY, why=why))
+        self._tell(Health(scope=self._scope, cause="clock", mode=Mode.REDUCE_ONLY, why=why))
         if not self._measuring:
             self._measuring = True
             self._spawn(self._measure_again(), "clock")
@@ -55,7 +56,7 @@ class ClockWatch:
     def untold(self, why: str) -> None:
         """The venue does not tell its time: nothing new on an old offset; the way out is tried with it."""
         self._say(why)
-        self._tell(Health(scope=DESK, cause="clock", mode=Mode.REDUCE_ONLY, why=why))
+        self._tell(Health(scope=self._scope, cause="clock", mode=Mode.REDUCE_ONLY, why=why))
 
     def measured(self, offset_ns: int) -> None:
         """The venue told its time."""
@@ -64,7 +65,7 @@ class ClockWatch:
         if abs(moved) > STEP_NS:
             self._void()
             self._say(f"the venue's clock minus ours moved by {moved / MS_NS:+.1f} ms")
-        self._tell(Health(scope=DESK, cause="clock", mode=Mode.NORMAL, why="measured"))
+        self._tell(Health(scope=self._scope, cause="clock", mode=Mode.NORMAL, why="measured"))
 
     async def _measure_again(self) -> None:
         try:

@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import sys
-from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +11,7 @@ from nightdesk.config.schema import Instrument as InstrumentConfig
 from nightdesk.config.schema import Strategy as StrategyConfig
 from nightdesk.model.account import Margin, Terms
 from nightdesk.model.errors import BadInput
-from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, instrument_key
+from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, instrument_key, venue_of
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import MS_NS
 from nightdesk.node.plan import Plan, StrategyPlan
@@ -33,17 +32,17 @@ from nightdesk.venues.protocol import VenueCodec
 def plan_of(config: Config, base: Path, live: str = "") -> Plan:
     """The plan of a desk; raises `BadInput` naming the strategy that cannot be loaded. `live` is the
     fingerprint that was typed; it counts where orders cost real money."""
-    (venue,) = config.venue.values()
+    real = {VenueId(name): venue.kind for name, venue in config.venue.items() if venue.real}
     return Plan(
         name=config.desk.name,
         limits={InstrumentId(i.id): _limits(config, i) for i in config.instrument},
         baseline=config.baseline,
         strategies=tuple(_strategy(s, base) for s in config.strategy),
-        read_lag_ns=venue.read_lag_ms * MS_NS,
+        read_lag_ns=max(venue.read_lag_ms for venue in config.venue.values()) * MS_NS,
         order_ttl_ns=config.desk.order_ttl_ms * MS_NS,
         losses=LossLimits(**config.losses.model_dump()),
-        venue_kind=venue.kind,
-        live=live if venue.real else None,
+        real=real,
+        live=live,
         asset_max=config.limits.asset_max,
         terms={
             InstrumentId(i.id): Terms(leverage=i.leverage, margin=Margin(i.margin or "cross"))
@@ -53,34 +52,47 @@ def plan_of(config: Config, base: Path, live: str = "") -> Plan:
     )
 
 
-def codec_of(config: Config, base: Path) -> VenueCodec:
-    """The codec of the one venue, with its account's key."""
-    ((name, venue),) = config.venue.items()
-    if venue.account is None:
-        raise NodeAlone(name)
-    symbols = {instrument_key(InstrumentId(i.id)): InstrumentId(i.id) for i in config.instrument}
-    kind = BinanceUsdm if venue.kind == "binance-usdm" else BinanceSpot
-    return kind(VenueId(name), _signer(venue.account, base), symbols)
+def codecs_of(config: Config, base: Path) -> dict[VenueId, VenueCodec]:
+    """The codec of each venue, with its account's key, in the config's order."""
+    return {
+        VenueId(name): _codec(config, name, _signer(name, venue.account, base))
+        for name, venue in config.venue.items()
+    }
 
 
-def key_of(config: Config, base: Path) -> BinanceKey:
-    """The questions about the one account's key."""
-    ((name, venue),) = config.venue.items()
-    if venue.account is None:
-        raise NodeAlone(name)
-    return BinanceKey(_signer(venue.account, base))
+def signed_codecs(config: Config, signer: Signer) -> dict[VenueId, VenueCodec]:
+    """The same where one account is held at all of them."""
+    return {VenueId(name): _codec(config, name, signer) for name in config.venue}
 
 
-def _signer(account: Account, base: Path) -> Signer:
+def keys_of(config: Config, base: Path) -> dict[VenueId, BinanceKey]:
+    """The questions about each account's key."""
+    return {
+        VenueId(name): BinanceKey(_signer(name, venue.account, base))
+        for name, venue in config.venue.items()
+    }
+
+
+def _codec(config: Config, name: str, signer: Signer) -> VenueCodec:
+    traded = [InstrumentId(i.id) for i in config.instrument]
+    symbols = {instrument_key(i): i for i in traded if venue_of(i) == name}
+    return _kind(contracts=config.venue[name].contracts)(VenueId(name), signer, symbols)
+
+
+def _kind(*, contracts: bool) -> type[BinanceSpot] | type[BinanceUsdm]:
+    return BinanceUsdm if contracts else BinanceSpot
+
+
+def _signer(venue: str, account: Account | None, base: Path) -> Signer:
+    if account is None:
+        raise NodeAlone(venue)
     return signer_for(read_secret(account.key, base), read_secret(account.secret, base))
 
 
-def telling_codec(instruments: Collection[Instrument]) -> VenueCodec:
-    """A codec that can tell again what was sent, without any key."""
-    symbols = {i.symbol: i.id for i in instruments}
-    venue = next((i.venue for i in instruments), VenueId(""))
-    kind = BinanceUsdm if any(i.contract for i in instruments) else BinanceSpot
-    return kind(venue, Unsigned(), symbols)
+def telling_codec(instrument: Instrument) -> VenueCodec:
+    """A codec that can tell again what was sent of an instrument, without any key."""
+    symbols = {instrument.symbol: instrument.id}
+    return _kind(contracts=instrument.contract)(instrument.venue, Unsigned(), symbols)
 
 
 def control_path(config: Config, base: Path) -> Path:

@@ -5,40 +5,32 @@ way up: a refused append ends this incarnation, and the caller starts the next o
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from typing import Any
 
 from nightdesk.desk.desk import Desk
-from nightdesk.desk.events import AccountTold, CancelAll, Event, Health, SendEnded, Tick
+from nightdesk.desk.events import CancelAll, Tick
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.model.errors import BadInput, OperatingError, TaskEnded
-from nightdesk.model.ids import NONCES, InstrumentId, StrategyId, instrument_key
-from nightdesk.model.mode import Mode
+from nightdesk.model.ids import NONCES, StrategyId, VenueId
+from nightdesk.model.instrument import Instrument
 from nightdesk.model.order import Origin
-from nightdesk.model.outcome import Reason
 from nightdesk.model.records import Configured, EpochOpened, Record
 from nightdesk.model.time import SECOND_NS, Mono
-from nightdesk.modes.ladder import DESK
-from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.commands import Commands
-from nightdesk.node.contract_link import ContractLink
 from nightdesk.node.journal_watch import JournalWatch
 from nightdesk.node.plan import TICK_NS, Plan, World
 from nightdesk.node.recovery import Recovered, left_behind, recover
 from nightdesk.node.sample import Sampler
-from nightdesk.node.venue_link import VenueDown, VenueLink
-from nightdesk.node.vetting import judge, look
+from nightdesk.node.venue import Venue, by_venue
+from nightdesk.node.vetting import KeyFacts, judge
 from nightdesk.orders.book import Order
-from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease, take
-from nightdesk.runtime.questions import Questions
-from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host
 from nightdesk.strategy.prepare import prepare
-from nightdesk.venues.protocol import ContractCodec
 
 VERSION = "0.1.0"
 STOP_WITHIN_S = 10.0
@@ -62,24 +54,9 @@ class Node:
         self._world = world
         self._stop = asyncio.Event()
         self._group: asyncio.TaskGroup
-        self._requester = Requester(world.http, world.clock)
-        self._link = VenueLink(
-            codec=world.codec,
-            market=world.market,
-            private=world.private,
-            requester=self._requester,
-            clock=world.clock,
-            draw=world.entropy.stream("backoff"),
-        )
-        self._contracts = (
-            ContractLink(world.codec, self._requester, self.telemetry)
-            if isinstance(world.codec, ContractCodec)
-            else None
-        )
         self._lease: Lease
-        self._clock: ClockWatch
+        self._venues = self._made()
         self._journal: JournalWatch
-        self._compared = False
         self._broken: asyncio.Future[None]
 
     def stop(self) -> None:
@@ -107,15 +84,9 @@ class Node:
                 await self._start(holder.name)
                 every_s = self._plan.pace.journal_every_s
                 self._keep(self._journal.keep(self._broken, every_s), "journal")
-                for path in self._market_paths():
-                    self._keep(self._link.feed(path, self.shell), "market")
-                self._keep(self._link.follow_orders(self.shell, self._tell), "private")
-                if world.codec.private_key() is not None:
-                    self._keep(self._link.keep_key(), "private key")
-                keeping = self._link.keep_clock(
-                    self._clock.measured, self._clock.untold, pace.clock_every_s
-                )
-                self._keep(keeping, "clock")
+                for venue in self._venues.values():
+                    for work, name in venue.tasks(pace):
+                        self._keep(work, name)
                 self._keep(self._tick(), "tick")
         except* Stopped:
             await self._lease.release()
@@ -129,52 +100,65 @@ class Node:
         if recovered.torn is not None:
             await world.journal.cut(self._lease.epoch, recovered.torn.first)
         room = await world.journal.restore_ballast()
-        settings = await self._meet_venue()
-        await self._vet_key()
+        settings = await self._meet_venues()
+        await self._vet_keys()
         self._compose(recovered, settings)
-        self.shell.follow_bars(world.codec, self._spawn)
+        self.shell.follow_bars(self._spawn)
         self._say_recovered(recovered)
         opening = self.shell.desk.open(self._opening(settings, holder), self.shell.moment())
         self.shell.execute_opening(opening)
-        self.shell.handle(
-            Health(scope=DESK, cause="private", mode=Mode.REDUCE_ONLY, why="not subscribed yet")
-        )
+        for venue in self._venues.values():
+            venue.unheard()
         self._journal.told(room=room)
         await self.shell.writer.drained()
         self.ready.set()
 
-    async def _meet_venue(self) -> DeskSettings:
-        """Clock and rules, asked until the venue answers: a desk starts when it can."""
-        symbols = [instrument_key(instrument) for instrument in self._plan.limits]
+    def _made(self) -> dict[VenueId, Venue]:
+        world, first, made = self._world, None, dict[VenueId, Venue]()
+        for name, outside in world.venues.items():
+            made[name] = Venue(
+                name,
+                outside,
+                clock=world.clock,
+                draw=world.entropy.stream(f"backoff/{name}" if made else "backoff"),
+                telemetry=self.telemetry,
+                spawn=self._spawn,
+                first=first,
+            )
+            first = first or made[name].requester
+        return made
+
+    async def _meet_venues(self) -> DeskSettings:
+        """Clock, rules and terms, asked until every venue answers: a desk starts when it can."""
+        rules: dict[VenueId, list[Instrument]] = {}
         while True:
-            offset = await self._link.measure_clock()
-            if offset is not None:
-                self._requester.corrected(offset)
-                try:
-                    rules = await self._link.rules(symbols)
-                    why = await self._agreed()
-                    if not why:
-                        return self._plan.settled(rules)
-                except VenueDown as error:
-                    why = str(error)
-            else:
-                why = "the venue does not tell its time"
-            self._world.log.log("warning", "venue.not_reached", {"why": why})
+            for name, venue in self._venues.items():
+                if name in rules:
+                    continue
+                told = await venue.meet(list(self._plan.limits), self._plan.terms)
+                if isinstance(told, str):
+                    self._world.log.log(
+                        "warning", "venue.not_reached", {"venue": name, "why": told}
+                    )
+                else:
+                    rules[name] = told
+            if len(rules) == len(self._venues):
+                return self._plan.settled([i for name in self._venues for i in rules[name]])
             await asyncio.sleep(START_RETRY_S)
 
-    async def _vet_key(self) -> None:
-        """Before anything can be sent: is this key one to trade with, and this desk the one that was named?"""
-        if self._world.key is None:
+    async def _vet_keys(self) -> None:
+        """Before anything can be sent: are these keys to trade with, and this desk the one that was named?"""
+        facts: dict[VenueId, KeyFacts] = {}
+        for name, venue in self._venues.items():
+            told = await venue.vet(owner=name in self._plan.real)
+            if told is not None:
+                facts[name] = told
+        if not facts:
             return
-        owner = self._plan.live is not None
-        facts = await look(self._world.key, self._requester, owner=owner)
         judge(facts, self._plan)
-        if facts.may_withdraw is None:
-            self._world.log.log("warning", "key.not_told", {"why": facts.why})
-
-    async def _agreed(self) -> str:
-        """Why it is not known whether contracts are held on the config's terms, or nothing."""
-        return "" if self._contracts is None else await self._contracts.agreed(self._plan.terms)
+        for name, told in facts.items():
+            if told.may_withdraw is None:
+                self._world.log.log("warning", "key.not_told", {"venue": name, "why": told.why})
 
     def _compose(self, recovered: Recovered, settings: DeskSettings) -> None:
         world = self._world
@@ -185,42 +169,18 @@ class Node:
         writer = JournalWriter(
             world.journal, self._lease.epoch, recovered.head, world.clock, self.telemetry
         )
-        gateway = Gateway(
-            desk=desk,
-            codec=world.codec,
-            requester=self._requester,
-            lease=self._lease,
-            telemetry=self.telemetry,
-            spawn=self._spawn,
-            tell=self._tell,
-        )
-        questions = Questions(
-            orders=desk.state.orders,
-            codec=world.codec,
-            requester=self._requester,
-            telemetry=self.telemetry,
-            spawn=self._spawn,
-            tell=self._tell,
-        )
         self.shell = Shell(
             desk=desk,
             writer=writer,
-            gateway=gateway,
-            questions=questions,
-            requester=self._requester,
+            routes={n: venue.route(desk, self._lease) for n, venue in self._venues.items()},
+            lease=self._lease,
             hosts=self._hosts(desk),
             telemetry=self.telemetry,
             log=world.log,
         )
-        self._ask_by_link(desk)
-        self._clock = ClockWatch(
-            self._requester,
-            self._link.measure_clock,
-            void=self._lease.void,
-            tell=self.shell.handle,
-            say=lambda why: self.shell.say("warning", "clock.stepped", why=why),
-            spawn=self._spawn,
-        )
+        for venue in self._venues.values():
+            venue.attach(self.shell, self._lease)
+        by_venue(self._venues, self.shell, self._spawn)
         self._journal = JournalWatch(
             world.journal,
             self.shell,
@@ -230,18 +190,6 @@ class Node:
         )
         self.sampler = Sampler(self.shell, world.clock.mono(), world.log_dropped)
         self.commands = Commands(self.shell, self.sampler, self.stop)
-
-    def _ask_by_link(self, desk: Desk) -> None:
-        self.shell.ask_account = lambda: self._spawn(
-            self._link.ask_account(self.shell, self._tell), "account"
-        )
-        self.shell.ask_price = lambda instrument: self._ask_price(desk, instrument)
-        contracts = self._contracts
-        if contracts is not None:
-            self.shell.ask_moves = lambda question: self._spawn(
-                contracts.ask(question, self._tell), "moves"
-            )
-            self.shell.ask_terms = lambda: self._spawn(contracts.ask_terms(self._tell), "terms")
 
     def _hosts(self, desk: Desk) -> dict[StrategyId, Host]:
         hosts = {}
@@ -312,24 +260,12 @@ class Node:
 
         self._group.create_task(run(), name=name)
 
-    def _tell(self, event: Event) -> None:
-        """An answer from outside becomes an event; some also concern this node itself."""
-        if isinstance(event, SendEnded) and event.outcome.reason is Reason.CLOCK:
-            self._clock.stepped("the venue refuses our clock")
-        self.shell.handle(event)
-        if isinstance(event, AccountTold):
-            self._compared = self._compared or event.quiet
-
     def _callback_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """An exception in a callback has no task to end: it ends the node, whose invariants it broke."""
         error = context.get("exception")
         if isinstance(error, Exception) and not self._broken.done():
             self._broken.set_exception(error)
         loop.default_exception_handler(context)
-
-    def _market_paths(self) -> Sequence[str]:
-        instruments = list(self.shell.desk.settings.instruments.values())
-        return self._world.codec.market_paths(instruments, self.shell.declared)
 
     async def _tick(self) -> None:
         """Time passing, as an event; late ticks are the loop's lag. Where the pace lets it, the tick sleeps
@@ -341,7 +277,8 @@ class Node:
             await asyncio.sleep(TICK_NS / SECOND_NS)
             late = clock.mono() - due
             lag.record(late)
-            self._clock.look()
+            for venue in self._venues.values():
+                venue.look()
             self.shell.handle(Tick(late_ns=late, journal_ns=self.shell.writer.waits_ns()))
             self.shell.timers()
             if not self.shell.trading and self._may_begin():
@@ -356,12 +293,8 @@ class Node:
     def _may_begin(self) -> bool:
         """Whether recovery is over: books compared, the private stream heard, nobody asked to stop, and the
         history of declared bars told, unless the venue takes too long over it."""
-        ready = not self._stop.is_set() and self._compared and self._link.subscribed
-        return ready and not self.shell.history_awaited
-
-    def _ask_price(self, desk: Desk, instrument: InstrumentId) -> None:
-        rules = desk.settings.instruments[instrument]
-        self._spawn(self._link.ask_price(rules, self.shell, self._tell), "price")
+        ready = all(venue.recovered for venue in self._venues.values())
+        return ready and not self._stop.is_set() and not self.shell.history_awaited
 
     async def _until_stopped(self) -> None:
         """An orderly end: nothing new, everything open cancelled at the venue but what protects positions, then
@@ -375,7 +308,8 @@ class Node:
         self.shell.handle(CancelAll(by="stop"))
         while self._busy() and self._world.clock.mono() < deadline:  # noqa: ASYNC110 a poll with a deadline
             await asyncio.sleep(TICK_NS / SECOND_NS)
-        await self._link.ask_account(self.shell, self._tell)
+        for venue in self._venues.values():
+            await venue.ask_account()
         await self.shell.writer.drained()
         left = len(self._entries())
         protecting = len(self.shell.desk.state.orders.live) - left

@@ -1,6 +1,6 @@
 """What a node is told to run, and the world it is given."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from nightdesk.desk.settings import DeskSettings, StrategySettings
 from nightdesk.model.account import Terms
 from nightdesk.model.errors import BadInput
-from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.ids import InstrumentId, StrategyId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.ports.clock import Clock, Entropy
@@ -54,7 +54,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A desk before its venue has named the instruments' rules."""
+    """A desk before its venues have named the instruments' rules."""
 
     name: str
     limits: Mapping[InstrumentId, Limits]
@@ -64,16 +64,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     order_ttl_ns: int
     snapshot_every: int = SNAPSHOT_EVERY
     losses: LossLimits = LossLimits()
-    venue_kind: str = ""
-    live: str | None = None  # the fingerprint that was typed; None where no order costs real money
+    real: Mapping[VenueId, str] = {}  # the kinds of venues where an order costs real money
+    live: str = ""  # the fingerprint that was typed
     pace: Pace = Pace()
     asset_max: Mapping[str, Decimal] = {}  # by base asset
     terms: Mapping[InstrumentId, Terms] = {}
 
-    def settled(self, rules: Mapping[str, Instrument]) -> DeskSettings:
+    def settled(self, rules: Sequence[Instrument]) -> DeskSettings:
         """The settings once the rules are known; raises `BadInput` where positions could not be told apart."""
         bases: dict[str, str] = {}
-        for instrument in rules.values():
+        for instrument in rules:
             if instrument.contract:
                 continue  # its position is its own, whatever else is traded on the same asset
             other = bases.setdefault(instrument.base, instrument.symbol)
@@ -85,7 +85,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return DeskSettings(
             name=self.name,
             limits=self._limits(rules),
-            instruments={i.id: i for i in rules.values()},
+            instruments={i.id: i for i in rules},
             baseline=self.baseline,
             strategies={
                 s.name: StrategySettings(
@@ -104,26 +104,32 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             terms=self.terms,
         )
 
-    def _limits(self, rules: Mapping[str, Instrument]) -> dict[InstrumentId, Limits]:
+    def _limits(self, rules: Sequence[Instrument]) -> dict[InstrumentId, Limits]:
         """With that of its base asset beside each instrument: only the venue tells which that is."""
-        most = {i.id: self.asset_max.get(i.base) for i in rules.values()}
+        most = {i.id: self.asset_max.get(i.base) for i in rules}
         return {
             instrument: msgspec.structs.replace(limits, asset_max=most.get(instrument))
             for instrument, limits in self.limits.items()
         }
 
 
+class Outside(msgspec.Struct, frozen=True, kw_only=True):
+    """The way to one venue, and how it speaks. `key` is None in worlds whose venue was made with them."""
+
+    http: Http
+    market: Streams
+    private: Streams
+    codec: VenueCodec
+    key: KeyCodec | None = None
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything outside: production or simulation."""
+    """Everything outside: production or simulation. The clock of the first of the `venues` is the desk's."""
 
     clock: Clock
     entropy: Entropy
     processes: Processes
     log: LogSink
     journal: JournalEngine
-    http: Http
-    market: Streams
-    private: Streams
-    codec: VenueCodec
+    venues: Mapping[VenueId, Outside]
     log_dropped: Callable[[], int]
-    key: KeyCodec | None = None  # None in worlds whose venue was made with them

@@ -2,13 +2,16 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from nightdesk.config.load import load
 from nightdesk.config.schema import Account, Config
 from nightdesk.model.errors import BadInput
-from nightdesk.model.ids import InstrumentId, instrument_key
+from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
+from nightdesk.model.instrument import instrument_id, wallet_of
 from nightdesk.node.refused import NotListed
 
 BALANCES = {"BTC": "1", "ETH": "10", "USDT": "100000"}
@@ -88,34 +91,55 @@ def practice_config(
 
 
 def against_lab(config: Config, rest_url: str, folder: Path) -> Config:
-    """`config` with its venue replaced by a lab and its files by those in `folder`: for recorded data."""
-    ((name, venue),) = config.venue.items()
+    """`config` with its venues replaced by a lab and its files by those in `folder`: for recorded data."""
     stream = rest_url.replace("http", "ws", 1)
     account = Account(key=f"file:{folder / 'key'}", secret=f"file:{folder / 'secret'}")
     update = {"rest": rest_url, "stream": stream, "private": stream, "account": account}
-    lab = venue.model_copy(update={"kind": "binance-spot", **update})
+    venues = {
+        name: venue.model_copy(
+            update={"kind": "binance-usdm" if venue.contracts else "binance-spot", **update}
+        )
+        for name, venue in config.venue.items()
+    }
     desk = config.desk.model_copy(
         update={"journal": str(folder / JOURNAL), "control": str(folder / SOCKET)}
     )
-    return config.model_copy(update={"venue": {name: lab}, "desk": desk})
+    return config.model_copy(update={"venue": venues, "desk": desk})
 
 
 def refuse_contracts(config: Config) -> None:
-    """Raises `BadInput` for a desk of contracts: a lab that a desk brings with it plays a spot market."""
+    """Raises `BadInput` for a desk of contracts on paper: of a live market only spot is followed."""
     for name, venue in config.venue.items():
-        if venue.kind == "binance-usdm":
+        if venue.contracts:
             raise BadInput(
-                f"[venue.{name}] trades perpetuals, which are neither replayed nor traded on paper yet; try "
-                "a lab of its own, nightdesk lab serve --usdm, with its address as rest, stream and private"
+                f"[venue.{name}] trades perpetuals, which are not traded on paper yet; try a recording of them "
+                "with nightdesk replay --usdm FILE, or a lab of its own, nightdesk lab serve --usdm, with its "
+                "address as rest, stream and private"
             )
 
 
-def refuse_unlisted(config: Config, listed: Sequence[str]) -> None:
+def refuse_unlisted(config: Config, spot: Sequence[str], perpetuals: Sequence[str]) -> None:
     """Raises `NotListed` for an instrument that a lab does not list: a desk would wait for it for ever."""
-    symbols = [instrument_key(InstrumentId(i.id)) for i in config.instrument]
-    missing = [symbol for symbol in symbols if symbol not in listed]
-    if missing:
-        raise NotListed(missing, listed)
+    for name, venue in config.venue.items():
+        listed = perpetuals if venue.contracts else spot
+        traded = [InstrumentId(i.id) for i in config.instrument]
+        symbols = [instrument_key(i) for i in traded if venue_of(i) == name]
+        missing = [symbol for symbol in symbols if symbol not in listed]
+        if missing:
+            raise NotListed(missing, listed)
+
+
+def booked(account: Any, config: Config) -> dict[str, Decimal]:
+    """What a lab says of its account (`GET /lab/account`), by the names in the books of a desk of `config`."""
+    held = {a: Decimal(b["free"]) + Decimal(b["locked"]) for a, b in account["balances"].items()}
+    for name, venue in config.venue.items():
+        if not venue.contracts:
+            continue
+        for asset, purse in account["usdm"]["balances"].items():
+            held[wallet_of(VenueId(name), asset)] = Decimal(purse["wallet"])
+        for symbol, position in account["usdm"]["positions"].items():
+            held[instrument_id(VenueId(name), symbol)] = Decimal(position["amount"])
+    return held
 
 
 def write_keys(folder: Path) -> tuple[str, str]:

@@ -78,8 +78,14 @@ PARTS = ("venue", "account", "key", "limits")
 
 def _difference(given: str, found: str) -> str:
     """Which parts of two fingerprints differ."""
-    theirs, ours = given.split(":"), found.split(":")
+    theirs, ours = _parts(given), _parts(found)
     if len(theirs) != len(ours):
         return f"it is written {':'.join(part.upper() for part in PARTS)}"
-    parts = [name for name, a, b in zip(PARTS, theirs, ours, strict=True) if a != b]
-    return f"another {' and another '.join(parts)}"
+    names = [*PARTS[:-1] * (len(ours) // 3), PARTS[-1]]
+    parts = [name for name, a, b in zip(names, theirs, ours, strict=True) if a != b]
+    return f"another {' and another '.join(dict.fromkeys(parts))}"
+
+
+def _parts(fingerprint: str) -> list[str]:
+    """Venue, account and key of each venue, then the limits of all."""
+    return fingerprint.replace("+", ":").split(":")

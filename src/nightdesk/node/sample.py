@@ -24,8 +24,9 @@ from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.time import Moment
-from nightdesk.modes.ladder import DESK, instrument_scope
+from nightdesk.modes.ladder import DESK, scopes
 from nightdesk.runtime.journal_writer import JournalWriter
+from nightdesk.runtime.route import sent
 from nightdesk.runtime.shell import Shell
 
 EVENTS_SHOWN = 12
@@ -100,7 +101,7 @@ def instrument_rows(desk: Desk, moment: Moment) -> list[InstrumentRow]:
         rows.append(
             InstrumentRow(
                 instrument=instrument,
-                mode=desk.state.ladder.mode(DESK, instrument_scope(instrument)).name,
+                mode=desk.state.ladder.mode(*scopes(OPERATOR, instrument)).name,
                 bid=quote.bid if quote else None,
                 ask=quote.ask if quote else None,
                 feed_age_ns=moment.mono - quote.received if quote else None,
@@ -174,7 +175,7 @@ class Sampler:
             orders_unknown=sum(1 for _ in desk.state.orders.unknown()),
             funnel={
                 "intended": counts.get("intended", 0),
-                "sent": shell.gateway.sent,
+                "sent": sent(shell.routes.values()),
                 "acked": counts.get("open", 0),
                 **{
                     name: counts.get(name, 0)
@@ -207,7 +208,7 @@ class Sampler:
                 for at, level, event, fields in list(telemetry.ring)[-EVENTS_SHOWN:]
             ],
             flatten=desk.views.flatten_said,
-            clock_offset_ns=shell.requester.offset_ns,
+            clock_offset_ns=max((r.requester.offset_ns for r in shell.routes.values()), key=abs),
             log_dropped=self._log_dropped(),
         )
 

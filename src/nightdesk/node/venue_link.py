@@ -15,11 +15,11 @@ from nightdesk.desk.events import (
     WalletsMoved,
 )
 from nightdesk.model.errors import NightdeskError, OperatingError, ProtocolViolation, StreamOver
+from nightdesk.model.ids import VenueId, venue_of
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderReport
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
-from nightdesk.modes.ladder import DESK
 from nightdesk.node.refused import NotListed
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Send, Streams
@@ -48,6 +48,7 @@ class VenueLink:
     def __init__(
         self,
         *,
+        venue: VenueId,
         codec: VenueCodec,
         market: Streams,
         private: Streams,
@@ -55,6 +56,7 @@ class VenueLink:
         clock: Clock,
         draw: Draw,
     ) -> None:
+        self.venue = venue
         self.codec = codec
         self._contracts = codec if isinstance(codec, ContractCodec) else None
         self.subscribed = False
@@ -217,15 +219,16 @@ class VenueLink:
         self._asking = True
         try:
             before = self._stirring(shell)
-            asked_at = self._requester.venue_now()
+            asked_at = self._requester.desk_now()
             orders = await self._open_orders(shell)
             held = self.codec.held(await self._requester.request(self.codec.account))
             if orders is None or isinstance(held, NoAnswer):
                 shell.telemetry.count("account.no_answer")
                 return
             after = self._stirring(shell)
-            quiet = before == after and not shell.gateway.in_flight
+            quiet = before == after and not shell.routes[self.venue].gateway.in_flight
             told = AccountTold(
+                venue=self.venue,
                 balances=held.booked(),
                 open_orders=orders,
                 asked_at=asked_at,
@@ -239,6 +242,8 @@ class VenueLink:
         """What is open in every traded instrument; None when one question was not answered."""
         found: list[OrderReport] = []
         for instrument in shell.desk.settings.instruments:
+            if venue_of(instrument) != self.venue:
+                continue
             opened = await open_orders(self.codec, self._requester, instrument)
             if isinstance(opened, NoAnswer):
                 return None
@@ -259,14 +264,18 @@ class VenueLink:
     def _ask_after_gap(self, shell: Shell, tell: Callable[[Event], None]) -> None:
         """Everything that may have happened while nobody listened."""
         for order in shell.desk.state.orders.live.values():
-            shell.questions.ask_order(order.intent)
-        shell.ask_account()
-        shell.ask_terms()
-        tell(Health(scope=DESK, cause="private", mode=Mode.NORMAL, why="subscribed"))
+            if venue_of(order.intent.instrument) == self.venue:
+                shell.routes[self.venue].questions.ask_order(order.intent)
+        shell.ask_account(self.venue)
+        shell.ask_terms(self.venue)
+        scope = shell.desk.settings.scope_of(self.venue)
+        tell(Health(scope=scope, cause="private", mode=Mode.NORMAL, why="subscribed"))
 
     def _stirring(self, shell: Shell) -> tuple[int, ...]:
-        counts = shell.desk.state.counts
-        return (shell.gateway.sent, counts.get("fills", 0), len(shell.gateway.in_flight))
+        """What changes when something moves at this venue."""
+        gateway, positions = shell.routes[self.venue].gateway, shell.desk.state.positions
+        trades = sum(p.trades for (_, of), p in positions.items() if venue_of(of) == self.venue)
+        return (gateway.sent, trades, len(gateway.in_flight))
 
     async def _for_ever(
         self,
@@ -292,7 +301,8 @@ class VenueLink:
                 why = "the private stream's key was lost"
             if name == "private":
                 self.subscribed = False
-                shell.handle(Health(scope=DESK, cause="private", mode=Mode.REDUCE_ONLY, why=why))
+                scope = shell.desk.settings.scope_of(self.venue)
+                shell.handle(Health(scope=scope, cause="private", mode=Mode.REDUCE_ONLY, why=why))
             shell.telemetry.count(f"{name}.reconnects")
             failures = 0 if self._clock.mono() - started > STEADY_NS else failures + 1
             wait = min(BACKOFF_FIRST_S * 2 ** min(failures, 10), BACKOFF_MAX_S)

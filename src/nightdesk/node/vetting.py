@@ -4,10 +4,12 @@ A key that may withdraw is refused wherever it is told. Where orders cost real m
 the desk by its fingerprint, and what the venue does not tell is not taken for a no.
 """
 
+from collections.abc import Mapping
 from hashlib import blake2b
 
 import msgspec
 
+from nightdesk.model.ids import VenueId
 from nightdesk.node.plan import Plan
 from nightdesk.node.refused import MayWithdraw, NotNamed, Untold
 from nightdesk.runtime.requester import Requester
@@ -36,11 +38,16 @@ async def look(key: KeyCodec, requester: Requester, *, owner: bool) -> KeyFacts:
     )
 
 
-def fingerprint(facts: KeyFacts, plan: Plan) -> str:
-    """VENUE:ACCOUNT:KEY:LIMITS, the last two as the key's last four and a hash. Raises `Untold`."""
-    if facts.account is None:
-        raise Untold(f"the venue does not say whose the key ending in {facts.tail} is: {facts.why}")
-    return ":".join((plan.venue_kind, facts.account, facts.tail, limits_hash(plan)))
+def fingerprint(facts: Mapping[VenueId, KeyFacts], plan: Plan) -> str:
+    """VENUE:ACCOUNT:KEY:LIMITS, the last two as the key's last four and a hash; of several venues where orders
+    cost real money VENUE:ACCOUNT:KEY+VENUE:ACCOUNT:KEY:LIMITS. Raises `Untold`."""
+    named = []
+    for venue, kind in plan.real.items():
+        told = facts[venue]
+        if told.account is None:
+            raise Untold(f"{venue} does not say whose the key ending in {told.tail} is: {told.why}")
+        named.append(":".join((kind, told.account, told.tail)))
+    return f"{'+'.join(named)}:{limits_hash(plan)}"
 
 
 def limits_hash(plan: Plan) -> str:
@@ -55,16 +62,19 @@ def limits_hash(plan: Plan) -> str:
     return blake2b(text, digest_size=6).hexdigest()
 
 
-def judge(facts: KeyFacts, plan: Plan) -> None:
+def judge(facts: Mapping[VenueId, KeyFacts], plan: Plan) -> None:
     """Raises `MayWithdraw`, `NotNamed`, and `Untold` where real money would be risked on a guess."""
-    if facts.may_withdraw:
-        raise MayWithdraw(facts.tail)
-    if plan.live is None:
+    for told in facts.values():
+        if told.may_withdraw:
+            raise MayWithdraw(told.tail)
+    if not plan.real:
         return
     if not plan.live:
         raise NotNamed("")
-    if facts.may_withdraw is None:
-        raise Untold(f"the venue does not say whether the key may withdraw: {facts.why}")
+    for venue in plan.real:
+        if facts[venue].may_withdraw is None:
+            why = facts[venue].why
+            raise Untold(f"{venue} does not say whether the key may withdraw: {why}")
     found = fingerprint(facts, plan)
     if plan.live != found:
         raise NotNamed(plan.live, found)

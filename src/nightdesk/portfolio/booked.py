@@ -12,18 +12,18 @@ KEPT_MAX = (
 
 
 class Booked:
-    """Mutable; one writer, the desk's fold. What moved until `since` (UTC) is in the balances that were
-    reconciled then, and is never booked."""
+    """Mutable; one writer, the desk's fold. What moved at a venue until its `since` (UTC) is in the balances
+    that were reconciled then, and is never booked; a venue that is not in it was never compared."""
 
     __slots__ = ("at", "since")
 
     def __init__(self) -> None:
         self.at: dict[str, Wall] = {}  # by the venue's ids; when it happened
-        self.since = Wall(0)
+        self.since: dict[VenueId, Wall] = {}
 
-    def takes(self, key: str, at: Wall) -> bool:
+    def takes(self, venue: VenueId, key: str, at: Wall) -> bool:
         """Whether it is to be booked."""
-        return key not in self.at and at >= self.since
+        return key not in self.at and at >= self.since.get(venue, 0)
 
     def book(self, key: str, at: Wall) -> None:
         """It was."""

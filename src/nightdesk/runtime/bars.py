@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from nightdesk.model.bars import Bar, BarsOf
+from nightdesk.model.ids import VenueId, venue_of
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.runtime.gateway import Spawn
-from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.route import Route
 from nightdesk.strategy.host import Host
 from nightdesk.strategy.series import Series
 from nightdesk.venues.http import HttpRequest
@@ -26,8 +27,10 @@ Say = Callable[[str, dict[str, str]], None]
 class _Asked:
     """The questions of one series."""
 
-    def __init__(self, series: Series) -> None:
+    def __init__(self, series: Series, route: Route) -> None:
         self.series = series
+        self.codec = route.codec
+        self.requester = route.requester
         self.under_way = False
         self.answered = False
         self.not_before = Mono(0)
@@ -41,20 +44,21 @@ class BarFeed:
         self,
         *,
         wants: Mapping[BarsOf, int],
-        codec: VenueCodec,
-        requester: Requester,
+        routes: Mapping[VenueId, Route],
         spawn: Spawn,
         tell: Tell,
         say: Say,
     ) -> None:
         self.wants = wants
-        self._asked = {of: _Asked(Series(of, keep)) for of, keep in wants.items()}
-        self._codec = codec
-        self._requester = requester
+        self._asked = {
+            of: _Asked(Series(of, keep), routes[venue_of(of.instrument)])
+            for of, keep in wants.items()
+        }
+        self._mono = next(iter(routes.values())).requester.mono
         self._spawn = spawn
         self._tell = tell
         self._say = say
-        self._began = requester.mono()
+        self._began = self._mono()
         self._looked = Mono(self._began - LOOK_EVERY_NS)
 
     @property
@@ -62,7 +66,7 @@ class BarFeed:
         """Whether the first history is still to be told, and the venue may be waited for."""
         if all(asked.answered for asked in self._asked.values()):
             return False
-        return self._requester.mono() - self._began < HISTORY_WITHIN_NS
+        return self._mono() - self._began < HISTORY_WITHIN_NS
 
     def heard(self, bar: Bar) -> None:
         """The stream told a bar that has ended."""
@@ -72,24 +76,27 @@ class BarFeed:
         told = asked.series.heard(bar)
         if told:
             self._tell(bar.of, told)
-        if asked.answered and asked.series.missing(self._requester.venue_now()):
+        if asked.answered and asked.series.missing(asked.requester.venue_now()):
             self._ask(asked)
 
     def look(self) -> None:
         """Ask for what is missing, once a second."""
-        now = self._requester.mono()
+        now = self._mono()
         if not self._asked or now - self._looked < LOOK_EVERY_NS:
             return
         self._looked = now
         for asked in self._asked.values():
-            if asked.series.missing(self._requester.venue_now()):
+            if asked.series.missing(asked.requester.venue_now()):
                 self._ask(asked)
 
     def due(self) -> Mono:
         """Until when `look` has nothing to do, as long as nothing is heard."""
-        ahead = self._requester.mono() - self._requester.venue_now()
+        now = self._mono()
         idle = (asked for asked in self._asked.values() if not asked.under_way)
-        dues = [max(asked.not_before, asked.series.late_at + ahead) for asked in idle]
+        dues = [
+            max(asked.not_before, asked.series.late_at + now - asked.requester.venue_now())
+            for asked in idle
+        ]
         return Mono(max(self._looked + LOOK_EVERY_NS, min(dues, default=0)))
 
     def history(self, wants: Mapping[BarsOf, int]) -> tuple[Bar, ...]:
@@ -113,15 +120,15 @@ class BarFeed:
 
     def _ask(self, asked: _Asked) -> None:
         # A clock that was stepped cannot tell which of the bars in an answer have ended.
-        ready = self._requester.mono() >= asked.not_before and self._requester.clock_held()
+        ready = self._mono() >= asked.not_before and asked.requester.clock_held()
         if ready and not asked.under_way:
             asked.under_way = True
             self._spawn(self._question(asked), "bars")
 
     async def _question(self, asked: _Asked) -> None:
-        series, asked_at = asked.series, self._requester.venue_now()
+        series, asked_at = asked.series, asked.requester.venue_now()
         try:
-            bars = await self._all_from(series, asked_at)
+            bars = await self._all_from(asked, asked_at)
         finally:
             asked.under_way = False
         told: list[Bar] = []
@@ -133,21 +140,22 @@ class BarFeed:
                 self._say("bars.filled", {"of": str(series.of), "bars": str(len(told))})
         asked.in_vain = 0 if told else asked.in_vain + 1
         wait_ns = min(AGAIN_FIRST_NS << min(asked.in_vain, 10), AGAIN_MAX_NS)
-        asked.not_before = Mono(self._requester.mono() + wait_ns)
+        asked.not_before = Mono(self._mono() + wait_ns)
         self._tell(series.of, told)
 
-    async def _all_from(self, series: Series, asked_at: Wall) -> list[Bar] | None:
+    async def _all_from(self, asked: _Asked, asked_at: Wall) -> list[Bar] | None:
         """Everything from the first that is missing on, page by page backwards; None when not answered."""
+        series, codec = asked.series, asked.codec
         since, until, bars = series.expected, asked_at, list[Bar]()
         for _ in range(PAGES_MAX):
             missing = series.keep + 1 - len(bars)
             if since is not None:
                 missing = (until - since) // series.of.length_ns + 1
             count = max(1, min(missing, BARS_MAX))
-            result = await self._requester.request(
-                partial(_request, self._codec, series.of, until, count)
+            result = await asked.requester.request(
+                partial(_request, codec, series.of, until, count)
             )
-            page = self._codec.told_bars(series.of, result, self._requester.mono())
+            page = codec.told_bars(series.of, result, self._mono())
             if isinstance(page, NoAnswer):
                 return None
             bars[:0] = sorted((b for b in page if b.opened <= until), key=lambda b: b.opened)
@@ -160,8 +168,7 @@ class BarFeed:
 def feed_of(
     hosts: Iterable[Host],
     *,
-    codec: VenueCodec,
-    requester: Requester,
+    routes: Mapping[VenueId, Route],
     spawn: Spawn,
     tell: Tell,
     say: Say,
@@ -173,7 +180,7 @@ def feed_of(
             wants[of] = max(wants.get(of, 0), count)
     if not wants:
         return None
-    return BarFeed(wants=wants, codec=codec, requester=requester, spawn=spawn, tell=tell, say=say)
+    return BarFeed(wants=wants, routes=routes, spawn=spawn, tell=tell, say=say)
 
 
 def _request(codec: VenueCodec, of: BarsOf, until: Wall, count: int, _: Wall) -> HttpRequest:

@@ -59,7 +59,7 @@ class Questions:
         self._spawn(self._ask_trades(intent, venue_order_id), "trades")
 
     async def _ask_order(self, intent: Intent, since: Wall | None) -> None:
-        asked_at = self._requester.venue_now()
+        asked_at = self._requester.desk_now()
         result = await self._requester.request(lambda now: self._codec.query(intent, now))
         match self._codec.queried(intent, result):
             case Found(report=report):
@@ -115,9 +115,10 @@ class Questions:
 
     async def _not_traded(self, intent: Intent, since: Wall, asked_at: Wall) -> bool:
         """Whether every trade since then is known to be another order's."""
-        start = since
+        ahead_ns = self._requester.ahead_ns
+        start, until = Wall(since + ahead_ns), Wall(asked_at + ahead_ns)
         for _ in range(PAGES_MAX):
-            end = Wall(min(start + DAY_NS, asked_at))
+            end = Wall(min(start + DAY_NS, until))
             ask = partial(self._codec.trades_between, intent.instrument, start, end)
             page = self._codec.traded_between(await self._requester.request(ask))
             if isinstance(page, NoAnswer):
@@ -128,7 +129,7 @@ class Questions:
                     return False
             if page.full:
                 start = Wall(max(page.last, start + 1))
-            elif end == asked_at:
+            elif end == until:
                 return True
             else:
                 start = end

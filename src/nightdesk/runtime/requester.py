@@ -1,4 +1,4 @@
-"""Requests to one venue, stamped with its clock."""
+"""Requests to one venue, stamped with its clock. The first venue's clock is the desk's."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,10 +18,11 @@ WAIT_LEAST_S = 2  # where no Retry-After was given, or one of nothing
 
 
 class Requester:
-    """Holds the pool and the venue's measured clock offset."""
+    """Holds the pool and the venue's measured clock offset; `first` is the desk's first venue's, or None."""
 
-    def __init__(self, http: Http, clock: Clock) -> None:
+    def __init__(self, http: Http, clock: Clock, first: "Requester | None" = None) -> None:
         self.http = http
+        self._first = self if first is None else first
         self.offset_ns = 0  # the venue's clock minus ours
         self._anchor_ns: int | None = None  # UTC minus CLOCK_BOOTTIME when that was measured
         self._wait_until = Mono(0)
@@ -31,6 +32,15 @@ class Requester:
     def venue_now(self) -> Wall:
         """UTC on the venue's clock."""
         return self._wall() + self.offset_ns  # type: ignore[return-value]  # a NewType's call is a call
+
+    def desk_now(self) -> Wall:
+        """UTC on the desk's clock."""
+        return self._first.venue_now()
+
+    @property
+    def ahead_ns(self) -> int:
+        """How far the venue's clock is ahead of the desk's."""
+        return self.offset_ns - self._first.offset_ns
 
     def corrected(self, offset_ns: int) -> None:
         """The venue's clock was measured."""

@@ -31,27 +31,27 @@ from nightdesk.desk.events import (
     Weigh,
 )
 from nightdesk.model.bars import Bar, BarsOf
-from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, venue_of
 from nightdesk.model.market import MarketEvent, Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import MS_NS, Moment, Mono
 from nightdesk.modes.ladder import strategy_scope
 from nightdesk.ports.process import LogSink
 from nightdesk.runtime.bars import BarFeed, feed_of
-from nightdesk.runtime.gateway import Gateway, Spawn, Trigger
+from nightdesk.runtime.gateway import Spawn, Trigger
 from nightdesk.runtime.journal_writer import Done, JournalWriter
-from nightdesk.runtime.questions import Questions
-from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.lease import Lease
+from nightdesk.runtime.route import Route
 from nightdesk.runtime.sleeper import Sleeper
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host
 from nightdesk.strategy.messages import NOTHING, Market, Proposal, TimerFired, ToStrategy
-from nightdesk.venues.protocol import VenueCodec
 
 SLOW_NS = 50 * MS_NS  # a tick of the node: nothing else happens while a handler runs
 SLOW_SAID, SLOW_SAID_EACH = 10, 1_000  # the first so many are said, then one in so many
 WARM_UP = "warm-up"  # the cause while a strategy waits for the bars it declared
 DRAIN_MAX = 1_000  # events decided before the loop gets a turn
+ALONE: Mapping[str, int] = {}  # no venue beside the first
 
 
 class Shell:
@@ -62,28 +62,33 @@ class Shell:
         *,
         desk: Desk,
         writer: JournalWriter,
-        gateway: Gateway,
-        questions: Questions,
-        requester: Requester,
+        routes: Mapping[VenueId, Route],
+        lease: Lease,
         hosts: Mapping[StrategyId, Host],
         telemetry: Telemetry,
         log: LogSink,
     ) -> None:
         self.desk = desk
         self.writer = writer
-        self.gateway = gateway
-        self.questions = questions
-        self.requester = requester
+        self.routes = routes
+        self.lease = lease
         self.telemetry = telemetry
         self.trading = False
-        self.ask_account: Callable[[], None] = lambda: None
+        self.ask_account: Callable[[VenueId], None] = lambda _: None
         self.ask_price: Callable[[InstrumentId], None] = lambda _: None
         self.sleeper = Sleeper()
-        self.ask_terms: Callable[[], None] = lambda: None
+        self.ask_terms: Callable[[VenueId], None] = lambda _: None
         self.ask_moves: Callable[[AskFlows | AskForced], None] = lambda _: None
         self.bars: BarFeed | None = None  # where some strategy declared any
         self.hosts = hosts
         self._log = log
+        first = next(iter(routes.values())).requester
+        self._mono, self._now = first.mono, first.venue_now
+        self._others = {
+            venue: route.requester
+            for venue, route in routes.items()
+            if route.requester is not first
+        }
         self._queue: deque[Event] = deque()
         self._draining = False
         self._received = 0  # when the market event being handled arrived, 0 otherwise
@@ -92,11 +97,16 @@ class Shell:
 
     def moment(self) -> Moment:
         """Now, on every clock a decision needs."""
+        others = self._others
         return Moment(
-            mono=self.requester.mono(),
-            wall=self.requester.venue_now(),
-            lease_until=self.gateway.lease.until,
+            mono=self._mono(),
+            wall=self._now(),
+            lease_until=self.lease.until,
+            ahead_ns={v: r.ahead_ns for v, r in others.items()} if others else ALONE,
         )
+
+    def _route(self, instrument: InstrumentId) -> Route:
+        return self.routes[venue_of(instrument)]
 
     def handle(self, event: Event, done: Done | None = None) -> None:
         """Decide `event` after those already queued; `done` runs once its records are durable."""
@@ -167,9 +177,9 @@ class Shell:
 
     def _called(self, host: Host, message: ToStrategy) -> Proposal:
         """What a handler came to; one that held everything up is named."""
-        began = self.requester.mono()
+        began = self._mono()
         proposal = host.handle(message)
-        took_ns = self.requester.mono() - began
+        took_ns = self._mono() - began
         if took_ns > SLOW_NS:
             self._slow(host, message, took_ns)
         return proposal
@@ -210,7 +220,7 @@ class Shell:
             repeated = before is not None and event.repeats(before)
             self.handle(QuoteSeen(quote=event))
         if self.trading and not repeated:
-            message = Market(at=self.requester.venue_now(), event=event)
+            message = Market(at=self._now(), event=event)
             for host in self._by_instrument.get(event.instrument, ()):
                 self._propose(host, message)
         self._received = 0
@@ -240,12 +250,11 @@ class Shell:
         if self.due() < self.sleeper.wakes:
             self.sleeper.wake()
 
-    def follow_bars(self, codec: VenueCodec, spawn: Spawn) -> None:
+    def follow_bars(self, spawn: Spawn) -> None:
         """Begin to put the declared bars together."""
         self.bars = feed_of(
             self.hosts.values(),
-            codec=codec,
-            requester=self.requester,
+            routes=self.routes,
             spawn=spawn,
             tell=self.told_bars,
             say=lambda event, fields: self.say("info", event, **fields),
@@ -267,7 +276,7 @@ class Shell:
             return
         waiting = [n for n, h in self.hosts.items() if of in h.wants and n not in self._greeted]
         for bar in bars:
-            message = Market(at=self.requester.venue_now(), event=bar)
+            message = Market(at=self._now(), event=bar)
             for host in self._by_instrument.get(of.instrument, ()):
                 if of in host.wants:
                     self._propose(host, message)
@@ -280,7 +289,7 @@ class Shell:
             self.bars.look()
         if not self.trading:
             return
-        now = self.requester.venue_now()
+        now = self._now()
         for host in self._greeted.values():
             for timer in host.due(now):
                 self._propose(host, TimerFired(at=now, name=timer))
@@ -314,17 +323,17 @@ class Shell:
         """What must wait until the decision is durable."""
         if not decision.after:
             return done
-        decided = self.requester.mono()
+        decided = self._mono()
         trigger = Trigger(self._received, decided)
         loop = asyncio.get_running_loop()
         if self._received:
             self.telemetry.stages["tick_to_decided"].record(decided - self._received)
 
         def run() -> None:
-            trigger.durable = self.requester.mono()
+            trigger.durable = self._mono()
             for effect in decision.after:
                 if isinstance(effect, SendOrder):
-                    self.gateway.send(effect, trigger)
+                    self._route(effect.approved.intent.instrument).gateway.send(effect, trigger)
                 else:
                     assert isinstance(effect, Weigh), "nothing else waits for the journal"
                     # A later turn: one order's weighing must not delay the next one's send.
@@ -339,7 +348,7 @@ class Shell:
             case Tell(strategy=name, message=message):
                 self._tell(name, message)
             case SendCancel(intent=intent):
-                self.gateway.cancel(intent)
+                self._route(intent.instrument).gateway.cancel(intent)
             case AskOrder() | AskTrades() | AskAccount() | AskPrice() | AskFlows() | AskForced():
                 self._ask(effect)
             case Revive(strategy=name):
@@ -354,11 +363,11 @@ class Shell:
     ) -> None:
         match effect:
             case AskOrder(intent=intent, since=since):
-                self.questions.ask_order(intent, since)
+                self._route(intent.instrument).questions.ask_order(intent, since)
             case AskTrades(intent=intent, venue_order_id=venue_order_id):
-                self.questions.ask_trades(intent, venue_order_id)
-            case AskAccount():
-                self.ask_account()
+                self._route(intent.instrument).questions.ask_trades(intent, venue_order_id)
+            case AskAccount(venue=venue):
+                self.ask_account(venue)
             case AskPrice(instrument=instrument):
                 self.ask_price(instrument)
             case AskFlows() | AskForced():
@@ -380,7 +389,7 @@ class Shell:
 
     def note(self, note: Note) -> None:
         """One line for the log and for the ring."""
-        at = self.requester.venue_now()
+        at = self._now()
         self.telemetry.ring.append((at, note.level, note.event, note.fields))
         self.telemetry.count(f"event.{note.event}")
         self._log.log(note.level, note.event, dict(note.fields))

@@ -20,17 +20,24 @@ from nightdesk.config.load import load
 from nightdesk.config.schema import Config
 from nightdesk.desk.desk import Desk
 from nightdesk.lab.core import Lab
-from nightdesk.lab.launch import LaunchOptions, LaunchRefused, prepare
+from nightdesk.lab.generated import GeneratedMarket
+from nightdesk.lab.launch import PRACTICE_ACCOUNT, LaunchOptions, LaunchRefused, prepare_both
+from nightdesk.lab.market import Market
 from nightdesk.lab.recorded import RecordedMarket
 from nightdesk.lab.settings import AccountSettings
 from nightdesk.lab.wire import Respond, RestCall
 from nightdesk.model.errors import BadInput
-from nightdesk.model.ids import InstrumentId, VenueId, instrument_key
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
 from nightdesk.node.plan import Pace, Plan, World
-from nightdesk.node.practice import BALANCES, STALE_AFTER_MS, practice_config, refuse_unlisted
+from nightdesk.node.practice import (
+    BALANCES,
+    STALE_AFTER_MS,
+    booked,
+    practice_config,
+    refuse_unlisted,
+)
 from nightdesk.node.result import Result, result_of
 from nightdesk.ports.process import LogSink
 from nightdesk.runtime.lease import Term
@@ -40,9 +47,7 @@ from nightdesk.simulation.link import Link
 from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.network import LabNetwork, SimHttp, SimStreams
 from nightdesk.simulation.processes import Alone, ProcessEntropy
-from nightdesk.simulation.setting import KEY, SECRET
-from nightdesk.venues.binance_sign import HmacSigner
-from nightdesk.venues.binance_spot import BinanceSpot
+from nightdesk.simulation.setting import KEY, SECRET, outside
 
 # A fixed beginning: the calendar must not change a result.
 START = Wall(1_723_161_254 * SECOND_NS)
@@ -67,11 +72,11 @@ QUIET_STREAM_S = 3_600.0  # no link is cut here: what would find that out may be
 
 
 class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What to replay, and for how long (virtual seconds; None: to the recording's end). The journal stays at
-    `journal`, or nowhere; `looks` is shown the desk after everything that the venue did, at most ten times a
-    virtual second, and `told` hears now and then which share of the files was read. `pace` is how often the
-    desk looks after what cannot go wrong here; pulses are `pulse_ns` apart, or None: as far apart as the desk's
-    `stale_after_ms` allows."""
+    """What to replay, of spot and of perpetuals (`usdm`), and for how long (virtual seconds; None: to the
+    recordings' end). The journal stays at `journal`, or nowhere; `looks` is shown the desk after everything
+    that the venue did, at most ten times a virtual second, and `told` hears now and then which share of the
+    files was read. `pace` is how often the desk looks after what cannot go wrong here; pulses are `pulse_ns`
+    apart, or None: as far apart as the desk's `stale_after_ms` allows."""
 
     replay: Sequence[str]
     seed: int
@@ -82,6 +87,7 @@ class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     told: Callable[[float], None] = lambda _share: None
     pace: Pace = UNHURRIED
     pulse_ns: int | None = None
+    usdm: Sequence[str] = ()
 
 
 class Quiet:
@@ -93,7 +99,7 @@ class Quiet:
 
 def run_replay(options: ReplayOptions, log: LogSink | None = None) -> Result:
     """Run to the end; raises `BadInput` for what cannot be replayed."""
-    if options.duration_s is None and not options.replay:
+    if options.duration_s is None and not (options.replay or options.usdm):
         raise BadInput(
             "the generated market never ends: say how long with --duration, or name recorded files"
         )
@@ -103,7 +109,8 @@ def run_replay(options: ReplayOptions, log: LogSink | None = None) -> Result:
 
 
 async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
-    lab = _lab(options)
+    given = _given(options)
+    lab = _lab(options, given)
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SimLoop), "a replay lives in virtual time"
     time = TrueTime(loop, _start_of(lab))
@@ -112,27 +119,24 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
     acted = asyncio.Event()
     network = LabNetwork(lab, time, heard=acted.set, ping_after_s=QUIET_STREAM_S)
     link = Link("10.0.0.1", entropy.stream("network"))
-    config, base = _config(options, lab)
-    refuse_unlisted(config, list(lab.exchange.rules))
-    symbols = {instrument_key(InstrumentId(i.id)): InstrumentId(i.id) for i in config.instrument}
-    (venue,) = config.venue
+    config = given or _practice(lab)
+    base = Path() if options.config is None else options.config.parent
+    perpetuals = [] if lab.usdm is None else list(lab.usdm.exchange.rules)
+    refuse_unlisted(config, list(lab.exchange.rules), perpetuals)
     journal = SqliteJournal(str(path))
-    streams = SimStreams(network, link, clock)
     world = World(
         clock=clock,
         entropy=entropy,
         processes=Alone(),
         log=log,
         journal=InlineJournal(lambda: journal, entropy.stream("journal")),
-        http=SimHttp(network, link),
-        market=streams,
-        private=streams,
-        codec=BinanceSpot(VenueId(venue), HmacSigner(KEY, SECRET), symbols),
+        venues=outside(config, SimHttp(network, link), SimStreams(network, link, clock)),
         log_dropped=lambda: 0,
     )
     plan = msgspec.structs.replace(plan_of(config, base), pace=options.pace)
-    if isinstance(lab.market, RecordedMarket):
-        lab.market.pulse_ns = options.pulse_ns or _pulse_ns(plan)
+    for market in _markets(lab):
+        if isinstance(market, RecordedMarket):
+            market.pulse_ns = options.pulse_ns or _pulse_ns(plan)
     node = Node(plan, world)
     network.advance()
 
@@ -146,7 +150,7 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
         await _until_over(options, lab, running, look, acted)
         node.stop()
     journal.close()
-    return _result(options, lab, node, path, clock)
+    return _result(options, lab, node, path, clock, config)
 
 
 async def _until_over(
@@ -161,19 +165,19 @@ async def _until_over(
     loop = asyncio.get_running_loop()
     if options.duration_s is not None:
         loop.call_at(options.duration_s, acted.set)
-    told = 0.0
+    told, recordings = 0.0, [m for m in _markets(lab) if not isinstance(m, GeneratedMarket)]
     while not running.done():
         await acted.wait()
         acted.clear()
         await asyncio.sleep(LOOK_AFTER_S)
         look()
-        share = lab.market.report().read_share
+        share = min(market.report().read_share for market in recordings or _markets(lab))
         if share - told >= TELL_STEP:
             told = share
             options.told(share)
         if options.duration_s is not None and loop.time() >= options.duration_s:
             return
-        if lab.market.ended:
+        if recordings and all(market.ended for market in recordings):
             return
 
 
@@ -182,38 +186,67 @@ def _pulse_ns(plan: Plan) -> int:
     return max(1, min(limits.stale_after_ns for limits in plan.limits.values()) // 2)
 
 
-def _lab(options: ReplayOptions) -> Lab:
+def _lab(options: ReplayOptions, config: Config | None) -> Lab:
+    """With a market of perpetuals beside spot where one is recorded, or traded by `config`."""
+    contracts = config is not None and any(venue.contracts for venue in config.venue.values())
+    launch = LaunchOptions(
+        replay=list(options.replay),
+        seed=options.seed,
+        usdm=contracts,
+        usdm_replay=list(options.usdm),
+    )
     try:
-        settings, market = prepare(LaunchOptions(replay=list(options.replay), seed=options.seed))
+        settings, market, perpetuals = prepare_both(launch)
     except LaunchRefused as error:
         raise BadInput(str(error)) from error
-    balances = {asset: Decimal(amount) for asset, amount in BALANCES.items()}
-    account = AccountSettings(name="practice", api_key=KEY, secret=SECRET, balances=balances)
-    return Lab(msgspec.structs.replace(settings, accounts=(account,)), market)
+    account = AccountSettings(
+        name="practice",
+        api_key=KEY,
+        secret=SECRET,
+        balances={asset: Decimal(amount) for asset, amount in BALANCES.items()},
+        usdm=PRACTICE_ACCOUNT.usdm,
+    )
+    return Lab(msgspec.structs.replace(settings, accounts=(account,)), market, perpetuals)
+
+
+def _markets(lab: Lab) -> list[Market]:
+    return [lab.market] if lab.usdm is None else [lab.market, lab.usdm.market]
 
 
 def _start_of(lab: Lab) -> Wall:
     """The recording's own time where bars are played: their minutes, hours and days are then the venue's."""
-    recorded_ns = lab.market.clock_ns if isinstance(lab.market, RecordedMarket) else None
-    return START if recorded_ns is None else Wall(recorded_ns - LEAD_NS)
+    recorded = [m.clock_ns for m in _markets(lab) if isinstance(m, RecordedMarket)]
+    begins = [recorded_ns for recorded_ns in recorded if recorded_ns is not None]
+    return Wall(min(begins) - LEAD_NS) if begins else START
 
 
-def _config(options: ReplayOptions, lab: Lab) -> tuple[Config, Path]:
+def _given(options: ReplayOptions) -> Config | None:
     if options.config is None:
-        bars = isinstance(lab.market, RecordedMarket) and lab.market.of_bars
-        stale_after_ms = STALE_BARS_MS if bars else STALE_AFTER_MS
-        return practice_config(LAB_URL, list(lab.exchange.rules), stale_after_ms), Path()
-    return load(options.config.read_text(), str(options.config)), options.config.parent
+        if options.usdm:
+            raise BadInput("perpetuals are traded by a config that says so: name one with --config")
+        return None
+    return load(options.config.read_text(), str(options.config))
+
+
+def _practice(lab: Lab) -> Config:
+    bars = isinstance(lab.market, RecordedMarket) and lab.market.of_bars
+    stale_after_ms = STALE_BARS_MS if bars else STALE_AFTER_MS
+    return practice_config(LAB_URL, list(lab.exchange.rules), stale_after_ms)
 
 
 def _result(
-    options: ReplayOptions, lab: Lab, node: Node, path: Path, clock: MachineClock
+    options: ReplayOptions,
+    lab: Lab,
+    node: Node,
+    path: Path,
+    clock: MachineClock,
+    config: Config,
 ) -> Result:
     entries = msgspec.convert(msgspec.to_builtins(lab.log), list[Entry], strict=False)
     return result_of(
         node.sampler.sample(),
         entries,
-        _account(lab, clock),
+        booked(_account(lab, clock), config),
         history_of(path),
         account_name="practice",
         speed="max",
@@ -222,10 +255,9 @@ def _result(
     )
 
 
-def _account(lab: Lab, clock: MachineClock) -> dict[str, Decimal]:
+def _account(lab: Lab, clock: MachineClock) -> object:
     call = RestCall(id=-1, method="GET", path="/lab/account", query="name=practice")
     for out in lab.handle(call, clock.wall()):
         if isinstance(out, Respond) and out.call == -1:
-            balances = msgspec.json.decode(out.body)["balances"]
-            return {a: Decimal(b["free"]) + Decimal(b["locked"]) for a, b in balances.items()}
+            return msgspec.json.decode(out.body)
     raise AssertionError("the lab did not tell its account")

@@ -16,12 +16,16 @@ from nightdesk.lab.settings import (
     SymbolSettings,
     default_symbol,
 )
-from nightdesk.model.ids import InstrumentId, instrument_key
+from nightdesk.model.ids import InstrumentId, VenueId, instrument_key
+from nightdesk.node.compose import signed_codecs
+from nightdesk.node.plan import Outside
 from nightdesk.node.practice import BALANCES, practice_text
+from nightdesk.ports.venue import Http, Streams
 from nightdesk.simulation.capping import drawn_caps
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.guarded import guarded_text
 from nightdesk.simulation.hungry import hungry_text
+from nightdesk.venues.binance_sign import HmacSigner
 
 KEY, SECRET = "simulated-key", "simulated-secret"
 PACE = 0.1  # of the practice market: two quotes a second and symbol, and a trade now and then
@@ -96,6 +100,15 @@ def lab_of(seed: int, names: Sequence[str]) -> Lab:
     )
     settings = LabSettings(seed=seed, accounts=(account,), symbols=symbols)
     return Lab(settings, GeneratedMarket(symbols, seed, PACE))
+
+
+def outside(config: Config, http: Http, streams: Streams) -> dict[VenueId, Outside]:
+    """The ways to the venues of `config`, all of them played by one lab that knows one key."""
+    codecs = signed_codecs(config, HmacSigner(KEY, SECRET))
+    return {
+        name: Outside(http=http, market=streams, private=streams, codec=codec)
+        for name, codec in codecs.items()
+    }
 
 
 def balances_of(symbols: Sequence[SymbolSettings]) -> dict[str, Decimal]:

@@ -25,7 +25,7 @@ from nightdesk.lab.generated import GeneratedMarket
 from nightdesk.lab.settings import AccountSettings, LabSettings, default_symbol
 from nightdesk.lab.wire import RestCall
 from nightdesk.model.errors import AppendUnknown
-from nightdesk.model.ids import InstrumentId, VenueId, instrument_key
+from nightdesk.model.ids import InstrumentId, instrument_key
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
 from nightdesk.node.plan import World
@@ -38,11 +38,9 @@ from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.network import LabNetwork, SimHttp, SimStreams
 from nightdesk.simulation.patience import patience
 from nightdesk.simulation.processes import ProcessEntropy
-from nightdesk.simulation.setting import KEY, SECRET, balances_of
+from nightdesk.simulation.setting import KEY, SECRET, balances_of, outside
 from nightdesk.simulation.steady import STEADY
 from nightdesk.simulation.trading_world import START
-from nightdesk.venues.binance_sign import HmacSigner
-from nightdesk.venues.binance_spot import BinanceSpot
 
 DAY_S = 86_400.0
 PACE = 0.01  # of the practice market: a quote every five seconds
@@ -207,6 +205,7 @@ class SoakWorld:
     def _start(self) -> _Process:
         self._starts += 1
         process = _Process(self._options.seed, self._starts, self._path)
+        http = SimHttp(self._network, process.link)
         streams = SimStreams(self._network, process.link, self._clock)
         seed = f"{self._options.seed}/{process.incarnation.name}"
         process.node = Node(
@@ -217,10 +216,7 @@ class SoakWorld:
                 processes=_Others(self._starts),
                 log=_Quiet(),
                 journal=process.engine,
-                http=SimHttp(self._network, process.link),
-                market=streams,
-                private=streams,
-                codec=BinanceSpot(VenueId("binance"), HmacSigner(KEY, SECRET), self._symbols),
+                venues=outside(self._config, http, streams),
                 log_dropped=lambda: 0,
             ),
         )

@@ -21,7 +21,7 @@ from nightdesk.control.messages import Request
 from nightdesk.journal.frame import decode_frame
 from nightdesk.lab.wire import Respond, RestCall
 from nightdesk.model.errors import BadInput, OperatingError
-from nightdesk.model.ids import Epoch, InstrumentId, Seq, VenueId, instrument_key
+from nightdesk.model.ids import Epoch, InstrumentId, Seq, instrument_key
 from nightdesk.model.mode import Mode
 from nightdesk.model.records import decode_record
 from nightdesk.model.time import SECOND_NS, Wall
@@ -29,6 +29,7 @@ from nightdesk.modes.ladder import DESK
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
 from nightdesk.node.plan import SNAPSHOT_EVERY, World
+from nightdesk.runtime.route import in_flight
 from nightdesk.simulation import setting
 from nightdesk.simulation.clocks import TrueTime
 from nightdesk.simulation.faults import Fault
@@ -46,12 +47,10 @@ from nightdesk.simulation.processes import (
     expected,
     leaves,
 )
-from nightdesk.simulation.setting import Ended, WorldOptions
+from nightdesk.simulation.setting import Ended, WorldOptions, outside
 from nightdesk.simulation.strikes import Missed, strike
 from nightdesk.simulation.trap import How, Moment
 from nightdesk.simulation.watching import Watch
-from nightdesk.venues.binance_sign import HmacSigner
-from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.http import HttpRequest
 
 START = Wall(1_723_161_254 * SECOND_NS)
@@ -210,12 +209,7 @@ class TradingWorld:
                 processes=MachineProcesses(machine, incarnation, host),
                 log=TellingLog(self._say, incarnation.name),
                 journal=machine.engine(incarnation),
-                http=http,
-                market=streams,
-                private=streams,
-                codec=BinanceSpot(
-                    VenueId("binance"), HmacSigner(setting.KEY, setting.SECRET), self.symbols
-                ),
+                venues=outside(self.config, http, streams),
                 log_dropped=lambda: 0,
             ),
         )
@@ -243,15 +237,15 @@ class TradingWorld:
 
     async def _strike(self, fault: Fault) -> None:
         await asyncio.sleep(fault.at_s)
-        in_flight = sum(
-            len(running.node.shell.gateway.in_flight) for running in self._alive() if running.up
+        flying = sum(
+            in_flight(running.node.shell.routes.values()) for running in self._alive() if running.up
         )
         self.watch.begins(fault)
         try:
             undo = strike(self, fault)
         except Missed:
             return
-        self.watch.struck(fault, in_flight=in_flight)
+        self.watch.struck(fault, in_flight=flying)
         if undo is not None:
             await asyncio.sleep(fault.for_s)
             undo()

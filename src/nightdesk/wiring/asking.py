@@ -10,8 +10,8 @@ from nightdesk.adapters.streams import PicowsStreams
 from nightdesk.adapters.system import SystemClock, SystemEntropy
 from nightdesk.config.schema import Config
 from nightdesk.model.errors import OperatingError
-from nightdesk.model.ids import InstrumentId, instrument_key
-from nightdesk.node.compose import codec_of, key_of
+from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
+from nightdesk.node.compose import codecs_of, keys_of
 from nightdesk.node.venue_link import VenueDown, VenueLink
 from nightdesk.node.vetting import KeyFacts, look
 from nightdesk.runtime.requester import Requester
@@ -20,39 +20,44 @@ T = TypeVar("T")
 WITHIN_S = 30.0  # for all questions together
 
 
-def ask_rules(config: Config, base: Path) -> int:
+def ask_rules(config: Config, base: Path, venue: VenueId) -> int:
     """How many instruments the venue lists; raises `NotListed`, or `VenueDown` when it does not answer."""
+    traded = [InstrumentId(i.id) for i in config.instrument]
+    symbols = [instrument_key(instrument) for instrument in traded if venue_of(instrument) == venue]
 
     async def rules(link: VenueLink, _: Requester) -> int:
-        return len(
-            await link.rules([instrument_key(InstrumentId(i.id)) for i in config.instrument])
-        )
+        return len(await link.rules(symbols))
 
-    return _asked(config, base, rules)
+    return _asked(config, base, venue, rules)
 
 
-def ask_key(config: Config, base: Path) -> KeyFacts:
-    """What the venue tells of the account's key; raises `VenueDown` when it does not answer at all."""
-    key = key_of(config, base)
+def ask_key(config: Config, base: Path, venue: VenueId) -> KeyFacts:
+    """What the venue tells of its account's key; raises `VenueDown` when it does not answer at all."""
+    key = keys_of(config, base)[venue]
 
     async def facts(_: VenueLink, requester: Requester) -> KeyFacts:
         return await look(key, requester, owner=True)
 
-    return _asked(config, base, facts)
+    return _asked(config, base, venue, facts)
 
 
-def _asked(config: Config, base: Path, ask: Callable[[VenueLink, Requester], Awaitable[T]]) -> T:
+def _asked(
+    config: Config,
+    base: Path,
+    venue: VenueId,
+    ask: Callable[[VenueLink, Requester], Awaitable[T]],
+) -> T:
     """The answer to `ask` on the venue's clock."""
 
     async def run() -> T:
-        ((_, venue),) = config.venue.items()
-        clock = SystemClock()
-        http = HttpPool(venue.rest)
+        where, clock = config.venue[venue], SystemClock()
+        http = HttpPool(where.rest)
         requester = Requester(http, clock)
         link = VenueLink(
-            codec=codec_of(config, base),
-            market=PicowsStreams(venue.stream, clock),
-            private=PicowsStreams(venue.private, clock),
+            venue=venue,
+            codec=codecs_of(config, base)[venue],
+            market=PicowsStreams(where.stream, clock),
+            private=PicowsStreams(where.private, clock),
             requester=requester,
             clock=clock,
             draw=SystemEntropy(1).stream("asking"),

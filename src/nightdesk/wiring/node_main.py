@@ -25,9 +25,10 @@ from nightdesk.model.errors import (
     LeaseHeld,
     TaskEnded,
 )
-from nightdesk.node.compose import codec_of, control_path, journal_path, key_of, plan_of
+from nightdesk.model.ids import VenueId
+from nightdesk.node.compose import codecs_of, control_path, journal_path, keys_of, plan_of
 from nightdesk.node.node import Node
-from nightdesk.node.plan import World
+from nightdesk.node.plan import Outside, World
 from nightdesk.node.refused import Untold
 
 AGAIN_S = 1.0
@@ -97,27 +98,31 @@ class _Process:
         """One life; None when the next one should follow."""
         try:
             plan = plan_of(self._config, self._options.base, self._options.live)
-            codec = codec_of(self._config, self._options.base)
-            key = key_of(self._config, self._options.base)
-            ((_, venue),) = self._config.venue.items()
+            codecs = codecs_of(self._config, self._options.base)
+            keys = keys_of(self._config, self._options.base)
             journal = ThreadedJournal(str(journal_path(self._config, self._options.base)))
             await journal.open()
         except BadInput as error:
             self._say("config.refused", error)
             return ExitCode.CONFIG
         clock = SystemClock()
-        http = HttpPool(venue.rest)
+        pools = {VenueId(name): HttpPool(venue.rest) for name, venue in self._config.venue.items()}
         world = World(
             clock=clock,
             entropy=SystemEntropy(self._options.seed),
             processes=SystemProcesses(),
             log=self._log,
             journal=journal,
-            http=http,
-            market=PicowsStreams(venue.stream, clock),
-            private=PicowsStreams(venue.private, clock),
-            codec=codec,
-            key=key,
+            venues={
+                name: Outside(
+                    http=pool,
+                    market=PicowsStreams(self._config.venue[name].stream, clock),
+                    private=PicowsStreams(self._config.venue[name].private, clock),
+                    codec=codecs[name],
+                    key=keys[name],
+                )
+                for name, pool in pools.items()
+            },
             log_dropped=lambda: self._log.dropped,
         )
         self._node = Node(plan, world)
@@ -133,7 +138,8 @@ class _Process:
         except (CorruptionError, Fenced, AppendRefused, AppendUnknown) as error:
             return self._ended(BaseExceptionGroup("start", [error]))
         finally:
-            http.close()
+            for pool in pools.values():
+                pool.close()
             await journal.close()
         return ExitCode.OK
 

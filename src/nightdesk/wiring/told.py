@@ -1,7 +1,6 @@
 """What a lab in another process tells of itself, and the result of a run made from that."""
 
 import json
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -10,7 +9,9 @@ import msgspec
 
 from nightdesk.adapters.journal_file import history_of
 from nightdesk.audit.venue_log import Entry
+from nightdesk.config.schema import Config
 from nightdesk.control.messages import Sample
+from nightdesk.node.practice import booked
 from nightdesk.node.result import Result, result_of
 
 ACCOUNT = "practice"
@@ -34,10 +35,11 @@ def venue_entries(url: str) -> list[Entry]:
     return entries
 
 
-def result_at(url: str, journal: Path, sample: Sample, *, speed: str, seed: int) -> Result:
+def result_at(
+    url: str, journal: Path, sample: Sample, config: Config, *, speed: str, seed: int
+) -> Result:
     """The result of a run whose desk has stopped and whose lab still answers."""
-    balances = lab_get(url, f"/lab/account?name={ACCOUNT}")["balances"]
-    held = {asset: Decimal(b["free"]) + Decimal(b["locked"]) for asset, b in balances.items()}
+    held = booked(lab_get(url, f"/lab/account?name={ACCOUNT}"), config)
     return result_of(
         sample,
         venue_entries(url),

@@ -19,6 +19,7 @@ from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.adapters.system import SystemProcesses
 from nightdesk.config.load import load
 from nightdesk.config.presets import PRESETS, PRODUCTION
+from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode, Sample, sample_of
 from nightdesk.model.errors import BadInput, LeaseHeld, OperatingError
 from nightdesk.model.ids import InstrumentId, instrument_key
@@ -56,6 +57,7 @@ class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
     paper: bool = False  # its market is the live one of the config's venue
     live: str = ""  # the fingerprint of a desk that may risk real money
     replay: Sequence[str]
+    usdm_replay: Sequence[str]
     speed: str
     seed: int
     duration_s: float | None
@@ -127,6 +129,10 @@ class Up:
             command += self._live_market()
         for path in self._options.replay:
             command += ["--replay", path]
+        if self._config is not None and any(v.contracts for v in self._loaded().venue.values()):
+            command.append("--usdm")
+        for path in self._options.usdm_replay:
+            command += ["--usdm-replay", path]
         (folder / "lab.log").unlink(missing_ok=True)
         # Its standard input is never written: it ends when ours does, however we end.
         self._lab = _spawn(command, folder / "lab.log", stdin=subprocess.PIPE)
@@ -134,23 +140,34 @@ class Up:
         listed = lab_get(self._url, "/api/v3/exchangeInfo")["symbols"]
         symbols = [symbol["symbol"] for symbol in listed]
         if self._config is not None:
-            refuse_unlisted(load(self._config.read_text(), str(self._config)), symbols)
+            refuse_unlisted(self._loaded(), symbols, self._perpetuals())
         else:
             self._config = folder / CONFIG_FILE
             self._config.write_text(practice_text(self._url, symbols))
+
+    def _loaded(self) -> Config:
+        assert self._config is not None, "a practice config was written, or one was given"
+        return load(self._config.read_text(), str(self._config))
+
+    def _perpetuals(self) -> list[str]:
+        """What the lab lists beside spot."""
+        if not any(venue.contracts for venue in self._loaded().venue.values()):
+            return []
+        listed = lab_get(self._url, "/fapi/v1/exchangeInfo")["symbols"]
+        return [symbol["symbol"] for symbol in listed]
 
     def _held(self) -> Mapping[str, str]:
         """What the lab's account holds: on paper what the config says, if it says anything."""
         if not self._options.paper or self._config is None:
             return BALANCES
-        config = load(self._config.read_text(), str(self._config))
+        config = self._loaded()
         return {asset: f"{held:f}" for asset, held in config.paper.balances.items()} or BALANCES
 
     def _live_market(self) -> list[str]:
         """Where the lab finds the market, its rules and which instruments of it are traded."""
         addresses, symbols = PRESETS[PAPER_KIND][PRODUCTION], PAPER_SYMBOLS
         if self._config is not None:
-            config = load(self._config.read_text(), str(self._config))
+            config = self._loaded()
             (addresses,) = (venue.addresses for venue in config.venue.values())
             symbols = [instrument_key(InstrumentId(i.id)) for i in config.instrument]
         command = ["--live-rest", addresses.rest, "--live-stream", addresses.stream]
@@ -277,6 +294,7 @@ class Up:
             self._url,
             self._options.folder / JOURNAL,
             sample,
+            self._loaded(),
             speed=self._options.speed,
             seed=self._options.seed,
         )

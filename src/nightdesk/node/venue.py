@@ -1,0 +1,199 @@
+"""One venue of a node: met at the start, vetted, followed while the desk runs, asked at its end."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+
+from nightdesk.desk.desk import Desk
+from nightdesk.desk.events import AccountTold, AskFlows, AskForced, Event, Health, SendEnded
+from nightdesk.model.account import Terms
+from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
+from nightdesk.model.instrument import Instrument
+from nightdesk.model.mode import Mode
+from nightdesk.model.outcome import Reason
+from nightdesk.node.clock_watch import ClockWatch
+from nightdesk.node.contract_link import ContractLink
+from nightdesk.node.plan import Outside, Pace
+from nightdesk.node.venue_link import VenueDown, VenueLink
+from nightdesk.node.vetting import KeyFacts, look
+from nightdesk.ports.clock import Clock
+from nightdesk.runtime.gateway import Gateway, Spawn
+from nightdesk.runtime.lease import Lease
+from nightdesk.runtime.questions import Questions
+from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.route import Route
+from nightdesk.runtime.shell import Shell
+from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.strategy.api import Draw
+from nightdesk.venues.protocol import ContractCodec
+
+Task = tuple[Awaitable[None], str]  # what must run as long as the node does, and its name
+
+
+class Venue:
+    """Everything of one venue. `first` is the requester of the node's first venue, None for that one."""
+
+    def __init__(
+        self,
+        venue: VenueId,
+        outside: Outside,
+        *,
+        clock: Clock,
+        draw: Draw,
+        telemetry: Telemetry,
+        spawn: Spawn,
+        first: Requester | None,
+    ) -> None:
+        self.id = venue
+        self.requester = Requester(outside.http, clock, first)
+        self.link = VenueLink(
+            venue=venue,
+            codec=outside.codec,
+            market=outside.market,
+            private=outside.private,
+            requester=self.requester,
+            clock=clock,
+            draw=draw,
+        )
+        self._codec = outside.codec
+        self._key = outside.key
+        self._contracts: ContractLink | None = None
+        if isinstance(outside.codec, ContractCodec):
+            self._contracts = ContractLink(outside.codec, self.requester, telemetry)
+        self._telemetry = telemetry
+        self._spawn = spawn
+        self._compared = False
+        self._shell: Shell
+        self._clock: ClockWatch
+
+    async def meet(
+        self, instruments: Sequence[InstrumentId], terms: Mapping[InstrumentId, Terms]
+    ) -> list[Instrument] | str:
+        """Its clock, its rules, its terms; or why the venue was not reached. Raises `BadInput` where they are
+        not what the config says."""
+        offset = await self.link.measure_clock()
+        if offset is None:
+            return "the venue does not tell its time"
+        self.requester.corrected(offset)
+        ours = [instrument for instrument in instruments if venue_of(instrument) == self.id]
+        try:
+            rules = await self.link.rules([instrument_key(instrument) for instrument in ours])
+        except VenueDown as error:
+            return str(error)
+        if self._contracts is not None:
+            wanted = {i: t for i, t in terms.items() if venue_of(i) == self.id}
+            why = await self._contracts.agreed(wanted)
+            if why:
+                return why
+        return list(rules.values())
+
+    async def vet(self, *, owner: bool) -> KeyFacts | None:
+        """What the key may do and, with `owner`, whose it is; None in a world whose venue was made with it."""
+        return None if self._key is None else await look(self._key, self.requester, owner=owner)
+
+    def route(self, desk: Desk, lease: Lease) -> Route:
+        """The way there for what the desk decides."""
+        codec, requester = self._codec, self.requester
+        telemetry, spawn, tell = self._telemetry, self._spawn, self._tell
+        return Route(
+            codec=codec,
+            requester=requester,
+            gateway=Gateway(
+                desk=desk,
+                codec=codec,
+                requester=requester,
+                lease=lease,
+                telemetry=telemetry,
+                spawn=spawn,
+                tell=tell,
+            ),
+            questions=Questions(
+                orders=desk.state.orders,
+                codec=codec,
+                requester=requester,
+                telemetry=telemetry,
+                spawn=spawn,
+                tell=tell,
+            ),
+        )
+
+    def attach(self, shell: Shell, lease: Lease) -> None:
+        """From now on what the venue says is told there."""
+        self._shell = shell
+        self._clock = ClockWatch(
+            shell.desk.settings.scope_of(self.id),
+            self.requester,
+            self.link.measure_clock,
+            void=lease.void,
+            tell=shell.handle,
+            say=lambda why: shell.say("warning", "clock.stepped", venue=self.id, why=why),
+            spawn=self._spawn,
+        )
+
+    def unheard(self) -> None:
+        """Nothing new is risked before its private stream is heard."""
+        scope, why = self._shell.desk.settings.scope_of(self.id), "not subscribed yet"
+        self._shell.handle(Health(scope=scope, cause="private", mode=Mode.REDUCE_ONLY, why=why))
+
+    def tasks(self, pace: Pace) -> Iterator[Task]:
+        """What follows the venue as long as the node runs."""
+        shell = self._shell
+        traded = [i for i in shell.desk.settings.instruments.values() if i.venue == self.id]
+        bars = [of for of in shell.declared if venue_of(of.instrument) == self.id]
+        for path in self._codec.market_paths(traded, bars):
+            yield self.link.feed(path, shell), "market"
+        yield self.link.follow_orders(shell, self._tell), "private"
+        if self._codec.private_key() is not None:
+            yield self.link.keep_key(), "private key"
+        watch = self._clock
+        yield self.link.keep_clock(watch.measured, watch.untold, pace.clock_every_s), "clock"
+
+    def look(self) -> None:
+        """At every tick: is its clock still known?"""
+        self._clock.look()
+
+    @property
+    def recovered(self) -> bool:
+        """Whether its books were compared and its private stream is heard."""
+        return self._compared and self.link.subscribed
+
+    async def ask_account(self) -> None:
+        """How the account stands there."""
+        await self.link.ask_account(self._shell, self._tell)
+
+    def ask_price(self, instrument: InstrumentId) -> None:
+        """A quote, for the way out."""
+        rules = self._shell.desk.settings.instruments[instrument]
+        self._spawn(self.link.ask_price(rules, self._shell, self._tell), "price")
+
+    def ask_moves(self, question: AskFlows | AskForced) -> None:
+        """What moved without an order of ours, where contracts are held."""
+        if self._contracts is not None:
+            self._spawn(self._contracts.ask(question, self._tell), "moves")
+
+    def ask_terms(self) -> None:
+        """On which terms they are held."""
+        if self._contracts is not None:
+            self._spawn(self._contracts.ask_terms(self._tell), "terms")
+
+    def _tell(self, event: Event) -> None:
+        """An answer from outside becomes an event; some also concern this side of it."""
+        if isinstance(event, SendEnded) and event.outcome.reason is Reason.CLOCK:
+            self._clock.stepped("the venue refuses our clock")
+        self._shell.handle(event)
+        if isinstance(event, AccountTold):
+            self._compared = self._compared or event.quiet
+
+
+def by_venue(
+    venues: Mapping[VenueId, Venue], shell: Shell, spawn: Callable[[Awaitable[None], str], None]
+) -> None:
+    """What the desk wants to know is asked where it is known."""
+
+    def where(question: AskFlows | AskForced) -> VenueId:
+        if isinstance(question, AskFlows):
+            return question.venue
+        return venue_of(question.instrument)
+
+    shell.ask_account = lambda venue: spawn(venues[venue].ask_account(), "account")
+    shell.ask_price = lambda instrument: venues[venue_of(instrument)].ask_price(instrument)
+    shell.ask_moves = lambda question: venues[where(question)].ask_moves(question)
+    shell.ask_terms = lambda venue: venues[venue].ask_terms()

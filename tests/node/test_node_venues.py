@@ -1,0 +1,134 @@
+"""A desk of two venues: books kept apart, trouble at one left to it, limits and flatten seeing both."""
+
+import asyncio
+from pathlib import Path
+
+from benches import causes
+from builders import D
+from nightdesk.desk.events import Flatten, Resume
+from nightdesk.model.mode import Mode
+from nightdesk.model.records import Executed, Reconciled
+from nightdesk.modes.ladder import DESK, venue_scope
+from nightdesk.strategy.messages import Protect, Target
+from node.both import COIN, HOLDER, PERP, QUIET, SIX, SPOT, USDM, BothWorld, want
+from worlds import durable_records, live
+
+
+def test_a_desk_trades_on_both_and_its_books_are_the_venues(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = BothWorld(tmp_path, text=SIX)
+        life = await world.desk().up()
+        await asyncio.sleep(240)
+        await life.stop()
+        assert world.agrees(life)
+        again = await world.desk().up()
+        await asyncio.sleep(60)
+        await again.stop()
+        assert world.agrees(again)
+        assert not causes(again.state)
+        assert world.escaped == []
+        kept = [r for _, r in durable_records(world.path)]
+        traded = {r.execution.instrument for r in kept if isinstance(r, Executed)}
+        assert traded == {COIN, PERP}
+        opened = [r for r in kept if isinstance(r, Reconciled)]
+        assert {r.venue: set(r.balances) for r in opened} == {
+            SPOT: {"BTC", "USDT"},
+            USDM: {"usdm/USDT", PERP},
+        }
+
+    live(main)
+
+
+def test_a_venue_that_is_not_heard_stops_its_own_entries_and_nobody_elses(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = BothWorld(tmp_path)
+        life = await world.desk().up()
+        await asyncio.sleep(5)
+        ladder = life.state.ladder
+        world.fault("error_503", match={"path": "/fapi/v1/listenKey"})
+        world.fault("stream_drop", which="user")
+        await asyncio.sleep(5)
+        assert ladder.demands(venue_scope(USDM), "private") is Mode.REDUCE_ONLY
+        assert ladder.mode(DESK, venue_scope(SPOT)) is Mode.NORMAL
+        want(life, Target(instrument=COIN, qty=D("0.02")), Target(instrument=PERP, qty=D("0.02")))
+        await asyncio.sleep(5)
+        assert life.state.position(HOLDER, COIN).qty > D("0.0199"), "all but the fee"
+        assert life.state.position(HOLDER, PERP).qty == 0
+        world.heal()
+        await asyncio.sleep(15)
+        assert life.state.position(HOLDER, PERP).qty == D("0.02")
+        assert world.agrees(life)
+        await life.stop()
+
+    live(main)
+
+
+def test_a_difference_at_one_venue_is_told_and_adopted_there(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = BothWorld(tmp_path)
+        life = await world.desk().up()
+        await asyncio.sleep(5)
+        world.fault("manual_order", account="practice", symbol="BTCUSDT", side="BUY", fraction=0.1)
+        await asyncio.sleep(25)
+        ladder = life.state.ladder
+        assert ladder.demands(venue_scope(SPOT), "reconcile") is Mode.REDUCE_ONLY
+        assert not ladder.holds(venue_scope(USDM), "reconcile")
+        want(life, Target(instrument=PERP, qty=D("-0.02")))
+        await asyncio.sleep(5)
+        assert life.state.position(HOLDER, PERP).qty == D("-0.02")
+        life.node.shell.handle(Resume(reason="it was me", by="me"))
+        await asyncio.sleep(5)
+        assert world.agrees(life)
+        assert not causes(life.state)
+        await life.stop()
+        adopted = [r for _, r in durable_records(world.path) if isinstance(r, Reconciled)][-1]
+        assert (adopted.venue, set(adopted.surplus)) == (SPOT, {COIN})
+
+    live(main)
+
+
+def test_flatten_closes_both_and_is_done_when_both_have_said_so(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = BothWorld(tmp_path)
+        life = await world.desk().up()
+        await asyncio.sleep(5)
+        want(life, Target(instrument=COIN, qty=D("0.02")), Target(instrument=PERP, qty=D("-0.02")))
+        await asyncio.sleep(5)
+        mid = life.node.shell.desk.views.quotes[PERP].mid
+        want(life, Protect(instrument=PERP, stop=mid * D("1.03")))
+        await asyncio.sleep(3)
+        world.fault("error_503", match={"path": "/fapi/v3/account"})
+        life.node.shell.handle(Flatten(by="me"))
+        await asyncio.sleep(20)
+        assert life.state.ladder.demands(DESK, "flatten") is Mode.FLATTENING, "one venue is silent"
+        world.heal()
+        await asyncio.sleep(10)
+        assert life.state.ladder.demands(DESK, "flatten") is Mode.REDUCE_ONLY
+        assert "flat at every venue" in life.node.shell.desk.views.flatten_said
+        assert world.booked()[PERP] == 0
+        assert world.agrees(life)
+        await life.stop()
+
+    live(main)
+
+
+def test_what_both_hold_of_an_asset_counts_together(tmp_path: Path) -> None:
+    async def main() -> None:
+        capped = ("stale_after_ms = 2000", 'stale_after_ms = 2000\nasset_max = { BTC = "0.03" }')
+        world = BothWorld(tmp_path, text=QUIET.replace(*capped))
+        life = await world.desk().up()
+        await asyncio.sleep(5)
+        want(life, Target(instrument=COIN, qty=D("0.02")))
+        await asyncio.sleep(3)
+        want(life, Target(instrument=PERP, qty=D("0.02")))
+        await asyncio.sleep(5)
+        assert life.state.position(HOLDER, COIN).qty > D("0.0199"), "all but the fee"
+        assert life.state.position(HOLDER, PERP).qty == 0
+        want(life, Target(instrument=PERP, qty=D("-0.02")))
+        await asyncio.sleep(5)
+        assert life.state.position(HOLDER, PERP).qty == D("-0.02"), (
+            "against each other they are less"
+        )
+        await life.stop()
+
+    live(main)
