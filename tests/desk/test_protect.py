@@ -519,3 +519,15 @@ def test_an_entry_that_settles_does_not_keep_a_stop_away() -> None:
     assert bench.state.settling
     protect(bench, stop="90")
     assert [stop.qty for stop in stops(bench, 0.2)] == [D(1)]
+
+
+def test_what_an_order_on_its_way_may_be_closing_is_not_closed_a_second_time() -> None:
+    bench = Bench().ready()
+    bench.buy("2")
+    exit_ = bench.place(Side.SELL, "1", "99", type=OrderType.IOC)
+    protect(bench, stop="90")
+    (stop,) = stops(bench, 5)
+    assert stop.qty == 1, "nobody knows yet what became of the other one"
+    bench.answer(exit_, Verdict.REJECTED, Reason.PERMANENT)
+    stops(bench, 5)
+    assert covered(bench) == 2

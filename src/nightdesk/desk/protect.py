@@ -131,7 +131,10 @@ def _keep(work: Work, owner: Owner, protection: Protection) -> None:
         covered = money.subtract(covered, piece.qty)
         for order in piece.orders:
             _end(work, order, why="less is held")
-    missing = min(money.subtract(wanted, covered), rules.qty_max)
+    free = money.subtract(
+        money.subtract(money.magnitude(held), covered), _leaving(work, owner, side)
+    )
+    missing = min(money.subtract(wanted, covered), free, rules.qty_max)
     bare = money.subtract(wanted, money.total(piece.qty for piece in pieces if piece.stands))
     _bare(work, owner, bare if _sellable(rules, bare, held, protection) else ZERO)
     if missing > 0 and not _occupied(work, owner, pieces):
@@ -200,6 +203,19 @@ def _to_cover(work: Work, owner: Owner, held: Decimal) -> Decimal:
     if less and work.quote(owner[1]) and work.state.ladder.allows(Action.REDUCE, *scopes(*owner)):
         return money.magnitude(towards)
     return size
+
+
+def _leaving(work: Work, owner: Owner, side: Side) -> Decimal:
+    """What other orders of the strategy that cannot rest may be closing at this moment: not sold twice."""
+    leaving = ZERO
+    for order in work.state.orders.live.values():
+        intent = order.intent
+        if intent.side is not side or intent.origin is _PROTECT:
+            continue
+        rests = order.state is _OPEN and intent.type not in (_EXIT, OrderType.FOK)
+        if (intent.strategy, intent.instrument) == owner and not rests:
+            leaving = money.add(leaving, order.remaining)
+    return leaving
 
 
 def _pieces(guarding: Sequence[Order]) -> list[Piece]:
