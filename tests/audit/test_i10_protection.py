@@ -19,7 +19,7 @@ GUARD: dict[str, Any] = {"origin": Origin.PROTECT, "side": Side.SELL}
 
 
 def declared(ms: float = 0, **terms: Any) -> Fact:
-    made = {name: D(term) if isinstance(term, str) else term for name, term in terms.items()}
+    made = {name: D(term) if type(term) is str else term for name, term in terms.items()}
     return told(ProtectionSet(strategy=STRATEGY, instrument=BTCUSDT, **made), ms)
 
 
@@ -145,3 +145,21 @@ def test_without_a_declaration_there_is_nothing_to_judge() -> None:
     law = Protection()
     assert whats(law, [configured(), *bought(0, "1", 1), *up(60)], rest_ms=10**9) == []
     assert not law.checked
+
+
+@pytest.mark.parametrize(
+    ("declarations", "found"),
+    [
+        ([declared(stop="90", side=Side.BUY)], 1),
+        ([declared(stop="90", side=Side.SELL)], 0),
+        ([declared(stop="90")], 0),  # the first order says for which side it is
+        ([declared(stop="90"), *stop(500), said("expire", 600, order_id=2)], 1),
+        ([declared(stop="90", side=Side.BUY), declared(700)], 0),
+        ([declared(stop="90", side=Side.BUY), declared(700, stop="110")], 0),
+    ],
+)
+def test_no_order_is_placed_for_the_side_that_it_was_not_declared_for(
+    declarations: list[Fact], found: int
+) -> None:
+    wrong = intended(800, client_id=an_id(4), **GUARD | STOP | {"side": Side.BUY})
+    assert len(whats(Protection(), [configured(), *declarations, wrong])) == found

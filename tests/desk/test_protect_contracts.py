@@ -1,15 +1,18 @@
 """On a contract protective orders only reduce: each price has one, and a new one stands before the old ends."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benches import cancels, effects, sent
+from benches import cancels, causes, effects, sent, some_limits
 from builders import STRATEGY, D
-from desk.perpetuals import PERP, PerpBench
+from desk.perpetuals import PERP, PerpBench, perp_settings
+from nightdesk.desk.attempts import RETRY_NS
 from nightdesk.desk.events import Decision, SendOrder
-from nightdesk.desk.protect import RETRY_NS
+from nightdesk.desk.protect_contracts import PARTS_MAX
 from nightdesk.model.order import Intent, OrderType, Origin, Side, VenueStatus
+from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.strategy.messages import Protect, Target
 
 OWNER = (STRATEGY, PERP)
@@ -180,3 +183,80 @@ def test_a_moved_stop_that_the_market_has_passed_closes_at_once():
     bench.quote("94", "94.1", instrument=PERP)
     (exit,) = sent(bench.tick())
     assert (exit.type, exit.side, exit.reduce_only) == (OrderType.IOC, Side.SELL, True)
+
+
+def a_small_venue(qty_max: str = "2") -> PerpBench:
+    """One order is at most this large; there is room for many of them."""
+    made = perp_settings()
+    rules = msgspec.structs.replace(made.instruments[PERP], qty_max=D(qty_max))
+    limits = {PERP: some_limits(position_max=D(100))}
+    changed = msgspec.structs.replace(made, instruments={PERP: rules}, limits=limits)
+    return PerpBench(changed).ready_with("100000")
+
+
+def test_what_is_more_than_one_order_may_be_is_protected_by_several():
+    bench = a_small_venue()
+    for _ in range(2):
+        bench.go_long("2")
+    bench.go_long("1")
+    protect(bench, stop="90", take_profit="110")
+    made, _ = step(bench)
+    assert [(i.type, i.qty) for i in made] == [
+        *((OrderType.STOP, D(qty)) for qty in (2, 2, 1)),
+        *((OrderType.TAKE_PROFIT, D(qty)) for qty in (2, 2, 1)),
+    ]
+    assert bench.state.guarded(OWNER) == D(5)
+    assert step(bench) == ([], [])
+    assert not bench.desk.views.bare_since
+
+
+def test_a_part_that_traded_or_was_dropped_is_the_only_one_that_changes():
+    bench = a_small_venue()
+    for _ in range(2):
+        bench.go_long("2")
+    protect(bench, stop="90")
+    (first, second), _ = step(bench)
+    gone(bench, second)
+    ((again,), ended) = step(bench)
+    assert (again.qty, ended) == (D(2), [])
+    bench.trade(first, price="90")
+    assert step(bench) == ([], [])
+    assert bench.state.guarded(OWNER) == D(2)
+
+
+def test_beyond_the_parts_of_one_price_it_is_told_what_stands_bare():
+    bench = a_small_venue("1")
+    for _ in range(PARTS_MAX + 2):
+        bench.go_long("1")
+    protect(bench, stop="90")
+    made, _ = step(bench)
+    assert [i.qty for i in made] == [D(1)] * PARTS_MAX
+    for _ in range(30):
+        assert step(bench) == ([], [])
+    assert causes(bench.state)["unprotected"] == "REDUCE_ONLY"
+
+
+def test_a_position_that_turns_ends_what_protected_its_other_side():
+    bench = PerpBench().ready_with()
+    bench.go_long("1")
+    protect(bench, stop="90")
+    ((old,), _) = step(bench)
+    bench.trade(bench.place(Side.SELL, "1.5", "100", instrument=PERP))
+    made, ended = step(bench)
+    assert (made, ended) == ([], [old.client_id])
+    assert bench.state.position(*OWNER).qty == D("-0.5")
+    assert OWNER not in bench.state.protections
+
+
+def test_an_exit_that_only_reduces_what_the_venue_does_not_hold_is_tried_ever_more_slowly():
+    bench = PerpBench().ready_with()
+    bench.go_long("1")
+    protect(bench, stop="90")
+    bench.quote("80", "80.1", instrument=PERP)
+    made = 0
+    for _ in range(20 * 20):
+        bench.quote("80", "80.1", instrument=PERP)
+        for intent in sent(bench.tick()):
+            bench.answer(intent, Verdict.REJECTED, Reason.BY_STATE)
+            made += 1
+    assert made == 6

@@ -30,6 +30,7 @@ from nightdesk.strategy.messages import (
     Place,
     Proposal,
     Protect,
+    ProtectionEnded,
     Refusal,
     Started,
     Target,
@@ -105,6 +106,9 @@ class Recorder(Strategy):
     def on_target_suspended(self, ctx, instrument, why):
         self.calls.append(("suspended", instrument, why))
 
+    def on_protection_ended(self, ctx, instrument, why):
+        self.calls.append(("unprotected", instrument, why))
+
     def on_mode(self, ctx, instrument, mode):
         self.calls.append(("mode", instrument, mode, ctx.mode(instrument)))
 
@@ -154,6 +158,10 @@ DEPTH = DepthUpdate(
         (Filled(at=NOW, fill=FILL, position=D(1)), ("fill", FILL, D(1))),
         (Refusal(at=NOW, ref="r1", rule="collar", text="far"), ("refusal", "r1", "collar", "far")),
         (TargetSuspended(at=NOW, instrument=BTCUSDT, why="hand"), ("suspended", BTCUSDT, "hand")),
+        (
+            ProtectionEnded(at=NOW, instrument=BTCUSDT, why="turned"),
+            ("unprotected", BTCUSDT, "turned"),
+        ),
         (
             ModeChanged(at=NOW, instrument=BTCUSDT, mode=Mode.CAUTIOUS),
             ("mode", BTCUSDT, Mode.CAUTIOUS, Mode.CAUTIOUS),

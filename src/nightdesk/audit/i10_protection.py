@@ -1,5 +1,6 @@
 """I10: where a strategy declared where it wants out, what it holds does not stand without such orders for long,
-they never sell more than it holds, and no target buys back what they sold.
+they never sell more than it holds, none is placed for the side that it was not declared for, and no target buys
+back what they sold.
 
 By strategy: what its own orders filled at the venue, against its own protective orders that live there.
 """
@@ -13,7 +14,7 @@ from nightdesk.audit.ledger import Ledger, Owner, symbol_of
 from nightdesk.audit.venue_log import Entry
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Intent, Origin
+from nightdesk.model.order import Intent, Origin, Side
 from nightdesk.model.records import Executed, Intended, ModeSet, ProtectionSet, Reported, TargetSet
 from nightdesk.model.time import SECOND_NS
 
@@ -51,6 +52,7 @@ class Protection:
         self.checked = False
         self._within_ns = within_ns
         self._declared: dict[Owner, ProtectionSet] = {}
+        self._closes_by: dict[Owner, Side] = {}  # the side of the orders of a declaration
         self._targets: dict[Owner, TargetSet] = {}
         self._strained: dict[str, set[str]] = {}  # causes by scope
         self._sold: set[Owner] = set()  # a protection traded, and no newer target was declared
@@ -97,6 +99,9 @@ class Protection:
             return
         self._bare_since.pop(owner, None)
         self._declared.pop(owner, None)
+        self._closes_by.pop(owner, None)
+        if record.side is not None:
+            self._closes_by[owner] = Side.SELL if record.side is Side.BUY else Side.BUY
         if record.stop is not None or record.take_profit is not None or record.trail_bps:
             self._declared[owner] = record
 
@@ -136,11 +141,18 @@ class Protection:
             yield Finding(law=LAW, order=intent.client_id, what=what, at_ns=at_ns)
 
     def _intended(self, intent: Intent, at_ns: int) -> Iterator[Finding]:
-        owner = (str(intent.strategy), symbol_of(intent.instrument))
-        if intent.origin is not Origin.TARGET or owner not in self._sold:
-            return
-        what = "an order for a target that a protection ended"
-        yield Finding(law=LAW, order=intent.client_id, what=what, at_ns=at_ns)
+        owner, what = (str(intent.strategy), symbol_of(intent.instrument)), ""
+        if intent.origin is Origin.TARGET and owner in self._sold:
+            what = "an order for a target that a protection ended"
+        elif intent.origin is Origin.PROTECT and self._wrong(owner, intent.side):
+            what = f"a protective {intent.side.name} of what was declared for the other side"
+        if what:
+            yield Finding(law=LAW, order=intent.client_id, what=what, at_ns=at_ns)
+
+    def _wrong(self, owner: Owner, side: Side) -> bool:
+        """Where the declaration does not say its side, the first of its orders does."""
+        declared = owner in self._declared
+        return declared and self._closes_by.setdefault(owner, side) is not side
 
     def _look(self, told: Published) -> Iterator[Finding]:
         late = told.at_ns - self._published_ns > SILENT_NS

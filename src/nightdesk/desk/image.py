@@ -104,6 +104,8 @@ def decode_state(body: bytes, now: Wall) -> DeskState:
     state.ladder.causes = image.causes
     state.targets = {(StrategyId(s), InstrumentId(i)): t for s, i, t in image.targets}
     state.protections = {(StrategyId(s), InstrumentId(i)): p for s, i, p in image.protections}
+    for owner in state.protections:  # an older image does not say for which side they are
+        state.protection_noted(owner)
     state.kept, state.kept_versions = image.kept, image.kept_versions
     state.counts = image.counts
     state.marks, state.exits = image.marks, image.exits

@@ -5,12 +5,12 @@ look again. A position is covered by one or a few pieces, each a conditional ord
 the venue lets only one trade. More to protect is a further piece, so that what was covered stays covered. Less,
 or another price, ends pieces first and places anew once their end is final, since what may have traded unseen
 must not be sold twice: that while is measured, told, and bounded by settle window and read lag. On contracts
-none of this is needed: the venue lets such orders only reduce, so that each price has one order of the whole
-size, and the new one stands before the old one is ended (a trailing one then trails anew).
+none of this is needed (`protect_contracts`).
 
 A target that goes towards flat makes the protection smaller first: the rest stays covered, what leaves is free.
 Where the price is reached and nothing of ours waits there (the venue dropped it, refused it, or has no such
-order), the desk itself leaves at the market.
+order), the desk itself leaves at the market. A declaration is for one side: once the position is flat or has
+turned, it has served.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,38 +18,32 @@ from decimal import Decimal
 
 import msgspec
 
-from nightdesk.desk.placing import Wish, cancel, sized, submit, submit_pair
-from nightdesk.desk.protection import Protection
+from nightdesk.desk import protect_contracts, protect_orders
+from nightdesk.desk.events import Tell
+from nightdesk.desk.placing import cancel, submit, submit_pair
+from nightdesk.desk.protect_orders import CAUSE, bare, end, wishes
+from nightdesk.desk.protection import Protection, reached, side_of, terms_of
 from nightdesk.desk.state import Owner
-from nightdesk.desk.targets import crossing
+from nightdesk.desk.views import Trying
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, OrderType, Origin, Side
 from nightdesk.model.records import ProtectionSet
-from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+from nightdesk.model.time import Wall
 from nightdesk.modes.ladder import Action, scopes, strategy_scope
 from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
-from nightdesk.reconcile.resolve import SETTLE_NS
 from nightdesk.risk.gate import Refused
+from nightdesk.strategy.messages import ProtectionEnded
 
-CAUSE = "unprotected"
-RETRY_NS = 500 * MS_NS  # after a refusal, or an exit that found nobody
 PIECES_MAX = (
     2  # of one position; Binance spot takes five conditional orders of a symbol, a pair is two
 )
-SLIPPAGE_BPS = Decimal(20)  # of an exit that the desk makes itself: as far as a flatten goes
-BARE_SLACK_NS = 5 * SECOND_NS  # beyond what ending and placing anew takes; then something is wrong
-BARE_SAID_NS = CALM_NS = SECOND_NS
 _PROTECT, _EXIT, _OPEN = Origin.PROTECT, OrderType.IOC, State.OPEN  # members are looked up slowly
-
-
-Terms = tuple[OrderType, Decimal | None, int]  # type, trigger, trail
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +53,9 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def qty(self) -> Decimal:
-        """How much it covers."""
-        return max(order.remaining for order in self.orders)
+        """How much it covers: of a pair what the one that trades leaves, before the other's end was told."""
+        trading = [order for order in self.orders if order.filled > 0]
+        return max(order.remaining for order in trading or self.orders)
 
     @property
     def stands(self) -> bool:
@@ -92,7 +87,8 @@ def dues(work: Work) -> Iterator[Wall]:
     said = any(causes.get(strategy_scope(s), {}).get(CAUSE) for s, _ in work.state.protections)
     if work.views.bare_since or said:
         yield work.now
-    yield from (at for at in work.views.protect_tried.values() if at > work.now)
+    for owner, protection in work.state.protections.items():
+        yield from protect_orders.dues(work, owner, protection)
 
 
 def drop(work: Work) -> None:
@@ -104,19 +100,16 @@ def drop(work: Work) -> None:
 
 
 def _keep(work: Work, owner: Owner, protection: Protection) -> None:
-    strategy, instrument = owner
-    rules = work.settings.instruments.get(instrument)
+    rules = work.settings.instruments.get(owner[1])
     if rules is None or work.state.ladder.mode(*scopes(*owner)) is Mode.FLATTENING:
         return  # what is held is being sold, and nothing may hold it back
     held = work.state.position(*owner).qty
-    if protection.held and money.magnitude(held) < rules.qty_min:
-        ended = ProtectionSet(strategy=strategy, instrument=instrument, why="flat")
-        work.record(ended)
-        _bare(work, owner, ZERO)
+    if protection.side is not None and side_of(held, rules.qty_min) is not protection.side:
+        _served(work, owner, held, rules)
         return
     side = Side.SELL if held > 0 else Side.BUY
     if rules.contract:
-        _keep_reducing(work, owner, protection, side)
+        protect_contracts.keep(work, owner, protection, side)
         return
     wanted = rules.qty_down(_to_cover(work, owner, held))
     guarding = work.state.guarding(owner)
@@ -124,71 +117,34 @@ def _keep(work: Work, owner: Owner, protection: Protection) -> None:
     standing = {order.intent.client_id for piece in pieces for order in piece.orders}
     for order in guarding:
         if order.intent.client_id not in standing:
-            _end(work, order, why="the protection changed")
+            end(work, order, why="the protection changed")
     covered = money.total(piece.qty for piece in pieces)
     while pieces and covered > wanted:
         piece = pieces.pop()
         covered = money.subtract(covered, piece.qty)
         for order in piece.orders:
-            _end(work, order, why="less is held")
+            end(work, order, why="less is held")
     free = money.subtract(
         money.subtract(money.magnitude(held), covered), _leaving(work, owner, side)
     )
     missing = min(money.subtract(wanted, covered), free, rules.qty_max)
-    bare = money.subtract(wanted, money.total(piece.qty for piece in pieces if piece.stands))
-    _bare(work, owner, bare if _sellable(rules, bare, held, protection) else ZERO)
+    open_to = money.subtract(wanted, money.total(piece.qty for piece in pieces if piece.stands))
+    bare(work, owner, open_to if _sellable(rules, open_to, held, protection) else ZERO)
     if missing > 0 and not _occupied(work, owner, pieces):
         _cover(work, owner, protection, missing, pieces)
 
 
-def _keep_reducing(work: Work, owner: Owner, protection: Protection, side: Side) -> None:
-    """On a contract such orders only reduce what is held: each price has one of its own, of the whole size, and
-    a changed one stands before the old one is ended."""
-    rules = work.settings.instruments[owner[1]]
-    held = money.magnitude(work.state.position(*owner).qty)
-    wanted = min(rules.qty_down(held), rules.qty_max)
-    guarding = work.state.guarding(owner)
-    waiting = [o for o in guarding if o.intent.type is not _EXIT and not o.cancel_asked]
-    legs = _legs(protection) if wanted >= rules.qty_min else []
-    right = {
-        _terms(o.intent): o
-        for o in reversed(waiting)  # the oldest stays
-        if o.intent.side is side and o.remaining == wanted
-    }
-    missing = [leg for leg in legs if leg not in right]
-    kept = [right[leg] for leg in legs if leg in right]
-    if not missing and all(order.state is _OPEN for order in kept):
-        for order in waiting:
-            if order not in kept:
-                _end(work, order, why="the protection changed")
-    standing = {o.intent.type for o in waiting if o.intent.side is side and o.state is _OPEN}
-    bare = any(kind not in standing for kind, _, _ in legs)
-    beyond = money.subtract(rules.qty_down(held), wanted)  # more than one order may close
-    _bare(work, owner, wanted if bare else beyond)
-    leaving = any(order.intent.type is _EXIT for order in guarding)
-    tried = work.views.protect_tried
-    if not missing or leaving or work.now < tried.get(owner, 0):
-        return
-    tried[owner] = Wall(work.now + RETRY_NS)
-    seen = work.quote(owner[1])
-    # Only what does not stand at all: what stands with another size is triggered by the venue.
-    priced = {_terms(o.intent) for o in waiting if o.intent.side is side and o.state is _OPEN}
-    open_to = [leg for leg in missing if leg not in priced]
-    if seen is not None and _reached(_only(open_to), seen[0], money.minus(Decimal(side.sign))):
-        _leave(work, owner, wanted, seen[0])
-        return
-    for wish in _wishes(owner, rules, seen, side, missing, wanted):
-        result = submit(work, wish)
-        if isinstance(result, Refused):
-            work.note("warning", "protection.not_placed", strategy=owner[0], why=result)
-
-
-def _only(legs: Sequence[Terms]) -> Protection:
-    """A protection of nothing but these."""
-    prices = {kind: trigger for kind, trigger, _ in legs}
-    return Protection(
-        stop=prices.get(OrderType.STOP), take_profit=prices.get(OrderType.TAKE_PROFIT)
-    )
+def _served(work: Work, owner: Owner, held: Decimal, rules: Instrument) -> None:
+    """What it was declared for is gone: flat, which its strategy wanted, or turned, which it has to hear."""
+    strategy, instrument = owner
+    turned = money.magnitude(held) >= rules.qty_min
+    why = f"the position turned: {held} is held" if turned else "flat"
+    work.record(ProtectionSet(strategy=strategy, instrument=instrument, why=why))
+    bare(work, owner, ZERO)
+    if turned:
+        work.note("warning", "protection.ended", strategy=strategy, of=instrument, why=why)
+        message = ProtectionEnded(at=work.now, instrument=instrument, why=why)
+        work.decision.at_once.append(Tell(strategy=strategy, message=message))
 
 
 def _to_cover(work: Work, owner: Owner, held: Decimal) -> Decimal:
@@ -230,8 +186,8 @@ def _pieces(guarding: Sequence[Order]) -> list[Piece]:
 def _fits(piece: Piece, protection: Protection, side: Side) -> bool:
     """Whether it is what the protection would place now. Of a pair one order may have ended because the other
     trades: what is left of it then still does its work."""
-    asked = {_terms(intent) for intent in (order.intent for order in piece.orders)}
-    wanted = {(kind, trigger, trail) for kind, trigger, trail in _legs(protection)}
+    asked = {terms_of(intent) for intent in (order.intent for order in piece.orders)}
+    wanted = set(protection.legs)
     whole = piece.orders[0].intent.other is not None
     return (
         piece.orders[0].intent.side is side
@@ -239,26 +195,6 @@ def _fits(piece: Piece, protection: Protection, side: Side) -> bool:
         and whole == (len(wanted) > 1)
         and (len(piece.orders) == len(wanted) or piece.orders[0].filled > 0)
     )
-
-
-def _terms(intent: Intent) -> Terms:
-    return intent.type, intent.trigger, intent.trail_bps
-
-
-def _legs(protection: Protection) -> list[Terms]:
-    legs: list[Terms] = []
-    if protection.stop is not None:
-        legs.append((OrderType.STOP, protection.stop, 0))
-    if protection.trail_bps:
-        legs.append((OrderType.TRAILING_STOP, None, protection.trail_bps))
-    if protection.take_profit is not None:
-        legs.append((OrderType.TAKE_PROFIT, protection.take_profit, 0))
-    return legs
-
-
-def _end(work: Work, order: Order, why: str) -> None:
-    if not order.cancel_asked and order.intent.type is not _EXIT:
-        cancel(work, order, why=why)
 
 
 def _occupied(work: Work, owner: Owner, pieces: Sequence[Piece]) -> bool:
@@ -279,30 +215,28 @@ def _cover(
     work: Work, owner: Owner, protection: Protection, missing: Decimal, pieces: Sequence[Piece]
 ) -> None:
     """Place what is missing, or leave where its price is reached already."""
-    tried = work.views.protect_tried
     held = work.state.position(*owner).qty
     rules = work.settings.instruments[owner[1]]
-    if work.now < tried.get(owner, 0) or not _sellable(rules, missing, held, protection):
-        return
     missing = rules.qty_down(min(missing, _room(work, owner, held)))
     if not _sellable(rules, missing, held, protection):
         return
-    tried[owner] = Wall(work.now + RETRY_NS)
     seen = work.quote(owner[1])
-    if seen is not None and _reached(protection, seen[0], held):
-        _leave(work, owner, missing, seen[0])
+    at_price = seen is not None and reached(protection.legs, seen[0], held)
+    if protect_orders.waits(work, owner, protection, Trying.LEAVE if at_price else Trying.COVER):
         return
+    if seen is not None and at_price:
+        protect_orders.leave(work, owner, protection, missing, seen[0])
+        return
+    results = list[Intent | Refused]()
     if len(pieces) >= PIECES_MAX:
         for order in pieces[-1].orders:
-            _end(work, order, why="two pieces become one")
-        return
-    side = Side.SELL if held > 0 else Side.BUY
-    wishes = _wishes(owner, rules, seen, side, _legs(protection), missing)
-    if not wishes:
-        return
-    result = submit_pair(work, *wishes) if len(wishes) > 1 else submit(work, wishes[0])
-    if isinstance(result, Refused):
-        work.note("warning", "protection.not_placed", strategy=owner[0], why=result)
+            end(work, order, why="two pieces become one")
+    else:
+        side = Side.SELL if held > 0 else Side.BUY
+        made = wishes(owner, rules, seen, side, [(leg, missing) for leg in protection.legs])
+        if made:
+            results = [submit_pair(work, *made) if len(made) > 1 else submit(work, made[0])]
+    protect_orders.tried(work, owner, protection, results)
 
 
 def _room(work: Work, owner: Owner, held: Decimal) -> Decimal:
@@ -316,82 +250,9 @@ def _room(work: Work, owner: Owner, held: Decimal) -> Decimal:
     return max(money.subtract(money.minus(net), exposure.buying), ZERO)
 
 
-def _wishes(
-    owner: Owner,
-    rules: Instrument,
-    seen: tuple[Quote, int] | None,
-    side: Side,
-    legs: Sequence[Terms],
-    qty: Decimal,
-) -> list[Wish]:
-    """One for each price; none without a price to trail from: nothing is known of the market yet."""
-    wishes = []
-    for kind, trigger, trail in legs:
-        price = trigger if trigger is not None else _trailed(rules, seen, side, trail)
-        if price is None:
-            return []
-        wish = Wish(*owner, side, kind, qty, price, Origin.PROTECT)
-        wish.trigger, wish.trail_bps = trigger, trail
-        wishes.append(wish)
-    return wishes
-
-
-def _reached(protection: Protection, quote: Quote, held: Decimal) -> bool:
-    """Whether the market is at the stop or at the take profit."""
-    stop, profit = protection.stop, protection.take_profit
-    if held > 0:
-        return (stop is not None and quote.bid <= stop) or (
-            profit is not None and quote.bid >= profit
-        )
-    return (stop is not None and quote.ask >= stop) or (profit is not None and quote.ask <= profit)
-
-
-def _leave(work: Work, owner: Owner, qty: Decimal, quote: Quote) -> None:
-    """Do what the protective order would have done."""
-    rules = work.settings.instruments[owner[1]]
-    side = Side.SELL if work.state.position(*owner).qty > 0 else Side.BUY
-    qty = sized(work, *owner, qty)
-    price = crossing(rules, quote, side, SLIPPAGE_BPS)
-    result = submit(work, Wish(*owner, side, _EXIT, qty, price, Origin.PROTECT))
-    why = f"the price is reached and nothing waits there: {side} {qty} at {price}"
-    if isinstance(result, Refused):
-        why = f"{why}; refused: {result}"
-    work.note("warning", "protection.by_desk", strategy=owner[0], why=why)
-
-
-def _trailed(
-    rules: Instrument, seen: tuple[Quote, int] | None, side: Side, trail_bps: int
-) -> Decimal | None:
-    """Where a trailing stop stands before the market moves: what it is valued at."""
-    if seen is None:
-        return None
-    touch = seen[0].bid if side is Side.SELL else seen[0].ask
-    return rules.price_down(money.shifted_bps(touch, Decimal(side.sign * trail_bps)))
-
-
 def _sellable(rules: Instrument, qty: Decimal, held: Decimal, protection: Protection) -> bool:
     """Whether the venue takes an order of it: smaller pieces wait until they are large enough."""
     if qty < rules.qty_min:
         return False
     prices = [p for p in (protection.stop, protection.take_profit) if p is not None]
     return not prices or money.notional(min(prices), qty) >= rules.notional_min
-
-
-def _bare(work: Work, owner: Owner, missing: Decimal) -> None:
-    """Measure how long a part of a position stands uncovered; too long stops its strategy's new risk."""
-    since = work.views.bare_since
-    if missing <= 0:
-        began = since.pop(owner, None)
-        if began is not None:
-            lasted = work.now - began
-            work.views.bare_worst_ns = max(work.views.bare_worst_ns, lasted)
-            if lasted > BARE_SAID_NS:
-                work.note("info", "protection.bare", of=owner[1], ms=lasted // MS_NS)
-        mode, why = Mode.NORMAL, "protected"
-    else:
-        lasted = work.now - since.setdefault(owner, work.now)
-        if lasted <= SETTLE_NS + work.settings.read_lag_ns + BARE_SLACK_NS:
-            return
-        mode = Mode.REDUCE_ONLY
-        why = f"{missing} of {owner[1]} has had no protective order for {lasted / SECOND_NS:.0f} s"
-    work.demand(strategy_scope(owner[0]), CAUSE, mode, why=why, calm_ns=CALM_NS)

@@ -6,7 +6,7 @@
 from collections import deque
 from decimal import Decimal
 
-from nightdesk.desk.protection import Protection
+from nightdesk.desk.protection import Protection, Terms, terms_of
 from nightdesk.desk.settings import OPERATOR
 from nightdesk.desk.target import TargetState, target_of
 from nightdesk.model import money
@@ -130,14 +130,19 @@ class DeskState:
     def guarded(self, owner: Owner) -> Decimal:
         """How much of it they hold; of a pair only one trades, and what only reduces stands beside others."""
         held: dict[ClientOrderId, Decimal] = {}
-        reducing = [ZERO]
+        reducing: dict[Terms, Decimal] = {}
         for order in self.guarding(owner):
             if order.intent.reduce_only:
-                reducing.append(order.remaining)
+                terms = terms_of(order.intent)
+                reducing[terms] = money.add(reducing.get(terms, ZERO), order.remaining)
                 continue
             key = order.intent.pair
             held[key] = max(held.get(key, ZERO), order.remaining)
-        return max(money.total(held.values()), *reducing)
+        most = max(reducing.values(), default=ZERO)
+        closes = min(
+            most, money.magnitude(self.position(*owner).qty)
+        )  # more than is held it cannot
+        return max(money.total(held.values()), closes)
 
     def losing_exits(self, scope: str) -> int:
         """Closing orders of a scope in a row that lost."""
@@ -279,9 +284,15 @@ class DeskState:
             stop=record.stop,
             take_profit=record.take_profit,
             trail_bps=record.trail_bps,
-            held=money.magnitude(self.position(*key).qty)
-            >= self.instruments[record.instrument].qty_min,
+            side=record.side,
         )
+        self.protection_noted(key)
+
+    def protection_noted(self, owner: Owner) -> None:
+        """Let a protection take in what its strategy holds; dust is nothing to protect yet."""
+        protection = self.protections.get(owner)
+        if protection is not None:
+            protection.note(self.position(*owner).qty, self.instruments[owner[1]].qty_min)
 
     def _marked(self, record: Marked) -> None:
         marks = Marks(day=record.day, day_profit=record.day_profit, peak=record.peak)
@@ -335,12 +346,8 @@ class DeskState:
         intent = order.intent
         if change.filled > 0:
             owner = (intent.strategy, intent.instrument)
-            position, protection = self._moved(*owner), self.protections.get(owner)
-            position.fill(intent.side, change.filled)
-            if protection is not None:
-                # Less than the least order is dust: the first crumb of an entry is nothing to protect yet.
-                least = self.instruments[intent.instrument].qty_min
-                protection.held |= money.magnitude(position.qty) >= least
+            self._moved(*owner).fill(intent.side, change.filled)
+            self.protection_noted(owner)
         if order.state is not change.before:
             self._tally(order.state)
         self._count(order, at)
@@ -359,10 +366,12 @@ class DeskState:
             self.untraded.pop(intent.client_id, None)
         stake, owed, key = order.at_stake, order.untold, intent.pair
         if intent.other is not None:
-            # Of a pair only one trades: together they are what the larger may still come to.
+            # Of a pair only one trades: together they are what it may still come to, before that the larger.
             other = self.orders.get(intent.other)
             if other is not None:
-                stake, owed = max(stake, other.at_stake), money.add(owed, other.untold)
+                pair = (order, other)
+                trading = [one for one in pair if one.filled > 0] or pair
+                stake, owed = max(o.at_stake for o in trading), money.add(owed, other.untold)
         leg = Leg(
             side=intent.side,
             qty=stake,

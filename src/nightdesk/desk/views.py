@@ -2,6 +2,7 @@
 
 from collections import deque
 from decimal import Decimal
+from enum import Enum, auto
 
 import msgspec
 
@@ -42,6 +43,26 @@ class Books:
         self.flat: str | None = None  # the dust that is left, once a flatten is done there
 
 
+class Trying(Enum):
+    """What is tried for a strategy in an instrument."""
+
+    TARGET = auto()
+    COVER = auto()  # a protection's orders at the venue
+    LEAVE = auto()  # what such an order would have done
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """The last try of something: `about` is what it depended on, `refused` how often the venue had refused it
+    before, `rule` what our own gate said, `moved` when the quote that it saw had come."""
+
+    at: Wall
+    about: tuple[object, ...]
+    ids: tuple[ClientOrderId, ...]
+    rule: str
+    refused: int
+    moved: Mono
+
+
 class Views:
     """Mutable; one writer, the core."""
 
@@ -66,7 +87,7 @@ class Views:
         self.flatten_asked: Wall = Wall(0)
         self.books: dict[VenueId, Books] = {}
         self.mode_told: dict[tuple[StrategyId, InstrumentId], Mode] = {}
-        self.protect_tried: dict[tuple[StrategyId, InstrumentId], Wall] = {}  # not again before
+        self.attempts: dict[tuple[tuple[StrategyId, InstrumentId], Trying], Attempt] = {}
         self.bare_since: dict[tuple[StrategyId, InstrumentId], Wall] = {}  # without protection
         self.bare_worst_ns = 0
         # (scope, cause) -> until when the venue's word is heeded

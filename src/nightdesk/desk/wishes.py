@@ -5,6 +5,7 @@ from decimal import Decimal
 from nightdesk.desk.declaring import declare
 from nightdesk.desk.events import Tell
 from nightdesk.desk.placing import Wish, cancel, sized, submit, unrest, view
+from nightdesk.desk.protection import side_of
 from nightdesk.desk.views import Views
 from nightdesk.desk.work import Work
 from nightdesk.model import money
@@ -76,6 +77,7 @@ def _protect(work: Work, strategy: StrategyId, wish: Protect) -> None:
         stop=wish.stop and money.canonical(rules.price_down(wish.stop)),
         take_profit=wish.take_profit and money.canonical(rules.price_up(wish.take_profit)),
         trail_bps=wish.trail_bps,
+        side=side_of(work.state.position(strategy, instrument).qty, rules.qty_min),
     )
     have = work.state.protections.get((strategy, instrument))
     if have is None or not have.says(wanted):  # declared again it is the same one

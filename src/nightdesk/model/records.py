@@ -12,7 +12,7 @@ from nightdesk.model.account import ForcedFill, WalletMove
 from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, StrategyId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Execution, Intent, OrderReport, Urgency
+from nightdesk.model.order import Execution, Intent, OrderReport, Side, Urgency
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import Wall
 
@@ -125,7 +125,8 @@ class TargetSet(msgspec.Struct, frozen=True, kw_only=True, tag="target"):
 class ProtectionSet(msgspec.Struct, frozen=True, kw_only=True, tag="protection"):
     """The prices at which a strategy wants out of what it holds of an instrument; none of them ends it.
 
-    `stop` and `take_profit` are prices, `trail_bps` how far the market may come back from its best.
+    `stop` and `take_profit` are prices, `trail_bps` how far the market may come back from its best. `side` is
+    the side of what was held then, BUY of a long position; without it, of the first that is held from then on.
     """
 
     strategy: StrategyId
@@ -134,6 +135,7 @@ class ProtectionSet(msgspec.Struct, frozen=True, kw_only=True, tag="protection")
     take_profit: Decimal | None = None
     trail_bps: int = 0
     why: str = ""
+    side: Side | None = None
 
 
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True, tag="reconciled"):

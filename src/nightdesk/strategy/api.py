@@ -201,6 +201,9 @@ class Strategy:
     def on_target_suspended(self, ctx: Context, instrument: InstrumentId, why: str) -> None:
         """Something changed the position that this strategy did not order; declare a new target to go on."""
 
+    def on_protection_ended(self, ctx: Context, instrument: InstrumentId, why: str) -> None:
+        """The position turned, and what was declared was for the other side; declare anew to protect it."""
+
     def on_mode(self, ctx: Context, instrument: InstrumentId, mode: Mode) -> None:
         """Orders here may do more or less than before: in CAUTIOUS limits are halved; be simpler as well."""
 

@@ -135,7 +135,8 @@ class HostContext:
         trail_bps: int = 0,
     ) -> None:
         """Keep orders at the venue that close this strategy's position when the price gets to `stop` or to
-        `take_profit`, or comes back by `trail_bps` from its best; whatever of it is held, until it is flat.
+        `take_profit`, or comes back by `trail_bps` from its best; whatever of it is held, until it is flat or
+        turns: a declaration is for the side that is held, or that is held first.
 
         May be declared before there is a position. Declared anew it replaces what was declared; with nothing it
         ends. A stop that the market has passed already closes at once.

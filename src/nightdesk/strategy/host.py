@@ -24,6 +24,7 @@ from nightdesk.strategy.messages import (
     ModeChanged,
     OrderChanged,
     Proposal,
+    ProtectionEnded,
     Refusal,
     Started,
     TargetSuspended,
@@ -41,6 +42,7 @@ HANDLERS: dict[type, str] = {
     Filled: "on_fill",
     Refusal: "on_refusal",
     TargetSuspended: "on_target_suspended",
+    ProtectionEnded: "on_protection_ended",
     ModeChanged: "on_mode",
     TimerFired: "on_timer",
     Quote: "on_quote",
@@ -150,6 +152,8 @@ class Host:
                 strategy.on_refusal(ctx, ref, rule, text)
             case TargetSuspended(instrument=instrument, why=why):
                 strategy.on_target_suspended(ctx, instrument, why)
+            case ProtectionEnded(instrument=instrument, why=why):
+                strategy.on_protection_ended(ctx, instrument, why)
             case ModeChanged(instrument=instrument, mode=mode):
                 ctx.modes[instrument] = mode
                 strategy.on_mode(ctx, instrument, mode)

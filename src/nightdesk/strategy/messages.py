@@ -106,6 +106,14 @@ class TargetSuspended(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class ProtectionEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """The position is on the other side now than the one a protection was declared for: nothing protects it."""
+
+    at: Wall
+    instrument: InstrumentId
+    why: str
+
+
 class ModeChanged(msgspec.Struct, frozen=True, kw_only=True):
     """The strictest mode over this strategy's orders in one instrument is another one now."""
 
@@ -121,7 +129,16 @@ class TimerFired(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-FromDesk = Started | OrderChanged | Filled | Refusal | TargetSuspended | ModeChanged | TimerFired
+FromDesk = (
+    Started
+    | OrderChanged
+    | Filled
+    | Refusal
+    | TargetSuspended
+    | ProtectionEnded
+    | ModeChanged
+    | TimerFired
+)
 ToStrategy = Market | FromDesk
 
 

@@ -1,0 +1,90 @@
+"""When to try again what did not come off, so that nobody repeats for ever what the venue refuses.
+
+What the venue refused is tried again ever more slowly as long as it is about the same thing. What found nobody
+at its price waits for another price, or for a while. Anything else is tried again soon.
+"""
+
+from collections.abc import Sequence
+
+from nightdesk.desk.state import Owner
+from nightdesk.desk.views import Attempt, Trying
+from nightdesk.desk.work import Work
+from nightdesk.model.ids import ClientOrderId
+from nightdesk.model.order import OrderType
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
+from nightdesk.orders.book import Order
+from nightdesk.orders.lifecycle import State
+from nightdesk.risk.gate import Refused
+
+RETRY_NS = 500 * MS_NS  # a venue's answer takes less
+REFUSED_MAX_NS = 30 * SECOND_NS
+NOBODY_NS = 5 * SECOND_NS  # somebody may have come whom the quote does not show
+STOOD_NS = SECOND_NS  # what waits for a price and ends sooner never stood
+
+
+def again_at(work: Work, owner: Owner, what: Trying, about: tuple[object, ...]) -> Wall:
+    """From when on to try it (again), as long as nothing happens; `about` is what it depends on."""
+    last = work.views.attempts.get((owner, what))
+    if last is None:
+        return Wall(0)
+    wait_ns = RETRY_NS
+    if last.about == about and _refused(work, last):
+        wait_ns = min(RETRY_NS << last.refused, REFUSED_MAX_NS)
+    elif _found_nobody(work, last) and _moved(work, owner) == last.moved:
+        wait_ns = NOBODY_NS
+    return Wall(last.at + wait_ns)
+
+
+def note(
+    work: Work,
+    owner: Owner,
+    what: Trying,
+    about: tuple[object, ...],
+    results: Sequence[ClientOrderId | Refused],
+) -> bool:
+    """Keep what was tried now, and how our own gate took it; whether it is anything new."""
+    last = work.views.attempts.get((owner, what))
+    again = last is not None and last.about == about
+    refused = last.refused + 1 if last is not None and again and _refused(work, last) else 0
+    rule = next((result.rule for result in results if isinstance(result, Refused)), "")
+    work.views.attempts[owner, what] = Attempt(
+        at=work.now,
+        about=about,
+        ids=tuple(result for result in results if not isinstance(result, Refused)),
+        rule=rule,
+        refused=min(refused, 30),
+        moved=_moved(work, owner),
+    )
+    same_rule = last is not None and again and rule == last.rule != ""
+    return refused == 0 and not same_rule
+
+
+def _moved(work: Work, owner: Owner) -> Mono:
+    return work.views.moved.get(owner[1], Mono(0))
+
+
+def _orders(work: Work, last: Attempt) -> list[Order]:
+    found = (work.state.orders.get(client_id) for client_id in last.ids)
+    return [order for order in found if order is not None]
+
+
+def _refused(work: Work, last: Attempt) -> bool:
+    """Whether the venue took nothing of it: refused, or not for as long as it takes to look."""
+    return any(_never_stood(order) for order in _orders(work, last))
+
+
+def _never_stood(order: Order) -> bool:
+    if order.state is State.REJECTED:
+        return True
+    dropped = order.state is State.EXPIRED and order.intent.type.conditional
+    return dropped and not order.filled and order.ended_at - order.intended_at < STOOD_NS
+
+
+def _found_nobody(work: Work, last: Attempt) -> bool:
+    orders = _orders(work, last)
+    return bool(orders) and all(
+        order.intent.type is OrderType.IOC
+        and order.state in (State.EXPIRED, State.CANCELLED)
+        and not order.filled
+        for order in orders
+    )
