@@ -1,5 +1,7 @@
 """The way out: cancels, closes only what lies above the baseline, verifies at the venue, says what is left."""
 
+from itertools import pairwise
+
 import pytest
 
 from benches import Bench, cancels, causes, effects, sent, some_limits, some_settings
@@ -17,6 +19,7 @@ from nightdesk.desk.events import (
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Intent, OrderType, Origin, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
+from nightdesk.model.time import SECOND_NS
 from nightdesk.modes.ladder import DESK
 from nightdesk.strategy.messages import Place, Proposal, Target
 
@@ -348,3 +351,38 @@ def test_a_limit_below_the_least_order_keeps_nobody_in(size_max: str) -> None:
     made = sent(later.decide(Flatten(by="me")), *later.ticks(1, quoted=True))
     assert made
     assert made[0].side is Side.SELL
+
+
+def test_a_slice_that_vanished_keeps_nobody_in_once_an_operator_has_looked() -> None:
+    bench = Bench(some_settings(baseline={"BTC": D(9)})).ready()
+    bench.buy("1")
+    (lost,) = sent(bench.decide(OUT), *bench.ticks(0.1, quoted=True))
+    bench.ack(lost)
+    bench.wait(60 * SECOND_NS)
+    for _ in range(3):
+        bench.not_found(lost)
+    assert sent(*bench.ticks(5, quoted=True)) == []
+    assert "1 orders open" in bench.desk.views.flatten_said
+    bench.decide(Resume(reason="not on its page", by="ann"))
+    bench.not_found(lost)
+    venue = Venue(bench)
+    venue.balances["BTC"] = D(11)
+    venue.drive(bench.decide(OUT))
+    assert sum(intent.qty for intent in venue.orders) == D(2)
+    assert causes(bench.state) == {"flatten": "REDUCE_ONLY"}
+
+
+def test_a_slice_that_the_venue_refuses_is_tried_ever_more_slowly_for_at_most_five_seconds() -> (
+    None
+):
+    bench = Bench().ready()
+    bench.buy("1")
+    decisions = [bench.decide(OUT)]
+    times = []
+    for _ in range(30 * 20):
+        for intent in sent(*decisions):
+            times.append(bench.wall)
+            bench.answer(intent, Verdict.REJECTED, Reason.BY_STATE)
+        bench.quote()
+        decisions = [bench.tick()]
+    assert [(b - a) // SECOND_NS for a, b in pairwise(times)] == [0, 1, 2, 4, 5, 5, 5, 5]

@@ -1,6 +1,7 @@
 """Targets are level-triggered: a repeated signal, a lost answer or a restart cannot double anything."""
 
 from decimal import Decimal
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -115,15 +116,64 @@ def test_nothing_converges_while_a_fill_has_no_known_trade() -> None:
     assert sent(*bench.ticks(2, quoted=True)) == []
 
 
-def test_a_refused_order_is_tried_again_slowly_not_at_every_tick() -> None:
+def unfilled(bench: Bench, seconds: float, *, quoted: bool) -> list[float]:
+    """When orders leave, in seconds from the first; each finds nobody."""
+    times = []
+    for _ in range(int(seconds / 0.05)):
+        for decision in (bench.tick(), *([bench.quote()] if quoted else [])):
+            for intent in sent(decision):
+                times.append(bench.wall)
+                bench.ack(intent)
+                bench.told(bench.report(intent, VenueStatus.EXPIRED))
+    return [(at - times[0]) / SECOND_NS for at in times]
+
+
+@pytest.mark.parametrize("quoted", [True, False])  # told again that it stands, or not at all
+def test_what_found_nobody_waits_for_another_quote_or_five_seconds(quoted: bool) -> None:
+    settings = some_settings(limits=some_limits(stale_after_ns=60 * SECOND_NS))
+    bench = Bench(settings).ready()
+    want(bench, "1")
+    assert unfilled(bench, 16, quoted=quoted) == [0, 5, 10, 15]
+    bench.tick()
+    assert len(sent(bench.quote(bid="99.99"))) == 1
+
+
+def test_a_quote_that_moves_at_once_is_answered_half_a_second_after_the_order() -> None:
     bench = Bench().ready()
     want(bench, "1")
-    made = 0
-    for _ in range(100):
-        for intent in [*sent(bench.tick()), *sent(bench.quote())]:
-            made += 1
-            bench.answer(intent, Verdict.REJECTED, Reason.BY_STATE)
-    assert 8 <= made <= 11, "twice a second for five seconds"
+    (intent,) = sent(bench.quote())
+    bench.ack(intent)
+    bench.told(bench.report(intent, VenueStatus.EXPIRED))
+    bench.tick()
+    bench.quote(bid="99.99")
+    sooner = [sent(bench.tick()) for _ in range(8)]
+    assert sooner == [[]] * 8
+    assert len(sent(*bench.ticks(0.2))) == 1
+
+
+def test_what_found_a_part_goes_on_at_once() -> None:
+    bench = Bench().ready()
+    want(bench, "2")
+    (intent,) = sent(bench.quote())
+    bench.ack(intent)
+    bench.fill(intent, "1")
+    bench.told(bench.report(intent, VenueStatus.EXPIRED, "1"))
+    (rest,) = sent(*bench.ticks(0.6))
+    assert rest.qty == 1
+
+
+def test_what_the_venue_refuses_is_tried_ever_more_slowly_until_something_changes() -> None:
+    bench = Bench().ready()
+    want(bench, "1")
+    times = []
+    for n in range(40 * 20):
+        for decision in (bench.tick(), bench.quote(bid=f"99.{90 + n % 9}")):
+            for intent in sent(decision):
+                times.append(bench.wall)
+                bench.answer(intent, Verdict.REJECTED, Reason.PERMANENT)
+    assert [(b - a) // SECOND_NS for a, b in pairwise(times)] == [0, 1, 2, 4, 8, 16]
+    want(bench, "1")
+    assert len(sent(bench.quote())) == 1
 
 
 def test_a_large_target_is_reached_in_orders_within_the_limit() -> None:

@@ -14,8 +14,9 @@ from nightdesk.desk.events import (
     Resume,
     TradesTold,
 )
-from nightdesk.model.order import OrderType, Side, VenueStatus
+from nightdesk.model.order import Intent, OrderType, Side, VenueStatus
 from nightdesk.model.outcome import Outcome, Reason, Verdict
+from nightdesk.model.records import Resolved
 from nightdesk.model.time import SECOND_NS
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.resolve import SETTLE_NS
@@ -295,6 +296,47 @@ def test_an_open_order_that_vanished_stops_new_risk_and_stays_counted() -> None:
         bench.not_found(intent)
     assert causes(bench.state)["vanished"] == "REDUCE_ONLY"
     assert bench.state.exposure(BTCUSDT).buying == D(1)
+
+
+def vanished(bench: Bench) -> Intent:
+    """An open order that the venue denies everywhere, twice."""
+    intent = bench.open_order()
+    bench.wait(60 * SECOND_NS)
+    bench.quote()
+    for _ in range(2):
+        bench.not_found(intent)
+    assert causes(bench.state)["vanished"] == "REDUCE_ONLY"
+    return intent
+
+
+def test_an_operator_who_has_looked_lets_a_vanished_order_end_when_it_is_denied_again() -> None:
+    bench = Bench().ready()
+    intent = vanished(bench)
+    decision = bench.decide(Resume(reason="not on its page", by="ann"))
+    (resolved,) = (record for record in decision.records if isinstance(record, Resolved))
+    assert "ann has looked and resumed: not on its page" in resolved.evidence
+    assert causes(bench.state) == {}
+    assert bench.state.exposure(BTCUSDT).buying == D(1), "an operator's word alone ends nothing"
+    assert [ask.intent for ask in effects(AskOrder, bench.tick())] == [intent]
+    bench.not_found(intent)
+    assert bench.order(intent).state is State.NEVER_ACCEPTED
+    assert bench.state.exposure(BTCUSDT).buying == D(0)
+    assert bench.restart().state.exposure(BTCUSDT).buying == D(0)
+
+
+@pytest.mark.parametrize("heard", ["once", "again"])
+def test_a_resume_lets_nothing_go_that_was_not_denied_or_is_there_again(heard: str) -> None:
+    bench = Bench().ready()
+    if heard == "once":
+        intent = bench.open_order()
+        bench.wait(60 * SECOND_NS)
+        bench.not_found(intent)
+    else:
+        intent = vanished(bench)
+        bench.found(intent, VenueStatus.WORKING)
+    decision = bench.decide(Resume(reason="looked", by="ann"))
+    assert not any(isinstance(record, Resolved) for record in decision.records)
+    assert bench.order(intent).state is State.OPEN
 
 
 def test_a_cancelled_order_is_asked_about_once_more_when_no_late_fill_can_hide_any_more() -> None:

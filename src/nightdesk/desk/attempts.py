@@ -1,7 +1,8 @@
 """When to try again what did not come off, so that nobody repeats for ever what the venue refuses.
 
 What the venue refused is tried again ever more slowly as long as it is about the same thing. What found nobody
-at its price waits for another price, or for a while. Anything else is tried again soon.
+at its price waits for another price, or for a while; a flatten only for the market's next word (`flatten`).
+Anything else is tried again soon.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from nightdesk.risk.gate import Refused
 
 RETRY_NS = 500 * MS_NS  # a venue's answer takes less
 REFUSED_MAX_NS = 30 * SECOND_NS
+WAY_OUT_MAX_NS = 5 * SECOND_NS  # a person waits for it
 NOBODY_NS = 5 * SECOND_NS  # somebody may have come whom the quote does not show
 STOOD_NS = SECOND_NS  # what waits for a price and ends sooner never stood
 
@@ -29,8 +31,13 @@ def again_at(work: Work, owner: Owner, what: Trying, about: tuple[object, ...]) 
         return Wall(0)
     wait_ns = RETRY_NS
     if last.about == about and _refused(work, last):
-        wait_ns = min(RETRY_NS << last.refused, REFUSED_MAX_NS)
-    elif _found_nobody(work, last) and _moved(work, owner) == last.moved:
+        most_ns = WAY_OUT_MAX_NS if what is Trying.FLATTEN else REFUSED_MAX_NS
+        wait_ns = min(RETRY_NS << last.refused, most_ns)
+    elif (
+        what is not Trying.FLATTEN
+        and _found_nobody(work, last)
+        and _moved(work, owner) == last.moved
+    ):
         wait_ns = NOBODY_NS
     return Wall(last.at + wait_ns)
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from nightdesk.desk.target import TargetState
+from nightdesk.desk.views import Trying
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import StrategyId
@@ -29,6 +30,7 @@ def declare(work: Work, strategy: StrategyId, target: Target) -> None:
         return  # declared again it is the same one: its slices go on
     work.record(wanted)
     work.views.not_before.pop(key, None)
+    work.views.attempts.pop((key, Trying.TARGET), None)
     work.views.retry_from[key] = work.now
 
 

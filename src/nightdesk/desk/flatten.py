@@ -7,11 +7,12 @@ wish is a journaled cause, and every tick takes the next step from where things 
 from collections.abc import Mapping
 from decimal import Decimal
 
+from nightdesk.desk import attempts
 from nightdesk.desk.events import AccountTold, AskAccount, AskPrice, Flatten
 from nightdesk.desk.placing import Wish, cancel, sized, submit
 from nightdesk.desk.settings import OPERATOR
 from nightdesk.desk.targets import crossing, suspend
-from nightdesk.desk.views import Slice
+from nightdesk.desk.views import Slice, Trying
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId
@@ -126,7 +127,7 @@ def _close(work: Work, instrument: InstrumentId) -> list[str]:
         tried is not None and tried.net == net
     ):  # nothing traded: not again at once, nor on the same quote
         oldest = min(oldest, work.now - tried.at)
-        if oldest < AGAIN_NS:
+        if work.now < attempts.again_at(work, (OPERATOR, instrument), Trying.FLATTEN, (net,)):
             return [f"{instrument}: {net} to close, nobody took {tried.qty} at {tried.price}"]
     if seen is None or seen[1] >= oldest:
         if work.now - work.views.price_asked.get(instrument, 0) >= SECOND_NS:
@@ -146,6 +147,8 @@ def _close(work: Work, instrument: InstrumentId) -> list[str]:
     result = submit(work, wish)
     if isinstance(result, Refused):
         return [f"{instrument}: {net} to close, refused: {result}"]
+    took = [result.client_id]
+    attempts.note(work, (OPERATOR, instrument), Trying.FLATTEN, (net,), took)
     work.views.slices[instrument] = Slice(at=work.now, net=net, qty=qty, price=price)
     return [f"{instrument}: {net} to close, {side} {qty} at {price}"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from nightdesk.desk import accounts, contracts, degrade, flatten, losses, protect
+from nightdesk.desk import accounts, contracts, degrade, flatten, losses, protect, watch
 from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume, Revive, SetLimit
 from nightdesk.desk.limiting import holds
 from nightdesk.desk.placing import cancel
@@ -99,6 +99,7 @@ def _set(work: Work, change: LimitSet) -> None:
 
 def _resume(work: Work, event: Resume) -> None:
     adopted = accounts.adopt(work)
+    watch.let_go(work, event.by, event.reason)
     for scope, name, _ in work.state.ladder.told():
         if name == "reconcile" and scope not in adopted:
             why = "the difference is not confirmed yet: look again in a moment"

@@ -7,10 +7,13 @@ fill, fills without known trades), so a repeated signal or a restart cannot doub
 from collections.abc import Iterator
 from decimal import Decimal
 
+from nightdesk.desk import attempts
+from nightdesk.desk.attempts import RETRY_NS
 from nightdesk.desk.placing import Wish, cancel, sized, submit, unrest
 from nightdesk.desk.settings import OPERATOR
 from nightdesk.desk.state import Owner
 from nightdesk.desk.target import TargetState
+from nightdesk.desk.views import Trying
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId, StrategyId
@@ -18,14 +21,13 @@ from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.order import OrderType, Origin, Side, Urgency
 from nightdesk.model.records import TargetSet
-from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.orders.book import Order
 from nightdesk.risk import caps
 from nightdesk.risk.gate import Refused
 
 # A resting order is not moved sooner: each move waits until its cancel is final.
 FOLLOW_NS = SECOND_NS
-RETRY_NS = 500 * MS_NS  # after a refusal or an order that found nobody
 # Refusals that time alone ends; the others last until something happens, which is when a target is tried again.
 PASSING = caps.PASSING | {"order_rate", "duplicate", "lease"}
 
@@ -75,7 +77,7 @@ def _moves(work: Work) -> Iterator[tuple[Owner, TargetState, Wall]]:
                 yield key, target, Wall(resting.intended_at + FOLLOW_NS)
         elif target.slice_qty is not None:
             if _wish(work, *key, target) is not None:
-                yield key, target, max(work.now, work.views.not_before.get(key, work.now))
+                yield key, target, max(work.now, _not_before(work, key))
             elif target.by(work.now) != target.qty:
                 yield key, target, target.next_slice(work.now)
 
@@ -91,7 +93,14 @@ def _followed(work: Work, strategy: StrategyId, instrument: InstrumentId) -> Tar
 def _retry_at(work: Work, key: tuple[StrategyId, InstrumentId]) -> Wall:
     """A market that moves is answered when it does; one that stands, this long after it stood still."""
     stands_ns = work.moment.mono - work.views.moved.get(key[1], work.moment.mono)
-    return max(work.views.retry_from[key], Wall(work.now - stands_ns + RETRY_NS))
+    soonest = Wall(work.now - stands_ns + RETRY_NS)
+    return max(work.views.retry_from[key], soonest, _not_before(work, key))
+
+
+def _not_before(work: Work, key: Owner) -> Wall:
+    """When the next order may leave: soon after the last one, later where that found nobody or was refused."""
+    again = attempts.again_at(work, key, Trying.TARGET, (work.state.position(*key).qty,))
+    return max(work.views.not_before.get(key, Wall(0)), again)
 
 
 def suspend(work: Work, instrument: InstrumentId, why: str) -> None:
@@ -128,7 +137,7 @@ def sure(work: Work, strategy: StrategyId, instrument: InstrumentId) -> bool:
 
 def _step(work: Work, strategy: StrategyId, instrument: InstrumentId, target: TargetState) -> None:
     key = (strategy, instrument)
-    if work.now < work.views.not_before.get(key, 0):
+    if work.now < _not_before(work, key):
         return
     resting = _resting(work, key)
     if resting is not None:
@@ -145,6 +154,9 @@ def _step(work: Work, strategy: StrategyId, instrument: InstrumentId, target: Ta
         if result.rule not in PASSING:
             del work.views.retry_from[key]
         work.note("info", "target.refused", strategy=strategy, rule=result.rule, why=result)
+    elif wish.type is OrderType.IOC:  # one that rests is refused because the market moves
+        about = (work.state.position(*key).qty,)
+        attempts.note(work, key, Trying.TARGET, about, [result.client_id])
 
 
 def _wish(

@@ -49,6 +49,7 @@ class Trying(Enum):
     TARGET = auto()
     COVER = auto()  # a protection's orders at the venue
     LEAVE = auto()  # what such an order would have done
+    FLATTEN = auto()
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

@@ -134,17 +134,32 @@ def not_found(work: Work, event: OrderNotFound) -> None:
     if belief is Belief.NOTHING:
         return
     # Nobody misses one whose end was asked for; one that protects protects nothing, where it stands nowhere.
-    let_go = order.cancel_asked or order.intent.origin is Origin.PROTECT
-    if order.state is State.OPEN and not (let_go and event.everywhere):
+    unmissed = order.cancel_asked or order.intent.origin is Origin.PROTECT
+    if order.state is State.OPEN and not (unmissed and event.everywhere):
         why = f"{event.client_id} was open and the venue does not know it any more"
         scope = instrument_scope(order.intent.instrument)
         work.set_mode(scope, "vanished", Mode.REDUCE_ONLY, by="desk", why=why)
     else:
-        evidence = (
-            f"asked {counted.absent} times after {grace}: not by its id, not among the open orders, "
-            "not among the trades"
-        )
-        work.record(Resolved(client_id=event.client_id, evidence=evidence))
+        work.record(Resolved(client_id=event.client_id, evidence=_evidence(counted, grace)))
+
+
+def let_go(work: Work, by: str, why: str) -> None:
+    """An operator resumes, having been shown open orders that the venue denies everywhere: nobody is sure of
+    them any more, and the next time the venue denies one it has ended."""
+    for client_id, order in list(work.state.orders.live.items()):
+        asked = work.views.asked.get(client_id, Asked())
+        shown = work.state.ladder.holds(instrument_scope(order.intent.instrument), "vanished")
+        if shown and order.state is _OPEN and asked.absent >= ABSENT_AFTER:
+            denied = _evidence(asked, grace_ends(order.intent.deadline, work.settings.read_lag_ns))
+            evidence = f"{denied}; {by} has looked and resumed: {why}"
+            work.record(Resolved(client_id=client_id, evidence=evidence))
+
+
+def _evidence(asked: Asked, grace: Wall) -> str:
+    return (
+        f"asked {asked.absent} times after {grace}: not by its id, not among the open orders, "
+        "not among the trades"
+    )
 
 
 def _gone(work: Work, event: OrderNotFound) -> None:

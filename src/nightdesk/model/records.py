@@ -73,7 +73,8 @@ class CancelAsked(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True, tag="resolved"):
-    """Asked after the deadline and its read lag, neither query, open orders nor trades had the order."""
+    """Asked after the deadline and its read lag, neither query, open orders nor trades had the order. One that
+    was open is unsure from then on (the operator who looked is named), and ended by the next of these."""
 
     client_id: ClientOrderId
     evidence: str
