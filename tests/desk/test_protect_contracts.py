@@ -260,3 +260,20 @@ def test_an_exit_that_only_reduces_what_the_venue_does_not_hold_is_tried_ever_mo
             bench.answer(intent, Verdict.REJECTED, Reason.BY_STATE)
             made += 1
     assert made == 6
+
+
+def test_a_moved_stop_that_the_venue_refuses_is_left_at_once_where_the_market_has_passed_it():
+    bench = PerpBench().ready_with()
+    bench.go_long()
+    protect(bench, stop="80")
+    step(bench)
+    protect(bench, stop="95")
+    tries = 0
+    while tries < 4:  # what does not stand is tried ever more slowly
+        for intent in sent(bench.tick()):
+            bench.answer(intent, Verdict.REJECTED, Reason.BY_STATE)
+            tries += 1
+        bench.quote(instrument=PERP)
+    bench.quote("94", "94.1", instrument=PERP)
+    assert sent(bench.tick()) == []  # half a second after the last try, with no event since
+    assert [intent.type for intent in sent(*bench.ticks(0.6))] == [OrderType.IOC]

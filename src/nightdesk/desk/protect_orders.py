@@ -75,9 +75,11 @@ def dues(work: Work, owner: Owner, protection: Protection) -> Iterator[Wall]:
     """When `waits` has an end."""
     about = _about(work, owner, protection)
     for kind in (Trying.COVER, Trying.LEAVE):
-        at = attempts.again_at(work, owner, kind, about)
-        if at > work.now:
-            yield at
+        last = work.views.attempts.get((owner, kind))
+        if last is not None:
+            soonest = Wall(last.at + attempts.RETRY_NS)  # for the other kind
+            ends = (soonest, attempts.again_at(work, owner, kind, about))
+            yield from (at for at in ends if at > work.now)
 
 
 def tried(
