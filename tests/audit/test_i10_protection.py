@@ -116,8 +116,8 @@ def test_of_a_pair_each_side_counts_for_itself() -> None:
     law = Protection(within_ns=10 * SECOND_NS)
     both = [configured(), declared(stop="90", take_profit="110"), intended(-1), *bought(0, "1", 1)]
     assert whats(law, [*both, *pair, *up(60)]) == []
-    assert law.ledger.open_of("BTCUSDT", "SELL") == D(1)
-    assert law.ledger.worst("BTCUSDT") == D(1)
+    assert law.ledger.open_of(BTCUSDT, "SELL") == D(1)
+    assert law.ledger.worst(BTCUSDT) == D(1)
 
 
 @pytest.mark.parametrize(("qty", "found"), [("1", 0), ("1.001", 0), ("1.5", 1)])

@@ -1,6 +1,7 @@
 """All laws on one ledger judge as each does on its own."""
 
 from audit.told import accept, configured, intended, sent
+from builders import BTCUSDT
 from nightdesk.audit.facts import Fact
 from nightdesk.audit.i01_no_duplicate import NoDuplicate
 from nightdesk.audit.i02_risk import Risk
@@ -58,4 +59,4 @@ def test_a_law_is_spared_what_it_does_not_hear_and_its_ledger_is_not() -> None:
     for fact in (*FACTS, sent()):
         assert hearing.hear(fact) == ()
     assert law.heard == [FACTS[1]]
-    assert hearing.ledger.worst("BTCUSDT") == 3
+    assert hearing.ledger.worst(BTCUSDT) == 3

@@ -16,8 +16,8 @@ def test_a_log_is_read_from_json_lines() -> None:
         b'{"seq":1,"at_ns":1,"kind":"accept","account":"practice","client_order_id":"a","order_id":1,'
         b'"quantity":"2","symbol":"BTCUSDT","side":"BUY","unknown_to_us":true}\n',
         b"\n",
-        b'{"seq":2,"at_ns":2,"kind":"fill","account":"practice","order_id":1,"last_quantity":"0.5",'
-        b'"last_price":"100"}\n',
+        b'{"seq":2,"at_ns":2,"kind":"fill","account":"practice","order_id":1,"symbol":"BTCUSDT",'
+        b'"last_quantity":"0.5","last_price":"100"}\n',
     ]
     log = VenueLog(decode_log(lines), "practice")
     assert (log.fills, log.partial_fills, log.volume) == (1, 1, Decimal(50))
@@ -27,6 +27,7 @@ def test_a_log_is_read_from_json_lines() -> None:
     ("changed", "says"),
     [
         ({"quantity": None}, "names no quantity"),
+        ({"symbol": None}, "names no symbol"),
         ({"quantity": Decimal("NaN")}, "quantity is no amount"),
         ({"price": Decimal("1E+30")}, "price is no amount"),
         ({"recv_window": "soon"}, "recv_window"),
@@ -76,3 +77,4 @@ def test_everything_the_lab_tells_and_the_audit_names_has_the_same_name() -> Non
     theirs = {field.name for field in msgspec.structs.fields(LabEntry)}
     assert ours <= theirs
     assert {"arrival", "accept", "fill", "cancel", "expire", "refusal", "fault_fired"} <= set(Kind)
+    assert {"amend", "algo", "funding", "transfer"} <= set(Kind)

@@ -25,6 +25,12 @@ def agree(world: PerpWorld, life: Life) -> None:
     assert "reconcile" not in causes(life.state)
 
 
+async def ends(world: PerpWorld, life: Life) -> None:
+    """The desk stops in order, and every law holds over its journal and the venue's log."""
+    await life.stop()
+    assert world.findings() == []
+
+
 def test_a_desk_trades_both_ways_and_its_books_are_the_venues(tmp_path: Path) -> None:
     async def main() -> None:
         world = PerpWorld(tmp_path)
@@ -36,7 +42,7 @@ def test_a_desk_trades_both_ways_and_its_books_are_the_venues(tmp_path: Path) ->
         again = await world.desk().up()
         await asyncio.sleep(60)
         agree(world, again)
-        await again.stop()
+        await ends(world, again)
         kept = durable_records(world.path)
         assert all(r.execution.realised is not None for _, r in kept if isinstance(r, Executed))
 
@@ -77,7 +83,7 @@ def test_terms_that_change_under_a_running_desk_stop_new_risk(tmp_path: Path, fa
         world.fault("mode_switched", account="practice", **fault)
         await asyncio.sleep(2)
         assert causes(life.state)["terms"] == "REDUCE_ONLY"
-        await life.stop()
+        await ends(world, life)
 
     live(main)
 
@@ -91,7 +97,7 @@ def test_funding_is_a_record_of_its_own_and_borne_by_who_holds(tmp_path: Path) -
         agree(world, life)
         paid = life.state.position(TREND, BTC).funding
         assert paid < -1
-        await life.stop()
+        await ends(world, life)
         kept = [r for _, r in durable_records(world.path) if isinstance(r, Flowed)]
         assert [(r.move.kind, r.move.amount, r.shares) for r in kept] == [
             (Flow.FUNDING, paid, {TREND: paid})
@@ -116,7 +122,7 @@ def test_what_the_venue_closes_by_itself_is_known_and_reaches_a_person(
         assert causes(life.state)["forced"] == "REDUCE_ONLY"
         assert life.state.targets[TREND, BTC].suspended
         assert "position.forced" in world.log.events()
-        await life.stop()
+        await ends(world, life)
         assert any(isinstance(r, ForceTraded) for _, r in durable_records(world.path))
 
     live(main)
@@ -131,7 +137,7 @@ def test_a_liquidation_that_nobody_heard_is_found_by_asking(tmp_path: Path) -> N
         await asyncio.sleep(30)
         agree(world, life)
         assert causes(life.state)["forced"] == "REDUCE_ONLY"
-        await life.stop()
+        await ends(world, life)
 
     live(main)
 
@@ -144,7 +150,7 @@ def test_a_transfer_is_booked_and_alarms_nobody(tmp_path: Path) -> None:
         await asyncio.sleep(20)
         agree(world, life)
         assert life.state.position(TREND, BTC).funding == 0
-        await life.stop()
+        await ends(world, life)
 
     live(main)
 
@@ -177,7 +183,7 @@ def test_a_stop_waits_at_the_venue_and_what_it_becomes_is_told_as_its_own(
         traded = [o for o in life.state.orders.ended.values() if o.filled > 0]
         assert Origin.PROTECT in {o.intent.origin for o in traded}
         assert not life.node.shell.desk.views.strangers
-        await life.stop()
+        await ends(world, life)
 
     live(main)
 
@@ -201,7 +207,7 @@ def test_a_protection_outlives_the_desk_and_is_taken_up_again(tmp_path: Path) ->
         agree(world, again)
         account = world.rest("GET", "/lab/account", query="name=practice")["usdm"]
         assert account["open_algo_orders"] == 0
-        await again.stop()
+        await ends(world, again)
 
     live(main)
 
@@ -218,6 +224,6 @@ def test_flatten_closes_longs_and_shorts_at_the_venue(tmp_path: Path) -> None:
         held = world.contracts()
         assert {k: v for k, v in held.items() if k != WALLET} == {BTC: D(0), ETH: D(0)}
         assert "flat at the venue" in life.node.shell.desk.views.flatten_said
-        await life.stop()
+        await ends(world, life)
 
     live(main)

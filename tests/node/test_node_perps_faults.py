@@ -71,5 +71,6 @@ def test_books_and_protections_come_back_to_what_is_true(
         assert standing["open_algo_orders"] == len(life.state.guarding((TREND, BTC)))
         assert life.state.guarded((TREND, BTC)) == abs(held)
         await life.stop()
+        assert world.findings() == []
 
     live(main)

@@ -43,7 +43,7 @@ class Gauges:
         self._ledger.hear(fact)
         if isinstance(fact, Written):
             self._written(fact)
-        elif isinstance(fact, VenueSaid) and fact.entry.kind in _GROWS:
+        elif isinstance(fact, VenueSaid) and (fact.entry.accepts or fact.entry.kind in _GROWS):
             self._grown(fact.entry)
 
     def _written(self, fact: Written) -> None:
@@ -81,23 +81,26 @@ class Gauges:
                 self.resolved_s.append(round((at_ns - since) / SECOND_NS, 6))
 
     def _grown(self, entry: Entry) -> None:
-        ledger, symbol = self._ledger, entry.symbol or ""
-        limits = ledger.limits.get(symbol)
-        if limits is None or not ledger.is_ours(entry.client_order_id) or ledger.adopted:
+        ledger, order = self._ledger, self._ledger.venue.of(entry)
+        if order is None or not ledger.is_ours(order.client_id) or ledger.adopted:
             return  # what an operator took over is no exposure of the desk's own doing
-        self._reach(POSITION, ledger.worst(symbol), limits.position_max)
-        self._reach(GROSS, self._gross(limits, symbol, entry.price), limits.gross_max)
+        name = order.instrument
+        limits = ledger.limits.get(name)
+        if limits is None:
+            return
+        self._reach(POSITION, ledger.worst(name), limits.position_max)
+        self._reach(GROSS, self._gross(limits, name, entry.price), limits.gross_max)
         self._reach(OPEN_ORDERS, Decimal(len(ledger.live)), limits.open_orders_max)
 
-    def _gross(self, limits: InstrumentLimits, symbol: str, price: Decimal | None) -> Decimal:
+    def _gross(self, limits: InstrumentLimits, name: str, price: Decimal | None) -> Decimal:
         """Every instrument's worst case, at the price at which the desk last traded it."""
         if limits.gross_max is None:
             return ZERO
-        prices = {symbol: price or ZERO} | self._ledger.last_price
+        prices = {name: price or ZERO} | self._ledger.last_price
         return money.total(
-            money.notional(prices[name], self._ledger.worst(name))
-            for name in self._ledger.limits
-            if name in prices
+            money.notional(prices[each], self._ledger.worst(each))
+            for each in self._ledger.limits
+            if each in prices
         )
 
     def _reach(self, limit: str, reached: Decimal, most: Decimal | int | None) -> None:

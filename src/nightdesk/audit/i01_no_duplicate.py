@@ -1,7 +1,8 @@
 """I1: what the venue took under one client order id is never more than was intended under it.
 
-Several orders with one id count together: what ended by what it filled, what lives by its whole quantity. And a
-declared target has one order at a time: a second one, while the first may still trade, is the same wish twice.
+Several orders with one id count together: what ended by what it filled, what lives by its whole quantity. A
+conditional order and what came of it are one. And a declared target has one order at a time: a second one,
+while the first may still trade, is the same wish twice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from nightdesk.audit.facts import Fact, VenueSaid, Written
 from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import Intended
@@ -21,7 +23,7 @@ class NoDuplicate:
 
     law = LAW
     needs = "orders of this desk in the venue's log"
-    hears: frozenset[Heard] = frozenset({"accept", "fill", Intended})
+    hears: frozenset[Heard] = frozenset({"accept", "algo", "fill", Intended})
 
     def __init__(self, *, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
@@ -35,8 +37,9 @@ class NoDuplicate:
         """Judge the id that the fact is about."""
         self.ledger.hear(fact)
         match fact:
-            case VenueSaid(entry=entry) if entry.kind in ("accept", "fill"):
-                return self._judge(entry.client_order_id or "", fact.at_ns)
+            case VenueSaid(entry=entry) if entry.accepts or entry.kind in ("accept", "fill"):
+                order = self.ledger.venue.of(entry)
+                return () if order is None else self._judge(order.client_id, fact.at_ns)
             case Written(record=Intended(intent=intent)):
                 told = self._judge(intent.client_id, fact.at_ns)
                 return (
@@ -52,7 +55,7 @@ class NoDuplicate:
         return ()
 
     def _target(self, fact: Written, intent: Intent) -> Iterator[Finding]:
-        wish = (intent.strategy, intent.instrument)
+        wish = (intent.strategy, self.ledger.names.of(intent.instrument))
         earlier = self.ledger.known(self._for_target.get(wish))
         self._for_target[wish] = intent.client_id
         if earlier is None or earlier.ended:
@@ -60,6 +63,11 @@ class NoDuplicate:
         self.checked = True
         what = f"a second order for a target while {earlier.intent.client_id} may still trade"
         yield Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
+
+    def _elsewhere(self, intent: Intent, orders: Sequence[VenueOrder]) -> str:
+        """Where the venue took it, if that is another instrument."""
+        wanted = self.ledger.names.of(intent.instrument)
+        return next((order.instrument for order in orders if order.instrument != wanted), "")
 
     def _judge(self, client_id: str, at_ns: int) -> Sequence[Finding]:
         orders = self.ledger.venue.by_client_id.get(client_id)
@@ -75,6 +83,8 @@ class NoDuplicate:
             what = f"{taken} accepted of {wanted} intended, in {len(orders)} orders"
         elif any(order.side != side for order in orders):
             what = f"accepted as {', '.join(order.side for order in orders)}, intended as {side}"
+        elif known is not None and (elsewhere := self._elsewhere(known.intent, orders)):
+            what = f"accepted in {elsewhere}, intended in {known.intent.instrument}"
         if not what:
             return ()
         self._told.add(client_id)

@@ -1,8 +1,9 @@
 """The part of I2 about limits that may be set: what the journal had told when an order was decided.
 
 A desk decides on exactly the records before an intent, so this fold needs no slack: it counts positions by what
-was filled, and every intent that has not ended as still to fill, or not. A desk has to count at least as much:
-it also fears for cancels that have not settled, and halves limits in CAUTIOUS.
+was filled, and every intent that has not ended as still to fill, or not; what can only reduce, as far as there
+is something to reduce. A desk has to count at least as much: it also fears for cancels that have not settled,
+and halves limits in CAUTIOUS.
 """
 
 from collections import deque
@@ -11,18 +12,16 @@ from decimal import Decimal
 
 from nightdesk.audit.facts import Written
 from nightdesk.audit.intents import Known
-from nightdesk.audit.ledger import Ledger, symbol_of
+from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.limits import InstrumentLimits, StrategyLimits
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin
-from nightdesk.model.records import CancelAsked, Executed, Intended, Reconciled
+from nightdesk.model.records import CancelAsked, Executed, Intended
 from nightdesk.model.time import SECOND_NS
 
 MINUTE_NS = 60 * SECOND_NS
 EVERYBODY = ""
-_DESK_OWN = "operator"  # holds what no strategy ordered
-Key = tuple[str, str]  # strategy, symbol
 When = tuple[int, int]  # decided, by the writer's clock; durable, by the true one
 _OF_STRATEGY = StrategyLimits.__struct_fields__
 _OF_INSTRUMENT = (
@@ -37,8 +36,6 @@ class Caps:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._held: dict[Key, Decimal] = {}
-        self._filled: dict[str, Decimal] = {}
         self._live: dict[str, Known] = {}
         self._trades: set[tuple[str, str]] = set()
         self._now: When = (0, 0)
@@ -51,17 +48,17 @@ class Caps:
         record = fact.record
         self._now = (int(fact.decided_at), fact.at_ns)
         match record:
-            case Reconciled(surplus=surplus):
-                for instrument, qty in surplus.items():
-                    self._hold((_DESK_OWN, symbol_of(instrument)), qty)
             case CancelAsked(client_id=client_id):
                 known = self._ledger.known(client_id)
                 if known is not None:
-                    self._cancels.append((self._now, symbol_of(known.intent.instrument)))
+                    self._cancels.append((self._now, self._name(known.intent)))
             case Intended(intent=intent):
                 self._orders.append((self._now, intent))
-            case Executed():
-                self._traded(record)
+            case Executed(execution=execution):
+                name = self._ledger.names.of(execution.instrument)
+                if (name, execution.trade_id) not in self._trades:
+                    self._trades.add((name, execution.trade_id))
+                    self._fills.append((self._now, name))
             case _:
                 pass
         self._follow(_about(fact))
@@ -71,41 +68,41 @@ class Caps:
 
     def judge(self, intent: Intent) -> Iterator[str]:
         """What `intent`, which is learnt already, breaks."""
-        symbol = symbol_of(intent.instrument)
-        limits = self._ledger.limits.get(symbol)
+        name = self._name(intent)
+        limits = self._ledger.limits.get(name)
         if limits is None or intent.origin is Origin.FLATTEN:
             return
         if _any(limits, _OF_INSTRUMENT) and not self._reduces(intent, EVERYBODY):
-            yield from self._exposed(intent, symbol, limits)
+            yield from self._exposed(intent, name, limits)
             if intent.origin is not Origin.PROTECT:
-                yield from self._counted(symbol, limits)
+                yield from self._counted(name, limits)
         own = self._ledger.in_force.by_strategy.get(intent.strategy)
         if own is None or not _any(own, _OF_STRATEGY) or intent.origin is Origin.PROTECT:
             return
         if not self._reduces(intent, intent.strategy):
-            yield from self._of_strategy(intent, symbol, own)
+            yield from self._of_strategy(intent, name, own)
 
-    def _exposed(self, intent: Intent, symbol: str, limits: InstrumentLimits) -> Iterator[str]:
-        prices = _prices(intent)
-        here = money.notional(prices[symbol], _worst(self._sides(symbol)))
+    def _exposed(self, intent: Intent, name: str, limits: InstrumentLimits) -> Iterator[str]:
+        prices = self._prices(intent)
+        here = money.notional(prices[name], worst_of(self.sides(name)))
         if limits.notional_max is not None and here > limits.notional_max:
-            yield f"{symbol} may be worth {here} at worst, the limit is {limits.notional_max}"
+            yield f"{name} may be worth {here} at worst, the limit is {limits.notional_max}"
         base, rules = "", self._ledger.instruments
-        if symbol in rules:
-            base = rules[symbol].base
-        same = [self._sides(each) for each, rule in rules.items() if rule.base == base]
+        if name in rules:
+            base = rules[name].base
+        same = [self.sides(each) for each, rule in rules.items() if rule.base == base]
         low, high = (money.total(side[k] for side in same) for k in (0, 1))
-        if limits.asset_max is not None and _worst((low, high)) > limits.asset_max:
-            yield f"{base} may become {_worst((low, high))} at worst, the limit is {limits.asset_max}"
-        sides = {each: self._sides(each) for each in rules}
-        if any(_worst(side) != 0 and each not in prices for each, side in sides.items()):
+        if limits.asset_max is not None and worst_of((low, high)) > limits.asset_max:
+            yield f"{base} may become {worst_of((low, high))} at worst, the limit is {limits.asset_max}"
+        sides = {each: self.sides(each) for each in rules}
+        if any(worst_of(side) != 0 and each not in prices for each, side in sides.items()):
             return  # something had no price, or none was journaled: nobody can tell
         valued = [
             (money.notional(prices[each], low), money.notional(prices[each], high))
             for each, (low, high) in sides.items()
             if each in prices
         ]
-        net = _worst((money.total(v[0] for v in valued), money.total(v[1] for v in valued)))
+        net = worst_of((money.total(v[0] for v in valued), money.total(v[1] for v in valued)))
         if limits.net_max is not None and net > limits.net_max:
             yield f"longs against shorts may come to {net} at worst, the limit is {limits.net_max}"
         most, floor = limits.concentration_max, limits.concentration_floor
@@ -114,18 +111,18 @@ class Caps:
         others = [
             money.notional(prices[each], _surely(side))
             for each, side in sides.items()
-            if each != symbol and each in prices
+            if each != name and each in prices
         ]
         if here > money.multiply(most, money.add(here, money.total(others))):
-            yield f"{symbol} may be over {most} of everything that is held at worst"
+            yield f"{name} may be over {most} of everything that is held at worst"
 
-    def _counted(self, symbol: str, limits: InstrumentLimits) -> Iterator[str]:
-        orders = [(at, symbol_of(each.instrument)) for at, each in self._orders]
+    def _counted(self, name: str, limits: InstrumentLimits) -> Iterator[str]:
+        orders = [(at, self._name(each)) for at, each in self._orders]
         cancels, fills = list(self._cancels), list(self._fills)
-        here = [(at, of) for at, of in orders if of == symbol]
-        cancelled = [(at, of) for at, of in cancels if of == symbol]
-        live = sum(symbol_of(k.intent.instrument) == symbol for k in self._live.values())
-        traded = sum(of == symbol for _, of in fills)
+        here = [(at, of) for at, of in orders if of == name]
+        cancelled = [(at, of) for at, of in cancels if of == name]
+        live = sum(self._name(known.intent) == name for known in self._live.values())
+        traded = sum(of == name for _, of in fills)
         fill_max = limits.orders_per_fill_max
         measured = (
             ("orders open here", live, limits.instrument_open_orders_max),
@@ -160,12 +157,12 @@ class Caps:
             if most is not None and number > most:
                 yield f"{number} {what}, the limit is {most}"
 
-    def _of_strategy(self, intent: Intent, symbol: str, own: StrategyLimits) -> Iterator[str]:
-        mine, prices = intent.strategy, _prices(intent)
-        worst = _worst(self._sides(symbol, mine))
+    def _of_strategy(self, intent: Intent, name: str, own: StrategyLimits) -> Iterator[str]:
+        mine, prices = intent.strategy, self._prices(intent)
+        worst = worst_of(self.sides(name, mine))
         if own.position_max is not None and worst > own.position_max:
-            yield f"{mine} may hold {worst} {symbol} at worst, the limit is {own.position_max}"
-        held = {each: _worst(self._sides(each, mine)) for each in self._ledger.instruments}
+            yield f"{mine} may hold {worst} {name} at worst, the limit is {own.position_max}"
+        held = {each: worst_of(self.sides(each, mine)) for each in self._ledger.instruments}
         if all(each in prices for each, qty in held.items() if qty != 0):
             value = money.total(
                 money.notional(prices[each], qty) for each, qty in held.items() if qty != 0
@@ -180,33 +177,42 @@ class Caps:
         if own.orders_per_second_max is not None and rate > own.orders_per_second_max:
             yield f"{rate} orders of {mine} in a second, the limit is {own.orders_per_second_max}"
 
-    def _sides(self, symbol: str, strategy: str = EVERYBODY) -> tuple[Decimal, Decimal]:
-        """The position if all sells fill, and if all buys do."""
-        low = money.total(
-            qty for (who, of), qty in self._held.items() if of == symbol and strategy in ("", who)
-        )
-        high = low
-        for sign, qty in self._open(symbol, strategy).values():
-            if sign > 0:
+    def sides(self, name: str, strategy: str = EVERYBODY) -> tuple[Decimal, Decimal]:
+        """The position if all sells fill, and if all buys do; a strategy's own, where one is named."""
+        low = high = held = self._ledger.books.of(name, strategy)
+        buying = selling = ZERO  # by what can only reduce
+        for sign, qty, reduces in self._open(name, strategy).values():
+            if reduces and sign > 0:
+                buying = money.add(buying, qty)
+            elif reduces:
+                selling = money.add(selling, qty)
+            elif sign > 0:
                 high = money.add(high, qty)
             else:
                 low = money.subtract(low, qty)
-        return low, high
+        high = money.add(high, min(buying, max(money.minus(held), ZERO)))
+        return money.subtract(low, min(selling, max(held, ZERO))), high
 
-    def _open(self, symbol: str, strategy: str) -> dict[str, tuple[int, Decimal]]:
-        """What may still trade; of a pair only one does."""
-        found: dict[str, tuple[int, Decimal]] = {}
+    def _open(self, name: str, strategy: str) -> dict[str, tuple[int, Decimal, bool]]:
+        """What may still trade, and whether it can only reduce; of a pair only one trades. The venue knows
+        nothing of strategies: what reduces the account may open a position of one, but for what protects
+        one."""
+        found: dict[str, tuple[int, Decimal, bool]] = {}
         for known in self._live.values():
             intent = known.intent
-            if symbol_of(intent.instrument) == symbol and strategy in ("", intent.strategy):
+            if self._name(intent) == name and strategy in ("", intent.strategy):
                 left = money.subtract(intent.qty, known.filled)
-                _, before = found.get(intent.pair, (0, ZERO))
-                found[intent.pair] = (intent.side.sign, max(before, left))
+                before = found.get(intent.pair, (0, ZERO, False))[1]
+                reduces = intent.reduce_only
+                reduces &= strategy == EVERYBODY or intent.origin is Origin.PROTECT
+                found[intent.pair] = (intent.side.sign, max(before, left), reduces)
         return found
 
     def _reduces(self, intent: Intent, strategy: str) -> bool:
         """Whether it can only bring the position nearer to flat; it is among the open ones already."""
-        low, high = self._sides(symbol_of(intent.instrument), strategy)
+        if intent.reduce_only and strategy == EVERYBODY:
+            return True
+        low, high = self.sides(self._name(intent), strategy)
         return high <= 0 if intent.side.sign > 0 else low >= 0
 
     def _lately(self, seen: list[tuple[When, str]], window_ns: int) -> int:
@@ -224,29 +230,21 @@ class Caps:
         known = self._ledger.known(client_id)
         if known is None:
             return
-        grown = money.subtract(known.filled, self._filled.get(client_id, ZERO))
-        if grown:
-            self._filled[client_id] = known.filled
-            signed = grown if known.intent.side.sign > 0 else money.minus(grown)
-            self._hold((known.intent.strategy, symbol_of(known.intent.instrument)), signed)
         if known.ended:
             self._live.pop(client_id, None)
         else:
             self._live[client_id] = known
 
-    def _traded(self, record: Executed) -> None:
-        trade, known = record.execution, self._ledger.known(record.execution.client_id)
-        symbol = symbol_of(trade.instrument)
-        if known is None or (symbol, trade.trade_id) in self._trades:
-            return
-        self._trades.add((symbol, trade.trade_id))
-        self._fills.append((self._now, symbol))
-        rules = self._ledger.instruments.get(symbol)
-        if rules is not None and trade.fee_asset == rules.base:
-            self._hold((known.intent.strategy, symbol), money.minus(trade.fee))
+    def _name(self, intent: Intent) -> str:
+        return self._ledger.names.of(intent.instrument)
 
-    def _hold(self, key: Key, signed: Decimal) -> None:
-        self._held[key] = money.add(self._held.get(key, ZERO), signed)
+    def _prices(self, intent: Intent) -> dict[str, Decimal]:
+        """At what the desk valued each instrument, as it says itself."""
+        inputs, name = intent.inputs, self._name(intent)
+        if inputs is None:
+            return {name: intent.price}
+        told = {self._ledger.names.of(each): ask for each, ask in inputs.asks.items()}
+        return told | {name: max(intent.price, inputs.ask)}
 
 
 def _any(limits: object, names: tuple[str, ...]) -> bool:
@@ -265,16 +263,8 @@ def _about(fact: Written) -> str:
     return ""
 
 
-def _prices(intent: Intent) -> dict[str, Decimal]:
-    """At what the desk valued each symbol, as it says itself."""
-    inputs = intent.inputs
-    if inputs is None:
-        return {symbol_of(intent.instrument): intent.price}
-    told = {symbol_of(instrument): ask for instrument, ask in inputs.asks.items()}
-    return told | {symbol_of(intent.instrument): max(intent.price, inputs.ask)}
-
-
-def _worst(sides: tuple[Decimal, Decimal]) -> Decimal:
+def worst_of(sides: tuple[Decimal, Decimal]) -> Decimal:
+    """The larger distance from flat."""
     return max(money.magnitude(sides[0]), money.magnitude(sides[1]))
 
 

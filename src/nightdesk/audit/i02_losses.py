@@ -1,8 +1,8 @@
 """The part of I2 about losses: a scope that lost what it may adds no risk for long, whoever measures it.
 
-Computed from the journal's own trades, and from the quotes that its intents were decided on. Those are not all
-that the desk saw: what is held is valued at the best of the last seconds where a loss is proven, at the worst
-where a profit is. Who cannot be valued so is not accused.
+Computed from the journal's own trades and funding, and from the quotes that its intents were decided on. Those
+are not all that the desk saw: what is held is valued at the best of the last seconds where a loss is proven, at
+the worst where a profit is. Who cannot be valued so is not accused.
 """
 
 from collections import deque
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from nightdesk.audit.facts import Written
-from nightdesk.audit.ledger import Ledger, symbol_of
+from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.limits import DESK, LossLimits
+from nightdesk.audit.lots import Lots
 from nightdesk.model import money
-from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Execution, Intent, Origin
+from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import (
     Configured,
     EpochOpened,
@@ -39,10 +39,9 @@ _OUT = (Origin.FLATTEN, Origin.PROTECT)
 class Losing:
     """Told every record after the ledger was; `judge` says what an intent breaks."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, lots: Lots) -> None:
         self._ledger = ledger
-        self._lots: dict[tuple[str, str], _Lot] = {}  # by strategy and symbol
-        self._trades: set[tuple[str, str]] = set()
+        self._lots = lots
         self._quotes: dict[str, deque[tuple[int, Decimal, Decimal]]] = {}  # when, bid, ask
         self._scopes: dict[str, _Scope] = {}
         self._exits: dict[str, _Exits] = {}
@@ -50,11 +49,15 @@ class Losing:
 
     def learn(self, fact: Written) -> None:
         """Fold one record."""
+        closed = self._lots.learn(fact.record)
         match fact.record:
-            case Executed(execution=execution):
-                self._traded(execution)
+            case Executed(execution=execution) if closed is not None:
+                strategy, earned = closed
+                for scope in (DESK, f"strategy/{strategy}"):
+                    self._exits.setdefault(scope, _Exits()).closed(execution.client_id, earned)
             case Intended(intent=intent) if intent.inputs is not None:
-                seen = self._quotes.setdefault(symbol_of(intent.instrument), deque())
+                name = self._ledger.names.of(intent.instrument)
+                seen = self._quotes.setdefault(name, deque())
                 seen.append((fact.at_ns, intent.inputs.bid, intent.inputs.ask))
             case ModeSet(scope=scope, cause="loss", mode=mode):
                 self._halted.add(scope)
@@ -100,78 +103,32 @@ class Losing:
     def _profit(self, scope: str, now_ns: int) -> tuple[Decimal | None, Decimal | None]:
         """At the worst and at the best of the quotes of the last seconds; None where there was none."""
         low = high = ZERO
-        for (strategy, symbol), lot in self._lots.items():
+        for (strategy, name), lot in self._lots.lots.items():
             if scope not in (DESK, f"strategy/{strategy}"):
                 continue
             low, high = money.add(low, lot.earned), money.add(high, lot.earned)
             if lot.qty == 0:
                 continue
-            seen = self._quotes.get(symbol, deque())
-            while seen and seen[0][0] < now_ns - QUOTES_NS:
-                seen.popleft()
-            if not seen:
+            marks = [bid if lot.qty > 0 else ask for bid, ask in self.quotes(name, now_ns)]
+            if not marks:
                 return None, None
-            marks = [bid if lot.qty > 0 else ask for _, bid, ask in seen]
             worth = [lot.worth(min(marks)), lot.worth(max(marks))]
             low, high = money.add(low, min(worth)), money.add(high, max(worth))
         return low, high
 
+    def quotes(self, name: str, now_ns: int) -> list[tuple[Decimal, Decimal]]:
+        """Bid and ask of the last seconds, as far as anything was decided on them."""
+        seen = self._quotes.get(name, deque())
+        while seen and seen[0][0] < now_ns - QUOTES_NS:
+            seen.popleft()
+        return [(bid, ask) for _, bid, ask in seen]
+
     def _adds(self, intent: Intent) -> bool:
         """Whether no position that anybody knows of could be brought nearer to flat by it."""
-        symbol = symbol_of(intent.instrument)
-        held = money.total(lot.qty for (_, of), lot in self._lots.items() if of == symbol)
+        name = self._ledger.names.of(intent.instrument)
+        held = money.total(lot.qty for (_, of), lot in self._lots.lots.items() if of == name)
         reduces = held * intent.side.sign < 0 or self._ledger.may_reduce(intent)
         return intent.origin not in _OUT and not reduces
-
-    def _traded(self, execution: Execution) -> None:
-        known, symbol = self._ledger.known(execution.client_id), symbol_of(execution.instrument)
-        rules = self._ledger.instruments.get(symbol)
-        if known is None or rules is None or (symbol, execution.trade_id) in self._trades:
-            return
-        self._trades.add((symbol, execution.trade_id))
-        strategy = str(known.intent.strategy)
-        lot = self._lots.setdefault((strategy, symbol), _Lot())
-        closes, before = lot.qty * execution.side.sign < 0, lot.earned
-        lot.trade(execution, rules)
-        if closes:
-            earned = money.subtract(lot.earned, before)
-            for scope in (DESK, f"strategy/{strategy}"):
-                self._exits.setdefault(scope, _Exits()).closed(execution.client_id, earned)
-
-
-class _Lot:
-    """What one strategy holds of one symbol, what it paid for it, what it has earned after fees."""
-
-    def __init__(self) -> None:
-        self.qty = self.cost = self.earned = ZERO
-
-    def worth(self, mark: Decimal) -> Decimal:
-        """What it would bring at that price beyond what was paid."""
-        return money.subtract(money.multiply(self.qty, mark), self.cost)
-
-    def trade(self, execution: Execution, rules: Instrument) -> None:
-        price, fee = execution.price, execution.fee
-        self._move(money.multiply(execution.qty, Decimal(execution.side.sign)), price)
-        if execution.fee_asset == rules.quote:
-            self.earned = money.subtract(self.earned, fee)
-        elif execution.fee_asset == rules.base:
-            self.earned = money.subtract(self.earned, money.notional(price, fee))
-            self._move(money.minus(fee), price)
-
-    def _move(self, signed: Decimal, price: Decimal) -> None:
-        if self.qty * signed < 0:
-            within = money.magnitude(signed) < money.magnitude(self.qty)
-            closed = money.minus(signed) if within else self.qty
-            paid = self.cost
-            if within:
-                paid = money.shown(money.average(money.multiply(self.cost, closed), self.qty))
-            self.earned = money.add(
-                self.earned, money.subtract(money.multiply(closed, price), paid)
-            )
-            self.qty, self.cost = money.subtract(self.qty, closed), money.subtract(self.cost, paid)
-            signed = money.add(signed, closed)
-        self.qty = money.add(self.qty, signed)
-        self.cost = money.add(self.cost, money.multiply(signed, price))
 
 
 class _Exits:

@@ -1,9 +1,9 @@
 """I2: the desk's own doing never takes the worst case, an order, its price or the rate beyond the limits, nor
-does it go on where too much is lost.
+does it go on where too much is lost, or more than its margin is at stake.
 
 Judged on the venue's truth, which also counts orders that the desk does not know of. A worst case that is
 beyond its limit without having grown by an order or fill of this desk (an adopted position, a tightened
-limit) is not held against it. Balances are the venue's to enforce: it refuses what is not paid for.
+limit) is not held against it. Balances of spot are the venue's to enforce: it refuses what is not paid for.
 """
 
 from bisect import insort
@@ -13,9 +13,11 @@ from decimal import Decimal
 from nightdesk.audit.facts import Fact, VenueSaid, Written
 from nightdesk.audit.i02_caps import Caps
 from nightdesk.audit.i02_losses import Losing
+from nightdesk.audit.i02_margin import Margin
 from nightdesk.audit.invariant import RECORDS, Finding, Heard
-from nightdesk.audit.ledger import Ledger, symbol_of
+from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.limits import InstrumentLimits
+from nightdesk.audit.lots import Lots
 from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
@@ -31,7 +33,7 @@ _KEPT_NS = 120 * SECOND_NS  # no accept comes later than this after its decision
 
 
 class Risk:
-    """Limits and slack are by symbol; limits that are given win over those that the journal tells.
+    """Limits and slack are by instrument; limits that are given win over those that the journal tells.
 
     `slack` is in base: what a position may differ by without anybody's doing, such as external trades between
     two comparisons. Fees taken in base that the journal did not know when it decided are allowed for anyway.
@@ -41,7 +43,7 @@ class Risk:
     needs = (
         "orders of this desk in the venue's log, and limits: given, or from a journal's Configured"
     )
-    hears: frozenset[Heard] = frozenset({"accept", "fill", "cancel", "expire", *RECORDS})
+    hears: frozenset[Heard] = frozenset({"accept", "algo", "fill", "cancel", "expire", *RECORDS})
 
     def __init__(
         self,
@@ -53,7 +55,9 @@ class Risk:
         self.ledger = ledger or Ledger()
         self.checked = False
         self._caps = Caps(self.ledger)
-        self._losing = Losing(self.ledger)
+        lots = Lots(self.ledger)
+        self._losing = Losing(self.ledger, lots)
+        self._margin = Margin(self.ledger, self._caps, self._losing, lots)
         self._limits = dict(limits or {})
         self._slack = dict(slack or {})
         self._worst: dict[str, Decimal] = {}
@@ -68,17 +72,19 @@ class Risk:
         self.ledger.hear(fact)
         if isinstance(fact, Written):
             return self._written(fact)
-        if not isinstance(fact, VenueSaid) or fact.entry.order_id is None:
+        order = self.ledger.venue.of(fact.entry) if isinstance(fact, VenueSaid) else None
+        if (
+            not isinstance(fact, VenueSaid)
+            or order is None
+            or not self.ledger.is_ours(order.client_id)
+        ):
             return ()
-        order = self.ledger.venue.orders.get(fact.entry.order_id)
-        if order is None or not self.ledger.is_ours(order.client_id):
-            return ()
-        limits = self._then.get(order.client_id) or self._in_force(order.symbol)
+        limits = self._then.get(order.client_id) or self._in_force(order.instrument)
         if limits is None:
             return ()
         self.checked = True
         told = list(self._worst_case(order, limits))
-        if fact.entry.kind == "accept":
+        if fact.entry.accepts:
             told += self._order(order, fact, limits)
         return [Finding(law=LAW, order=order.client_id, what=w, at_ns=fact.at_ns) for w in told]
 
@@ -92,7 +98,8 @@ class Risk:
         match fact.record:
             case Reconciled(surplus=surplus):
                 for instrument in surplus:
-                    self._worst[symbol_of(instrument)] = self.ledger.worst(symbol_of(instrument))
+                    name = self.ledger.names.of(instrument)
+                    self._worst[name] = self.ledger.worst(name)
             case LimitSet():
                 return self._set(fact, fact.record)
             case Intended(intent=intent):
@@ -101,6 +108,7 @@ class Risk:
                     *self._decision(intent),
                     *self._caps.judge(intent),
                     *self._losing.judge(intent, fact),
+                    *self._margin.judge(intent, fact.at_ns),
                 )
                 return [
                     Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
@@ -121,19 +129,20 @@ class Risk:
 
     def _decide(self, intent: Intent) -> None:
         """Remember what was known when it was decided."""
-        symbol, side = symbol_of(intent.instrument), intent.side.name
-        limits = self._in_force(symbol)
+        name, side = self.ledger.names.of(intent.instrument), intent.side.name
+        limits = self._in_force(name)
         if limits is not None:
             self._then[intent.client_id] = limits
-        self._fees_known[intent.client_id] = self.ledger.fees_known.get(symbol, ZERO)
-        closing = money.add(self.ledger.open_of(symbol, side), intent.qty)
-        if closing <= money.add(self._closable(symbol, side), self._slack.get(symbol, ZERO)):
+        self._fees_known[intent.client_id] = self.ledger.books.fees.get(name, ZERO)
+        closing = money.add(self.ledger.open_of(name, side), intent.qty)
+        enough = money.add(self._closable(name, side), self._slack.get(name, ZERO))
+        if intent.reduce_only or closing <= enough:
             self._reduced.add(intent.client_id)
 
     def _decision(self, intent: Intent) -> Iterator[str]:
         """What only the prices that it was decided on can say: a market may lie, and mislead the desk."""
-        symbol, inputs = symbol_of(intent.instrument), intent.inputs
-        limits = self._in_force(symbol)
+        name, inputs = self.ledger.names.of(intent.instrument), intent.inputs
+        limits = self._in_force(name)
         if limits is None or inputs is None or intent.origin in WAYS_OUT:
             return
         if intent.client_id in self._reduced:
@@ -147,45 +156,50 @@ class Risk:
         if gross_max is None or elsewhere is None or self.ledger.adopted:
             return
         price = max(intent.price, inputs.ask)
-        gross = money.add(elsewhere, money.notional(price, self._worst_with(intent, symbol)))
+        gross = money.add(elsewhere, money.notional(price, self._worst_with(intent, name)))
         if gross > gross_max:
             yield f"all instruments may come to {gross} at worst, the limit is {gross_max}"
 
-    def _in_force(self, symbol: str) -> InstrumentLimits | None:
-        return self._limits.get(symbol) or self.ledger.limits.get(symbol)
+    def _in_force(self, name: str) -> InstrumentLimits | None:
+        return self._limits.get(name) or self.ledger.limits.get(name)
 
-    def _worst_with(self, intent: Intent, symbol: str) -> Decimal:
-        held, fees = self.ledger.position(symbol), self.ledger.unknown_fees(symbol)
+    def _worst_with(self, intent: Intent, name: str) -> Decimal:
+        held, fees = self.ledger.position(name), self.ledger.unknown_fees(name)
         signed = intent.qty if intent.side is Side.BUY else money.minus(intent.qty)
-        joined = money.add(money.add(held, signed), self._open_signed(symbol, intent.side))
-        allowed = money.add(self._slack.get(symbol, ZERO), fees)
+        joined = money.add(money.add(held, signed), self._open_signed(name, intent.side))
+        allowed = money.add(self._slack.get(name, ZERO), fees)
         return max(ZERO, money.subtract(money.magnitude(joined), allowed))
 
-    def _open_signed(self, symbol: str, side: Side) -> Decimal:
-        still = self.ledger.open_of(symbol, side.name)
+    def _open_signed(self, name: str, side: Side) -> Decimal:
+        still = money.add(
+            self.ledger.open_of(name, side.name), self.ledger.closing(name, side.name)
+        )
         return still if side is Side.BUY else money.minus(still)
 
     def _allowance(self, order: VenueOrder) -> Decimal:
-        slack = self._slack.get(order.symbol, ZERO)
+        slack = self._slack.get(order.instrument, ZERO)
         known = self._fees_known.get(order.client_id)
         if known is None:
             return slack
-        unknown = money.subtract(self.ledger.fees.get(order.symbol, ZERO), known)
+        unknown = money.subtract(self.ledger.fees.get(order.instrument, ZERO), known)
         return money.add(slack, max(unknown, ZERO))
 
     def _worst_case(self, order: VenueOrder, limits: InstrumentLimits) -> Iterator[str]:
-        worst, before = self.ledger.worst(order.symbol), self._worst.get(order.symbol, ZERO)
-        self._worst[order.symbol] = worst
+        name = order.instrument
+        worst, before = self.ledger.worst(name), self._worst.get(name, ZERO)
+        self._worst[name] = worst
         most = limits.position_max
         if most is None or worst <= before:
             return
         if worst > money.add(most, self._allowance(order)):
-            yield f"{order.symbol} may become {worst} at worst, the limit is {most}"
+            yield f"{name} may become {worst} at worst, the limit is {most}"
 
     def _order(self, order: VenueOrder, fact: VenueSaid, limits: InstrumentLimits) -> Iterator[str]:
         rate = self._rate(order, fact.at_ns)
         # Decided to reduce, and overtaken on its way by an order that added: it was within its caps.
         known = self.ledger.known(order.client_id)
+        if known is not None and known.intent.reduce_only and not order.reduce_only:
+            yield "may open a position, and was intended to only reduce one"
         if self._reduces(order) or order.client_id in self._reduced:
             return
         if known is not None and known.intent.origin is Origin.PROTECT:
@@ -204,13 +218,15 @@ class Risk:
 
     def _reduces(self, order: VenueOrder) -> bool:
         """Whether it can only bring the position nearer to zero, this desk's other orders considered."""
-        closable = self._closable(order.symbol, order.side)
+        if order.reduce_only:
+            return True
+        closable = self._closable(order.instrument, order.side)
         # Its own quantity is among the open ones already.
-        closing = self.ledger.open_of(order.symbol, order.side)
+        closing = self.ledger.open_of(order.instrument, order.side)
         return closing <= money.add(closable, self._allowance(order))
 
-    def _closable(self, symbol: str, side: str) -> Decimal:
-        held = self.ledger.position(symbol)
+    def _closable(self, name: str, side: str) -> Decimal:
+        held = self.ledger.position(name)
         return held if side == "SELL" else money.minus(held)
 
     def _rate(self, order: VenueOrder, at_ns: int) -> int:

@@ -1,7 +1,8 @@
 """I3: only the lease's holder places, no order outlives its window, and no old epoch comes after a new one.
 
 Judged where it counts, at the venue's accept: a request that a frozen node left on its way must not be taken
-once another has begun to add risk in the same instrument. Elsewhere, and to reduce, a new leader need not wait:
+once another has begun to add risk in the same instrument. What comes of a conditional order was asked for when
+that was. Elsewhere, and to reduce, a new leader need not wait:
 what an older epoch left unresolved is counted in full.
 """
 
@@ -22,7 +23,7 @@ class SingleWriter:
 
     law = LAW
     needs = "orders of this desk in the venue's log; who held the lease, only a simulation tells"
-    hears: frozenset[Heard] = frozenset({"accept", SentOut, Leased, EpochOpened})
+    hears: frozenset[Heard] = frozenset({"accept", "algo", SentOut, Leased, EpochOpened})
 
     def __init__(self, *, margin_ns: int = 0, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
@@ -30,7 +31,7 @@ class SingleWriter:
         self._margin_ns = margin_ns
         self._lease: Leased | None = None
         self._nonces: set[int] = set()
-        # By desk and symbol: the epoch of the newest that may have added risk, and its id.
+        # By desk and instrument: the epoch of the newest that may have added risk, and its id.
         self._newest: dict[tuple[int, str], tuple[int, str]] = {}
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
@@ -43,7 +44,7 @@ class SingleWriter:
                 self._nonces.add(nonce)
             case SentOut(what="place"):
                 return [_finding(fact.client_id, what, fact.at_ns) for what in self._sent(fact)]
-            case VenueSaid(entry=entry) if entry.kind == "accept":
+            case VenueSaid(entry=entry) if entry.accepts:
                 key = key_of(entry.client_order_id or "")
                 if key is None or not self.ledger.is_ours(entry.client_order_id):
                     return ()
@@ -90,7 +91,7 @@ class SingleWriter:
     def _epoch(self, entry: Entry, key: OrderKey) -> Iterator[str]:
         if self._nonces and key.nonce not in self._nonces:
             return  # another journal's life: its epochs count from one again
-        where = (key.desk, entry.symbol or "")
+        where = (key.desk, self.ledger.names.logged(entry.venue, entry.symbol or ""))
         newest, first = self._newest.get(where, (0, ""))
         known = self.ledger.known(entry.client_order_id)
         if key.epoch < newest:

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from nightdesk.audit.facts import Fact, Healed, Published, VenueSaid, Written
+from nightdesk.audit.i04_attribution import Attribution
 from nightdesk.audit.invariant import Finding, Heard
-from nightdesk.audit.ledger import Ledger, symbol_of
+from nightdesk.audit.ledger import Ledger
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
-from nightdesk.model.records import Reconciled
+from nightdesk.model.records import EpochOpened, Flowed, ForceTraded, Reconciled
 from nightdesk.model.time import SECOND_NS
 
 LAW = "I4 convergence"
@@ -25,8 +26,14 @@ class Convergence:
     before `recover_within_ns` after the faults."""
 
     law = LAW
-    needs = "what nodes published"
-    hears: frozenset[Heard] = frozenset({"fill", Reconciled, Published, Healed})
+    needs = "what nodes published, or what a venue of contracts did by itself"
+    hears: frozenset[Heard] = frozenset(
+        {
+            *("fill", "funding", "transfer"),
+            *(EpochOpened, Flowed, ForceTraded, Reconciled),
+            *(Published, Healed),
+        }
+    )
 
     def __init__(
         self,
@@ -37,24 +44,32 @@ class Convergence:
         ledger: Ledger | None = None,
     ) -> None:
         self.ledger = ledger or Ledger()
-        self.checked = False
+        self._published = False
+        self._attribution = Attribution(self.ledger)
         self._lag_ns, self._lie_ns, self._recover_ns = lag_ns, lie_ns, recover_within_ns
         self._healed_ns: int | None = None
         self._last: Published | None = None
         self._were: dict[str, deque[tuple[int, Decimal]]] = {}  # positions, since when
-        self._wrong_since: dict[tuple[str, str], int] = {}  # (node, symbol)
+        self._wrong_since: dict[tuple[str, str], int] = {}  # (node, instrument)
         self._told: set[tuple[str, str]] = set()
 
+    @property
+    def checked(self) -> bool:
+        """See `Invariant`."""
+        return self._published or self._attribution.checked
+
     def hear(self, fact: Fact) -> Sequence[Finding]:
-        """Judge what a node published by what the venue's positions were lately."""
+        """Judge what a node published by what the venue's positions were lately, what it booked by who held it."""
         self.ledger.hear(fact)
         match fact:
             case VenueSaid() | Written():
-                self._follow(fact.at_ns)
+                if isinstance(fact, VenueSaid) or isinstance(fact.record, Reconciled):
+                    self._follow(fact.at_ns)
+                return [_finding(what, fact.at_ns) for what in self._attribution.hear(fact)]
             case Healed(at_ns=at_ns):
                 self._healed_ns = at_ns
             case Published():
-                self.checked = True
+                self._published = True
                 if self._last is None or fact.epoch >= self._last.epoch:
                     self._last = fact
                 return list(self._confident(fact))
@@ -63,20 +78,21 @@ class Convergence:
         return ()
 
     def rest(self, at_ns: int) -> Sequence[Finding]:
-        """Judge the newest leader's last words by what the venue holds now."""
+        """Judge the newest leader's last words by what the venue holds now, and what was booked by its log."""
+        told = [_finding(what, then_ns) for then_ns, what in self._attribution.rest()]
         if self._healed_ns is None or at_ns < self._healed_ns + self._recover_ns:
-            return ()
+            return told
         said = self._last
         if said is None:
-            return ()
+            return told
         if said.at_ns < self._healed_ns:
-            return (_finding("nothing was published after the faults were over", at_ns),)
-        told = [*self._positions(said), *self._orders(said), *self._balances(said)]
-        return [_finding(what, at_ns) for what in told]
+            return [*told, _finding("nothing was published after the faults were over", at_ns)]
+        differ = [*self._positions(said), *self._orders(said), *self._balances(said)]
+        return [*told, *(_finding(what, at_ns) for what in differ)]
 
     def _follow(self, at_ns: int) -> None:
-        for symbol, qty in self.ledger.positions_ever():
-            were = self._were.setdefault(symbol, deque([(0, ZERO)]))
+        for name, qty in self.ledger.positions_ever():
+            were = self._were.setdefault(name, deque([(0, ZERO)]))
             if were[-1][1] != qty:
                 were.append((at_ns, qty))
             while len(were) > 1 and were[1][0] < at_ns - self._lag_ns:
@@ -84,25 +100,28 @@ class Convergence:
 
     def _confident(self, said: Published) -> Iterator[Finding]:
         sure = said.mode == "NORMAL" and said.trading and not said.unknown
-        told = {symbol_of(name): qty for name, qty in said.positions.items()}
-        for symbol in sorted(told.keys() | self._were.keys()):
-            key, qty = (said.node, symbol), told.get(symbol, ZERO)
-            if not sure or self._was(symbol, qty, said.at_ns):
+        told = self._told_of(said)
+        for name in sorted(told.keys() | self._were.keys()):
+            key, qty = (said.node, name), told.get(name, ZERO)
+            if not sure or self._was(name, qty, said.at_ns):
                 self._wrong_since.pop(key, None)
                 self._told.discard(key)
                 continue
             since_ns = self._wrong_since.setdefault(key, said.at_ns)
             if said.at_ns - since_ns > self._lie_ns and key not in self._told:
                 self._told.add(key)
-                really = self.ledger.position(symbol)
-                what = f"{said.node or 'a node'} says {symbol} {qty} in NORMAL for "
+                really = self.ledger.position(name)
+                what = f"{said.node or 'a node'} says {name} {qty} in NORMAL for "
                 what += f"{(said.at_ns - since_ns) / 1e9:.1f} s, the venue has {really}"
                 yield _finding(what, said.at_ns)
 
-    def _was(self, symbol: str, qty: Decimal, at_ns: int) -> bool:
+    def _told_of(self, said: Published) -> dict[str, Decimal]:
+        return {self.ledger.names.of(each): qty for each, qty in said.positions.items()}
+
+    def _was(self, name: str, qty: Decimal, at_ns: int) -> bool:
         """Whether the venue's position was this at some moment of the last `lag_ns`."""
-        allowed = self.ledger.unknown_fees(symbol)
-        were = self._were.get(symbol, ((0, ZERO),))
+        allowed = self.ledger.unknown_fees(name)
+        were = self._were.get(name, ((0, ZERO),))
         for since_ns, position in reversed(were):
             if money.magnitude(money.subtract(position, qty)) <= allowed:
                 return True
@@ -111,12 +130,21 @@ class Convergence:
         return False
 
     def _positions(self, said: Published) -> Iterator[str]:
-        told = {symbol_of(name): qty for name, qty in said.positions.items()}
-        ours = self.ledger.positions()
-        for symbol in sorted(told.keys() | ours.keys()):
-            qty, really = told.get(symbol, ZERO), ours.get(symbol, ZERO)
-            if qty != really:
-                yield f"{symbol}: {qty} published, {really} at the venue"
+        told, ours = self._told_of(said), self.ledger.positions()
+        for name in sorted(told.keys() | ours.keys()):
+            qty, really = told.get(name, ZERO), ours.get(name, ZERO)
+            if qty != really and not self._forced_lately(name, said.at_ns):
+                yield f"{name}: {qty} published, {really} at the venue"
+
+    def _forced_lately(self, name: str, at_ns: int) -> bool:
+        """Whether the venue traded a contract by itself so lately that a desk may not have asked since."""
+        rules = self.ledger.instruments.get(name)
+        return rules is not None and rules.contract and self._strange(rules.held_as, at_ns)
+
+    def _strange(self, asset: str, at_ns: int) -> bool:
+        """What others did with the account is learned by comparing, now and then."""
+        moved_ns = self.ledger.accounts.strange_ns.get(asset)
+        return moved_ns is not None and at_ns - moved_ns < self._lag_ns
 
     def _orders(self, said: Published) -> Iterator[str]:
         told, really = set(said.open_orders), {o.client_id for o in self.ledger.live.values()}
@@ -126,12 +154,11 @@ class Convergence:
             yield f"order {client_id} is open at the venue and not published"
 
     def _balances(self, said: Published) -> Iterator[str]:
-        really = self.ledger.balances()
+        really = self.ledger.accounts.balances()
         if really is None:
             return
         for asset, balance in sorted(said.balances.items()):
-            # What others did with the account is learned by comparing, now and then.
-            if said.at_ns - self.ledger.strange_ns.get(asset, -self._lag_ns) < self._lag_ns:
+            if self._strange(asset, said.at_ns):
                 continue
             amount = money.add(balance, said.differs.get(asset, ZERO))
             if money.magnitude(money.subtract(amount, really.get(asset, ZERO))) > LAST_DIGIT:

@@ -30,7 +30,7 @@ class Resolution:
     law = LAW
     needs = "a journal with intents"
     hears: frozenset[Heard] = frozenset(
-        {Intended, Answered, Resolved, Healed, "accept", "fault_fired"}
+        {Intended, Answered, Resolved, Healed, "accept", "algo", "fault_fired"}
     )
 
     def __init__(
@@ -54,7 +54,7 @@ class Resolution:
                 return list(self._guessed(client_id, fact.at_ns))
             case VenueSaid(entry=entry) if entry.what == _VANISHES:
                 self._told.add(entry.client_order_id or "")
-            case VenueSaid(entry=entry) if entry.kind == "accept":
+            case VenueSaid(entry=entry) if entry.accepts:
                 return list(self._guessed(entry.client_order_id or "", fact.at_ns))
             case Healed(at_ns=at_ns):
                 self._healed_ns = at_ns

@@ -23,7 +23,7 @@ class WriteAhead:
 
     law = LAW
     needs = "orders of this desk that were sent, or that arrived at the venue"
-    hears: frozenset[Heard] = frozenset({"arrival", "accept", SentOut, *RECORDS})
+    hears: frozenset[Heard] = frozenset({"arrival", "accept", "algo", SentOut, *RECORDS})
 
     def __init__(
         self, *, clock_error_ns: int = CLOCK_ERROR_NS, ledger: Ledger | None = None
@@ -46,7 +46,7 @@ class WriteAhead:
                 self.checked = self._hears_sends = True
                 if self.ledger.known(client_id) is None:
                     return self._tell(client_id, "sent before its intent was durable", fact.at_ns)
-            case VenueSaid(entry=entry) if entry.places or entry.kind == "accept":
+            case VenueSaid(entry=entry) if entry.places or entry.accepts:
                 client_id = entry.client_order_id or ""
                 if self.ledger.venue.concerns(entry) and self.ledger.is_ours(client_id):
                     self.checked = True

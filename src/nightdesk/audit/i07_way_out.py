@@ -23,7 +23,18 @@ class WayOut:
     needs = "an operator's flatten; only a simulation tells of one, and of the end of its faults"
     # What changes what stands, and once a second something that tells the time.
     hears: frozenset[Heard] = frozenset(
-        {"accept", "fill", "cancel", "expire", Reconciled, Configured, Commanded, Healed, Published}
+        {
+            "accept",
+            "algo",
+            "fill",
+            "cancel",
+            "expire",
+            Reconciled,
+            Configured,
+            Commanded,
+            Healed,
+            Published,
+        }
     )
 
     def __init__(self, *, within_ns: int = 60 * SECOND_NS, ledger: Ledger | None = None) -> None:
@@ -69,22 +80,22 @@ class WayOut:
             yield Finding(law=LAW, order="", what=late, at_ns=at_ns)
 
     def _standing(self) -> Iterator[str]:
-        for symbol, qty in sorted(self.ledger.positions().items()):
-            if not self.ledger.dust(symbol, qty):
-                yield f"{symbol} is still {qty}"
+        for name, qty in sorted(self.ledger.positions().items()):
+            if not self.ledger.dust(name, qty):
+                yield f"{name} is still {qty}"
         for order in self.ledger.live.values():
             yield f"order {order.client_id} is still open"
 
     def _crossed(self, fact: VenueSaid) -> Iterator[Finding]:
         """What a flattening order's own fill left beyond zero; others under way may still do as they like."""
         entry = fact.entry
-        known = self.ledger.known(entry.client_order_id)
+        known = self.ledger.told_of(entry)
         if entry.kind != "fill" or known is None or known.intent.origin is not Origin.FLATTEN:
             return
         self.checked = True
-        symbol = entry.symbol or ""
-        held = self.ledger.position(symbol)
+        name = self.ledger.names.logged(entry.venue, entry.symbol or "")
+        held = self.ledger.position(name)
         beyond = held > 0 if known.intent.side.sign > 0 else held < 0
-        if beyond and not self.ledger.dust(symbol, held):
-            what = f"a flattening {known.intent.side.name} left {symbol} at {money.canonical(held)}"
+        if beyond and not self.ledger.dust(name, held):
+            what = f"a flattening {known.intent.side.name} left {name} at {money.canonical(held)}"
             yield Finding(law=LAW, order=known.intent.client_id, what=what, at_ns=fact.at_ns)

@@ -23,7 +23,7 @@ class Clock:
 
     law = LAW
     needs = "requests of this desk that the venue took, with their stamps"
-    hears: frozenset[Heard] = frozenset({"arrival", "accept", "fault_fired", SentOut})
+    hears: frozenset[Heard] = frozenset({"arrival", "accept", "algo", "fault_fired", SentOut})
 
     def __init__(self, *, slack_ns: int = 0, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
@@ -39,7 +39,7 @@ class Clock:
             case SentOut(what="place"):
                 tries = self._sent.setdefault(fact.client_id, deque(maxlen=_SENDS_KEPT))
                 tries.append(fact.at_ns)
-            case VenueSaid(entry=entry) if entry.kind == "accept":
+            case VenueSaid(entry=entry) if entry.accepts:
                 return self._judge(entry)
             case VenueSaid(entry=entry) if entry.kind == "arrival" or entry.what == "clock_offset":
                 self._recent(entry.at_ns, entry.clock_offset_ns)

@@ -8,9 +8,10 @@ By strategy: what its own orders filled at the venue, against its own protective
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from nightdesk.audit.books import Owner
 from nightdesk.audit.facts import Fact, Published, VenueSaid, Written
 from nightdesk.audit.invariant import Finding, Heard
-from nightdesk.audit.ledger import Ledger, Owner, symbol_of
+from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import Entry
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
@@ -36,6 +37,7 @@ class Protection:
     hears: frozenset[Heard] = frozenset(
         {
             "accept",
+            "algo",
             "fill",
             ModeSet,
             ProtectionSet,
@@ -65,7 +67,7 @@ class Protection:
         """Judge a protective fill by what it leaves, a target by what was sold, a bare position by its time."""
         self.ledger.hear(fact)
         match fact:
-            case VenueSaid(entry=entry) if entry.kind == "accept":
+            case VenueSaid(entry=entry) if entry.kind != "fill":
                 self._accepted(entry)
             case VenueSaid(entry=entry):
                 return list(self._filled(entry, fact.at_ns))
@@ -91,7 +93,7 @@ class Protection:
         return ()
 
     def _wished(self, record: ProtectionSet | TargetSet) -> None:
-        owner = (str(record.strategy), symbol_of(record.instrument))
+        owner = (str(record.strategy), self.ledger.names.of(record.instrument))
         if isinstance(record, TargetSet):
             self._targets[owner] = record
             if not record.suspended:
@@ -113,35 +115,38 @@ class Protection:
         grown = known.filled > self._filled_of.get(client_id, ZERO)
         self._filled_of[client_id] = known.filled
         if grown:
-            self._sold.add((str(known.intent.strategy), symbol_of(known.intent.instrument)))
+            self._sold.add(self._owner(known.intent))
+
+    def _owner(self, intent: Intent) -> Owner:
+        return str(intent.strategy), self.ledger.names.of(intent.instrument)
 
     def _accepted(self, entry: Entry) -> None:
         """Covered again, if only for a moment between two looks: what is bare later is bare anew."""
-        known = self.ledger.known(entry.client_order_id)
+        known = self.ledger.told_of(entry)
         if known is None or known.intent.origin is not Origin.PROTECT:
             return
-        owner = (str(known.intent.strategy), symbol_of(known.intent.instrument))
+        owner = self._owner(known.intent)
         declared = self._declared.get(owner)
         if declared is not None and self._bare(owner, declared) == 0:
             self._bare_since.pop(owner, None)
 
     def _filled(self, entry: Entry, at_ns: int) -> Iterator[Finding]:
-        known = self.ledger.known(entry.client_order_id)
+        known = self.ledger.told_of(entry)
         if known is None or known.intent.origin is not Origin.PROTECT:
             return
         self.checked = True
-        intent, symbol = known.intent, entry.symbol or ""
-        owner = (str(intent.strategy), symbol)
+        intent, owner = known.intent, self._owner(known.intent)
+        name = owner[1]
         held = self.ledger.attributed.get(owner, ZERO)
         beyond = money.multiply(held, Decimal(intent.side.sign))
         fees = money.multiply(intent.qty, FEE_SHARE)
-        over = beyond > fees and not self.ledger.dust(symbol, held)
-        if over and not self.ledger.unheard(symbol):
-            what = f"a protective {intent.side.name} left {intent.strategy} at {money.canonical(held)} {symbol}"
+        over = beyond > fees and not self.ledger.dust(name, held)
+        if over and not self.ledger.unheard(name):
+            what = f"a protective {intent.side.name} left {intent.strategy} at {money.canonical(held)} {name}"
             yield Finding(law=LAW, order=intent.client_id, what=what, at_ns=at_ns)
 
     def _intended(self, intent: Intent, at_ns: int) -> Iterator[Finding]:
-        owner, what = (str(intent.strategy), symbol_of(intent.instrument)), ""
+        owner, what = self._owner(intent), ""
         if intent.origin is Origin.TARGET and owner in self._sold:
             what = "an order for a target that a protection ended"
         elif intent.origin is Origin.PROTECT and self._wrong(owner, intent.side):
@@ -190,9 +195,9 @@ class Protection:
         crumb = money.multiply(needed, FEE_SHARE)
         return ZERO if bare <= crumb or self._too_small(owner[1], bare) else bare
 
-    def _too_small(self, symbol: str, qty: Decimal) -> bool:
-        rules, price = self.ledger.instruments.get(symbol), self.ledger.last_price.get(symbol)
-        if rules is None or price is None or self.ledger.dust(symbol, qty):
+    def _too_small(self, name: str, qty: Decimal) -> bool:
+        rules, price = self.ledger.instruments.get(name), self.ledger.last_price.get(name)
+        if rules is None or price is None or self.ledger.dust(name, qty):
             return True
         least = money.multiply(rules.notional_min, DUST_SHARE)
         return money.notional(price, rules.qty_down(qty)) < least

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from nightdesk.audit.facts import Fact, Written
 from nightdesk.audit.invariant import Finding, Heard
-from nightdesk.audit.ledger import Ledger, symbol_of
+from nightdesk.audit.ledger import Ledger
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Inputs, Intent, Origin, Side
@@ -54,7 +54,7 @@ class Data:
         yield from _senseless(inputs)
         most_ns = self._stale_after_ns
         if most_ns is None:
-            limits = self.ledger.limits.get(symbol_of(intent.instrument))
+            limits = self.ledger.limits.get(self.ledger.names.of(intent.instrument))
             most_ns = None if limits is None else limits.stale_after_ns
         if inputs.age_ns < 0:
             yield f"decided on a quote from {-inputs.age_ns / 1e6:.3f} ms ahead"
@@ -63,11 +63,13 @@ class Data:
             yield f"decided on a quote {old:.3f} ms old, {most:.0f} ms are allowed"
 
     def _reduces(self, intent: Intent) -> bool:
-        symbol = symbol_of(intent.instrument)
-        held = self.ledger.position(symbol)
+        if intent.reduce_only:
+            return True  # the venue sees to it
+        name = self.ledger.names.of(intent.instrument)
+        held = self.ledger.position(name)
         closable = held if intent.side is Side.SELL else money.minus(held)
-        closing = money.add(self.ledger.open_of(symbol, intent.side.name), intent.qty)
-        return closing <= money.add(closable, self.ledger.unknown_fees(symbol))
+        closing = money.add(self.ledger.open_of(name, intent.side.name), intent.qty)
+        return closing <= money.add(closable, self.ledger.unknown_fees(name))
 
 
 def _senseless(inputs: Inputs) -> Iterator[str]:

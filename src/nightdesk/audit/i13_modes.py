@@ -4,34 +4,29 @@ Judged on the journal alone: the modes that its records demand against the order
 """
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 
 from nightdesk.audit.facts import Fact, Written
 from nightdesk.audit.invariant import Finding, Heard
-from nightdesk.audit.ledger import Ledger, symbol_of
-from nightdesk.model import money
+from nightdesk.audit.ledger import Ledger
 from nightdesk.model.mode import Mode
-from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin
-from nightdesk.model.records import Executed, Intended, ModeSet, Reconciled, Reported
+from nightdesk.model.records import Intended, ModeSet
 
 LAW = "I13 modes hold"
 
 
 class Modes:
     """An order may reduce where its side could bring the venue's or the journal's position nearer to zero: two
-    that differ for a moment are not held against the desk."""
+    that differ for a moment are not held against the desk; and where the venue lets it do nothing else."""
 
     law = LAW
     needs = "a journal with a mode that forbids new risk, and intents"
-    hears: frozenset[Heard] = frozenset({ModeSet, Intended, Reported, Executed, Reconciled})
+    hears: frozenset[Heard] = frozenset({ModeSet, Intended})
 
     def __init__(self, *, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
         self.checked = False
         self._causes: dict[tuple[str, str], Mode] = {}
-        self._filled: dict[str, Decimal] = {}  # by client id, as far as the journal knows
-        self._held: dict[str, Decimal] = {}  # by symbol, the same
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
         """Judge an intent by the modes in force when it was written."""
@@ -47,13 +42,6 @@ class Modes:
                     Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
                     for what in self._judge(intent)
                 ]
-            case Written(record=Reported(report=told)):
-                self._fold(told.client_id)
-            case Written(record=Executed(execution=traded)):
-                self._fold(traded.client_id)
-            case Written(record=Reconciled(surplus=surplus)):
-                for instrument, qty in surplus.items():
-                    self._hold(symbol_of(instrument), qty)
             case _:
                 pass
         return ()
@@ -77,17 +65,5 @@ class Modes:
                 yield f"adds risk although {cause} holds {scope} in {mode.name}"
 
     def _may_reduce(self, intent: Intent) -> bool:
-        held = self._held.get(symbol_of(intent.instrument), ZERO)
+        held = self.ledger.books.of(self.ledger.names.of(intent.instrument))
         return self.ledger.may_reduce(intent) or held * intent.side.sign < 0
-
-    def _fold(self, client_id: str) -> None:
-        known = self.ledger.known(client_id)
-        if known is None:
-            return
-        more = money.subtract(known.filled, self._filled.get(client_id, ZERO))
-        self._filled[client_id] = known.filled
-        signed = more if known.intent.side.sign > 0 else money.minus(more)
-        self._hold(symbol_of(known.intent.instrument), signed)
-
-    def _hold(self, symbol: str, signed: Decimal) -> None:
-        self._held[symbol] = money.add(self._held.get(symbol, ZERO), signed)

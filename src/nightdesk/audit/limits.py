@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from nightdesk.model.instrument import Instrument
+from nightdesk.audit.names import Names
 from nightdesk.model.records import Configured, LimitSet
 
 DESK = "desk"
@@ -63,6 +63,12 @@ class _Strategy(msgspec.Struct, frozen=True, kw_only=True):
     losses: LossLimits = LossLimits()
 
 
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """On which terms a contract is held; `leverage` is notional over initial margin."""
+
+    leverage: int
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a desk's journaled settings that laws refer to."""
 
@@ -70,24 +76,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, InstrumentLimits] = {}
     strategies: dict[str, _Strategy] = {}
     losses: LossLimits = LossLimits()
+    terms: dict[str, Terms] = {}
 
 
 class InForce:
     """Mutable; its one writer is the ledger."""
 
-    def __init__(self) -> None:
-        self.by_symbol: dict[str, InstrumentLimits] = {}
+    def __init__(self, names: Names) -> None:
+        self.by_instrument: dict[str, InstrumentLimits] = {}
         self.by_strategy: dict[str, StrategyLimits] = {}
         self.losses: dict[str, LossLimits] = {}  # by scope
+        self.leverage: dict[str, int] = {}  # of contracts
         self.before: Decimal | None = None  # what held of the limit that was set last
+        self._names = names
         self._settings = Settings()
-        self._bases: dict[str, str] = {}  # by symbol
         self._set: dict[str, dict[str, LimitSet]] = {}
 
     def configured(self, record: Configured) -> str | None:
         """Read new settings; the desk's name, or None where they are of another release: then the instruments
         count, and the limits cannot be known."""
-        self._bases.update(_bases(record.instruments))
         try:
             self._settings = msgspec.json.decode(record.body, type=Settings)
         except (msgspec.DecodeError, msgspec.ValidationError):
@@ -109,29 +116,29 @@ class InForce:
         elif kind == "strategy":
             found = self.by_strategy.get(of)
         else:
-            symbols = [s for s, base in self._bases.items() if kind == "asset" and base == of]
-            symbols += [of.rpartition(":")[2]] if kind == "instrument" else []
-            symbols += list(self.by_symbol) if kind == DESK else []
-            found = self.by_symbol.get(symbols[0]) if symbols else None
+            rules = self._names.instruments.items()
+            names = [name for name, each in rules if kind == "asset" and each.base == of]
+            names += [self._names.of(of)] if kind == "instrument" else []
+            names += list(self.by_instrument) if kind == DESK else []
+            found = self.by_instrument.get(names[0]) if names else None
         value: Decimal | int | None = getattr(found, limit, None)
         return None if value is None else Decimal(value)
 
     def _fold(self) -> None:
         settings, made = self._settings, self._set
-        self.by_symbol = {}
-        for name, limits in settings.limits.items():
-            symbol = name.rpartition(":")[2]
-            scopes = (DESK, f"instrument/{name}", f"asset/{self._bases.get(symbol, '')}")
-            self.by_symbol[symbol] = _laid(limits, scopes, made)
+        self.by_instrument = {}
+        for instrument, limits in settings.limits.items():
+            name = self._names.of(instrument)
+            rules = self._names.instruments.get(name)
+            base = "" if rules is None else rules.base
+            scopes = (DESK, f"instrument/{instrument}", f"asset/{base}")
+            self.by_instrument[name] = _laid(limits, scopes, made)
+        self.leverage = {self._names.of(i): terms.leverage for i, terms in settings.terms.items()}
         for name, strategy in settings.strategies.items():
             scope = (f"strategy/{name}",)
             self.by_strategy[name] = _laid(strategy.limits, scope, made)
             self.losses[scope[0]] = _laid(strategy.losses, scope, made)
         self.losses[DESK] = _laid(settings.losses, (DESK,), made)
-
-
-def _bases(instruments: Iterable[Instrument]) -> dict[str, str]:
-    return {instrument.symbol: instrument.base for instrument in instruments}
 
 
 def _laid(limits: Any, scopes: Iterable[str], made: Mapping[str, Mapping[str, LimitSet]]) -> Any:

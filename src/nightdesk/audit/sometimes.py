@@ -191,12 +191,13 @@ class Sometimes:
                 return None
 
     def _venue_said(self, entry: Entry) -> None:
-        client_id = entry.client_order_id or ""
+        order = self.ledger.venue.of(entry)
+        client_id = (entry.client_order_id or "") if order is None else order.client_id
         if entry.kind == "fault_fired":
             self.note(f"fault {entry.what}")
             if self._flying:
                 self.note(f"fault {entry.what}, order in flight")
-        elif entry.kind == "accept":
+        elif entry.accepts:
             self._accepted_unheard(client_id)
         elif entry.kind == "fill":
             self._protected(client_id)

@@ -10,14 +10,24 @@ from decimal import Decimal
 
 import msgspec
 
+from nightdesk.audit.names import Names
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.time import MS_NS
 
 RECV_WINDOW_MS = 5_000  # what the venue takes where a request names none
-_AMOUNTS = ("quantity", "price", "last_quantity", "last_price", "fee", "amount")
+_AMOUNTS = (
+    *("quantity", "price", "last_quantity", "last_price", "fee", "amount"),
+    *("realised", "position"),
+)
 _WINDOW = re.compile(r"[0-9]{1,10}(\.[0-9]{1,6})?")
 _MICROSECONDS_FROM = 10**14  # stamps come in milliseconds or microseconds; only these are that long
+# How a conditional order of contracts ends; until then it waits, or lives on as the order that came of it.
+_ALGO_ENDS = frozenset({"CANCELED", "EXPIRED", "REJECTED", "FINISHED"})
+# What a venue of contracts calls the orders by which it trades for an account itself (USD-M, "Event: Order
+# Update", 2026-08).
+_FORCED_IDS = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
+OrderId = tuple[str, int]  # instrument, number; below zero in the book of conditional orders
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +42,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the log, as far as the checkers read it.
 
     `arrived_ns` is when the request behind an accept or a cancel came in. `cumulative` is what the order had
-    filled by then. `clock_offset_ns` is how far the venue's own clock, which stamps are held against, was
-    ahead of `at_ns`.
+    filled by then. `clock_offset_ns` is how far the venue's own clock, which stamps are held against, was ahead
+    of `at_ns`. `venue` is of a log of several; see `Names`. `realised` is what a fill of contracts earned by
+    closing, `position` what the account holds of them after it. `algo_id` is a conditional order's number in
+    its own book; an accept that has one is of the order that came of it.
     """
 
     seq: int
@@ -64,11 +76,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     code: int | None = None
     reason: str | None = None
     fault: int | None = None
+    venue: str | None = None
+    reduce_only: bool | None = None
+    realised: Decimal | None = None
+    position: Decimal | None = None
+    algo_id: int | None = None
     clock_offset_ns: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind == "accept" and self.order_id is not None and self.quantity is None:
-            raise ValueError(f"accept {self.seq} names no quantity")
+        numbered = self.order_id is not None or self.algo_id is not None
+        if self.quantity is None and numbered and (self.kind == "accept" or self.accepts):
+            raise ValueError(f"{self.kind} {self.seq} names no quantity")
+        if numbered and self.symbol is None:
+            raise ValueError(f"{self.kind} {self.seq} of an order names no symbol")
         for name in _AMOUNTS:
             value = getattr(self, name)
             if value is not None and not money.is_amount(value):
@@ -80,6 +100,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     def places(self) -> bool:
         """Whether this is the arrival of an order, and not of a question or a cancel."""
         return self.kind == "arrival" and bool(self.client_order_id) and self.side is not None
+
+    @property
+    def accepts(self) -> bool:
+        """Whether the venue took an order that it was asked for: in the book, or as one that waits."""
+        if self.kind == "algo":
+            return self.what == "NEW"
+        return self.kind == "accept" and self.algo_id is None
 
     @property
     def stamp_ns(self) -> int | None:
@@ -98,11 +125,15 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VenueOrder(msgspec.Struct, kw_only=True):
-    """One order as the venue had it; the same client id accepted twice is two of these."""
+    """One order as the venue had it; the same client id accepted twice is two of these.
+
+    A conditional order and the one that came of it are one: what was asked for once. `forced` is the venue's
+    own.
+    """
 
     client_id: str
     order_id: int
-    symbol: str
+    instrument: str
     side: str
     qty: Decimal
     accepted_ns: int
@@ -112,6 +143,13 @@ class VenueOrder(msgspec.Struct, kw_only=True):
     ended: bool = False
     list_id: int | None = None  # of orders of which only one trades
     moved: Decimal = ZERO  # what its fills made of the position, less fees taken in base
+    reduce_only: bool = False
+    forced: bool = False
+
+    @property
+    def key(self) -> OrderId:
+        """Under what the log knows it first."""
+        return self.instrument, self.order_id
 
     @property
     def at_stake(self) -> Decimal:
@@ -127,9 +165,12 @@ class VenueOrder(msgspec.Struct, kw_only=True):
 class VenueLog:
     """Orders and fills by the venue's account; of every account where none is named."""
 
-    def __init__(self, entries: Iterable[Entry] = (), account: str = "") -> None:
+    def __init__(
+        self, entries: Iterable[Entry] = (), account: str = "", names: Names | None = None
+    ) -> None:
         self.account = account
-        self.orders: dict[int, VenueOrder] = {}
+        self.names = names or Names()
+        self.orders: dict[OrderId, VenueOrder] = {}
         self.by_client_id: dict[str, list[VenueOrder]] = {}
         self.fills = 0
         self.cancels = 0
@@ -144,11 +185,15 @@ class VenueLog:
 
     def read(self, entry: Entry) -> VenueOrder | None:
         """Fold one entry; the order that it accepted or changed, or None."""
-        if entry.order_id is None or not self.concerns(entry):
+        number = _number(entry)
+        if number is None or not self.concerns(entry):
             return None
-        if entry.kind == "accept":
-            return self._accept(entry, entry.order_id)
-        order = self.orders.get(entry.order_id)
+        key = (self.names.logged(entry.venue, entry.symbol or ""), number)
+        if entry.accepts:
+            return self._accept(entry, key)
+        if entry.kind == "accept" and entry.algo_id is not None:
+            return self._became(entry, key, entry.algo_id)
+        order = self.orders.get(key)
         if order is None:
             return None
         if entry.kind == "fill":
@@ -156,23 +201,48 @@ class VenueLog:
         elif entry.kind in ("cancel", "expire"):
             order.ended = True
             self.cancels += entry.kind == "cancel"
+        elif entry.kind == "algo" and entry.what in _ALGO_ENDS:
+            order.ended = True
+            self.cancels += entry.what == "CANCELED"
+        elif entry.kind == "amend" and entry.quantity is not None:
+            order.qty = entry.quantity
         return order
 
-    def _accept(self, entry: Entry, order_id: int) -> VenueOrder:
+    def of(self, entry: Entry) -> VenueOrder | None:
+        """The order that an entry, which was read before, is about."""
+        number = _number(entry)
+        if number is None:
+            return None
+        return self.orders.get((self.names.logged(entry.venue, entry.symbol or ""), number))
+
+    def _accept(self, entry: Entry, key: OrderId) -> VenueOrder:
         assert entry.quantity is not None, f"accept {entry.seq} names no quantity"
+        client_id = entry.client_order_id or ""
         order = VenueOrder(
-            client_id=entry.client_order_id or "",
-            order_id=order_id,
-            symbol=entry.symbol or "",
+            client_id=client_id,
+            order_id=key[1],
+            instrument=key[0],
             side=entry.side or "",
             qty=entry.quantity,
             accepted_ns=entry.at_ns,
             account=entry.account or "",
             order_type=entry.order_type or "",
             list_id=entry.order_list_id,
+            reduce_only=bool(entry.reduce_only),
+            forced=client_id.startswith(_FORCED_IDS) and self.names.contract(key[0]),
         )
-        self.orders[order_id] = order
+        self.orders[key] = order
         self.by_client_id.setdefault(order.client_id, []).append(order)
+        return order
+
+    def _became(self, entry: Entry, key: OrderId, algo_id: int) -> VenueOrder:
+        """A conditional order was triggered: it lives on under another number."""
+        order = self.orders.get((key[0], -algo_id))
+        if order is None:  # the log was cut between the two
+            return self._accept(entry, key)
+        assert entry.quantity is not None, f"accept {entry.seq} names no quantity"
+        order.qty = entry.quantity
+        self.orders[key] = order
         return order
 
     def _fill(self, order: VenueOrder, entry: Entry) -> None:
@@ -184,6 +254,12 @@ class VenueLog:
             order.ended = True
         else:
             self.partial_fills += 1
+
+
+def _number(entry: Entry) -> int | None:
+    if entry.kind == "algo":
+        return None if entry.algo_id is None else -entry.algo_id
+    return entry.order_id
 
 
 def still_open(orders: Iterable[VenueOrder]) -> Decimal:
