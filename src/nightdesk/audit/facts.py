@@ -38,7 +38,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 class SentOut(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a request left a host. `epoch` is the sender's lease as it knows it.
 
-    `after_wait` says that whoever told this knows the venue's Retry-After to be over.
+    `after_wait` says that whoever told this knows the venue's Retry-After to be over. `venue` is the log's word
+    for whom it was sent to: spot's has none.
     """
 
     at_ns: int
@@ -48,14 +49,16 @@ class SentOut(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     weight: int = 1
     after_wait: bool = False
+    venue: str = ""
 
 
 class ToldToWait(msgspec.Struct, frozen=True, kw_only=True):
-    """A node heard that the venue wants no traffic of it until then."""
+    """A node heard that a venue wants no traffic of it until then; `venue` as in `SentOut`."""
 
     at_ns: int
     node: str
     until_ns: int
+    venue: str = ""
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):

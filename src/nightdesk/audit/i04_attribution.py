@@ -1,5 +1,5 @@
-"""The part of I4 about what a venue did to an account by itself: each move and each trade is booked once, as the
-venue made it, and shared out among those who held the position. Funding is no trade.
+"""The part of I4 about what a venue did to an account by itself: each move and each trade is booked once, as
+the venue made it, and shared out among those who held the position. Funding is no trade.
 
 Shares are judged by what the journal itself says that each strategy held when it was booked. Whether everything
 was booked is judged at rest, for what happened after the books were opened and long enough before the journal's
@@ -150,7 +150,9 @@ class Attribution:
         self._ids.add(key)
         return known
 
-    def _adds_up(self, shares: Mapping[StrategyId, Decimal], whole: Decimal, what: str) -> Iterator[str]:
+    def _adds_up(
+        self, shares: Mapping[StrategyId, Decimal], whole: Decimal, what: str
+    ) -> Iterator[str]:
         shared = money.total(shares.values())
         if shared != whole:
             yield f"{what} is {whole}, its shares come to {money.canonical(shared)}"

@@ -59,7 +59,8 @@ class Convergence:
         return self._published or self._attribution.checked
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
-        """Judge what a node published by what the venue's positions were lately, what it booked by who held it."""
+        """Judge what a node published by what the venue's positions were lately, what it booked by who held
+        it."""
         self.ledger.hear(fact)
         match fact:
             case VenueSaid() | Written():

@@ -1,6 +1,8 @@
-"""The laws over a stopped desk's journal and its venue's log."""
+"""The laws over a stopped desk's journal and its venues' logs."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
 from pathlib import Path
 
 import msgspec
@@ -14,11 +16,12 @@ from nightdesk.cli.tables import ERR, OUT, print_json, say, table
 from nightdesk.control.messages import ExitCode
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import Epoch, Seq
-from nightdesk.model.records import Record, decode_record
+from nightdesk.model.records import Configured, Record, decode_record
 from nightdesk.model.time import Wall
 
 FINDINGS_SHOWN = 40  # a screen; --json has them all
 
+_NAMED = re.compile(r"([a-z0-9_-]+)=(.+)")
 _ENTRY = msgspec.json.Decoder(Entry)
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -32,22 +35,42 @@ class _Page(msgspec.Struct, frozen=True, kw_only=True):
 _PAGE = msgspec.json.Decoder(_Page)
 
 
-def audit_files(journal: Path, venue_log: Path, *, account: str, as_json: bool) -> int:
+class VenueLogFile(msgspec.Struct, frozen=True):
+    """A log, and which venue its lines are of where they do not say; "" leaves them as they are."""
+
+    venue: str
+    path: Path
+
+
+def venue_log_of(text: str) -> VenueLogFile:
+    """What `--venue-log` names: FILE, or VENUE=FILE with a venue of the journal."""
+    named = _NAMED.fullmatch(text)
+    if named is None or Path(text).exists():
+        return VenueLogFile("", Path(text))
+    return VenueLogFile(named[1], Path(named[2]))
+
+
+def audit_files(journal: Path, venue_logs: Sequence[str], *, account: str, as_json: bool) -> int:
     """Judge and tell; exit 1 when a law is violated."""
-    file = JournalFile(journal)
+    logs = [venue_log_of(text) for text in venue_logs]
+    file, venues = JournalFile(journal), set[str]()
     try:
         with Progress(console=ERR, transient=True) as progress:
             slots = progress.add_task("journal", total=file.head())
-            read = progress.add_task("venue log", total=_size(venue_log))
             verdict = judge(
-                _history(file, lambda seq: progress.update(slots, completed=seq)),
-                entries_of(venue_log, lambda done: progress.update(read, completed=done)),
+                _history(file, lambda seq: progress.update(slots, completed=seq), venues),
+                merge(*(_told(log, progress) for log in logs), key=lambda entry: entry.at_ns),
                 account=account,
             )
     finally:
         file.close()
+    for log in logs:
+        if log.venue and log.venue not in venues:
+            known = ", ".join(sorted(venues)) or "none"
+            raise BadInput(f"--venue-log {log.venue}={log.path}: the journal's venues are: {known}")
     if all(row.verdict is Judged.NOT_CHECKED for row in verdict.rows):
-        raise BadInput(f"nothing to judge: neither {journal} nor {venue_log} tells of an order")
+        paths = ", ".join(str(path) for path in (journal, *(log.path for log in logs)))
+        raise BadInput(f"nothing to judge: none of {paths} tells of an order")
     if file.torn is not None:
         say(f"the journal ends in a torn tail at slot {file.torn.first}: {file.torn.why}")
     if as_json:
@@ -55,6 +78,14 @@ def audit_files(journal: Path, venue_log: Path, *, account: str, as_json: bool) 
     else:
         _show(verdict)
     return ExitCode.OK if verdict.clean else ExitCode.FAILED
+
+
+def _told(log: VenueLogFile, progress: Progress) -> Iterator[Entry]:
+    read = progress.add_task(f"venue log {log.venue}".strip(), total=_size(log.path))
+    for entry in entries_of(log.path, lambda done: progress.update(read, completed=done)):
+        if log.venue and entry.venue is None:
+            entry = msgspec.structs.replace(entry, venue=log.venue)
+        yield entry
 
 
 def entries_of(path: Path, progress: Callable[[int], None] = lambda _: None) -> Iterator[Entry]:
@@ -130,13 +161,16 @@ def _entry(path: Path, data: bytes, line: int) -> Entry:
 
 
 def _history(
-    file: JournalFile, progress: Callable[[int], None]
+    file: JournalFile, progress: Callable[[int], None], venues: set[str]
 ) -> Iterator[tuple[Seq, Epoch, Wall, Record]]:
+    """The records; `venues` gets the names of those that its settings tell of."""
     for frame in file.frames(progress):
         try:
             record = decode_record(frame.body)
         except msgspec.DecodeError as error:
             raise BadInput(f"journal {file.path}, slot {frame.seq}: {error}") from error
+        if isinstance(record, Configured):
+            venues.update(instrument.venue for instrument in record.instruments)
         yield frame.seq, frame.epoch, frame.at, record
 
 

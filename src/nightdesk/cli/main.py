@@ -334,8 +334,12 @@ def doctor(
 def audit(
     journal: Annotated[Path, typer.Option(help="The journal of a desk that has stopped.")],
     venue_log: Annotated[
-        Path,
-        typer.Option(help="What the venue did: JSON lines, as the lab's GET /lab/log has them."),
+        list[str],
+        typer.Option(
+            metavar="[VENUE=]FILE",
+            help="What the venue did: JSON lines, as the lab's GET /lab/log has them; "
+            "VENUE=FILE for each, where a desk's venues have logs of their own.",
+        ),
     ],
     account: Annotated[
         str, typer.Option(help="The desk's account, where the venue's log has several.")

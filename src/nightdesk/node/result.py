@@ -1,5 +1,6 @@
 """What a run came to: the desk's last sample, held against the venue's log and the journal."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
@@ -18,7 +19,10 @@ from nightdesk.model.time import Wall
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The one JSON object that `nightdesk up --json` prints. Times in ns, money in quote where not said."""
+    """The one JSON object that `nightdesk up --json` prints. Times in ns, money in quote where not said.
+
+    Positions go by symbol, and by the instrument's id where two instruments have one symbol.
+    """
 
     orders: dict[str, int]
     fills: int
@@ -61,13 +65,15 @@ def result_of(
     seed: int,
     feed: Mapping[str, object],
 ) -> Result:
-    """Hold everything together; `account` is what the venue says the account of that name holds now."""
+    """Hold everything together; `account` is what the venue says the account of that name holds now, by the names
+    in the books: contracts by their ids."""
     kept = list(history)
     venue = VenueLog(entries, account_name)
     instruments: dict[InstrumentId, Instrument] = {}
     for *_, record in kept:
         if isinstance(record, Configured):
             instruments.update({i.id: i for i in record.instruments})
+    keys = _keys([*instruments, *(InstrumentId(row.instrument) for row in sample.positions)])
     verdict = judge(kept, entries, account=account_name)
     return Result(
         orders=dict(sample.funnel),
@@ -79,7 +85,7 @@ def result_of(
         fees_quote=sample.fees_quote,
         pnl_realised=sample.realised,
         pnl_unrealised=sample.unrealised,
-        positions=_positions(sample),
+        positions=_positions(sample, keys),
         worst_exposure={
             row.limit: {"worst": row.worst, "limit": row.maximum} for row in sample.limits
         },
@@ -89,7 +95,7 @@ def result_of(
         duplicates=verdict.duplicates,
         unknown=sample.orders_unknown,
         position_diff={
-            instrument_key(i.id): money.canonical(
+            keys[i.id]: money.canonical(
                 money.subtract(sample.balances.get(i.held_as, ZERO), account.get(i.held_as, ZERO))
             )
             for i in instruments.values()
@@ -103,10 +109,19 @@ def result_of(
     )
 
 
-def _positions(sample: Sample) -> dict[str, Decimal]:
+def _keys(instruments: Iterable[InstrumentId]) -> dict[InstrumentId, str]:
+    """How people are told of each: by its symbol, where no other has the same."""
+    named = dict.fromkeys(instruments)
+    symbols = Counter(instrument_key(each) for each in named)
+    return {
+        each: instrument_key(each) if symbols[instrument_key(each)] == 1 else each for each in named
+    }
+
+
+def _positions(sample: Sample, keys: Mapping[InstrumentId, str]) -> dict[str, Decimal]:
     found: dict[str, Decimal] = {}
     for row in sample.positions:
-        key = instrument_key(InstrumentId(row.instrument))
+        key = keys[InstrumentId(row.instrument)]
         found[key] = money.canonical(money.add(found.get(key, ZERO), row.qty))
     return found
 
