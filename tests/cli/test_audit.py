@@ -83,6 +83,25 @@ def test_a_violation_is_exit_one_and_names_the_order(folder: Path, tmp_path: Pat
     assert {f["order"] for row in told["laws"] for f in row["findings"]} == {order}
 
 
+@pytest.mark.parametrize("venue", ["binance", "practice"])
+def test_several_logs_are_judged_together_each_as_its_venues(
+    folder: Path, tmp_path: Path, venue: str
+) -> None:
+    lines = (folder / "venue.jsonl").read_text().splitlines()
+    half = tmp_path / "half.jsonl"
+    half.write_text("\n".join(lines[: len(lines) // 2]))
+    other = tmp_path / "other=half.jsonl"  # a file's name may have such a sign
+    other.write_text("\n".join(lines[len(lines) // 2 :]))
+    logs = ("--venue-log", f"{venue}={half}", "--venue-log", str(other))
+    done = run("audit", "--journal", str(folder / "desk.journal"), *logs, "--json")
+    if venue == "binance":
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert json.loads(done.stdout)["clean"] is True
+    else:
+        assert done.returncode == 3
+        assert f"--venue-log practice={half}: the journal's venues are: binance" in done.stderr
+
+
 GOOD = json.dumps(ENTRY)
 
 
