@@ -24,6 +24,7 @@ def test_a_desk_trades_on_both_and_its_books_are_the_venues(tmp_path: Path) -> N
         again = await world.desk().up()
         await asyncio.sleep(60)
         await again.stop()
+        assert world.findings() == []
         assert world.agrees(again)
         assert not causes(again.state)
         assert world.escaped == []
@@ -59,6 +60,7 @@ def test_a_venue_that_is_not_heard_stops_its_own_entries_and_nobody_elses(tmp_pa
         assert life.state.position(HOLDER, PERP).qty == D("0.02")
         assert world.agrees(life)
         await life.stop()
+        assert world.findings() == []
 
     live(main)
 
@@ -81,6 +83,7 @@ def test_a_difference_at_one_venue_is_told_and_adopted_there(tmp_path: Path) -> 
         assert world.agrees(life)
         assert not causes(life.state)
         await life.stop()
+        assert world.findings() == []
         adopted = [r for _, r in durable_records(world.path) if isinstance(r, Reconciled)][-1]
         assert (adopted.venue, set(adopted.surplus)) == (SPOT, {COIN})
 
@@ -108,6 +111,7 @@ def test_flatten_closes_both_and_is_done_when_both_have_said_so(tmp_path: Path) 
         assert world.booked()[PERP] == 0
         assert world.agrees(life)
         await life.stop()
+        assert world.findings() == []
 
     live(main)
 
@@ -130,5 +134,6 @@ def test_what_both_hold_of_an_asset_counts_together(tmp_path: Path) -> None:
             "against each other they are less"
         )
         await life.stop()
+        assert world.findings() == []
 
     live(main)

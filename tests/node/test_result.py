@@ -10,15 +10,9 @@ from nightdesk.control.messages import PositionRow, Sample
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.model.records import Configured, Record
 from nightdesk.model.time import Wall
-from nightdesk.node.result import Account, Result, account_of, result_of
+from nightdesk.node.result import Result, result_of
 
-TOLD = {
-    "balances": {"BTC": {"free": "1.5", "locked": "0.5"}, "USDT": {"free": "9", "locked": "0"}},
-    "usdm": {
-        "balances": {"USDT": {"wallet": "100", "available": "90"}},
-        "positions": {"BTCUSDT": {"amount": "-3"}, "ETHUSDT": {"amount": "0"}},
-    },
-}
+HELD = {"BTC": D(2), "USDT": D(9), PERP: D(-3)}
 
 
 def a_sample(rows: list[tuple[str, str]], **balances: str) -> Sample:
@@ -64,22 +58,16 @@ def a_sample(rows: list[tuple[str, str]], **balances: str) -> Sample:
     )
 
 
-def came_to(sample: Sample, account: Account, record: Record) -> Result:
+def came_to(sample: Sample, record: Record) -> Result:
     history = [(Seq(1), Epoch(1), Wall(NOW), record)]
-    return result_of(sample, [], account, history, speed="1", seed=1, feed={})
-
-
-def test_the_labs_account_is_assets_and_contracts() -> None:
-    account = account_of("practice", TOLD)
-    assert account.assets == {"BTC": D(2), "USDT": D(9)}
-    assert account.contracts == {"BTCUSDT": D(-3), "ETHUSDT": D(0)}
-    assert account_of("practice", {"balances": {}, "usdm": None}).contracts == {}
+    run: dict[str, Any] = {"account_name": "practice", "speed": "1", "seed": 1, "feed": {}}
+    return result_of(sample, [], HELD, history, **run)
 
 
 def test_one_market_goes_by_symbol() -> None:
     only = Configured(hash="h", instruments=[an_instrument()], body="")
     rows = [(BTCUSDT, "1"), (BTCUSDT, "1")]
-    result = came_to(a_sample(rows, BTC="2"), account_of("practice", TOLD), only)
+    result = came_to(a_sample(rows, BTC="2"), only)
     assert result.positions == {"BTCUSDT": D(2)}
     assert result.position_diff == {"BTCUSDT": D(0)}
 
@@ -88,7 +76,7 @@ def test_one_market_goes_by_symbol() -> None:
 def test_two_markets_of_one_symbol_stand_beside_each_other(perp: str, differs: str) -> None:
     rows = [(BTCUSDT, "1"), (PERP, perp)]
     sample = a_sample(rows, BTC="2", usdm_BTCUSDT=perp)
-    result = came_to(sample, account_of("practice", TOLD), both().record)
+    result = came_to(sample, both().record)
     assert result.positions == {BTCUSDT: D(1), PERP: D(perp)}
     assert result.position_diff == {BTCUSDT: D(0), PERP: D(differs), "ETHUSDT": D(0)}
     assert result.clean is (differs == "0")

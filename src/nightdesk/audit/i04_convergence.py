@@ -11,6 +11,7 @@ from nightdesk.audit.facts import Fact, Healed, Published, VenueSaid, Written
 from nightdesk.audit.i04_attribution import Attribution
 from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.limits import venue_scope
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.records import EpochOpened, Flowed, ForceTraded, Reconciled
@@ -104,7 +105,7 @@ class Convergence:
         told = self._told_of(said)
         for name in sorted(told.keys() | self._were.keys()):
             key, qty = (said.node, name), told.get(name, ZERO)
-            if not sure or self._was(name, qty, said.at_ns):
+            if not sure or self._doubted(name) or self._was(name, qty, said.at_ns):
                 self._wrong_since.pop(key, None)
                 self._told.discard(key)
                 continue
@@ -118,6 +119,11 @@ class Convergence:
 
     def _told_of(self, said: Published) -> dict[str, Decimal]:
         return {self.ledger.names.of(each): qty for each, qty in said.positions.items()}
+
+    def _doubted(self, name: str) -> bool:
+        """Whether the desk says itself that something is wrong at the venue of an instrument."""
+        rules = self.ledger.instruments.get(name)
+        return rules is not None and bool(self.ledger.causes.get(venue_scope(rules.id)))
 
     def _was(self, name: str, qty: Decimal, at_ns: int) -> bool:
         """Whether the venue's position was this at some moment of the last `lag_ns`."""

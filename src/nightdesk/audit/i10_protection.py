@@ -12,11 +12,12 @@ from nightdesk.audit.books import Owner
 from nightdesk.audit.facts import Fact, Published, VenueSaid, Written
 from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.limits import scopes_of
 from nightdesk.audit.venue_log import Entry
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin, Side
-from nightdesk.model.records import Executed, Intended, ModeSet, ProtectionSet, Reported, TargetSet
+from nightdesk.model.records import Executed, Intended, ProtectionSet, Reported, TargetSet
 from nightdesk.model.time import SECOND_NS
 
 LAW = "I10 protection"
@@ -24,13 +25,13 @@ STOPS = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT", "TRAILING_STOP_MARKET", "STOP
 PROFITS = frozenset({"TAKE_PROFIT", "TAKE_PROFIT_LIMIT", "TAKE_PROFIT_MARKET"})
 SILENT_NS = 3 * SECOND_NS  # a desk that tells nothing for so long is not up
 FEE_SHARE = Decimal("0.002")  # of a quantity that a fee in base may have taken unheard
-_OWN = "unprotected"  # the cause that says just what is judged here: no excuse
+_FINE = {"unprotected"}  # the cause that says just what is judged here: no excuse
 DUST_SHARE = Decimal("1.5")  # of the least notional: a desk weighs it at the price it waits for
 
 
 class Protection:
     """A desk that is down, or says that it is not NORMAL or not sure of an order, is not held to the time; nor
-    where it says so of the strategy or of the instrument, but for saying that it is not protected."""
+    where it says so of the venue, the strategy or the instrument, but for saying that it is not protected."""
 
     law = LAW
     needs = "a journal with declared protections, and positions under them"
@@ -39,7 +40,6 @@ class Protection:
             "accept",
             "algo",
             "fill",
-            ModeSet,
             ProtectionSet,
             TargetSet,
             Intended,
@@ -56,7 +56,6 @@ class Protection:
         self._declared: dict[Owner, ProtectionSet] = {}
         self._closes_by: dict[Owner, Side] = {}  # the side of the orders of a declaration
         self._targets: dict[Owner, TargetSet] = {}
-        self._strained: dict[str, set[str]] = {}  # causes by scope
         self._sold: set[Owner] = set()  # a protection traded, and no newer target was declared
         self._filled_of: dict[str, Decimal] = {}  # protective orders, as far as the journal knows
         self._bare_since: dict[Owner, int] = {}
@@ -79,9 +78,6 @@ class Protection:
                 self._sell(traded.client_id)
             case Written(record=ProtectionSet() | TargetSet() as record):
                 self._wished(record)
-            case Written(record=ModeSet(scope=scope, cause=cause, mode=mode)):
-                causes = self._strained.setdefault(scope, set())
-                (causes.discard if mode == "NORMAL" or cause == _OWN else causes.add)(cause)
             case Published():
                 return list(self._look(fact))
             case _:
@@ -166,9 +162,9 @@ class Protection:
             self._bare_since.clear()
             return
         for owner, declared in self._declared.items():
-            scopes = (f"strategy/{declared.strategy}", f"instrument/{declared.instrument}")
+            scopes = scopes_of(declared.strategy, declared.instrument)
             bare = self._bare(owner, declared)
-            if bare == 0 or any(self._strained.get(scope) for scope in scopes):
+            if bare == 0 or any(self.ledger.causes.get(scope, _FINE) - _FINE for scope in scopes):
                 self._bare_since.pop(owner, None)
                 self._told.discard(owner)
                 continue

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from nightdesk.audit.facts import Fact, Written
 from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.limits import DESK, scopes_of
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import Intended, ModeSet
@@ -55,7 +56,7 @@ class Modes:
             return  # the way out stays open in every mode
         if intent.origin is Origin.PROTECT and self._may_reduce(intent):
             return  # so does what protects
-        covers = ("desk", f"strategy/{intent.strategy}", f"instrument/{intent.instrument}")
+        covers = (DESK, *scopes_of(intent.strategy, intent.instrument))
         for (scope, cause), mode in self._causes.items():
             if scope not in covers:
                 continue

@@ -21,7 +21,14 @@ from nightdesk.model.ids import DESK_CODES, ClientOrderId, OrderKey, decode_orde
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin
-from nightdesk.model.records import Configured, ForceTraded, Intended, LimitSet, Reconciled
+from nightdesk.model.records import (
+    Configured,
+    ForceTraded,
+    Intended,
+    LimitSet,
+    ModeSet,
+    Reconciled,
+)
 
 key_of = lru_cache(maxsize=65_536)(decode_order_id)  # an id comes back with every fact of its order
 _MOVES = frozenset({"transfer", "funding"})
@@ -45,6 +52,7 @@ class Ledger:
         self.adopted: dict[str, Decimal] = {}  # by instrument, what an operator took over
         self.since_ns: int | None = None  # from when on there is a venue log
         self.written_ns = 0  # the journal's last word
+        self.causes: dict[str, set[str]] = {}  # by scope, what holds it in another mode than NORMAL
         self._positions: dict[str, Decimal] = {}
         self._heard: Fact | None = None
 
@@ -232,17 +240,14 @@ class Ledger:
         self.books.learn(record)
         match record:
             case Intended(intent=intent):
-                key = self.key(intent.client_id)
-                if key is not None:
-                    self.desks.add(key.desk)
-                self.names.of(intent.instrument)
-                # Two clocks may tell a fill before the intent that it is of.
-                for order in self.venue.by_client_id.get(intent.client_id, ()):
-                    self._attribute(intent.strategy, order.instrument, order.moved)
+                self._intended(intent)
             case Configured():
                 self._configure(record)
             case LimitSet():
                 self.in_force.set(record)
+            case ModeSet(scope=scope, cause=cause, mode=mode):
+                causes = self.causes.setdefault(scope, set())
+                (causes.discard if mode == "NORMAL" else causes.add)(cause)
             case Reconciled(balances=balances, surplus=surplus):
                 self.accounts.open(balances)
                 for instrument, qty in surplus.items():
@@ -255,6 +260,15 @@ class Ledger:
                     self._attribute(strategy, self.names.of(fill.instrument), signed)
             case _:
                 pass
+
+    def _intended(self, intent: Intent) -> None:
+        key = self.key(intent.client_id)
+        if key is not None:
+            self.desks.add(key.desk)
+        self.names.of(intent.instrument)
+        # Two clocks may tell a fill before the intent that it is of.
+        for order in self.venue.by_client_id.get(intent.client_id, ()):
+            self._attribute(intent.strategy, order.instrument, order.moved)
 
     def _configure(self, record: Configured) -> None:
         for instrument in record.instruments:

@@ -11,9 +11,20 @@ from typing import Any
 import msgspec
 
 from nightdesk.audit.names import Names
+from nightdesk.model.ids import InstrumentId, venue_of
 from nightdesk.model.records import Configured, LimitSet
 
 DESK = "desk"
+
+
+def venue_scope(instrument: InstrumentId) -> str:
+    """Where the trouble of one of several venues is told."""
+    return f"venue/{venue_of(instrument)}"
+
+
+def scopes_of(strategy: str, instrument: InstrumentId) -> tuple[str, str, str]:
+    """Which scopes of modes cover an order, but for the desk's."""
+    return venue_scope(instrument), f"strategy/{strategy}", f"instrument/{instrument}"
 
 
 class InstrumentLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -65,8 +65,8 @@ def result_of(
     seed: int,
     feed: Mapping[str, object],
 ) -> Result:
-    """Hold everything together; `account` is what the venue says the account of that name holds now, by the names
-    in the books: contracts by their ids."""
+    """Hold everything together; `account` is what the venue says the account of that name holds now, by the
+    names in the books: contracts by their ids."""
     kept = list(history)
     venue = VenueLog(entries, account_name)
     instruments: dict[InstrumentId, Instrument] = {}
