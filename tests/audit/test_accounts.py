@@ -5,6 +5,7 @@ from audit.contracts import (
     PERP,
     WALLET,
     both,
+    flowed,
     forced,
     long,
     opened_with,
@@ -16,6 +17,7 @@ from audit.told import accept, fill, reconciled
 from builders import D, an_id
 from nightdesk.audit.facts import Fact
 from nightdesk.audit.ledger import Ledger
+from nightdesk.model.account import Flow
 
 
 def told(*facts: Fact) -> Ledger:
@@ -44,6 +46,11 @@ def test_funding_and_transfers_move_the_wallet_and_no_position() -> None:
     ledger = told(both(), opened_with(), *facts)
     assert ledger.positions() == {PERP: D(1)}
     assert ledger.accounts.strange_ns.keys() == {WALLET}
+
+
+def test_the_insurance_fund_gives_by_the_journals_word_and_takes_by_the_venues() -> None:
+    gave = flowed(5, "7", Flow.INSURANCE)
+    assert held(gave, flowed(6, "-3", Flow.INSURANCE, id="2"))[WALLET] == "1007"
 
 
 def test_spot_and_contracts_of_one_symbol_never_mix() -> None:

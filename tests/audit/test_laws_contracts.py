@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from audit.contracts import (
@@ -13,6 +14,7 @@ from audit.contracts import (
     algo,
     became,
     both,
+    flowed,
     force_traded,
     forced,
     long,
@@ -25,6 +27,7 @@ from audit.contracts import (
 )
 from audit.told import (
     accept,
+    answered,
     arrival,
     bought,
     commanded,
@@ -54,6 +57,7 @@ from nightdesk.audit.i10_protection import Protection
 from nightdesk.audit.i11_data import Data
 from nightdesk.audit.i13_modes import Modes
 from nightdesk.model.order import Origin, Side, VenueStatus
+from nightdesk.model.outcome import Verdict
 from nightdesk.model.records import ModeSet, ProtectionSet
 from nightdesk.model.time import SECOND_NS
 
@@ -121,6 +125,49 @@ FULL = [*long(number=8), *long(number=9, ms=999)]
 )
 def test_i2_positions_of_contracts(facts: list[Fact], found: list[str]) -> None:
     check(whats(Risk(), [both(open_orders_max=9), opened_with(), *facts]), found)
+
+
+LEAN = {"asset_max": "2", "notional_max": "99999"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ([wanted(5, 2)], []),
+        ([wanted(5, 2), intended(6, client_id=an_id(3))], ["BTC may become 3 at worst"]),
+        ([wanted(5, 2, side=Side.SELL), intended(6, client_id=an_id(3))], []),
+        # What can only reduce is no more than what there is, and asks no cap.
+        ([GUARD, wanted(600, 3, **STOP), intended(700, client_id=an_id(4))], []),
+        ([wanted(5, 2, qty=D(9), side=Side.SELL, reduce_only=True)], []),
+    ],
+)
+def test_i2_an_asset_is_counted_over_both_markets(facts: list[Fact], found: list[str]) -> None:
+    held = [both(**LEAN), wanted(), executed(1, instrument=PERP)]
+    check(whats(Risk(), [*held, *facts]), found)
+
+
+def losing(amount: str) -> list[str]:
+    """A desk that paid funding and goes on for half a minute, with a wish every second."""
+    settings = both(order_notional_max="99999")
+    body = msgspec.json.decode(settings.record.body) | {"losses": {"day_max": "10"}}
+    text = msgspec.json.encode(body).decode()
+    settings = written(msgspec.structs.replace(settings.record, body=text), -1_000)
+    wishes = [
+        wanted(n * 1_000, 10 + n, qty=D("0.001"), inputs=inputs("100", "100")) for n in range(3, 30)
+    ]
+    refused = [answered(Verdict.REJECTED, n * 1_000 + 1, an_id(10 + n)) for n in range(3, 30)]
+    goes_on = sorted([*wishes, *refused], key=lambda fact: fact.at_ns)
+    paid_for = flowed(9_500, amount, **{MINE: amount})
+    known = [wanted(), executed(1, instrument=PERP)]
+    story = sorted([*goes_on, paid_for], key=lambda fact: fact.at_ns)
+    return whats(Risk(), [settings, opened_with(), *known, *story])
+
+
+def test_i2_funding_that_was_paid_is_lost() -> None:
+    assert losing("-9") == []
+    told = losing("-12")
+    assert told
+    assert all("has lost 12 since 00:00 UTC, the limit is 10" in what for what in told)
 
 
 NEWER = an_id(5, epoch=2)

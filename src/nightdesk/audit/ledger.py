@@ -23,6 +23,7 @@ from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import (
     Configured,
+    Flowed,
     ForceTraded,
     Intended,
     LimitSet,
@@ -254,6 +255,8 @@ class Ledger:
                     name = self.names.of(instrument)
                     self._hold(name, qty)
                     self.adopted[name] = money.add(self.adopted.get(name, ZERO), qty)
+            case Flowed():
+                self.accounts.covered(record)
             case ForceTraded(fill=fill, shares=shares):
                 for strategy, qty in shares.items():
                     signed = qty if fill.side.sign > 0 else money.minus(qty)
