@@ -139,7 +139,9 @@ def flowed(
     return written(Flowed(venue=USDM, move=move, shares=shared), ms)
 
 
-def force_traded(ms: float, qty: str = "1", id: str = "1", **shares: str) -> Written:
+def force_traded(
+    ms: float, qty: str = "1", id: str = "1", realised: str = "0", fee: str = "0", **shares: str
+) -> Written:
     """The desk books a liquidation of a long position."""
     trade = ForcedFill(
         kind=Forced.LIQUIDATION,
@@ -149,9 +151,9 @@ def force_traded(ms: float, qty: str = "1", id: str = "1", **shares: str) -> Wri
         side=Side.SELL,
         price=D(100),
         qty=D(qty),
-        fee=D(0),
+        fee=D(fee),
         fee_asset="USDT",
-        realised=D(0),
+        realised=D(realised),
         at=Wall(NOW + int(ms * MS_NS)),
     )
     shared = {StrategyId(who): D(share) for who, share in shares.items()}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from audit.contracts import algo, both, long
 from audit.told import (
     accept,
     answered,
@@ -17,7 +18,7 @@ from audit.told import (
 )
 from builders import an_id
 from nightdesk.audit.facts import Fact
-from nightdesk.audit.gauges import Gauges
+from nightdesk.audit.gauges import OPEN_ORDERS, POSITION, Gauges
 from nightdesk.model.order import VenueStatus
 from nightdesk.model.outcome import Verdict
 
@@ -27,6 +28,13 @@ def heard(*facts: Fact) -> Gauges:
     for fact in facts:
         gauges.hear(fact)
     return gauges
+
+
+def test_an_order_that_waits_is_open() -> None:
+    assert heard(both(), *long()).worst[OPEN_ORDERS] == pytest.approx(1 / 3, abs=1e-3)
+    waiting = heard(both(), *long(), algo(5, "NEW"), algo(6, "NEW", 3))
+    assert waiting.worst[OPEN_ORDERS] == pytest.approx(2 / 3, abs=1e-3)
+    assert waiting.worst[POSITION] == 0.5
 
 
 UNKNOWN = [intended(), answered(Verdict.UNKNOWN, 100)]

@@ -58,7 +58,7 @@ from nightdesk.audit.i11_data import Data
 from nightdesk.audit.i13_modes import Modes
 from nightdesk.model.order import Origin, Side, VenueStatus
 from nightdesk.model.outcome import Verdict
-from nightdesk.model.records import ModeSet, ProtectionSet
+from nightdesk.model.records import ModeSet, ProtectionSet, Resolved
 from nightdesk.model.time import SECOND_NS
 
 GUARD = wanted(400, 2, **STOP)
@@ -112,6 +112,15 @@ FULL = [*long(number=8), *long(number=9, ms=999)]
             ["may become 2.1 at worst", "quantity 2.1 is over 1"],
         ),
         ([*FULL, taken(3_000, "2", 4, price=D(5000), **SELL, **REDUCES)], []),
+        ([taken(0, **SELL), traded(0, **SELL), taken(9, "9", 4, **SELL, **REDUCES)], []),
+        (
+            [*FULL, algo(2_000, "NEW", 3, "0.3"), taken(3_000, "4", 4, price=D(10), **SELL)],
+            ["may become 2.3 at worst", "quantity 4 is over 1"],
+        ),
+        (
+            [wanted(0, 4, side=Side.SELL, qty=D(3), reduce_only=True), taken(9, "3", 4, **SELL)],
+            ["may become 3 at worst", "may open a position, and was intended to only reduce one"],
+        ),
         ([*FULL, *forced(2_000, "2"), taken(3_000, "1", 4)], []),
         (
             [
@@ -127,6 +136,7 @@ def test_i2_positions_of_contracts(facts: list[Fact], found: list[str]) -> None:
     check(whats(Risk(), [both(open_orders_max=9), opened_with(), *facts]), found)
 
 
+OFF_IT = {"instrument": PERP, "trade_id": "2", "side": Side.SELL}
 LEAN = {"asset_max": "2", "notional_max": "99999"}
 
 
@@ -139,11 +149,24 @@ LEAN = {"asset_max": "2", "notional_max": "99999"}
         # What can only reduce is no more than what there is, and asks no cap.
         ([GUARD, wanted(600, 3, **STOP), intended(700, client_id=an_id(4))], []),
         ([wanted(5, 2, qty=D(9), side=Side.SELL, reduce_only=True)], []),
+        ([wanted(5, 2, **STOP | {"qty": D(4)}), wanted(6, 3)], []),
+        (
+            [wanted(5, 2, qty=D(2), side=Side.SELL), executed(6, client_id=an_id(2), qty=D(2), **OFF_IT),
+             wanted(7, 3, **STOP | {"qty": D(4), "side": Side.BUY}), wanted(8, 4, side=Side.SELL)],
+            [],
+        ),
     ],
-)
+)  # fmt: skip
 def test_i2_an_asset_is_counted_over_both_markets(facts: list[Fact], found: list[str]) -> None:
     held = [both(**LEAN), wanted(), executed(1, instrument=PERP)]
     check(whats(Risk(), [*held, *facts]), found)
+
+
+def test_i2_what_only_reduces_asks_no_count() -> None:
+    held = [both(instrument_open_orders_max=1), wanted(), executed(1, instrument=PERP)]
+    leaving = [wanted(5, 2, side=Side.SELL), wanted(6, 3, side=Side.SELL, reduce_only=True)]
+    assert whats(Risk(), [*held, *leaving]) == []
+    assert len(whats(Risk(), [*held, *leaving, wanted(7, 4)])) == 1
 
 
 def losing(amount: str) -> list[str]:
@@ -231,6 +254,17 @@ def test_i4_an_order_that_waits_is_open() -> None:
     assert in_the_end(*long(), *WAITS, open_orders=(an_id(2),), **holding(perp="1")) == []
 
 
+def test_i4_a_desk_that_doubts_a_venue_is_not_sure_of_its_positions_there() -> None:
+    doubts = written(
+        ModeSet(scope="venue/usdm", cause="reconcile", mode="REDUCE_ONLY", by="b", why="w"), 5
+    )
+    lies = [published(s * 1_000, **holding(perp="7")) for s in range(60)]
+    assert len(whats(Convergence(), [both(), *long(), *lies])) == 1
+    assert whats(Convergence(), [both(), *long(), doubts, *lies]) == []
+    lies = [published(s * 1_000, **holding(perp="1", spot="7")) for s in range(60)]
+    assert len(whats(Convergence(), [both(), *long(), doubts, *lies])) == 1
+
+
 FILLED = reported(VenueStatus.FILLED, "1", 950, client_id=an_id(2), instrument=PERP)
 
 
@@ -240,6 +274,10 @@ FILLED = reported(VenueStatus.FILLED, "1", 950, client_id=an_id(2), instrument=P
         ([*WAITS, *stopped(900), FILLED], []),
         ([*WAITS, *stopped(900)], ["venue filled 1, journal knows 0", "no terminal state"]),
         (WAITS, []),  # what protects waits for its price
+        (
+            [GUARD, written(Resolved(client_id=an_id(2), evidence="x"), 450), algo(500, "NEW")],
+            ["never_accepted in the journal, the venue accepted it"],
+        ),
         ([*WAITS, *became(900), FILLED], ["venue filled 0, journal knows 1", "filled in the"]),
         (
             [*WAITS, reported(VenueStatus.CANCELLED, "0", 950, client_id=an_id(2))],
@@ -383,6 +421,8 @@ def test_i10_what_waits_in_its_own_book_protects(facts: list[Fact], found: list[
     ("decided", "found"),
     [
         (wanted(5, 2, side=Side.SELL, reduce_only=True), 0),
+        (wanted(5, 2, qty=D(9), side=Side.SELL, reduce_only=True), 0),
+        (wanted(5, 2, qty=D(9), side=Side.SELL), 1),
         (wanted(5, 2, side=Side.SELL, inputs=inputs(age_ms=99_999), qty=D(9)), 1),
         (wanted(5, 2, side=Side.SELL, inputs=inputs(age_ms=99_999)), 0),
         (intended(5, client_id=an_id(2), side=Side.SELL, inputs=inputs(age_ms=99_999)), 1),

@@ -63,9 +63,16 @@ def test_funding_is_earned_without_a_trade_and_a_transfer_by_nobody() -> None:
 
 
 def test_what_the_venue_trades_by_itself_closes_the_lot() -> None:
-    lots = folded(*BUY, force_traded(2, s="1"))
-    lot = lots.lots[MINE, PERP]
-    assert (lot.qty, lot.cost, lot.earned) == (D(0), D(0), D("-0.1"))
+    lots = folded(*BUY, force_traded(2, realised="-20", fee="3", s="0.5", t="0.5"))
+    lot, other = lots.lots[MINE, PERP], lots.lots[str(OTHER), PERP]
+    assert (lot.qty, lot.cost, lot.earned) == (D("0.5"), D(50), D("-3.1"))
+    assert (other.qty, other.earned) == (D("-0.5"), D(0))
+    assert lots.wallets[WALLET] == D("76.9")
+
+
+def test_a_fee_of_contracts_is_never_taken_out_of_the_position() -> None:
+    lots = folded(*trade(1, Side.BUY, "100", fee=D("0.1"), fee_asset="BTC"))
+    assert (lots.lots[MINE, PERP].qty, lots.wallets["usdm/BTC"]) == (D(1), D("-0.1"))
 
 
 def test_spots_trades_are_no_wallets() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from audit.contracts import algo
 from audit.told import (
     accept,
     answered,
@@ -34,6 +35,7 @@ CANCELLED = reported(VenueStatus.CANCELLED)
     ("facts", "met"),
     [
         ([*UNKNOWN, accept()], ["order accepted, answer lost"]),
+        ([*UNKNOWN, algo(5, "NEW", 1)], ["order accepted, answer lost"]),
         ([intended(), accept(), answered(Verdict.UNKNOWN)], ["order accepted, answer lost"]),
         ([intended(), CANCELLED, executed(qty=D("0.5"))], ["fill after cancel ack"]),
         (

@@ -63,6 +63,12 @@ def test_an_order_exposes_what_it_may_become() -> None:
     assert (order.at_stake, order.exposes, log.cancels) == (Decimal(0), Decimal("0.4"), 1)
 
 
+def test_an_order_that_was_made_smaller_ends_when_that_is_filled() -> None:
+    log = VenueLog([accept().entry, said("amend", quantity=Decimal("0.4")).entry])
+    log.read(fill(qty="0.4").entry)
+    assert [order.ended for order in log.orders.values()] == [True]
+
+
 def test_another_account_is_not_read() -> None:
     assert not VenueLog([accept(account="another").entry], "practice").orders
     assert VenueLog([accept(account="another").entry]).orders

@@ -34,7 +34,7 @@ class Margin:
         if rules is None or not rules.contract or inputs is None or intent.origin in _OUT:
             return
         wallet = self._lots.wallets.get(rules.paid_in)
-        if wallet is None or intent.reduce_only or not self._grows(intent, name):
+        if wallet is None or not self._grows(intent, name):
             return
         prices = {name: max(intent.price, inputs.ask)}
         needed = money.total(
