@@ -17,6 +17,7 @@ from nightdesk.cli.options import (
     OutOption,
     ReasonOption,
     UsdmReplayOption,
+    VenueLogOption,
 )
 from nightdesk.cli.simulate import app as simulate_app
 
@@ -333,14 +334,7 @@ def doctor(
 @app.command()
 def audit(
     journal: Annotated[Path, typer.Option(help="The journal of a desk that has stopped.")],
-    venue_log: Annotated[
-        list[str],
-        typer.Option(
-            metavar="[VENUE=]FILE",
-            help="What the venue did: JSON lines, as the lab's GET /lab/log has them; "
-            "VENUE=FILE for each, where a desk's venues have logs of their own.",
-        ),
-    ],
+    venue_log: VenueLogOption,
     account: Annotated[
         str, typer.Option(help="The desk's account, where the venue's log has several.")
     ] = "",

@@ -18,3 +18,11 @@ OutOption = Annotated[
     Path | None, typer.Option(help="A new folder for trades, orders, equity, metrics, a report.")
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; it is journaled.")]
+VenueLogOption = Annotated[
+    list[str],
+    typer.Option(
+        metavar="[VENUE=]FILE",
+        help="What the venue did: JSON lines, as the lab's GET /lab/log has them; "
+        "VENUE=FILE for each, where a desk's venues have logs of their own.",
+    ),
+]
