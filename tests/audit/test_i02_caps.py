@@ -7,11 +7,14 @@ from hypothesis import HealthCheck, given, settings
 
 from audit.told import whats
 from benches import Bench
+from builders import NOW
 from desk.stories import MEASURED, RULES, STEPS, Story
+from nightdesk.audit import i02_caps
 from nightdesk.audit.facts import Written
 from nightdesk.audit.i02_risk import Risk
 from nightdesk.desk import set_limits
 from nightdesk.desk.events import SetLimit
+from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.risk import gate
 from nightdesk.risk.caps import Of
 
@@ -90,3 +93,23 @@ def test_a_tightened_limit_is_held_from_then_on(rule: str) -> None:
     start = len(Story(rule).bench.records)
     story.bench.records += made[start:]
     assert whats(Risk(), written(story.bench)) != []
+
+
+@pytest.mark.parametrize("set_back_ns", [i02_caps.SET_BACK_NS, 3600 * SECOND_NS])
+def test_a_clock_that_leaps_ahead_and_is_set_back_makes_a_desk_forget(
+    monkeypatch: pytest.MonkeyPatch, set_back_ns: int
+) -> None:
+    monkeypatch.setattr(i02_caps, "SET_BACK_NS", set_back_ns)
+    story = Story("messages_per_second")
+    story.checks = False
+    facts: list[Written] = []
+    for leaps_s in (0, 5, -5):
+        story.bench.wall = Wall(story.bench.wall + leaps_s * SECOND_NS)
+        for n in (0, 12, 24):
+            story.step("place", n)
+            story.step("ack", 0)
+    for seq, (at, record) in enumerate(story.bench.records, 1):
+        heard = NOW + seq * 1_000_000
+        facts.append(Written(at_ns=heard, seq=seq, epoch=1, record=record, decided_at=at))
+    accused = whats(Risk(), facts) != []
+    assert accused is (set_back_ns != i02_caps.SET_BACK_NS)

@@ -85,12 +85,13 @@ def test_a_faults_wait_nobody_logged_is_not_judged() -> None:
 @pytest.mark.parametrize(
     ("node", "sent_ms", "side", "origin", "found"),
     [
-        ("a", 2_999, Side.BUY, Origin.STRATEGY, 1),
-        ("a", 2_999, Side.BUY, Origin.TARGET, 1),
+        ("a", 2_994, Side.BUY, Origin.STRATEGY, 1),
+        ("a", 2_994, Side.BUY, Origin.TARGET, 1),
+        ("a", 2_996, Side.BUY, Origin.STRATEGY, 0),  # its clock is a little fast
         ("a", 3_000, Side.BUY, Origin.STRATEGY, 0),
-        ("a", 2_999, Side.SELL, Origin.STRATEGY, 0),  # may reduce: the way out
-        ("a", 2_999, Side.BUY, Origin.FLATTEN, 0),
-        ("b", 2_999, Side.BUY, Origin.STRATEGY, 0),  # has not heard of it
+        ("a", 2_994, Side.SELL, Origin.STRATEGY, 0),  # may reduce: the way out
+        ("a", 2_994, Side.BUY, Origin.FLATTEN, 0),
+        ("b", 2_994, Side.BUY, Origin.STRATEGY, 0),  # has not heard of it
     ],
 )
 def test_no_entry_leaves_a_node_that_has_heard_the_wait(

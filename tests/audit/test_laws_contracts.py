@@ -122,6 +122,24 @@ FULL = [*long(number=8), *long(number=9, ms=999)]
             ["may become 3 at worst", "may open a position, and was intended to only reduce one"],
         ),
         ([*FULL, *forced(2_000, "2"), taken(3_000, "1", 4)], []),
+        # Nobody had told the desk of it when it decided.
+        (
+            [
+                *(*FULL, *forced(2_000, "2")),
+                wanted(2_500, 4, side=Side.SELL, qty=D(2), reduce_only=True),
+                taken(3_000, "2", 4, **SELL, **REDUCES),
+            ],
+            [],
+        ),
+        (
+            [
+                *FULL,
+                *forced(2_000, "2"),
+                wanted(2_500, 4, side=Side.SELL, qty=D(2)),
+                taken(3_000, "2", 4, **SELL),
+            ],
+            [],
+        ),
         (
             [
                 *FULL,

@@ -24,7 +24,9 @@ from nightdesk.desk.image import decode_state, encode_state
 from nightdesk.model.account import AccountTerms, Flow, Margin, Moved, Terms, TermsTold, WalletMove
 from nightdesk.model.ids import ClientOrderId, StrategyId
 from nightdesk.model.order import WAITING, Side, VenueStatus
+from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.records import Flowed, ForceTraded
+from nightdesk.model.time import SECOND_NS
 from nightdesk.strategy.messages import Filled, Target, TargetSuspended
 
 OTHER = StrategyId("other")
@@ -223,3 +225,14 @@ def test_margin_terms_are_spelled_in_the_settings_only_where_there_are_any():
     assert '"terms"' not in spot.canonical()
     assert a_perpetual().contract
     assert Margin.CROSS in {t.margin for t in perp_settings().terms.values()}
+
+
+def test_an_order_that_finds_nothing_to_reduce_makes_the_desk_ask_how_the_account_stands() -> None:
+    bench = PerpBench().ready_with()
+    bench.go_long("1")
+    bench.wait(5 * SECOND_NS)
+    bench.quote(instrument=PERP)
+    intent = bench.place(Side.SELL, "1", "100", instrument=PERP)
+    assert intent.reduce_only
+    decision = bench.answer(intent, Verdict.REJECTED, Reason.BY_STATE)
+    assert [e.venue for e in effects(AskAccount, decision)] == [VENUE]

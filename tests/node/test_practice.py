@@ -1,16 +1,28 @@
 """What a desk can be practised on."""
 
+from decimal import Decimal
+from pathlib import Path
+
 import pytest
 
 from nightdesk.config.load import load
+from nightdesk.lab.launch import LaunchOptions, prepare
 from nightdesk.model.errors import BadInput
-from nightdesk.node.practice import practice_config, refuse_contracts
+from nightdesk.node.practice import BALANCES, accounts_text, practice_config, refuse_contracts
 from node.perps import CONFIG
 
 
 def test_a_desk_of_contracts_is_told_where_it_can_be_practised():
     with pytest.raises(BadInput, match=r"venue\.usdm.*lab serve --usdm"):
         refuse_contracts(load(CONFIG, "perps"))
+
+
+def test_the_account_of_a_practice_lab_holds_spot_and_margin(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.toml"
+    path.write_text(accounts_text("a-key", "a-secret"))
+    (account,) = prepare(LaunchOptions(accounts_file=str(path)))[0].accounts
+    assert account.balances.keys() == BALANCES.keys()
+    assert account.usdm == {"USDT": Decimal(100_000)}
 
 
 def test_a_spot_desk_passes():

@@ -13,6 +13,7 @@ import pytest
 
 from nightdesk.desk import (
     accounts,
+    contracts,
     degrade,
     placing,
     protect,
@@ -27,7 +28,13 @@ from nightdesk.desk.state import DeskState
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import OrderReport, Origin, ReportSource, VenueStatus
+from nightdesk.model.order import (
+    Intent,
+    OrderReport,
+    Origin,
+    ReportSource,
+    VenueStatus,
+)
 from nightdesk.model.outcome import Verdict
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import Ladder
@@ -39,10 +46,12 @@ from nightdesk.reconcile.resolve import SETTLE_NS, Belief
 from nightdesk.risk import caps, gate
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
+from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
 from nightdesk.simulation.campaign import SeedOptions
 from nightdesk.simulation.scenario import Scenario, read_scenario
 from nightdesk.venues.binance_spot import BinanceSpot
+from nightdesk.venues.binance_usdm import BinanceUsdm
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
@@ -362,6 +371,54 @@ def a_protection_is_forgotten_at_a_start(patch: Patch) -> None:
     patch.setattr(Desk, "open", bare)
 
 
+def funding_is_counted_as_a_trade(patch: Patch) -> None:
+    flowed = DeskState._flowed
+
+    def traded(self: DeskState, record: Any) -> None:
+        flowed(self, record)
+        for strategy, share in record.shares.items():
+            position = self._moved(strategy, record.move.instrument)
+            position.qty = money.add(position.qty, share)
+
+    patch.setattr(DeskState, "_flowed", traded)
+
+
+def the_venue_is_not_told_what_only_reduces(patch: Patch) -> None:
+    place = BinanceUsdm.place
+
+    def silent(self: BinanceUsdm, intent: Intent, now: Wall) -> Any:
+        return place(self, msgspec.structs.replace(intent, reduce_only=False), now)
+
+    patch.setattr(BinanceUsdm, "place", silent)
+
+
+def what_a_stop_became_is_a_stranger(patch: Patch) -> None:
+    patch.setattr(accounts, "_named", lambda work, report: report.client_id)
+    patch.setattr(Questions, "_ask_what_it_became", _nothing)
+
+
+async def _nothing(*_: Any) -> None:
+    """Asks nobody."""
+
+
+def a_liquidation_is_believed_to_be_nobodys(patch: Patch) -> None:
+    patch.setattr(contracts, "_forced", lambda *_: None)
+
+
+def each_contract_has_the_whole_wallet(patch: Patch) -> None:
+    def alone(work: Any, instrument: Any) -> Decimal:
+        return work.state.funds.balances.get(instrument.paid_in, ZERO)
+
+    patch.setattr(placing, "free_margin", alone)
+
+
+PLANTS_OF_CONTRACTS: tuple[Plant, ...] = (
+    funding_is_counted_as_a_trade,
+    the_venue_is_not_told_what_only_reduces,
+    what_a_stop_became_is_a_stranger,
+    a_liquidation_is_believed_to_be_nobodys,
+    each_contract_has_the_whole_wallet,
+)
 PLANTS: tuple[Plant, ...] = (
     the_wait_of_the_venue_is_not_heeded,
     resend_on_timeout,
@@ -397,6 +454,7 @@ PLANTS: tuple[Plant, ...] = (
     a_target_buys_back_what_a_stop_sold,
     an_order_that_the_venue_dropped_still_protects,
     a_protection_is_forgotten_at_a_start,
+    *PLANTS_OF_CONTRACTS,
 )
 
 

@@ -22,6 +22,7 @@ from nightdesk.model.time import SECOND_NS
 
 MINUTE_NS = 60 * SECOND_NS
 EVERYBODY = ""
+SET_BACK_NS = SECOND_NS // 2
 When = tuple[int, int]  # decided, by the writer's clock; durable, by the true one
 _OF_STRATEGY = StrategyLimits.__struct_fields__
 _OF_INSTRUMENT = (
@@ -39,6 +40,8 @@ class Caps:
         self._live: dict[str, Known] = {}
         self._trades: set[tuple[str, str]] = set()
         self._now: When = (0, 0)
+        self._latest: When = (0, 0)  # the highest stamp, and when it was heard
+        self._forgotten_ns = 0  # what was heard until then a clock made the desk forget
         self._orders: deque[tuple[When, Intent]] = deque()  # of the last minute
         self._cancels: deque[tuple[When, str]] = deque()
         self._fills: deque[tuple[When, str]] = deque()
@@ -47,6 +50,10 @@ class Caps:
         """Fold one record."""
         record = fact.record
         self._now = (int(fact.decided_at), fact.at_ns)
+        if self._now[0] >= self._latest[0]:
+            self._latest = self._now
+        elif self._latest[0] - self._now[0] > SET_BACK_NS:
+            self._forgotten_ns = self._latest[1]
         match record:
             case CancelAsked(client_id=client_id):
                 known = self._ledger.known(client_id)
@@ -219,10 +226,12 @@ class Caps:
         """How many there were in a window up to now.
 
         The writer's clock may have been set in between, and a slow disk may write late what was decided in
-        time: what is too many has to be so by both clocks.
+        time: what is too many has to be so by both clocks. A clock that leaps ahead and is set back has emptied
+        the window.
         """
+        kept = [at for at, _ in seen if at[1] > self._forgotten_ns]
         return min(
-            sum(now - window_ns < at[clock] <= now for at, _ in seen)
+            sum(now - window_ns < at[clock] <= now for at in kept)
             for clock, now in enumerate(self._now)
         )
 

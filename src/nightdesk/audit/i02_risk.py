@@ -64,6 +64,7 @@ class Risk:
         self._then: dict[str, InstrumentLimits] = {}  # in force when an order was decided
         self._reduced: set[str] = set()  # could only reduce when they were decided
         self._fees_known: dict[str, Decimal] = {}  # by client id, when it was decided
+        self._forced_unknown: dict[str, Decimal] = {}  # the same of what the venue traded itself
         self._decided: list[int] = []  # of accepted orders, sorted
         self._durable: list[int] = []  # the same, by when their intents were
 
@@ -135,7 +136,9 @@ class Risk:
             self._then[intent.client_id] = limits
         self._fees_known[intent.client_id] = self.ledger.books.fees.get(name, ZERO)
         closing = money.add(self.ledger.open_of(name, side), intent.qty)
-        enough = money.add(self._closable(name, side), self._slack.get(name, ZERO))
+        unknown = self._forced_unknown[intent.client_id] = self.ledger.unknown_forced(name)
+        slack = money.add(self._slack.get(name, ZERO), unknown)
+        enough = money.add(self._closable(name, side), slack)
         if intent.reduce_only or closing <= enough:
             self._reduced.add(intent.client_id)
 
@@ -164,10 +167,11 @@ class Risk:
         return self._limits.get(name) or self.ledger.limits.get(name)
 
     def _worst_with(self, intent: Intent, name: str) -> Decimal:
-        held, fees = self.ledger.position(name), self.ledger.unknown_fees(name)
+        held = self.ledger.position(name)
+        unknown = money.add(self.ledger.unknown_fees(name), self.ledger.unknown_forced(name))
         signed = intent.qty if intent.side is Side.BUY else money.minus(intent.qty)
         joined = money.add(money.add(held, signed), self._open_signed(name, intent.side))
-        allowed = money.add(self._slack.get(name, ZERO), fees)
+        allowed = money.add(self._slack.get(name, ZERO), unknown)
         return max(ZERO, money.subtract(money.magnitude(joined), allowed))
 
     def _open_signed(self, name: str, side: Side) -> Decimal:
@@ -177,7 +181,8 @@ class Risk:
         return still if side is Side.BUY else money.minus(still)
 
     def _allowance(self, order: VenueOrder) -> Decimal:
-        slack = self._slack.get(order.instrument, ZERO)
+        forced = self._forced_unknown.get(order.client_id, ZERO)
+        slack = money.add(self._slack.get(order.instrument, ZERO), forced)
         known = self._fees_known.get(order.client_id)
         if known is None:
             return slack

@@ -20,6 +20,7 @@ _OF_CONTRACTS = "/fapi/"  # in the path of every request to USD-M
 _TOO_MUCH_WEIGHT, _TOO_MANY_ORDERS = -1003, -1015
 # The lab answers these faults without a refusal in its log, and does not log how long it asked for.
 _FAULTS = frozenset({"rate_limit_429", "ban_418"})
+CLOCK_SLACK_NS = 5 * MS_NS  # a node's clock may drift by 300 us in a second while it waits
 _MINUTE_NS, _TEN_SECONDS_NS = 60 * SECOND_NS, 10 * SECOND_NS
 _UNTIL_MS = re.compile(r"banned until ([0-9]{13})")
 
@@ -96,7 +97,8 @@ class Politeness:
         """An entry of a node that has heard the venue's wait; what may reduce is the way out, and is tried."""
         known = self.ledger.known(fact.client_id)
         until_ns = self._heard.get((fact.node, self._sent_to(fact)), 0)
-        if known is None or fact.at_ns >= until_ns or self.ledger.may_reduce(known.intent):
+        over = fact.at_ns >= until_ns - CLOCK_SLACK_NS
+        if known is None or over or self.ledger.may_reduce(known.intent):
             return
         left_s = (until_ns - fact.at_ns) / 1e9
         what = f"entered {left_s:.3f} s before the wait that its node had heard of was over"

@@ -55,6 +55,7 @@ class Ledger:
         self.written_ns = 0  # the journal's last word
         self.causes: dict[str, set[str]] = {}  # by scope, what holds it in another mode than NORMAL
         self._positions: dict[str, Decimal] = {}
+        self._forced: dict[str, Decimal] = {}
         self._heard: Fact | None = None
 
     def hear(self, fact: Fact) -> None:
@@ -159,6 +160,10 @@ class Ledger:
         sold = money.subtract(held, money.add(sells, self.closing(instrument, "SELL")))
         return max(money.magnitude(bought), money.magnitude(sold))
 
+    def unknown_forced(self, instrument: str) -> Decimal:
+        """What the venue traded for the account by itself and the journal does not know yet."""
+        return self._forced.get(instrument, ZERO)
+
     def unheard(self, instrument: str) -> bool:
         """Whether an order of ours moved something and its intent was not told yet: two clocks may differ."""
         return any(
@@ -216,6 +221,7 @@ class Ledger:
                 self.fees[name] = money.add(self.fees.get(name, ZERO), taken)
         elif order.forced and self.accounts.follows(order):
             self._hold(name, signed)
+            self._forced[name] = money.add(self._forced.get(name, ZERO), qty)
         self.accounts.traded(order, entry, ours=ours)
 
     def _is_base(self, order: VenueOrder, asset: str) -> bool:
@@ -258,9 +264,12 @@ class Ledger:
             case Flowed():
                 self.accounts.covered(record)
             case ForceTraded(fill=fill, shares=shares):
+                name = self.names.of(fill.instrument)
+                left = money.subtract(self._forced.get(name, ZERO), fill.qty)
+                self._forced[name] = max(left, ZERO)
                 for strategy, qty in shares.items():
                     signed = qty if fill.side.sign > 0 else money.minus(qty)
-                    self._attribute(strategy, self.names.of(fill.instrument), signed)
+                    self._attribute(strategy, name, signed)
             case _:
                 pass
 

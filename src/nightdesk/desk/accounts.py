@@ -114,8 +114,8 @@ def compare(work: Work, event: AccountTold) -> None:
         told(work, report)
     _missing(work, event)
     venue, books = event.venue, work.views.books_of(event.venue)
-    books.compared = event.quiet
-    if not event.quiet or _moving(work, venue):
+    books.compared = event.quiet and not _moving(work, venue)
+    if not books.compared:
         return
     assets, scope = work.settings.assets(venue), work.settings.scope_of(venue)
     held = {asset: event.balances.get(asset, ZERO) for asset in assets}
@@ -248,8 +248,15 @@ def _heed(work: Work, client_id: ClientOrderId, outcome: Outcome) -> None:
     elif outcome.reason is Reason.BY_BALANCE:
         # The gate saw enough: books and venue may differ, and asking again for what is refused helps nobody.
         degrade.wait(work, scope, "funds", 0, outcome.text)
-        if work.now - work.views.books_of(venue).asked >= SECOND_NS:
-            ask_account(work, venue)
+        _doubt(work, venue)
+    elif outcome.reason is Reason.BY_STATE and order.intent.reduce_only:
+        _doubt(work, venue)  # nothing is there to be reduced
+
+
+def _doubt(work: Work, venue: VenueId) -> None:
+    """A venue that refuses what the books allow may know better: how does the account stand?"""
+    if work.now - work.views.books_of(venue).asked >= SECOND_NS:
+        ask_account(work, venue)
 
 
 def ask_account(work: Work, venue: VenueId) -> None:

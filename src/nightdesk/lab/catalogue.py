@@ -261,7 +261,7 @@ class Mode(StrEnum):
 class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which requests or reports a fault strikes; what is left out matches everything.
 
-    `path` is a REST path or a WebSocket API method, and may end in `*`. `param` compares
+    `path` is a REST path or a WebSocket API method, and may end in `*`; "a|b" is either. `param` compares
     request parameters, or the fields of an execution report or of an order.
     """
 

@@ -77,11 +77,16 @@ class Target:
 
 
 def on_path(wanted: str, path: str, ws: str | None) -> bool:
-    """Whether a fault on path `wanted` is about an endpoint of these names."""
+    """Whether a fault on path `wanted` ("/a" itself, "/a*" whatever begins so, "/a|/b" either) is about an
+    endpoint of these names."""
     names = [name for name in (path, ws) if name]
-    if wanted.endswith("*"):
-        return any(name.startswith(wanted[:-1]) for name in names)
-    return wanted in names
+    for each in wanted.split("|"):
+        if each.endswith("*"):
+            if any(name.startswith(each[:-1]) for name in names):
+                return True
+        elif each in names:
+            return True
+    return False
 
 
 def _same(wanted: str | int | bool, given: object) -> bool:

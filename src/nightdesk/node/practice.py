@@ -15,6 +15,7 @@ from nightdesk.model.instrument import instrument_id, wallet_of
 from nightdesk.node.refused import NotListed
 
 BALANCES = {"BTC": "1", "ETH": "10", "USDT": "100000"}
+WALLETS = {"USDT": "100000"}  # what stands behind contracts
 
 STALE_AFTER_MS = 2000
 JOURNAL, SOCKET, CONFIG_FILE = "desk.journal", "desk.sock", "desk.toml"
@@ -154,6 +155,7 @@ def accounts_text(key: str, secret: str, balances: Mapping[str, str] = BALANCES)
     """The lab's accounts file."""
     lines = ["[[account]]", 'name = "practice"', f'api_key = "{key}"', f'secret = "{secret}"']
     lines += ["[account.balances]", *(f'{asset} = "{held}"' for asset, held in balances.items())]
+    lines += ["[account.usdm]", *(f'{asset} = "{held}"' for asset, held in WALLETS.items())]
     return "\n".join(lines) + "\n"
 
 

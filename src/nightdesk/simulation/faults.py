@@ -9,6 +9,7 @@ from random import Random
 import msgspec
 
 from nightdesk.lab.settings import KNOWN_SYMBOLS
+from nightdesk.lab.usdm.settings import KNOWN_PERPS
 from nightdesk.model.errors import BadInput
 from nightdesk.simulation.trap import How, Moment
 
@@ -43,12 +44,14 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     always: dict[str, object] = {}
 
 
-# Single orders and lists of them.
-_ORDER: dict[str, object] = {"match": {"path": "/api/v3/order*"}}
-_PLACE: dict[str, object] = {"match": {"method": "POST", "path": "/api/v3/order*"}}
-_CANCEL: dict[str, object] = {"match": {"method": "DELETE", "path": "/api/v3/order*"}}
-_HELD: dict[str, object] = {"match": {"method": "GET", "path": "/api/v3/account"}}
-_QUERY: dict[str, object] = {"match": {"method": "GET", "path": "/api/v3/order*"}}
+# Single orders and lists of them, of spot and of perpetuals, and not the lists of what is open.
+_PATH = "/api/v3/order*|/fapi/v1/order*|/fapi/v1/algoOrder*"
+_ORDER: dict[str, object] = {"match": {"path": _PATH}}
+_PLACE: dict[str, object] = {"match": {"method": "POST", "path": _PATH}}
+_CANCEL: dict[str, object] = {"match": {"method": "DELETE", "path": _PATH}}
+_HELD: dict[str, object] = {"match": {"method": "GET", "path": "/api/v3/account|/fapi/v3/account"}}
+_QUERY: dict[str, object] = {"match": {"method": "GET", "path": _PATH}}
+_HERE: dict[str, object] = {"account": "practice"}
 
 
 def _venue(percent: tuple[int, int], where: dict[str, object], **args: tuple[int, int]) -> Kind:
@@ -112,6 +115,20 @@ KINDS: dict[str, Kind] = {
     "venue.transfer": Kind(
         per_minute=0.15,
         args={"asset": ("USDT", "BTC", "ETH"), "amount": ("-0.5", "0.002", "0.5")},
+    ),
+    "venue.wallet_transfer": Kind(
+        per_minute=0.2,
+        args={"amount": ("-50", "5", "50")},
+        always={**_HERE, "venue": "usdm", "asset": "USDT"},
+    ),
+    "venue.liquidate": Kind(per_minute=0.2, args={"symbol": tuple(KNOWN_PERPS)}, always=_HERE),
+    "venue.adl": Kind(
+        per_minute=0.2,
+        args={"symbol": tuple(KNOWN_PERPS), "share_percent": (10, 100)},
+        always=_HERE,
+    ),
+    "venue.funding_shock": Kind(
+        per_minute=0.5, args={"symbol": tuple(KNOWN_PERPS), "bps": (-75, 75)}
     ),
     "venue.maintenance": Kind(per_minute=0.2, lasts_s=(1.0, 15.0)),
     "venue.clock_offset": Kind(per_minute=0.3, lasts_s=(2.0, 30.0), args={"ms": (-3_000, 3_000)}),

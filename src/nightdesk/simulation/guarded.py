@@ -10,6 +10,7 @@ import msgspec
 
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
+from nightdesk.simulation.contracts import table_of
 from nightdesk.strategy.api import Context, Strategy
 
 BPS = Decimal(10_000)
@@ -95,5 +96,5 @@ def guarded_text(practice: str, instruments: list[str]) -> str:
     """The practice desk's config with this strategy alone, and room for it."""
     text = practice.partition("[limits]")[0] + LIMITS
     for instrument in instruments:
-        text += f'\n[[instrument]]\nid = "{instrument}"\n'
+        text += table_of(instrument)
     return text + STRATEGY.format(instruments=", ".join(f'"{i}"' for i in instruments))

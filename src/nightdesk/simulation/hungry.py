@@ -13,6 +13,7 @@ from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.order import OrderType, Side
+from nightdesk.simulation.contracts import table_of
 from nightdesk.strategy.api import Context, Strategy
 
 TYPES = (OrderType.LIMIT, OrderType.IOC, OrderType.FOK, OrderType.POST_ONLY)
@@ -113,7 +114,7 @@ def hungry_text(
     head = practice.partition("[limits]")[0]
     text = head + LIMITS + caps + (LOSSES if losses else "")
     for instrument in instruments:
-        text += f'\n[[instrument]]\nid = "{instrument}"\n'
+        text += table_of(instrument)
         if "ETH" in instrument:
             text += '[instrument.limits]\nposition_max = "0.8"\n'
     listed = ", ".join(f'"{i}"' for i in instruments)

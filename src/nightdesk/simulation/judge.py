@@ -46,10 +46,11 @@ KEPT_LINES = 400  # of what was said last, for whoever looks into a violation
 _WHAT = {"POST": "place", "DELETE": "cancel", "GET": "query"}
 _FIELDS = Entry.__struct_fields__  # those of a line of the venue's log that checkers read
 _UNHEARD = frozenset({Kind.MARKET})
-_ORDERS = frozenset({"/api/v3/order", "/api/v3/orderList/oco"})
-_ID = re.compile(
-    "(?:^|&)(new|orig|above|below)ClientOrderId=([^&]*)"
-)  # a desk's own ids need no escapes
+_ORDERS = frozenset(
+    {"/api/v3/order", "/api/v3/orderList/oco", "/fapi/v1/order", "/fapi/v1/algoOrder"}
+)
+# A desk's own ids need no escapes.
+_ID = re.compile("(?:^|&)(?:(new|orig|above|below)ClientOrderId|clientAlgoId)=([^&]*)")
 
 
 def trap_name(moment: Moment, how: How) -> str:
@@ -175,6 +176,7 @@ class Judge(Watch):
                 what=what,  # type: ignore[arg-type]  # one of the four by the table
                 epoch=epoch,
                 weight=weight,
+                venue=_venue(request),
             )
             self._hear(sent)
         if what == "place":
@@ -182,23 +184,23 @@ class Judge(Watch):
         if order:
             self._line(node, "sends {} {}", what, " ".join(ids))
 
-    def told_to_wait(self, node: str, seconds: int) -> None:
+    def told_to_wait(self, node: str, request: HttpRequest, seconds: int) -> None:
         """See the base."""
-        until_ns = self._now() + seconds * SECOND_NS
-        self._hear(ToldToWait(at_ns=self._now(), node=node, until_ns=until_ns))
+        until_ns, venue = self._now() + seconds * SECOND_NS, _venue(request)
+        self._hear(ToldToWait(at_ns=self._now(), node=node, until_ns=until_ns, venue=venue))
 
     def published(self, running: Running) -> None:
         """See the base."""
         desk = running.node.shell.desk
-        state = desk.state
+        state, settings = desk.state, desk.settings
         self._hear(
             Published(
                 at_ns=self._now(),
                 node=running.name,
                 epoch=state.epoch,
-                mode=state.ladder.mode(DESK).name,
+                mode=state.ladder.mode(*{DESK, *map(settings.scope_of, settings.venues)}).name,
                 trading=running.node.shell.trading,
-                positions={i: money.canonical(state.net(i)) for i in desk.settings.instruments},
+                positions={i: money.canonical(state.net(i)) for i in settings.instruments},
                 open_orders=tuple(
                     client_id
                     for client_id, order in state.orders.live.items()
@@ -283,3 +285,8 @@ class Judge(Watch):
 
     def _now(self) -> int:
         return self._time.wall()
+
+
+def _venue(request: HttpRequest) -> str:
+    """For whom it is, in the word of the lab's log."""
+    return "usdm" if request.target.startswith("/fapi/") else ""

@@ -32,7 +32,8 @@ from nightdesk.simulation.link import Link
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
 CONNECT_TIMEOUT_S = 2.0
-MARKET = "/stream"  # combined market streams; orders are followed on another path
+# Combined market streams, of spot and of perpetuals; orders are followed on other paths.
+MARKETS = ("/stream", "/public/stream", "/market/stream")
 NOBODY = Context()  # where what belongs to no process runs
 
 
@@ -306,7 +307,7 @@ class SimStreams:
         """See the port."""
         link, network = self._link, self._network
         await _may_connect(link)
-        channel = "market" if path.startswith(MARKET) else "user"
+        channel = "market" if path.startswith(MARKETS) else "user"
         connection = SimConnection(
             network.next_id(), link, self._clock, frame, channel, network.ping_after_s
         )

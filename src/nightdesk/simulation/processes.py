@@ -118,7 +118,7 @@ class TellingHttp(SimHttp):
         machine: Machine,
         incarnation: Incarnation,
         tell: Callable[[HttpRequest], None],
-        told_to_wait: Callable[[int], None],
+        told_to_wait: Callable[[HttpRequest, int], None],
     ) -> None:
         super().__init__(network, machine.link)
         self._traps = machine.traps
@@ -144,7 +144,7 @@ class TellingHttp(SimHttp):
         result = None if done.cancelled() else done.result()
         wait_s = None if result is None else wait_of(result)
         if wait_s is not None:
-            self._told_to_wait(wait_s)
+            self._told_to_wait(request, wait_s)
         self._traps.answered(self._incarnation, request)
 
     def _later(self, request: HttpRequest, timeout_ns: int) -> "asyncio.Future[HttpResult]":

@@ -21,7 +21,7 @@ from nightdesk.config.schema import Config
 from nightdesk.desk.desk import Desk
 from nightdesk.lab.core import Lab
 from nightdesk.lab.generated import GeneratedMarket
-from nightdesk.lab.launch import PRACTICE_ACCOUNT, LaunchOptions, LaunchRefused, prepare_both
+from nightdesk.lab.launch import LaunchOptions, LaunchRefused, prepare_both
 from nightdesk.lab.market import Market
 from nightdesk.lab.recorded import RecordedMarket
 from nightdesk.lab.settings import AccountSettings
@@ -34,6 +34,7 @@ from nightdesk.node.plan import Pace, Plan, World
 from nightdesk.node.practice import (
     BALANCES,
     STALE_AFTER_MS,
+    WALLETS,
     booked,
     practice_config,
     refuse_unlisted,
@@ -204,7 +205,7 @@ def _lab(options: ReplayOptions, config: Config | None) -> Lab:
         api_key=KEY,
         secret=SECRET,
         balances={asset: Decimal(amount) for asset, amount in BALANCES.items()},
-        usdm=PRACTICE_ACCOUNT.usdm,
+        usdm={asset: Decimal(amount) for asset, amount in WALLETS.items()},
     )
     return Lab(msgspec.structs.replace(settings, accounts=(account,)), market, perpetuals)
 

@@ -16,12 +16,15 @@ from nightdesk.lab.settings import (
     SymbolSettings,
     default_symbol,
 )
-from nightdesk.model.ids import InstrumentId, VenueId, instrument_key
+from nightdesk.lab.usdm.settings import KNOWN_PERPS, UsdmSettings, default_perp
+from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
+from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.node.compose import signed_codecs
 from nightdesk.node.plan import Outside
 from nightdesk.node.practice import BALANCES, practice_text
 from nightdesk.ports.venue import Http, Streams
 from nightdesk.simulation.capping import drawn_caps
+from nightdesk.simulation.contracts import with_contracts
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.guarded import guarded_text
 from nightdesk.simulation.hungry import hungry_text
@@ -30,9 +33,15 @@ from nightdesk.venues.binance_sign import HmacSigner
 KEY, SECRET = "simulated-key", "simulated-secret"
 PACE = 0.1  # of the practice market: two quotes a second and symbol, and a trade now and then
 HELD = Decimal(1_000)  # of an asset the practice account does not name
-PROTECTS_SHARE = 0.25  # of all desks
+CONTRACTS_SHARE = 0.25  # of all desks
+PROTECTS_SHARE = 0.25  # of the others
 LOSSES_SHARE = 0.3  # of the desks that lean: the rest trades on
 CAPS_SHARE = 0.5  # of the desks that lean: these have limits that may be set or not
+
+
+# A fixed beginning: the calendar must not change a world. Funding is settled at midnight.
+START = Wall(1_723_161_254 * SECOND_NS)
+TO_MIDNIGHT_NS = 310 * SECOND_NS  # of the 346 s until then
 
 
 class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,9 +72,14 @@ class Ended(msgspec.Struct, kw_only=True):
 
 def drawn_config(seed: int) -> str:
     """The practice desk, or one that protects what it holds, or one that leans on every limit, now and then
-    until it may lose no more."""
+    until it may lose no more; some of the last two trade perpetuals beside spot."""
     practice = practice_text("http://lab", list(KNOWN_SYMBOLS))
     traded = [f"binance:{symbol}" for symbol in KNOWN_SYMBOLS]
+    draw = Random(f"{seed}/contracts")
+    if draw.random() < CONTRACTS_SHARE:
+        both, spot = with_contracts(practice), next(iter(KNOWN_SYMBOLS))
+        traded = [f"binance:{spot}", *(f"usdm:{symbol}" for symbol in KNOWN_PERPS)]
+        return (guarded_text if draw.random() < 0.6 else hungry_text)(both, traded)
     if Random(f"{seed}/protects").random() < PROTECTS_SHARE:
         return guarded_text(practice, traded)
     if Random(f"{seed}/config").random() < 0.5:
@@ -76,6 +90,11 @@ def drawn_config(seed: int) -> str:
         return hungry_text(practice, traded, losses=losing)
     caps, strategies = drawn_caps(draw)
     return hungry_text(practice, traded, losses=losing, caps=caps, strategies=strategies)
+
+
+def drawn_wallet(seed: int) -> Decimal:
+    """What stands behind the contracts of a world: plenty, or what little leaves the gate no room."""
+    return Decimal(Random(f"{seed}/wallet").choice((150, 1_000, 100_000)))
 
 
 def narrowed(config: Config, symbols: Sequence[str]) -> Config:
@@ -92,14 +111,33 @@ def narrowed(config: Config, symbols: Sequence[str]) -> Config:
     return config.model_copy(update={"instrument": instruments, "strategy": strategies})
 
 
-def lab_of(seed: int, names: Sequence[str]) -> Lab:
-    """A lab with a generated market of these symbols and one account."""
-    symbols = tuple(default_symbol(name) for name in names)
+def lab_of(seed: int, config: Config) -> Lab:
+    """A lab with a generated market of what `config` trades, perpetuals beside spot, and one account."""
+    symbols = tuple(default_symbol(name) for name in traded(config, contracts=False))
+    perps = tuple(default_perp(name) for name in traded(config, contracts=True))
     account = AccountSettings(
-        name="practice", api_key=KEY, secret=SECRET, balances=balances_of(symbols)
+        name="practice",
+        api_key=KEY,
+        secret=SECRET,
+        balances=balances_of(symbols),
+        usdm={"USDT": drawn_wallet(seed)} if perps else {},
     )
-    settings = LabSettings(seed=seed, accounts=(account,), symbols=symbols)
-    return Lab(settings, GeneratedMarket(symbols, seed, PACE))
+    settings = LabSettings(
+        seed=seed, accounts=(account,), symbols=symbols, usdm=UsdmSettings(symbols=perps)
+    )
+    market = GeneratedMarket(perps, seed, PACE, venue="usdm") if perps else None
+    return Lab(settings, GeneratedMarket(symbols, seed, PACE), market)
+
+
+def traded(config: Config, *, contracts: bool) -> list[str]:
+    """The symbols that `config` trades as contracts, or the others."""
+    ids = [InstrumentId(i.id) for i in config.instrument]
+    return [instrument_key(i) for i in ids if config.venue[venue_of(i)].contracts is contracts]
+
+
+def begin_of(config: Config) -> Wall:
+    """When the world of such a desk begins: where contracts are traded, shortly before they are settled."""
+    return Wall(START + (TO_MIDNIGHT_NS if traded(config, contracts=True) else 0))
 
 
 def outside(config: Config, http: Http, streams: Streams) -> dict[VenueId, Outside]:

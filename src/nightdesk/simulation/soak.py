@@ -38,9 +38,8 @@ from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.network import LabNetwork, SimHttp, SimStreams
 from nightdesk.simulation.patience import patience
 from nightdesk.simulation.processes import ProcessEntropy
-from nightdesk.simulation.setting import KEY, SECRET, balances_of, outside
+from nightdesk.simulation.setting import KEY, SECRET, START, balances_of, outside
 from nightdesk.simulation.steady import STEADY
-from nightdesk.simulation.trading_world import START
 
 DAY_S = 86_400.0
 PACE = 0.01  # of the practice market: a quote every five seconds

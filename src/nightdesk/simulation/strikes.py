@@ -25,6 +25,7 @@ class World(Protocol):
     time: TrueTime
     mood: Mood
     names: frozenset[str]  # symbols and assets that there are
+    contracts: bool  # whether perpetuals are among them
     tasks_ended: set[str]  # processes in which a fault ended a task
 
     def lab_door(self, method: str, path: str, body: str = "", query: str = "") -> bytes: ...
@@ -46,10 +47,16 @@ class Missed(Exception):
 
 
 # The same fault of the lab, with another place to strike.
-_LAB_NAMES = {"query_lag": "read_lag", "stale_account": "read_lag", "silence": "stream_silence"}
+_LAB_NAMES = {
+    "query_lag": "read_lag",
+    "stale_account": "read_lag",
+    "silence": "stream_silence",
+    "wallet_transfer": "transfer",
+}
+_OF_CONTRACTS = frozenset({"wallet_transfer", "liquidate", "adl", "funding_shock"})
 _LET_BE = (
     *("the venue refuses", "nobody else has a price", "no open order to cancel", " free"),
-    "no order waits for its price",
+    *("no order waits for its price", "holds no position"),
 )
 _DRAWN = {
     name
@@ -57,11 +64,13 @@ _DRAWN = {
     for arg in ("symbol", "asset")
     for name in kind.args.get(arg, ())
 }
-_AT_ONCE = frozenset({"manual_order", "manual_cancel", "transfer", "stop_dropped"})
+_AT_ONCE = _OF_CONTRACTS | {"manual_order", "manual_cancel", "transfer", "stop_dropped"}
 
 
 def _venue(world: World, what: str, fault: Fault) -> Undo:
     name = fault.args.get("symbol", fault.args.get("asset"))
+    if what in _OF_CONTRACTS and not world.contracts:
+        raise Missed
     if name in _DRAWN and name not in world.names:
         # A market that this world does not have; one that nobody has, the lab refuses by name.
         raise Missed

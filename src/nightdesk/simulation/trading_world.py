@@ -21,10 +21,9 @@ from nightdesk.control.messages import Request
 from nightdesk.journal.frame import decode_frame
 from nightdesk.lab.wire import Respond, RestCall
 from nightdesk.model.errors import BadInput, OperatingError
-from nightdesk.model.ids import Epoch, InstrumentId, Seq, instrument_key
+from nightdesk.model.ids import Epoch, Seq
 from nightdesk.model.mode import Mode
 from nightdesk.model.records import decode_record
-from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
@@ -53,7 +52,6 @@ from nightdesk.simulation.trap import How, Moment
 from nightdesk.simulation.watching import Watch
 from nightdesk.venues.http import HttpRequest
 
-START = Wall(1_723_161_254 * SECOND_NS)
 HOME = "home"
 RESTART_S = (0.05, 2.0)  # what a supervisor takes
 FLAT_WITHIN_S = 30.0  # from the heal on
@@ -73,7 +71,9 @@ class TradingWorld:
         loop.set_exception_handler(self._unhandled)
         self.options = options
         self.watch = watch
-        self.time = TrueTime(loop, START)
+        text = options.config or setting.drawn_config(options.seed)
+        self.config: Config = setting.narrowed(load(text, "the world's config"), options.symbols)
+        self.time = TrueTime(loop, setting.begin_of(self.config))
         watch.begin(self.time)
         self._loop = loop
         self._draw = Random(f"{options.seed}/world")
@@ -83,11 +83,7 @@ class TradingWorld:
         self._broke = ""
         self._healed_at: float | None = None
         self._flat_at: float | None = None
-        text = options.config or setting.drawn_config(options.seed)
-        self.config: Config = setting.narrowed(load(text, "the world's config"), options.symbols)
-        traded = [InstrumentId(i.id) for i in self.config.instrument]
-        self.symbols = {instrument_key(instrument): instrument for instrument in traded}
-        self.lab = setting.lab_of(options.seed, list(self.symbols))
+        self.lab = setting.lab_of(options.seed, self.config)
         self.network = LabNetwork(self.lab, self.time, self._heard)
         self.machine = Machine(HOME, loop, self.time, options.seed, self)
         self.nodes: list[Running] = []
@@ -96,7 +92,12 @@ class TradingWorld:
         every = self._draw.choice(SNAPSHOTS_EVERY)
         self._plan = msgspec.structs.replace(plan, snapshot_every=every)
         self._stopping = False
-        rules = self.lab.exchange.rules.values()
+        perps = self.lab.usdm
+        self.contracts = perps is not None
+        rules = [
+            *self.lab.exchange.rules.values(),
+            *(perps.exchange.rules.values() if perps else ()),
+        ]
         self.names = frozenset(n for r in rules for n in (r.symbol, r.base, r.quote))
         self.tasks_ended: set[str] = set()
         self.crashing = 0  # how many faults kill whatever starts

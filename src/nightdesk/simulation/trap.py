@@ -48,8 +48,8 @@ class Trap(msgspec.Struct, frozen=True, kw_only=True):
     spring: Callable[[Incarnation], None]
 
 
-_ORDER = "/api/v3/order"
-_ACCOUNT = "/api/v3/account"
+_ORDERS = frozenset({"/api/v3/order", "/fapi/v1/order", "/fapi/v1/algoOrder"})
+_ACCOUNTS = frozenset({"/api/v3/account", "/fapi/v3/account"})
 
 
 class Traps:
@@ -101,7 +101,7 @@ class Traps:
 
     def sending(self, process: Incarnation, request: HttpRequest) -> None:
         """The process is about to write a request."""
-        if self._set and request.method == "POST" and _path(request) == _ORDER:
+        if self._set and request.method == "POST" and _path(request) in _ORDERS:
             self._at(process, Moment.ORDER_CHECKED)
 
     def sent(self, process: Incarnation, request: HttpRequest) -> None:
@@ -109,18 +109,18 @@ class Traps:
         if not self._set:
             return
         match request.method, _path(request):
-            case "POST", path if path == _ORDER:
+            case "POST", path if path in _ORDERS:
                 self._at(process, Moment.ORDER_SENT)
-            case "DELETE", path if path == _ORDER:
+            case "DELETE", path if path in _ORDERS:
                 self._at(process, Moment.CANCEL_SENT)
-            case _, path if path == _ACCOUNT:
+            case _, path if path in _ACCOUNTS:
                 self._at(process, Moment.COMPARING)
             case _:
                 pass
 
     def answered(self, process: Incarnation, request: HttpRequest) -> None:
         """Its answer came; nobody in the process has looked."""
-        if self._set and request.method == "POST" and _path(request) == _ORDER:
+        if self._set and request.method == "POST" and _path(request) in _ORDERS:
             self._at(process, Moment.ANSWER_HEARD)
 
     def at(self, process: Incarnation, moment: Moment) -> None:

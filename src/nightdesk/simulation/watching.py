@@ -29,8 +29,8 @@ class Watch:
     def sent(self, node: str, request: HttpRequest, epoch: Epoch) -> None:
         """A request left a host."""
 
-    def told_to_wait(self, node: str, seconds: int) -> None:
-        """A node heard a 429 or 418, and for how long it has to wait."""
+    def told_to_wait(self, node: str, request: HttpRequest, seconds: int) -> None:
+        """A node heard a 429 or 418 to a request, and for how long it has to wait."""
 
     def published(self, running: Running) -> None:
         """Once a second: what a status request would be told."""
