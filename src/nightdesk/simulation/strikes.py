@@ -56,7 +56,7 @@ _LAB_NAMES = {
 _OF_CONTRACTS = frozenset({"wallet_transfer", "liquidate", "adl", "funding_shock"})
 _LET_BE = (
     *("the venue refuses", "nobody else has a price", "no open order to cancel", " free"),
-    *("no order waits for its price", "holds no position"),
+    *("no order waits for its price", "holds no position", "can withdraw"),
 )
 _DRAWN = {
     name
