@@ -35,7 +35,7 @@ FENCES: dict[str, tuple[int, list[Fault]]] = {
         ],
     ),
     "last step refused: the market it was decided on is too old": (
-        48,
+        80,
         [SILENT, freeze("intent_durable", 1, armed_s=5.5)],
     ),
     "last step refused: the venue's time is not known": (

@@ -114,8 +114,8 @@ def compare(work: Work, event: AccountTold) -> None:
         told(work, report)
     _missing(work, event)
     venue, books = event.venue, work.views.books_of(event.venue)
-    books.compared = event.quiet and not _moving(work, venue)
-    if not books.compared:
+    books.compared = event.quiet
+    if not event.quiet or _moving(work, venue):
         return
     assets, scope = work.settings.assets(venue), work.settings.scope_of(venue)
     held = {asset: event.balances.get(asset, ZERO) for asset in assets}

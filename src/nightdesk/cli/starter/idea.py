@@ -87,5 +87,8 @@ class Idea(Strategy):
     def on_mode(self, ctx: Context, instrument: InstrumentId, mode: Mode) -> None:
         """Orders here may do more or less than before; in CAUTIOUS limits are halved: be simpler as well."""
 
+    def on_protection_ended(self, ctx: Context, instrument: InstrumentId, why: str) -> None:
+        """The position turned, and what `ctx.protect` declared was for the other side: declare anew."""
+
     def on_timer(self, ctx: Context, name: str) -> None:
         """A timer came due; `on_start` sets one with `ctx.every("name", interval_ns)`."""
