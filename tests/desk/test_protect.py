@@ -1,62 +1,23 @@
 """Protections are level-triggered: whatever happens to position, orders or desk, what is held is covered."""
 
-from decimal import Decimal
-from itertools import pairwise
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benches import READ_LAG_NS, Bench, cancels, causes, effects, sent, some_limits, some_settings
 from builders import BTCUSDT, STRATEGY, D, an_instrument
+from desk.protections import OWNER, covered, ended, long_and_covered, protect, stops
 from nightdesk.desk.attempts import REFUSED_MAX_NS, RETRY_NS
-from nightdesk.desk.events import CancelAll, Decision, Flatten, Note, Pause, Resume, Tell
+from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume, Tell
 from nightdesk.desk.image import decode_state, encode_state
 from nightdesk.desk.protect_orders import BARE_SLACK_NS
 from nightdesk.model.ids import StrategyId
-from nightdesk.model.order import Intent, OrderType, Origin, Side, VenueStatus
+from nightdesk.model.order import OrderType, Origin, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.records import ProtectionSet
 from nightdesk.model.time import SECOND_NS
 from nightdesk.reconcile.resolve import SETTLE_NS
-from nightdesk.strategy.messages import Protect, ProtectionEnded, Slices, Target, TargetSuspended
-
-OWNER = (STRATEGY, BTCUSDT)
-
-
-def protect(bench: Bench, **terms: str | int) -> Decision:
-    """Declare a protection; prices as text."""
-    made = {name: D(term) if isinstance(term, str) else term for name, term in terms.items()}
-    return bench.propose(Protect(instrument=BTCUSDT, **made))  # type: ignore[arg-type]
-
-
-def stops(bench: Bench, seconds: float = 1) -> list[Intent]:
-    """What protective orders leave meanwhile; all of them rest."""
-    made = []
-    for decision in bench.ticks(seconds, quoted=True):
-        for intent in sent(decision):
-            assert intent.origin is Origin.PROTECT
-            bench.ack(intent)
-            made.append(intent)
-    return made
-
-
-def ended(bench: Bench, *decisions: Decision) -> list[Intent]:
-    """The venue carries out every cancel, and confirms it when nothing can be hidden any more."""
-    gone = []
-    for client_id in dict.fromkeys(cancels(*decisions)):
-        order = bench.state.orders.get(client_id)
-        assert order is not None
-        bench.told(bench.report(order.intent, VenueStatus.CANCELLED, order.filled))
-        gone.append(order.intent)
-    for intent in gone:
-        bench.confirm(intent)
-    return gone
-
-
-def covered(bench: Bench) -> Decimal:
-    """What live protective orders would close."""
-    return bench.state.guarded(OWNER)
+from nightdesk.strategy.messages import Protect, Slices, Target, TargetSuspended
 
 
 def test_what_is_held_gets_a_stop_and_only_one() -> None:
@@ -535,71 +496,6 @@ def test_what_an_order_on_its_way_may_be_closing_is_not_closed_a_second_time() -
     assert covered(bench) == 2
 
 
-def long_and_covered(**terms: str) -> Bench:
-    """One is held, and what protects it rests."""
-    bench = Bench().ready()
-    bench.buy("1")
-    protect(bench, **terms)
-    stops(bench)
-    return bench
-
-
-def turned(bench: Bench) -> list[Decision]:
-    """One fill makes a long position of one a short one of a half; what leaves and is told then."""
-    owner = bench.state.position(*OWNER)
-    assert owner.qty == 1
-    for order in bench.state.guarding(OWNER):  # on spot they hold what is sold
-        bench.told(bench.report(order.intent, VenueStatus.EXPIRED))
-    decision = bench.fill(bench.open_order(Side.SELL, "1.5", "100.01"))
-    assert bench.state.position(*OWNER).qty == D("-0.5")
-    return [decision, *bench.ticks(5, quoted=True)]
-
-
-def test_a_position_that_turns_is_not_closed_by_what_protected_its_other_side() -> None:
-    bench = long_and_covered(stop="90")
-    decisions = turned(bench)
-    assert sent(*decisions) == []
-    told = [tell.message for tell in effects(Tell, *decisions)]
-    assert [type(m) for m in told if isinstance(m, ProtectionEnded)] == [ProtectionEnded]
-    assert not bench.state.protections
-    protect(bench, stop="110")
-    (stop,) = stops(bench)
-    assert (stop.side, stop.qty, stop.trigger) == (Side.BUY, D("0.5"), D(110))
-
-
-def test_the_same_prices_declared_for_the_other_side_are_another_declaration() -> None:
-    bench = long_and_covered(take_profit="110", stop="90")
-    for order in bench.state.guarding(OWNER):
-        bench.told(bench.report(order.intent, VenueStatus.EXPIRED))
-    bench.fill(bench.open_order(Side.SELL, "1.5", "100.01"))
-    (record,) = protect(bench, stop="90", take_profit="110").records
-    assert isinstance(record, ProtectionSet)
-    assert record.side is Side.SELL
-    assert [tell for tell in effects(Tell, bench.tick()) if isinstance(tell, ProtectionEnded)] == []
-    assert bench.state.protections[OWNER].side is Side.SELL
-
-
-@pytest.mark.parametrize("entry", [Side.BUY, Side.SELL])
-def test_declared_before_anything_is_held_it_is_for_the_first_side_that_is(entry) -> None:
-    bench = Bench().ready()
-    protect(bench, stop="90" if entry is Side.BUY else "110")
-    assert bench.state.protections[OWNER].side is None
-    bench.fill(bench.open_order(entry, "1", "100" if entry is Side.BUY else "100.01"))
-    assert bench.state.protections[OWNER].side is entry
-    (stop,) = stops(bench)
-    assert stop.side is not entry
-
-
-def test_an_older_journal_and_an_older_image_protect_the_side_that_is_held() -> None:
-    bench = long_and_covered(stop="90")
-    older = ProtectionSet(strategy=STRATEGY, instrument=BTCUSDT, stop=D(80))
-    bench.state.apply(older, bench.desk.state.seq + 1, bench.wall)  # type: ignore[arg-type]
-    assert bench.state.protections[OWNER].side is Side.BUY
-    bench.state.protections[OWNER].side = None  # as an image without it is read
-    again = decode_state(encode_state(bench.state), bench.wall)
-    assert again.protections[OWNER].side is Side.BUY
-
-
 @pytest.mark.parametrize("first", [OrderType.STOP, OrderType.TAKE_PROFIT])
 def test_a_pair_of_which_one_trades_in_parts_stays_as_it_is(first) -> None:
     bench = long_and_covered(stop="90", take_profit="110")
@@ -616,74 +512,3 @@ def test_a_pair_of_which_one_trades_in_parts_stays_as_it_is(first) -> None:
     assert bench.desk.views.bare_worst_ns <= SECOND_NS
     bench.fill(trades)
     assert bench.state.position(*OWNER).qty == 0
-
-
-def test_what_the_venue_refuses_is_tried_ever_more_slowly_and_at_once_when_anything_changes() -> (
-    None
-):
-    bench = Bench().ready()
-    bench.buy("1")
-    protect(bench, stop="90")
-    times = []
-    for _ in range(40 * 20):
-        for intent in sent(bench.tick()):
-            times.append(bench.wall)
-            bench.answer(intent, Verdict.REJECTED, Reason.PERMANENT)
-        bench.quote()
-    waits = [(later - at) / SECOND_NS for at, later in pairwise(times)]
-    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
-    protect(bench, stop="91")
-    assert len(stops(bench, 0.1)) == 1
-
-
-def test_what_the_venue_refuses_to_take_does_not_hold_back_an_exit() -> None:
-    bench = Bench().ready()
-    bench.buy("1")
-    protect(bench, stop="90")
-    for _ in range(30 * 20):
-        for intent in sent(bench.tick()):
-            bench.answer(intent, Verdict.REJECTED, Reason.PERMANENT)
-        bench.quote()
-    bench.wait(RETRY_NS)
-    bench.quote(bid="89.5", ask="89.6")
-    assert [intent.type for intent in sent(bench.tick())] == [OrderType.IOC]
-
-
-def test_an_exit_that_the_venue_refuses_is_said_once() -> None:
-    bench = Bench().ready()
-    bench.buy("1")
-    protect(bench, stop="90")
-    made: list[Intent] = []
-    said = []
-    for n in range(20 * 20):
-        bench.quote(bid=f"89.{n % 9}", ask="89.95")
-        decision = bench.tick()
-        said += [note for note in effects(Note, decision) if note.event == "protection.by_desk"]
-        for intent in sent(decision):
-            bench.answer(intent, Verdict.REJECTED, Reason.PERMANENT)
-            made.append(intent)
-    assert len(made) == 6
-    assert len(said) == 1
-
-
-def test_a_protection_that_stood_and_was_dropped_is_placed_anew_at_once() -> None:
-    bench = long_and_covered(stop="90")
-    for _ in range(5):
-        bench.ticks(3, quoted=True)
-        (order,) = bench.state.guarding(OWNER)
-        bench.told(bench.report(order.intent, VenueStatus.EXPIRED))
-        assert len(stops(bench, 0.2)) == 1
-
-
-def test_one_that_never_stands_is_placed_ever_more_slowly() -> None:
-    bench = Bench().ready()
-    bench.buy("1")
-    protect(bench, stop="90")
-    made = 0
-    for _ in range(20 * 20):
-        for intent in sent(bench.tick()):
-            bench.ack(intent)
-            bench.told(bench.report(intent, VenueStatus.EXPIRED))
-            made += 1
-        bench.quote()
-    assert made == 6
