@@ -17,11 +17,12 @@ from nightdesk.desk.events import (
 from nightdesk.model.order import Intent, OrderType, Side, VenueStatus
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.records import Resolved
-from nightdesk.model.time import SECOND_NS
+from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.resolve import SETTLE_NS
 from nightdesk.strategy.messages import Place
 
+HOUR_NS = 3600 * SECOND_NS
 GRACE_S = (TTL_NS + READ_LAG_NS) / SECOND_NS
 FINAL_S = (SETTLE_NS + READ_LAG_NS) / SECOND_NS
 
@@ -454,3 +455,31 @@ def test_an_order_that_was_to_end_and_stands_nowhere_has_ended() -> None:
         bench.not_found(intent)
         bench.wait(SECOND_NS)
     assert not bench.order(intent).live
+
+
+def test_a_clock_that_was_an_hour_ahead_makes_no_question_wait() -> None:
+    bench = Bench().ready()
+    lost, open_ = bench.place(), bench.place(Side.BUY, "1", "99")
+    bench.lose(lost)
+    bench.ack(open_)
+    bench.ticks(20, quoted=True)
+    bench.decide(CancelAll(by="op"))
+    bench.wall = Wall(bench.wall + HOUR_NS)
+    asked = bench.ticks(2, quoted=True)
+    assert effects(AskOrder, *asked)
+    assert open_.client_id in cancels(*asked)
+    bench.wall = Wall(bench.wall - HOUR_NS)
+    decisions = bench.ticks(11, quoted=True)
+    assert len(effects(AskOrder, *decisions)) >= 2
+    assert cancels(*decisions).count(open_.client_id) >= 10
+    assert effects(AskAccount, *decisions)
+
+
+def test_a_clock_that_was_an_hour_ahead_makes_no_refusal_last() -> None:
+    bench = Bench().ready()
+    bench.wall = Wall(bench.wall + HOUR_NS)
+    bench.answer(bench.place(), Verdict.NOT_SENT, Reason.THROTTLED)
+    assert "throttled" in causes(bench.state)
+    bench.wall = Wall(bench.wall - HOUR_NS)
+    bench.ticks(6, quoted=True)
+    assert "throttled" not in causes(bench.state)

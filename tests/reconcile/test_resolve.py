@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW
-from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.reconcile.resolve import (
     Asked,
     Belief,
@@ -15,20 +15,21 @@ from nightdesk.reconcile.resolve import (
     not_found,
 )
 
+HERE = Mono(SECOND_NS)  # CLOCK_BOOTTIME
 GRACE = Wall(NOW + 7 * SECOND_NS)
 
 
 def waits(times: int) -> int:
     """How long after the `times`-th question the next one is due, found by trying."""
-    asked = Asked(times=times, last=NOW)
+    asked = Asked(times=times, last=HERE)
     for wait_ms in range(0, 10_001, 50):
-        if due(asked, Wall(NOW + wait_ms * MS_NS)):
+        if due(asked, Mono(HERE + wait_ms * MS_NS)):
             return wait_ms
     raise AssertionError("never due")
 
 
 def test_the_first_question_is_asked_at_once():
-    assert due(Asked(), Wall(0))
+    assert due(Asked(), Mono(0))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_questions_come_ever_slower_up_to_a_bound(times, wait_ms):
 
 @given(st.integers(1, 10_000), st.integers(0, 20 * SECOND_NS))
 def test_no_silence_is_longer_than_the_bound_and_none_shorter_than_the_first_wait(times, elapsed):
-    asked = due(Asked(times=times, last=NOW), Wall(NOW + elapsed))
+    asked = due(Asked(times=times, last=HERE), Mono(HERE + elapsed))
     if elapsed < 100 * MS_NS:
         assert not asked
     if elapsed >= 5 * SECOND_NS:
@@ -92,9 +93,9 @@ def test_absence_is_believed_exactly_from_the_second_question_past_the_grace(off
 
 def test_weighing_an_answer_keeps_the_questions_count():
     asked, _ = not_found(
-        Asked(times=3, last=NOW), asked_at=Wall(GRACE + 1), grace=GRACE, everywhere=True
+        Asked(times=3, last=HERE), asked_at=Wall(GRACE + 1), grace=GRACE, everywhere=True
     )
-    assert (asked.times, asked.last) == (3, NOW)
+    assert (asked.times, asked.last) == (3, HERE)
 
 
 def test_not_found_by_its_id_alone_is_worth_nothing_however_late_and_often():

@@ -217,7 +217,7 @@ def _cancel_ended(work: Work, event: CancelEnded) -> None:
     if order is not None and event.outcome.verdict is Verdict.REJECTED:
         # "Unknown order": it ended before the cancel, or is not visible yet. Only asking tells.
         asked = work.views.asked.get(event.client_id, Asked())
-        work.views.asked[event.client_id] = asked.again(work.now)
+        work.views.asked[event.client_id] = asked.again(work.mono)
         ask(work, order)
     _heed(work, event.client_id, event.outcome)
 
@@ -255,13 +255,13 @@ def _heed(work: Work, client_id: ClientOrderId, outcome: Outcome) -> None:
 
 def _doubt(work: Work, venue: VenueId) -> None:
     """A venue that refuses what the books allow may know better: how does the account stand?"""
-    if work.now - work.views.books_of(venue).asked >= SECOND_NS:
+    if work.mono - work.views.books_of(venue).asked >= SECOND_NS:
         ask_account(work, venue)
 
 
 def ask_account(work: Work, venue: VenueId) -> None:
     """Ask how the account stands there."""
-    work.views.books_of(venue).asked = work.now
+    work.views.books_of(venue).asked = work.mono
     work.decision.at_once.append(AskAccount(venue=venue))
 
 
@@ -297,7 +297,7 @@ def _missing(work: Work, event: AccountTold) -> None:
         old_enough = order.intended_at < event.asked_at - work.settings.read_lag_ns
         if order.state is State.OPEN and client_id not in listed and old_enough:
             asked = work.views.asked.get(client_id, Asked())
-            work.views.asked[client_id] = asked.again(work.now)
+            work.views.asked[client_id] = asked.again(work.mono)
             ask(work, order)
 
 

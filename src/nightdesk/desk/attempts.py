@@ -12,7 +12,7 @@ from nightdesk.desk.views import Attempt, Trying
 from nightdesk.desk.work import Work
 from nightdesk.model.ids import ClientOrderId
 from nightdesk.model.order import OrderType
-from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
+from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono
 from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
 from nightdesk.risk.gate import Refused
@@ -24,11 +24,11 @@ NOBODY_NS = 5 * SECOND_NS  # somebody may have come whom the quote does not show
 STOOD_NS = SECOND_NS  # what waits for a price and ends sooner never stood
 
 
-def again_at(work: Work, owner: Owner, what: Trying, about: tuple[object, ...]) -> Wall:
+def again_at(work: Work, owner: Owner, what: Trying, about: tuple[object, ...]) -> Mono:
     """From when on to try it (again), as long as nothing happens; `about` is what it depends on."""
     last = work.views.attempts.get((owner, what))
     if last is None:
-        return Wall(0)
+        return LONG_AGO
     wait_ns = RETRY_NS
     if last.about == about and _refused(work, last):
         most_ns = WAY_OUT_MAX_NS if what is Trying.FLATTEN else REFUSED_MAX_NS
@@ -39,7 +39,7 @@ def again_at(work: Work, owner: Owner, what: Trying, about: tuple[object, ...]) 
         and _moved(work, owner) == last.moved
     ):
         wait_ns = NOBODY_NS
-    return Wall(last.at + wait_ns)
+    return Mono(last.at + wait_ns)
 
 
 def note(
@@ -55,7 +55,7 @@ def note(
     refused = last.refused + 1 if last is not None and again and _refused(work, last) else 0
     rule = next((result.rule for result in results if isinstance(result, Refused)), "")
     work.views.attempts[owner, what] = Attempt(
-        at=work.now,
+        at=work.mono,
         about=about,
         ids=tuple(result for result in results if not isinstance(result, Refused)),
         rule=rule,

@@ -31,7 +31,7 @@ def declare(work: Work, strategy: StrategyId, target: Target) -> None:
     work.record(wanted)
     work.views.not_before.pop(key, None)
     work.views.attempts.pop((key, Trying.TARGET), None)
-    work.views.retry_from[key] = work.now
+    work.views.retry_from[key] = work.mono
 
 
 def _sliceable(slices: Slices) -> bool:

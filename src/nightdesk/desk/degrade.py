@@ -14,7 +14,7 @@ from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Origin, Side
-from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.modes.ladder import DESK, scopes, venue_scope
 from nightdesk.orders.lifecycle import State
 
@@ -56,7 +56,7 @@ def strained(tick: Tick) -> bool:
     return tick.late_ns > LATE_NS or tick.journal_ns > JOURNAL_SLOW_NS
 
 
-def dues(work: Work) -> Iterator[Wall]:
+def dues(work: Work) -> Iterator[Mono]:
     """When `strain` or `pull` has something to do next, as long as nothing happens."""
     ladder = work.state.ladder
     if not ladder.causes:
@@ -67,17 +67,17 @@ def dues(work: Work) -> Iterator[Wall]:
     for scope in map(work.settings.scope_of, work.settings.venues):
         for cause in WAITS_NS:
             if ladder.holds(scope, cause):
-                yield work.views.waits.get((scope, cause), work.now)
+                yield work.views.waits.get((scope, cause), work.mono)
     for _, name, held in ladder.told():
         pulls_at = Wall(held.since + PULL_AFTER_NS)
         if name in PULLING and pulls_at > work.now:
-            yield pulls_at
+            yield work.moment.mono_at(pulls_at)
 
 
 def wait(work: Work, scope: str, cause: str, wait_ns: int, why: str) -> None:
     """The venue wants to be left alone for a while; `wait_ns` 0 where it did not say how long."""
-    until, key = work.now + (wait_ns or WAITS_NS[cause]), (scope, cause)
-    work.views.waits[key] = Wall(max(work.views.waits.get(key, 0), until))
+    until, key = work.mono + (wait_ns or WAITS_NS[cause]), (scope, cause)
+    work.views.waits[key] = Mono(max(work.views.waits.get(key, LONG_AGO), until))
     work.set_mode(scope, cause, Mode.REDUCE_ONLY, by="desk", why=why)
 
 
@@ -127,8 +127,8 @@ def _wait_over(work: Work, scope: str, cause: str) -> None:
         return
     # Raised before a restart: wait once more.
     key = (scope, cause)
-    until = work.views.waits.setdefault(key, Wall(work.now + WAITS_NS[cause]))
-    if work.now >= until:
+    until = work.views.waits.setdefault(key, Mono(work.mono + WAITS_NS[cause]))
+    if work.mono >= until:
         del work.views.waits[key]
         work.set_mode(scope, cause, Mode.NORMAL, by="desk", why="the wait is over")
 

@@ -52,7 +52,7 @@ from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import Record
-from nightdesk.model.time import Moment, Mono, Wall
+from nightdesk.model.time import Moment, Mono
 from nightdesk.modes.ladder import DESK, Action, scopes
 from nightdesk.risk.gate import Approved
 from nightdesk.risk.limits import View
@@ -106,7 +106,7 @@ class Desk:
         protect.step(work)
         targets.tick(work)
         flatten.step(work)
-        self.quiet_until = Mono(moment.mono + max(0, _next_due(work) - moment.wall))
+        self.quiet_until = max(moment.mono, _next_due(work))
         return work.decision
 
     def _see(self, quote: Quote, moment: Moment) -> Decision:
@@ -124,7 +124,7 @@ class Desk:
         decided = self.state.seq
         work = Work(self.state, views, self.settings, moment)
         targets.converge(work, instrument)
-        if self.state.seq != decided or any(work.now < at for at in views.not_before.values()):
+        if self.state.seq != decided or any(work.mono < at for at in views.not_before.values()):
             self._stir()
         return work.decision
 
@@ -161,10 +161,10 @@ class Desk:
         return self.state.ladder.allows(action, *scopes(intent.strategy, intent.instrument))
 
 
-def _next_due(work: Work) -> Wall:
+def _next_due(work: Work) -> Mono:
     """When a tick decides something again, as long as nothing happens."""
     if work.state.ladder.demands(DESK, flatten.CAUSE) is Mode.FLATTENING:
-        return work.now  # every step of the way out is looked at, whatever it waits for
+        return work.mono  # every step of the way out is looked at, whatever it waits for
     dues = [*watch.dues(work), *degrade.dues(work), *targets.dues(work), *protect.dues(work)]
     marks = losses.due(work)
     return min(dues if marks is None else [*dues, marks])

@@ -19,7 +19,7 @@ from nightdesk.model.ids import InstrumentId, StrategyId, VenueId
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import OrderType, Origin, Side
-from nightdesk.model.time import MS_NS, SECOND_NS
+from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS
 from nightdesk.modes.ladder import DESK
 from nightdesk.risk.gate import Refused
 
@@ -54,8 +54,8 @@ def step(work: Work) -> None:
     if waiting:
         _not_flat(work)
         _say(work, "; ".join(waiting))
-    elif work.now - work.views.flatten_asked >= AGAIN_NS:
-        work.views.flatten_asked = work.now
+    elif work.mono - work.views.flatten_asked >= AGAIN_NS:
+        work.views.flatten_asked = work.mono
         _say(work, "nothing left to sell; asking the venue")
         work.decision.at_once += [AskAccount(venue=venue) for venue in work.settings.venues]
 
@@ -126,12 +126,12 @@ def _close(work: Work, instrument: InstrumentId) -> list[str]:
     if (
         tried is not None and tried.net == net
     ):  # nothing traded: not again at once, nor on the same quote
-        oldest = min(oldest, work.now - tried.at)
-        if work.now < attempts.again_at(work, (OPERATOR, instrument), Trying.FLATTEN, (net,)):
+        oldest = min(oldest, work.mono - tried.at)
+        if work.mono < attempts.again_at(work, (OPERATOR, instrument), Trying.FLATTEN, (net,)):
             return [f"{instrument}: {net} to close, nobody took {tried.qty} at {tried.price}"]
     if seen is None or seen[1] >= oldest:
-        if work.now - work.views.price_asked.get(instrument, 0) >= SECOND_NS:
-            work.views.price_asked[instrument] = work.now
+        if work.mono - work.views.price_asked.get(instrument, LONG_AGO) >= SECOND_NS:
+            work.views.price_asked[instrument] = work.mono
             work.decision.at_once.append(AskPrice(instrument=instrument))
         return [f"{instrument}: {net} to close, asking for a price"]
     rules = work.settings.instruments[instrument]
@@ -149,7 +149,7 @@ def _close(work: Work, instrument: InstrumentId) -> list[str]:
         return [f"{instrument}: {net} to close, refused: {result}"]
     took = [result.client_id]
     attempts.note(work, (OPERATOR, instrument), Trying.FLATTEN, (net,), took)
-    work.views.slices[instrument] = Slice(at=work.now, net=net, qty=qty, price=price)
+    work.views.slices[instrument] = Slice(at=work.mono, net=net, qty=qty, price=price)
     return [f"{instrument}: {net} to close, {side} {qty} at {price}"]
 
 

@@ -10,7 +10,7 @@ from nightdesk.model import money
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.records import Marked
-from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.modes.ladder import DESK, strategy_scope
 from nightdesk.risk.losses import DAY_NS, Losses, LossLimits, Marks, breach, losses
 
@@ -22,7 +22,7 @@ PEAK_STEPS = 20  # a higher profit is journaled at every such part of the drawdo
 
 def watch(work: Work) -> None:
     """Measure every limited scope when it is due; what is reached takes its mode down."""
-    now = work.moment.mono  # a clock that is set back must not make anybody look away
+    now = work.mono  # a clock that is set back must not make anybody look away
     if now - work.views.losses_seen < EVERY_NS:
         return
     work.views.losses_seen, work.views.stirred = now, False
@@ -40,15 +40,15 @@ def watch(work: Work) -> None:
             work.set_mode(scope, CAUSE, Mode.REDUCE_ONLY, by="desk", why=why)
 
 
-def due(work: Work) -> Wall | None:
+def due(work: Work) -> Mono | None:
     """When `watch` has something to do next, as long as nothing happens; None where nothing is limited."""
     if not loss_limits(work.settings, work.state.limits_set):
         return None
-    tomorrow = Wall((work.now // DAY_NS + 1) * DAY_NS)
+    tomorrow = work.moment.mono_at(Wall((work.now // DAY_NS + 1) * DAY_NS))
     reached = any(not work.state.ladder.holds(s, CAUSE) for s in work.views.losing_since)
     if not work.views.stirred and not reached:
         return tomorrow
-    return min(tomorrow, Wall(work.now + work.views.losses_seen + EVERY_NS - work.moment.mono))
+    return min(tomorrow, Mono(work.views.losses_seen + EVERY_NS))
 
 
 def forgive(work: Work, scope: str) -> bool:

@@ -84,7 +84,7 @@ def cancel(work: Work, order: Order, why: str) -> None:
     if not order.cancel_asked:
         work.record(CancelAsked(client_id=client_id, why=why))
     sent = work.views.cancels_sent.get(client_id, Asked())
-    work.views.cancels_sent[client_id] = Asked(times=sent.times + 1, last=work.now)
+    work.views.cancels_sent[client_id] = sent.again(work.mono)
     work.decision.at_once.append(SendCancel(intent=order.intent))
 
 
@@ -195,7 +195,7 @@ def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
         gross_elsewhere=gross(work, without=wish.instrument),
         open_orders=len(state.orders.live),
         orders_last_second=state.orders_last_second(work.now),
-        same_order_age_ns=None if same is None else work.now - same,
+        same_order_age_ns=None if same is None else work.mono - same,
         bid=seen[0].bid if seen else wish.price,
         ask=seen[0].ask if seen else wish.price,
         quote_age_ns=seen[1] if seen else None,
@@ -268,6 +268,6 @@ def _remember(work: Work, wish: Wish) -> None:
     same = work.views.same
     key = same_order(wish)
     same.pop(key, None)
-    same[key] = work.now
+    same[key] = work.mono
     if len(same) > SAME_KEPT_MAX:
         same.pop(next(iter(same)))

@@ -33,7 +33,7 @@ from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, OrderType, Origin, Side
 from nightdesk.model.records import ProtectionSet
-from nightdesk.model.time import Wall
+from nightdesk.model.time import Mono
 from nightdesk.modes.ladder import Action, scopes, strategy_scope
 from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
@@ -81,12 +81,12 @@ def step(work: Work) -> None:
             cancel(work, order, why="no protection asks for it")
 
 
-def dues(work: Work) -> Iterator[Wall]:
+def dues(work: Work) -> Iterator[Mono]:
     """When `step` has something to do next, as long as nothing happens: at once while anything is uncovered."""
     causes = work.state.ladder.causes
     said = any(causes.get(strategy_scope(s), {}).get(CAUSE) for s, _ in work.state.protections)
     if work.views.bare_since or said:
-        yield work.now
+        yield work.mono
     for owner, protection in work.state.protections.items():
         yield from protect_orders.dues(work, owner, protection)
 

@@ -15,7 +15,7 @@ from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Intent, OrderType, Origin, Side
-from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono
 from nightdesk.modes.ladder import strategy_scope
 from nightdesk.orders.book import Order
 from nightdesk.reconcile.resolve import SETTLE_NS
@@ -65,21 +65,21 @@ def _trailed(
 
 def waits(work: Work, owner: Owner, protection: Protection, what: Trying) -> bool:
     """Whether it is too soon after what was tried last; what the venue refuses to take holds back no exit."""
-    if work.now < attempts.again_at(work, owner, what, _about(work, owner, protection)):
+    if work.mono < attempts.again_at(work, owner, what, _about(work, owner, protection)):
         return True
     tried = (work.views.attempts.get((owner, kind)) for kind in (Trying.COVER, Trying.LEAVE))
-    return any(work.now < last.at + attempts.RETRY_NS for last in tried if last is not None)
+    return any(work.mono < last.at + attempts.RETRY_NS for last in tried if last is not None)
 
 
-def dues(work: Work, owner: Owner, protection: Protection) -> Iterator[Wall]:
+def dues(work: Work, owner: Owner, protection: Protection) -> Iterator[Mono]:
     """When `waits` has an end."""
     about = _about(work, owner, protection)
     for kind in (Trying.COVER, Trying.LEAVE):
         last = work.views.attempts.get((owner, kind))
         if last is not None:
-            soonest = Wall(last.at + attempts.RETRY_NS)  # for the other kind
+            soonest = Mono(last.at + attempts.RETRY_NS)  # for the other kind
             ends = (soonest, attempts.again_at(work, owner, kind, about))
-            yield from (at for at in ends if at > work.now)
+            yield from (at for at in ends if at > work.mono)
 
 
 def tried(
@@ -120,13 +120,13 @@ def bare(work: Work, owner: Owner, missing: Decimal) -> None:
     if missing <= 0:
         began = since.pop(owner, None)
         if began is not None:
-            lasted = work.now - began
+            lasted = work.mono - began
             work.views.bare_worst_ns = max(work.views.bare_worst_ns, lasted)
             if lasted > BARE_SAID_NS:
                 work.note("info", "protection.bare", of=owner[1], ms=lasted // MS_NS)
         mode, why = Mode.NORMAL, "protected"
     else:
-        lasted = work.now - since.setdefault(owner, work.now)
+        lasted = work.mono - since.setdefault(owner, work.mono)
         if lasted <= SETTLE_NS + work.settings.read_lag_ns + BARE_SLACK_NS:
             return
         mode = Mode.REDUCE_ONLY

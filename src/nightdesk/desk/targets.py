@@ -21,7 +21,7 @@ from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.order import OrderType, Origin, Side, Urgency
 from nightdesk.model.records import TargetSet
-from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.model.time import LONG_AGO, SECOND_NS, Mono, Wall
 from nightdesk.orders.book import Order
 from nightdesk.risk import caps
 from nightdesk.risk.gate import Refused
@@ -48,14 +48,14 @@ def tick(work: Work) -> None:
     """Go on where the market has not moved since a target was declared, or found less than it wanted."""
     for key in list(work.views.retry_from):
         target = _followed(work, *key)
-        if target is not None and _retry_at(work, key) <= work.now:
+        if target is not None and _retry_at(work, key) <= work.mono:
             _step(work, *key, target)
     for key, target, at in list(_moves(work)):
-        if at <= work.now:
+        if at <= work.mono:
             _step(work, *key, target)
 
 
-def dues(work: Work) -> Iterator[Wall]:
+def dues(work: Work) -> Iterator[Mono]:
     """When `tick` has something to do next, as long as nothing happens."""
     for key in work.views.retry_from:
         target = _followed(work, *key)
@@ -65,7 +65,7 @@ def dues(work: Work) -> Iterator[Wall]:
         yield at
 
 
-def _moves(work: Work) -> Iterator[tuple[Owner, TargetState, Wall]]:
+def _moves(work: Work) -> Iterator[tuple[Owner, TargetState, Mono]]:
     """When time alone lets a target move: what rests may follow the market, or a slice begins."""
     for key in work.state.targets:
         target = _followed(work, *key)
@@ -74,12 +74,13 @@ def _moves(work: Work) -> Iterator[tuple[Owner, TargetState, Wall]]:
         resting = _resting(work, key)
         if resting is not None:
             if not resting.cancel_asked and not _stays(work, resting, target):
-                yield key, target, Wall(resting.intended_at + FOLLOW_NS)
+                follows = Wall(resting.intended_at + FOLLOW_NS)
+                yield key, target, work.moment.mono_at(follows)
         elif target.slice_qty is not None:
             if _wish(work, *key, target) is not None:
-                yield key, target, max(work.now, _not_before(work, key))
+                yield key, target, max(work.mono, _not_before(work, key))
             elif target.by(work.now) != target.qty:
-                yield key, target, target.next_slice(work.now)
+                yield key, target, work.moment.mono_at(target.next_slice(work.now))
 
 
 def _followed(work: Work, strategy: StrategyId, instrument: InstrumentId) -> TargetState | None:
@@ -90,17 +91,16 @@ def _followed(work: Work, strategy: StrategyId, instrument: InstrumentId) -> Tar
     return target if target is not None and followed and not target.suspended else None
 
 
-def _retry_at(work: Work, key: tuple[StrategyId, InstrumentId]) -> Wall:
+def _retry_at(work: Work, key: tuple[StrategyId, InstrumentId]) -> Mono:
     """A market that moves is answered when it does; one that stands, this long after it stood still."""
-    stands_ns = work.moment.mono - work.views.moved.get(key[1], work.moment.mono)
-    soonest = Wall(work.now - stands_ns + RETRY_NS)
+    soonest = Mono(work.views.moved.get(key[1], work.mono) + RETRY_NS)
     return max(work.views.retry_from[key], soonest, _not_before(work, key))
 
 
-def _not_before(work: Work, key: Owner) -> Wall:
+def _not_before(work: Work, key: Owner) -> Mono:
     """When the next order may leave: soon after the last one, later where that found nobody or was refused."""
     again = attempts.again_at(work, key, Trying.TARGET, (work.state.position(*key).qty,))
-    return max(work.views.not_before.get(key, Wall(0)), again)
+    return max(work.views.not_before.get(key, LONG_AGO), again)
 
 
 def suspend(work: Work, instrument: InstrumentId, why: str) -> None:
@@ -137,7 +137,7 @@ def sure(work: Work, strategy: StrategyId, instrument: InstrumentId) -> bool:
 
 def _step(work: Work, strategy: StrategyId, instrument: InstrumentId, target: TargetState) -> None:
     key = (strategy, instrument)
-    if work.now < _not_before(work, key):
+    if work.mono < _not_before(work, key):
         return
     resting = _resting(work, key)
     if resting is not None:
@@ -148,7 +148,7 @@ def _step(work: Work, strategy: StrategyId, instrument: InstrumentId, target: Ta
     wish = _wish(work, strategy, instrument, target)
     if wish is None:
         return
-    work.views.not_before[key] = work.views.retry_from[key] = Wall(work.now + RETRY_NS)
+    work.views.not_before[key] = work.views.retry_from[key] = Mono(work.mono + RETRY_NS)
     result = submit(work, wish)
     if isinstance(result, Refused):
         if result.rule not in PASSING:

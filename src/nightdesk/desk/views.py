@@ -1,4 +1,7 @@
-"""What the desk sees but does not keep: quotes, refs, questions under way. Empty after every start."""
+"""What the desk sees but does not keep: quotes, refs, questions under way. Empty after every start.
+
+What paces it here is on CLOCK_BOOTTIME: a UTC clock that was wrong for a while makes nothing wait.
+"""
 
 from collections import deque
 from decimal import Decimal
@@ -10,7 +13,7 @@ from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId, VenueId
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
-from nightdesk.model.time import Mono, Wall
+from nightdesk.model.time import LONG_AGO, Mono, Wall
 from nightdesk.reconcile.resolve import Asked
 from nightdesk.risk.caps import Binding
 
@@ -21,7 +24,7 @@ SameOrder = tuple[StrategyId, InstrumentId, Side, OrderType, Decimal, Decimal]
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
     """One order of a flatten: what there was to close then, and what was tried."""
 
-    at: Wall
+    at: Mono
     net: Decimal
     qty: Decimal
     price: Decimal
@@ -35,7 +38,7 @@ class Books:
     __slots__ = ("asked", "compared", "confirmed", "difference", "flat", "since")
 
     def __init__(self) -> None:
-        self.asked = Wall(0)
+        self.asked = LONG_AGO
         self.compared = False  # whether the last comparison found a quiet moment
         self.difference: dict[str, Decimal] = {}
         self.since = Wall(0)
@@ -56,7 +59,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """The last try of something: `about` is what it depended on, `refused` how often the venue had refused it
     before, `rule` what our own gate said, `moved` when the quote that it saw had come."""
 
-    at: Wall
+    at: Mono
     about: tuple[object, ...]
     ids: tuple[ClientOrderId, ...]
     rule: str
@@ -79,25 +82,25 @@ class Views:
         self.trades_asked: dict[ClientOrderId, Asked] = {}
         self.settle_asked: dict[ClientOrderId, Asked] = {}
         self.cancels_sent: dict[ClientOrderId, Asked] = {}
-        self.same: dict[SameOrder, Wall] = {}
+        self.same: dict[SameOrder, Mono] = {}
         self.moved: dict[InstrumentId, Mono] = {}  # when the quote was last another one
-        self.not_before: dict[tuple[StrategyId, InstrumentId], Wall] = {}
+        self.not_before: dict[tuple[StrategyId, InstrumentId], Mono] = {}
         # Targets that go on by time, and from when: what was sent may have found too little.
-        self.retry_from: dict[tuple[StrategyId, InstrumentId], Wall] = {}
+        self.retry_from: dict[tuple[StrategyId, InstrumentId], Mono] = {}
         self.flatten_said: str = ""
-        self.flatten_asked: Wall = Wall(0)
+        self.flatten_asked = LONG_AGO
         self.books: dict[VenueId, Books] = {}
         self.mode_told: dict[tuple[StrategyId, InstrumentId], Mode] = {}
         self.attempts: dict[tuple[tuple[StrategyId, InstrumentId], Trying], Attempt] = {}
-        self.bare_since: dict[tuple[StrategyId, InstrumentId], Wall] = {}  # without protection
+        self.bare_since: dict[tuple[StrategyId, InstrumentId], Mono] = {}  # without protection
         self.bare_worst_ns = 0
         # (scope, cause) -> until when the venue's word is heeded
-        self.waits: dict[tuple[str, str], Wall] = {}
+        self.waits: dict[tuple[str, str], Mono] = {}
         self.calm_since: dict[
-            tuple[str, str], Wall
+            tuple[str, str], Mono
         ] = {}  # (scope, cause) -> since when all is well
         self.strangers: deque[str] = deque(maxlen=STRANGERS_MAX)
-        self.price_asked: dict[InstrumentId, Wall] = {}
+        self.price_asked: dict[InstrumentId, Mono] = {}
         self.slices: dict[InstrumentId, Slice] = {}  # the last of a flatten
         self.refusals: dict[str, int] = {}
         self.worst: dict[str, Decimal] = {}

@@ -15,7 +15,7 @@ from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Origin
 from nightdesk.model.records import Resolved, Settled
-from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.modes.ladder import NORMAL, instrument_scope
 from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
@@ -47,11 +47,11 @@ def tick(work: Work) -> None:
     _trades(work)
     unresolved(work)
     for venue in work.settings.venues:
-        if work.now >= _account_due(work, venue):
+        if work.mono >= _account_due(work, venue):
             ask_account(work, venue)
 
 
-def dues(work: Work) -> Iterator[Wall]:
+def dues(work: Work) -> Iterator[Mono]:
     """When `tick` has something to do next, as long as nothing happens: each of its parts says its own time."""
     yield from (_account_due(work, venue) for venue in work.settings.venues)
     for instrument in work.settings.instruments:
@@ -61,35 +61,36 @@ def dues(work: Work) -> Iterator[Wall]:
             yield due_at(work.views.asked.get(client_id, Asked()))
         elif order.cancel_asked and order.state is _OPEN:
             sent = work.views.cancels_sent.get(client_id, Asked())
-            yield Wall(sent.last + CANCEL_AGAIN_NS)
+            yield Mono(sent.last + CANCEL_AGAIN_NS)
         elif _sought(work, order):
             yield due_at(work.views.asked[client_id])
     for client_id, ended_at in work.state.settling.items():
         asked_from = final_from(ended_at, work.settings.read_lag_ns)
-        yield max(asked_from, due_at(work.views.settle_asked.get(client_id, Asked())))
+        again = due_at(work.views.settle_asked.get(client_id, Asked()))
+        yield max(work.moment.mono_at(asked_from), again)
         if work.now - asked_from <= UNCONFIRMED_NS:
-            yield Wall(asked_from + UNCONFIRMED_NS + 1)
+            yield work.moment.mono_at(Wall(asked_from + UNCONFIRMED_NS + 1))
     for client_id, since in work.state.untraded.items():
         order_untraded = work.state.orders.get(client_id)
         if order_untraded is not None and order_untraded.venue_order_id:
             asked = work.views.trades_asked.get(client_id, Asked())
-            yield max(Wall(since + TRADES_WAIT_NS), due_at(asked))
+            yield max(work.moment.mono_at(Wall(since + TRADES_WAIT_NS)), due_at(asked))
 
 
-def _account_due(work: Work, venue: VenueId) -> Wall:
+def _account_due(work: Work, venue: VenueId) -> Mono:
     books = work.views.books_of(venue)
     soon = bool(books.difference) or not books.compared
     every = ACCOUNT_SOON_NS if soon else work.settings.account_every_ns
-    return Wall(books.asked + every)
+    return Mono(books.asked + every)
 
 
-def _feed_dues(work: Work, instrument: InstrumentId) -> Iterator[Wall]:
+def _feed_dues(work: Work, instrument: InstrumentId) -> Iterator[Mono]:
     seen = work.quote(instrument)
     if seen is None:
         return  # the next quote is an event
     scope, limit = instrument_scope(instrument), work.settings.limits[instrument].stale_after_ns
     if seen[1] <= limit:
-        yield Wall(work.now + limit - seen[1] + 1)
+        yield Mono(work.mono + limit - seen[1] + 1)
         if work.state.ladder.holds(scope, "feed"):
             yield work.calm_from(scope, "feed", FRESH_FOR_NS)
 
@@ -195,15 +196,15 @@ def _orders(work: Work) -> None:
     for client_id, order in list(work.state.orders.live.items()):
         if order.state is _UNKNOWN:
             asked = work.views.asked.get(client_id, Asked())
-            if due(asked, work.now):
-                work.views.asked[client_id] = asked.again(work.now)
+            if due(asked, work.mono):
+                work.views.asked[client_id] = asked.again(work.mono)
                 ask(work, order)
         elif order.cancel_asked and order.state is _OPEN:
             sent = work.views.cancels_sent.get(client_id, Asked())
-            if work.now - sent.last >= CANCEL_AGAIN_NS:
+            if work.mono - sent.last >= CANCEL_AGAIN_NS:
                 cancel(work, order, why="again")
-        elif _sought(work, order) and due(work.views.asked[client_id], work.now):
-            work.views.asked[client_id] = work.views.asked[client_id].again(work.now)
+        elif _sought(work, order) and due(work.views.asked[client_id], work.mono):
+            work.views.asked[client_id] = work.views.asked[client_id].again(work.mono)
             ask(work, order)
 
 
@@ -218,11 +219,11 @@ def _settling(work: Work) -> None:
     for client_id, ended_at in work.state.settling.items():
         asked = work.views.settle_asked.get(client_id, Asked())
         asked_from = final_from(ended_at, work.settings.read_lag_ns)
-        if work.now < asked_from or not due(asked, work.now):
+        if work.now < asked_from or not due(asked, work.mono):
             continue
         order = work.state.orders.get(client_id)
         assert order is not None, "an order that settles is never forgotten"
-        work.views.settle_asked[client_id] = asked.again(work.now)
+        work.views.settle_asked[client_id] = asked.again(work.mono)
         ask(work, order)
 
 
@@ -235,8 +236,8 @@ def _trades(work: Work) -> None:
         if order is None or not order.venue_order_id or work.now - since < TRADES_WAIT_NS:
             continue
         asked = work.views.trades_asked.get(client_id, Asked())
-        if due(asked, work.now):
-            work.views.trades_asked[client_id] = Asked(times=asked.times + 1, last=work.now)
+        if due(asked, work.mono):
+            work.views.trades_asked[client_id] = asked.again(work.mono)
             work.decision.at_once.append(
                 AskTrades(intent=order.intent, venue_order_id=order.venue_order_id)
             )

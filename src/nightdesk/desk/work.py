@@ -18,7 +18,7 @@ from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import LimitSet, ModeSet, Record, TargetSet
-from nightdesk.model.time import Moment, Wall
+from nightdesk.model.time import Moment, Mono, Wall
 from nightdesk.modes.ladder import instrument_scope, scopes
 from nightdesk.orders.book import Change
 from nightdesk.risk.caps import Binding, binding
@@ -31,13 +31,13 @@ _PROTECT = Origin.PROTECT  # a member is looked up slowly
 class Work:
     """One decision being made: the state, the views, the time, and what has been decided so far."""
 
-    __slots__ = ("_before", "decision", "moment", "now", "settings", "state", "views")
+    __slots__ = ("_before", "decision", "moment", "mono", "now", "settings", "state", "views")
 
     def __init__(
         self, state: DeskState, views: Views, settings: DeskSettings, moment: Moment
     ) -> None:
         self.moment = moment
-        self.now = moment.wall
+        self.now, self.mono = moment.wall, moment.mono
         self.settings = settings
         self.state = state
         self.views = views
@@ -65,7 +65,7 @@ class Work:
         self.record(ModeSet(scope=scope, cause=cause, mode=mode.name, by=by, why=why))
         level = "info" if mode is Mode.NORMAL else "warning"
         for key in self.state.targets:  # what the mode refused may be allowed now
-            self.views.retry_from[key] = self.now
+            self.views.retry_from[key] = self.mono
         self.decision.at_once += tell.modes(self.state, self.views, self.settings, self.now)
         self.note(level, "mode.set", scope=scope, cause=cause, mode=mode.name, by=by, why=why)
 
@@ -76,13 +76,13 @@ class Work:
             self.views.calm_since.pop(key, None)
         else:
             lifts = self.state.ladder.holds(scope, cause)
-            if not lifts or self.now - self.views.calm_since.setdefault(key, self.now) < calm_ns:
+            if not lifts or self.mono - self.views.calm_since.setdefault(key, self.mono) < calm_ns:
                 return
         self.set_mode(scope, cause, mode, by="desk", why=why)
 
-    def calm_from(self, scope: str, cause: str, calm_ns: int) -> Wall:
+    def calm_from(self, scope: str, cause: str, calm_ns: int) -> Mono:
         """When `demand` lifts a cause that it holds, as long as nothing gives a reason for it."""
-        return Wall(self.views.calm_since.get((scope, cause), self.now) + calm_ns)
+        return Mono(self.views.calm_since.get((scope, cause), self.mono) + calm_ns)
 
     def note(self, level: str, event: str, **fields: object) -> None:
         """Say it in the log, under the decision's correlation id; a fact about an order, under the order's."""

@@ -15,6 +15,7 @@ Wall = NewType("Wall", int)
 
 MS_NS = 1_000_000
 SECOND_NS = 1_000_000_000
+LONG_AGO = Mono(-(1 << 62))  # before anything that happened since the host was started
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,3 +33,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     def wall_at(self, mono: Mono) -> Wall:
         """The UTC time at which `mono` comes, by the two clocks read together here."""
         return Wall(self.wall + (mono - self.mono))
+
+    def mono_at(self, wall: Wall) -> Mono:
+        """When UTC will be `wall`, by the two clocks read together here."""
+        return Mono(self.mono + (wall - self.wall))

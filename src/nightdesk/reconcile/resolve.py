@@ -14,7 +14,7 @@ from enum import StrEnum, auto
 
 import msgspec
 
-from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono, Wall
 
 FIRST_WAIT_NS = 100 * MS_NS
 WAIT_MAX_NS = 5 * SECOND_NS
@@ -25,13 +25,13 @@ ABSENT_AFTER = 2  # "not found" answers past the grace: one may come from a lagg
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked about one order so far; times are UTC on the venue's clock."""
+    """What was asked about one order so far. `last` paces questions: no clock that is set moves it."""
 
     times: int = 0
-    last: Wall = Wall(0)
+    last: Mono = LONG_AGO
     absent: int = 0  # "not found" answers to questions asked past the grace
 
-    def again(self, now: Wall) -> "Asked":
+    def again(self, now: Mono) -> "Asked":
         """The same with one question more."""
         return Asked(times=self.times + 1, last=now, absent=self.absent)
 
@@ -43,17 +43,17 @@ class Belief(StrEnum):
     ABSENT = auto()
 
 
-def due(asked: Asked, now: Wall) -> bool:
+def due(asked: Asked, now: Mono) -> bool:
     """Whether to ask (again) now."""
     return now >= due_at(asked)
 
 
-def due_at(asked: Asked) -> Wall:
+def due_at(asked: Asked) -> Mono:
     """From when on to ask (again): at once, then ever slower."""
     if asked.times == 0:
-        return Wall(0)
+        return LONG_AGO
     wait = min(FIRST_WAIT_NS << min(asked.times - 1, 10), WAIT_MAX_NS)
-    return Wall(asked.last + wait)
+    return Mono(asked.last + wait)
 
 
 def grace_ends(deadline: Wall, read_lag_ns: int) -> Wall:
