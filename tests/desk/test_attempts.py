@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 from benches import Bench, effects, sent
 from desk.protections import OWNER, long_and_covered, protect, stops
 from nightdesk.desk.attempts import RETRY_NS
@@ -42,6 +44,35 @@ def test_what_the_venue_refuses_to_take_does_not_hold_back_an_exit() -> None:
     assert [intent.type for intent in sent(bench.tick())] == [OrderType.IOC]
 
 
+@pytest.mark.parametrize("reason", [Reason.THROTTLED, Reason.BANNED, Reason.MAINTENANCE])
+def test_a_venue_that_leaves_everything_undone_is_asked_ever_more_slowly(reason: Reason) -> None:
+    bench = Bench().ready()
+    bench.buy("1")
+    protect(bench, stop="90")
+    times = []
+    for _ in range(30 * 20):
+        for intent in sent(bench.tick()):
+            times.append(bench.wall)
+            bench.answer(intent, Verdict.NOT_SENT, reason)
+        bench.quote()
+    waits = [(later - at) / SECOND_NS for at, later in pairwise(times)]
+    assert waits == [0.5, 1.0, 2.0, 4.0, *[5.0] * 4]
+
+
+def test_an_exit_that_the_venue_refuses_is_tried_again_before_long() -> None:
+    bench = Bench().ready()
+    bench.buy("1")
+    protect(bench, stop="90")
+    times = []
+    for _ in range(40 * 20):
+        bench.quote(bid="89.5", ask="89.6")
+        for intent in sent(bench.tick()):
+            times.append(bench.wall)
+            bench.answer(intent, Verdict.REJECTED, Reason.PERMANENT)
+    waits = [(later - at) / SECOND_NS for at, later in pairwise(times)]
+    assert max(waits) == 5.0
+
+
 def test_an_exit_that_the_venue_refuses_is_said_once() -> None:
     bench = Bench().ready()
     bench.buy("1")
@@ -55,7 +86,7 @@ def test_an_exit_that_the_venue_refuses_is_said_once() -> None:
         for intent in sent(decision):
             bench.answer(intent, Verdict.REJECTED, Reason.PERMANENT)
             made.append(intent)
-    assert len(made) == 6
+    assert len(made) == 7
     assert len(said) == 1
 
 

@@ -3,21 +3,24 @@
 import pytest
 
 from benches import Bench, effects, sent
-from builders import D
+from builders import BTCUSDT, D
 from desk.both import HELD, SPOT, USDM, BothBench
 from desk.perpetuals import PERP
+from nightdesk.desk.accounts import SOUGHT_MAX
 from nightdesk.desk.events import (
     AskAccount,
     AskOrder,
     Flatten,
+    FlowsTold,
     Health,
     OrderNotFound,
     Resume,
 )
+from nightdesk.model.account import Flow, WalletMove
 from nightdesk.model.mode import Mode
-from nightdesk.model.order import Side
+from nightdesk.model.order import Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
-from nightdesk.model.records import Reconciled, Resolved
+from nightdesk.model.records import Flowed, Reconciled, Resolved
 from nightdesk.model.time import MS_NS, SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK, Action, scopes, venue_scope
 
@@ -151,3 +154,66 @@ def test_a_flatten_is_done_when_every_venue_has_said_so() -> None:
     assert bench.state.ladder.demands(DESK, "flatten") is Mode.FLATTENING, "asked anew"
     bench.tell(USDM)
     assert bench.state.ladder.demands(DESK, "flatten") is Mode.FLATTENING
+
+
+def test_a_flatten_asks_and_names_whoever_has_not_said_so() -> None:
+    bench = BothBench().ready()
+    bench.decide(Flatten(by="me"))
+    bench.ticks(1)
+    bench.tell(SPOT)
+    asked = effects(AskAccount, *bench.ticks(3))
+    assert {e.venue for e in asked} == {USDM}
+    assert bench.desk.views.flatten_said == f"nothing left to sell; asking {USDM}"
+
+
+def test_what_trades_late_where_all_was_flat_takes_the_word_back() -> None:
+    bench = BothBench().ready()
+    late = bench.open_order(Side.BUY, "1", "99")
+    bench.decide(Flatten(by="me"))
+    bench.told(bench.report(late, VenueStatus.CANCELLED))
+    bench.wait(20 * SECOND_NS)
+    bench.confirm(late)
+    bench.ticks(1)
+    bench.tell(SPOT)
+    bench.fill(late)  # beyond what any venue owns up to
+    bench.tell(USDM)
+    assert bench.state.net(BTCUSDT) == D(1)
+    assert bench.state.ladder.demands(DESK, "flatten") is Mode.FLATTENING
+
+
+def test_what_only_contracts_have_stands_only_where_there_are_any() -> None:
+    one = Bench().ready()
+    one.decide(Health(scope=DESK, cause="terms", mode=Mode.REDUCE_ONLY, why="hedge mode"))
+    two = BothBench(history=one.records, epoch=2)
+    assert held(two) == {(venue_scope(USDM), "terms")}
+
+
+def test_a_difference_is_sought_among_the_orders_of_its_venue_however_many_ended_elsewhere() -> (
+    None
+):
+    bench = BothBench().ready()
+    lost = bench.open_order(Side.BUY, "1", "99", instrument=PERP)
+    bench.told(bench.report(lost, VenueStatus.CANCELLED))
+    for _ in range(SOUGHT_MAX + 2):
+        other = bench.open_order(Side.BUY, "0.1", "99")
+        bench.told(bench.report(other, VenueStatus.CANCELLED))
+        bench.wait(2 * SECOND_NS)
+        bench.quoted()
+    asked = effects(AskOrder, bench.tell(USDM, **{PERP: D(1)}))
+    assert lost.client_id in {e.intent.client_id for e in asked}
+
+
+@pytest.mark.parametrize("ahead_ms", [-3_000, 3_000])
+def test_what_moved_before_the_books_were_opened_is_told_by_the_clock_of_the_venue(
+    ahead_ms: int,
+) -> None:
+    bench = BothBench()
+    bench.ahead_ns = ahead_ms * MS_NS
+    opened = bench.wall + bench.ahead_ns
+    bench.ready()
+    for at, taken in ((opened - 1, 0), (opened, 1)):
+        move = WalletMove(
+            id=str(at), kind=Flow.TRANSFER, asset="USDT", amount=D(1), at=Wall(at), instrument=None
+        )
+        made = bench.decide(FlowsTold(venue=USDM, moves=(move,))).records
+        assert sum(isinstance(r, Flowed) for r in made) == taken

@@ -259,7 +259,7 @@ def test_an_exit_that_only_reduces_what_the_venue_does_not_hold_is_tried_ever_mo
         for intent in sent(bench.tick()):
             bench.answer(intent, Verdict.REJECTED, Reason.BY_STATE)
             made += 1
-    assert made == 6
+    assert made == 7
 
 
 def test_a_moved_stop_that_the_venue_refuses_is_left_at_once_where_the_market_has_passed_it():

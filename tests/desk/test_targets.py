@@ -172,8 +172,24 @@ def test_what_the_venue_refuses_is_tried_ever_more_slowly_until_something_change
                 times.append(bench.wall)
                 bench.answer(intent, Verdict.REJECTED, Reason.PERMANENT)
     assert [(b - a) // SECOND_NS for a, b in pairwise(times)] == [0, 1, 2, 4, 8, 16]
-    want(bench, "1")
+    want(bench, "0.9")
     assert len(sent(bench.quote())) == 1
+
+
+def test_the_same_target_declared_again_does_not_hurry_what_the_venue_refuses() -> None:
+    bench = Bench().ready()
+    times = []
+    for n in range(20 * 20):
+        decisions = [bench.tick()]
+        if n % 4 == 0:
+            decisions.append(bench.propose(Target(instrument=BTCUSDT, qty=D(1))))
+        decisions.append(bench.quote(bid=f"99.{90 + n % 9}"))
+        for intent in sent(*decisions):
+            times.append(bench.wall)
+            bench.answer(intent, Verdict.REJECTED, Reason.PERMANENT)
+    assert 5 <= len(times) <= 7
+    want(bench, "2")
+    assert len(sent(bench.quote())) == 1, "another target is tried at once"
 
 
 def test_a_large_target_is_reached_in_orders_within_the_limit() -> None:

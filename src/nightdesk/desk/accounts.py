@@ -121,7 +121,7 @@ def compare(work: Work, event: AccountTold) -> None:
     held = {asset: event.balances.get(asset, ZERO) for asset in assets}
     if venue not in work.state.booked.since:
         surplus = _surplus(work, venue, held)
-        work.record(Reconciled(balances=held, unexplained={}, surplus=surplus, venue=venue))
+        work.record(_reconciled(work, venue, held, {}, surplus))
         return
     found = differences(work.state.funds.balances, held, assets)
     if found != books.difference:
@@ -150,13 +150,15 @@ def _seek(work: Work, venue: VenueId, found: Mapping[str, Decimal]) -> None:
     """A difference may be a fill of our own, of an order whose end was confirmed by an answer that lagged by
     more than the config says: look there before anybody is alarmed."""
     contracts.seek(work, found)
-    ended = reversed(work.state.orders.ended.values())
-    for order in islice((o for o in ended if o.remaining > 0), SOUGHT_MAX):
-        instrument = work.settings.instruments.get(order.intent.instrument)
-        if instrument is None or instrument.venue != venue:
-            continue
-        if instrument.held_as in found:
-            work.decision.at_once.append(AskOrder(intent=order.intent))
+    known = work.settings.instruments.values()
+    where = {i.id for i in known if i.venue == venue and i.held_as in found}
+    ended = (
+        order
+        for order in reversed(work.state.orders.ended.values())
+        if order.intent.instrument in where and order.remaining > 0
+    )
+    for order in islice(ended, SOUGHT_MAX):
+        work.decision.at_once.append(AskOrder(intent=order.intent))
 
 
 def adopt(work: Work) -> set[str]:
@@ -180,10 +182,26 @@ def _adopt(work: Work, venue: VenueId, books: Books) -> None:
         balances[asset] = money.canonical(money.add(balances[asset], amount))
     by_base = {i.held_as: i.id for i in work.settings.instruments.values() if i.venue == venue}
     moved = {by_base[a]: amount for a, amount in found.items() if a in by_base}
-    work.record(Reconciled(balances=balances, unexplained=found, surplus=moved, venue=venue))
+    work.record(_reconciled(work, venue, balances, found, moved))
     for instrument in moved:
         targets.suspend(work, instrument, "the position was changed from outside")
     books.difference, books.confirmed = {}, False
+
+
+def _reconciled(
+    work: Work,
+    venue: VenueId,
+    balances: dict[str, Decimal],
+    unexplained: dict[str, Decimal],
+    surplus: dict[InstrumentId, Decimal],
+) -> Reconciled:
+    return Reconciled(
+        balances=balances,
+        unexplained=unexplained,
+        surplus=surplus,
+        venue=venue,
+        venue_time=work.there(venue),
+    )
 
 
 def _send_ended(work: Work, event: SendEnded) -> None:

@@ -1,8 +1,8 @@
 """When to try again what did not come off, so that nobody repeats for ever what the venue refuses.
 
-What the venue refused is tried again ever more slowly as long as it is about the same thing. What found nobody
-at its price waits for another price, or for a while; a flatten only for the market's next word (`flatten`).
-Anything else is tried again soon.
+What the venue refused, or left undone, is tried again ever more slowly as long as it is about the same thing.
+What found nobody at its price waits for another price, or for a while; a flatten only for the market's next
+word (`flatten`). Anything else is tried again soon.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,9 @@ from nightdesk.risk.gate import Refused
 
 RETRY_NS = 500 * MS_NS  # a venue's answer takes less
 REFUSED_MAX_NS = 30 * SECOND_NS
-WAY_OUT_MAX_NS = 5 * SECOND_NS  # a person waits for it
+# A person waits for it, or a position loses more meanwhile; what left no trace may go through any moment.
+SOON_MAX_NS = 5 * SECOND_NS
+WAYS_OUT = frozenset({Trying.FLATTEN, Trying.LEAVE})
 NOBODY_NS = 5 * SECOND_NS  # somebody may have come whom the quote does not show
 STOOD_NS = SECOND_NS  # what waits for a price and ends sooner never stood
 
@@ -31,7 +33,8 @@ def again_at(work: Work, owner: Owner, what: Trying, about: tuple[object, ...]) 
         return LONG_AGO
     wait_ns = RETRY_NS
     if last.about == about and _refused(work, last):
-        most_ns = WAY_OUT_MAX_NS if what is Trying.FLATTEN else REFUSED_MAX_NS
+        judged = any(order.state is not State.NOT_SENT for order in _orders(work, last))
+        most_ns = REFUSED_MAX_NS if judged and what not in WAYS_OUT else SOON_MAX_NS
         wait_ns = min(RETRY_NS << last.refused, most_ns)
     elif (
         what is not Trying.FLATTEN
@@ -76,12 +79,12 @@ def _orders(work: Work, last: Attempt) -> list[Order]:
 
 
 def _refused(work: Work, last: Attempt) -> bool:
-    """Whether the venue took nothing of it: refused, or not for as long as it takes to look."""
+    """Whether the venue took nothing of it: refused or not done, or not for as long as it takes to look."""
     return any(_never_stood(order) for order in _orders(work, last))
 
 
 def _never_stood(order: Order) -> bool:
-    if order.state is State.REJECTED:
+    if order.state in (State.REJECTED, State.NOT_SENT):
         return True
     dropped = order.state is State.EXPIRED and order.intent.type.conditional
     return dropped and not order.filled and order.ended_at - order.intended_at < STOOD_NS

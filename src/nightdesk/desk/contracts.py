@@ -84,10 +84,9 @@ def _question(work: Work, venue: VenueId, kind: Flow) -> AskFlows:
 
 def _since(work: Work, venue: VenueId, front: str) -> Wall:
     """From when on to ask: shortly before the last that was booked, never before the books were opened."""
-    booked = work.state.booked
-    return Wall(
-        max(booked.since.get(venue, 0), work.now - SPAN_MAX_NS, booked.last(front) - ASKED_AGAIN_NS)
-    )
+    booked, earliest = work.state.booked, work.there(venue) - SPAN_MAX_NS
+    last = booked.last(front) - ASKED_AGAIN_NS
+    return Wall(max(booked.since.get(venue, 0), earliest, last))
 
 
 def _flow(work: Work, venue: VenueId, move: WalletMove) -> None:

@@ -26,11 +26,13 @@ def declare(work: Work, strategy: StrategyId, target: Target) -> None:
         return
     wanted = _target_set(work, strategy, target)
     key = (strategy, instrument)
-    if wanted.slice_qty is not None and _goes_on(work.state.targets.get(key), wanted):
+    have = work.state.targets.get(key)
+    if wanted.slice_qty is not None and _goes_on(have, wanted):
         return  # declared again it is the same one: its slices go on
     work.record(wanted)
-    work.views.not_before.pop(key, None)
-    work.views.attempts.pop((key, Trying.TARGET), None)
+    if have is None or have.suspended or (wanted.qty, wanted.urgency) != (have.qty, have.urgency):
+        work.views.not_before.pop(key, None)
+        work.views.attempts.pop((key, Trying.TARGET), None)
     work.views.retry_from[key] = work.mono
 
 

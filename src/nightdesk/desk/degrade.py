@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from nightdesk.desk.events import Tick
+from nightdesk.desk.margin import contracts
 from nightdesk.desk.placing import cancel
 from nightdesk.desk.work import Work
 from nightdesk.model import money
@@ -144,9 +145,16 @@ def regroup(work: Work) -> None:
             continue  # of an instrument or a strategy: its own
         why = f"since the venues are other ones: {cause.why}"
         for place in venues if scope == DESK or scope in _known(work) else ():
-            if not work.state.ladder.holds(place, name):
+            if not work.state.ladder.holds(place, name) and _lifts(work, place, name):
                 work.set_mode(place, name, cause.mode, by=cause.by, why=why)
         work.set_mode(scope, name, Mode.NORMAL, by="desk", why=why)
+
+
+def _lifts(work: Work, place: str, cause: str) -> bool:
+    """Whether anything that is heard there can lift it: only contracts have terms."""
+    if cause != "terms":
+        return True
+    return any(work.settings.scope_of(i.venue) == place for i in contracts(work))
 
 
 def _known(work: Work) -> set[str]:

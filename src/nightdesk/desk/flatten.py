@@ -56,8 +56,9 @@ def step(work: Work) -> None:
         _say(work, "; ".join(waiting))
     elif work.mono - work.views.flatten_asked >= AGAIN_NS:
         work.views.flatten_asked = work.mono
-        _say(work, "nothing left to sell; asking the venue")
-        work.decision.at_once += [AskAccount(venue=venue) for venue in work.settings.venues]
+        silent = [v for v in work.settings.venues if work.views.books_of(v).flat is None]
+        _say(work, f"nothing left to sell; asking {', '.join(silent)}")
+        work.decision.at_once += [AskAccount(venue=venue) for venue in silent]
 
 
 def verify(work: Work, event: AccountTold) -> None:
@@ -84,6 +85,9 @@ def verify(work: Work, event: AccountTold) -> None:
     found = [work.views.books_of(venue).flat for venue in work.settings.venues]
     if None in found:
         return  # asked as well, and not heard yet
+    if not all(_dust(work, i, work.state.net(i)) for i in work.settings.instruments):
+        _not_flat(work)  # told since the other venue was flat
+        return
     dust = ", ".join(each for each in found if each)
     where = "the venue" if len(found) == 1 else "every venue"
     done = f"flat at {where}; unsellable dust: {dust or 'none'}"

@@ -247,7 +247,7 @@ class DeskState:
         venue = record.venue or next((i.venue for i in self.instruments.values()), record.venue)
         if venue not in self.booked.since:
             self.opened.update(record.balances)
-        self.booked.since[venue] = at
+        self.booked.since[venue] = record.venue_time or at
         self.funds.balances.update(record.balances)
         for instrument, qty in record.surplus.items():
             held = self._moved(OPERATOR, instrument)

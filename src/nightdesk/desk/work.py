@@ -10,6 +10,7 @@ from nightdesk.model.ids import (
     InstrumentId,
     Seq,
     StrategyId,
+    VenueId,
     correlation_id,
     decode_order_id,
     venue_of,
@@ -105,6 +106,10 @@ class Work:
     def deadline(self, intent: Intent) -> Wall:
         """When the venue refuses an order that has not reached it, on the desk's clock."""
         return Wall(intent.deadline - self.moment.ahead_ns.get(venue_of(intent.instrument), 0))
+
+    def there(self, venue: VenueId) -> Wall:
+        """What the clock of `venue` shows now."""
+        return Wall(self.now + self.moment.ahead_ns.get(venue, 0))
 
     def limits(self, strategy: StrategyId, instrument: InstrumentId) -> Limits:
         """The limits an order of `strategy` has to keep now: in CAUTIOUS they are tighter."""

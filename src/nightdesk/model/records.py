@@ -144,13 +144,15 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True, tag="reconciled"):
 
     `balances` are of what is traded at `venue`; "" in journals from when a desk had one venue. `unexplained` is
     venue minus desk that an operator adopted. `surplus` is what thereby became the operator's position, per
-    instrument.
+    instrument. What moved there until `venue_time`, on the venue's clock, is in them; 0 in journals from before
+    it was written: then the record's own time says it.
     """
 
     balances: dict[str, Decimal]
     unexplained: dict[str, Decimal]
     surplus: dict[InstrumentId, Decimal]
     venue: VenueId = VenueId("")
+    venue_time: Wall = Wall(0)
 
 
 class Marked(msgspec.Struct, frozen=True, kw_only=True, tag="marked"):

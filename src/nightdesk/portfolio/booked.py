@@ -4,16 +4,16 @@ from decimal import Decimal
 
 from nightdesk.model.account import ForcedFill, WalletMove
 from nightdesk.model.ids import InstrumentId, VenueId
-from nightdesk.model.time import Wall
+from nightdesk.model.time import SECOND_NS, Wall
 
-KEPT_MAX = (
-    1_000  # a year of funding of a contract, or a bad day; older ones are not asked for again
-)
+# What is older is not asked for again: venues tell seven days in one answer (`desk/contracts.SPAN_MAX_NS`).
+KEPT_NS = 8 * 24 * 3600 * SECOND_NS
 
 
 class Booked:
-    """Mutable; one writer, the desk's fold. What moved at a venue until its `since` (UTC) is in the balances
-    that were reconciled then, and is never booked; a venue that is not in it was never compared."""
+    """Mutable; one writer, the desk's fold. What moved at a venue until its `since` is in the balances that
+    were reconciled then, and is never booked; a venue without one was never compared. Times are on venues' clocks.
+    """
 
     __slots__ = ("at", "since")
 
@@ -28,8 +28,8 @@ class Booked:
     def book(self, key: str, at: Wall) -> None:
         """It was."""
         self.at[key] = at
-        if len(self.at) > KEPT_MAX:
-            del self.at[next(iter(self.at))]
+        while self.at[oldest := next(iter(self.at))] < at - KEPT_NS:
+            del self.at[oldest]
 
     def last(self, front: str) -> Wall:
         """When the last of those happened whose keys begin with `front`."""
