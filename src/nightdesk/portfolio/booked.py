@@ -11,8 +11,10 @@ KEPT_NS = 8 * 24 * 3600 * SECOND_NS
 
 
 class Booked:
-    """Mutable; one writer, the desk's fold. What moved at a venue until its `since` is in the balances that
-    were reconciled then, and is never booked; a venue without one was never compared. Times are on venues' clocks.
+    """Mutable; one writer, the desk's fold. Times are on the venues' clocks.
+
+    What moved at a venue until its `since` is in the balances that were reconciled then, and is never booked; a
+    venue that is not in it was never compared.
     """
 
     __slots__ = ("at", "since")
