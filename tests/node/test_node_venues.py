@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from benches import causes
 from builders import D
 from nightdesk.desk.events import Flatten, Resume
@@ -135,5 +137,52 @@ def test_what_both_hold_of_an_asset_counts_together(tmp_path: Path) -> None:
         )
         await life.stop()
         assert world.findings() == []
+
+    live(main)
+
+
+def test_a_restart_with_one_venue_away_leaves_the_way_out_at_the_other(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = BothWorld(tmp_path)
+        life = await world.desk().up()
+        await asyncio.sleep(5)
+        want(life, Target(instrument=COIN, qty=D("0.02")), Target(instrument=PERP, qty=D("-0.02")))
+        await asyncio.sleep(5)
+        await life.crash()
+        world.fault("error_503", match={"path": "/fapi/v1/time"})
+        again = await world.desk().up()
+        assert again.state.ladder.demands(venue_scope(USDM), "away") is Mode.REDUCE_ONLY
+        assert not again.node.shell.trading
+        again.node.shell.handle(Flatten(by="me"))
+        await asyncio.sleep(20)
+        assert again.state.position(HOLDER, COIN).qty < D("0.0001"), "dust"
+        assert again.state.position(HOLDER, PERP).qty == D("-0.02")
+        assert again.state.ladder.demands(DESK, "flatten") is Mode.FLATTENING
+        world.heal()
+        await asyncio.sleep(20)
+        assert again.state.ladder.demands(DESK, "flatten") is Mode.REDUCE_ONLY
+        assert world.booked()[PERP] == 0
+        assert world.agrees(again)
+        again.node.shell.handle(Resume(by="me", reason="seen"))
+        await asyncio.sleep(2)
+        assert not causes(again.state)
+        assert again.node.shell.trading
+        await again.stop()
+        assert world.findings() == []
+
+    live(main)
+
+
+def test_a_first_start_waits_for_every_venue(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = BothWorld(tmp_path)
+        world.fault("error_503", match={"path": "/fapi/v1/exchangeInfo"})
+        life = world.desk()
+        with pytest.raises(TimeoutError):
+            await life.up(within_s=60)
+        world.heal()
+        async with asyncio.timeout(10):
+            await life.node.ready.wait()
+        await life.stop()
 
     live(main)

@@ -13,17 +13,16 @@ from nightdesk.desk.events import CancelAll, Tick
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.model.errors import BadInput, OperatingError, TaskEnded
 from nightdesk.model.ids import NONCES, StrategyId, VenueId
-from nightdesk.model.instrument import Instrument
 from nightdesk.model.order import Origin
 from nightdesk.model.records import Configured, EpochOpened, Record
 from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.node.commands import Commands
 from nightdesk.node.journal_watch import JournalWatch
+from nightdesk.node.meeting import Meeting
 from nightdesk.node.plan import TICK_NS, Plan, World
 from nightdesk.node.recovery import Recovered, left_behind, recover
 from nightdesk.node.sample import Sampler
 from nightdesk.node.venue import Venue, by_venue
-from nightdesk.node.vetting import KeyFacts, judge
 from nightdesk.orders.book import Order
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease, take
@@ -34,7 +33,6 @@ from nightdesk.strategy.prepare import prepare
 
 VERSION = "0.1.0"
 STOP_WITHIN_S = 10.0
-START_RETRY_S = 1.0
 
 
 class Stopped(OperatingError):
@@ -56,6 +54,7 @@ class Node:
         self._group: asyncio.TaskGroup
         self._lease: Lease
         self._venues = self._made()
+        self._meeting = Meeting(plan, world, self._venues)
         self._journal: JournalWatch
         self._broken: asyncio.Future[None]
 
@@ -100,13 +99,15 @@ class Node:
         if recovered.torn is not None:
             await world.journal.cut(self._lease.epoch, recovered.torn.first)
         room = await world.journal.restore_ballast()
-        settings = await self._meet_venues()
-        await self._vet_keys()
+        settings = await self._meeting.settle(recovered.state.instruments)
         self._compose(recovered, settings)
         self.shell.follow_bars(self._spawn)
         self._say_recovered(recovered)
         opening = self.shell.desk.open(self._opening(settings, holder), self.shell.moment())
         self.shell.execute_opening(opening)
+        self._meeting.tell(self.shell)
+        for name in self._meeting.away:
+            self._spawn(self._meeting.follow(name, self.shell), "meeting")
         for venue in self._venues.values():
             venue.unheard()
         self._journal.told(room=room)
@@ -127,38 +128,6 @@ class Node:
             )
             first = first or made[name].requester
         return made
-
-    async def _meet_venues(self) -> DeskSettings:
-        """Clock, rules and terms, asked until every venue answers: a desk starts when it can."""
-        rules: dict[VenueId, list[Instrument]] = {}
-        while True:
-            for name, venue in self._venues.items():
-                if name in rules:
-                    continue
-                told = await venue.meet(list(self._plan.limits), self._plan.terms)
-                if isinstance(told, str):
-                    self._world.log.log(
-                        "warning", "venue.not_reached", {"venue": name, "why": told}
-                    )
-                else:
-                    rules[name] = told
-            if len(rules) == len(self._venues):
-                return self._plan.settled([i for name in self._venues for i in rules[name]])
-            await asyncio.sleep(START_RETRY_S)
-
-    async def _vet_keys(self) -> None:
-        """Before anything can be sent: are these keys to trade with, and this desk the one that was named?"""
-        facts: dict[VenueId, KeyFacts] = {}
-        for name, venue in self._venues.items():
-            told = await venue.vet(owner=name in self._plan.real)
-            if told is not None:
-                facts[name] = told
-        if not facts:
-            return
-        judge(facts, self._plan)
-        for name, told in facts.items():
-            if told.may_withdraw is None:
-                self._world.log.log("warning", "key.not_told", {"venue": name, "why": told.why})
 
     def _compose(self, recovered: Recovered, settings: DeskSettings) -> None:
         world = self._world
