@@ -272,7 +272,7 @@ def every_question_resets_the_grace(patch: Patch) -> None:
     weigh = watch.weigh
 
     def patient(asked: Any, *, asked_at: Wall, grace: Wall, everywhere: bool) -> Any:
-        later = max(grace, asked.last + 5 * SECOND_NS)
+        later = max(grace, asked_at + 5 * SECOND_NS)
         return weigh(asked, asked_at=asked_at, grace=Wall(later), everywhere=everywhere)
 
     patch.setattr(watch, "weigh", patient)
