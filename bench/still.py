@@ -34,6 +34,7 @@ from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.route import Route
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.runtime.venue_clock import Reading
 from nightdesk.strategy.host import Host
 from nightdesk.strategy.prepare import prepare
 from nightdesk.venues.binance_sign import HmacSigner
@@ -138,7 +139,9 @@ def still_desk(group: asyncio.TaskGroup, config: Config) -> StillDesk:
     head = Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0))
     writer = JournalWriter(engine, Epoch(1), head, clock, telemetry)
     requester = Requester(http, clock)
-    requester.corrected(0)
+    now = clock.mono()
+    requester.clock.take(Reading(asked=now, heard=now, told=clock.wall()))
+    requester.clock.correct()
     lease = Lease(engine, clock, Epoch(1), clock.mono())
     lease.until = FOR_EVER
 

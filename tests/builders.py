@@ -32,7 +32,8 @@ from nightdesk.model.order import (
     Side,
     VenueStatus,
 )
-from nightdesk.model.time import SECOND_NS, Mono, Wall
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
+from nightdesk.runtime.venue_clock import Reading, VenueClock
 
 # A shared machine stalls for longer than any useful deadline of one example.
 settings.register_profile("nightdesk", deadline=None)
@@ -165,3 +166,10 @@ def decimals(low: int, high: int, places: int) -> st.SearchStrategy[Decimal]:
     """Exact decimals between two whole numbers, on a grid of `places` digits."""
     scale = 10**places
     return st.integers(low * scale, high * scale).map(lambda n: D(n).scaleb(-places))
+
+
+def tell_time(clock: VenueClock, offset_ns: int = 0) -> int:
+    """The venue told its time in no time, `offset_ns` ahead of ours; returns what `correct` does."""
+    now, told = clock._mono(), Wall(clock._wall() + offset_ns - MS_NS // 2)
+    clock.take(Reading(asked=now, heard=now, told=told))
+    return clock.correct()

@@ -6,7 +6,7 @@ from nightdesk.desk import degrade
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import Decision, Tick
 from nightdesk.model.time import Moment, Mono
-from nightdesk.runtime.requester import STEP_NS
+from nightdesk.runtime.venue_clock import STEP_NS
 from nightdesk.simulation.campaign import SeedOptions, run_seed
 
 

@@ -10,10 +10,16 @@ from builders import D
 from nightdesk.desk.events import Flatten, Resume
 from nightdesk.model.mode import Mode
 from nightdesk.model.records import Executed, Reconciled
+from nightdesk.model.time import MS_NS, SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK, venue_scope
+from nightdesk.node.compose import signed_codecs
 from nightdesk.strategy.messages import Protect, Target
+from nightdesk.venues.binance_sign import HmacSigner
+from nightdesk.venues.binance_usdm import BinanceUsdm
+from nightdesk.venues.http import HttpResult
+from nightdesk.venues.protocol import NoAnswer
 from node.both import COIN, HOLDER, PERP, QUIET, SIX, SPOT, USDM, BothWorld, want
-from worlds import durable_records, live
+from worlds import KEY, SECRET, durable_records, live
 
 
 def test_a_desk_trades_on_both_and_its_books_are_the_venues(tmp_path: Path) -> None:
@@ -61,6 +67,77 @@ def test_a_venue_that_is_not_heard_stops_its_own_entries_and_nobody_elses(tmp_pa
         await asyncio.sleep(15)
         assert life.state.position(HOLDER, PERP).qty == D("0.02")
         assert world.agrees(life)
+        await life.stop()
+        assert world.findings() == []
+
+    live(main)
+
+
+class Astray(BinanceUsdm):
+    """The venue as it would be heard if its clock had gone astray; what is asked of others is not."""
+
+    lie_ns = 0
+
+    def told_time(self, result: HttpResult) -> Wall | NoAnswer:
+        told = super().told_time(result)
+        return told if isinstance(told, NoAnswer) else Wall(told + self.lie_ns)
+
+
+def test_a_clock_refused_at_one_venue_holds_no_order_of_the_other_back(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = BothWorld(tmp_path)
+        codecs = signed_codecs(world.config, HmacSigner(KEY, SECRET))
+        symbols = {"BTCUSDT": PERP}
+        usdm = Astray(USDM, HmacSigner(KEY, SECRET), symbols)
+        life = await world.desk(codecs={**codecs, USDM: usdm}).up()
+        await asyncio.sleep(5)
+        usdm.lie_ns = 3 * SECOND_NS
+        await asyncio.sleep(10)  # it was measured wrong
+        shell, ladder = life.node.shell, life.state.ladder
+        stray = shell.routes[USDM].requester.clock
+        free: list[bool] = []
+
+        async def watch() -> None:
+            for _ in range(1000):
+                normal = ladder.mode(DESK, venue_scope(SPOT)) is Mode.NORMAL
+                free.append(normal and shell.lease.held(world.clock.mono()))
+                await asyncio.sleep(0.01)
+
+        watching = asyncio.get_running_loop().create_task(watch())
+        doubted_at = stray.doubted_at
+        want(life, Target(instrument=PERP, qty=D("0.02")))
+        await asyncio.sleep(1)
+        assert stray.doubted_at > doubted_at, "the venue refused the stamp"
+        want(life, Target(instrument=COIN, qty=D("0.02")))
+        await asyncio.sleep(1)
+        assert life.state.position(HOLDER, COIN).qty > D("0.0199"), "all but the fee"
+        await watching
+        assert all(free)
+        usdm.lie_ns = 0
+        await asyncio.sleep(20)
+        assert life.state.position(HOLDER, PERP).qty == D("0.02")
+        assert world.agrees(life)
+        await life.stop()
+        assert world.findings() == []
+
+    live(main)
+
+
+def test_a_step_of_this_hosts_clock_holds_back_what_goes_to_either(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = BothWorld(tmp_path)
+        life = await world.desk().up()
+        await asyncio.sleep(5)
+        shell = life.node.shell
+        world.clock.step(2 * SECOND_NS)
+        await asyncio.sleep(0.06)
+        stepped = world.clock.mono()
+        assert not shell.lease.held(stepped)
+        await asyncio.sleep(1)
+        assert shell.lease.held(world.clock.mono(), stepped)
+        for route in shell.routes.values():
+            assert route.requester.clock.held()
+            assert stepped - 60 * MS_NS < route.requester.clock.doubted_at <= stepped
         await life.stop()
         assert world.findings() == []
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from benches import Bench, sent
-from builders import BTCUSDT, NOW
+from builders import BTCUSDT, NOW, tell_time
 from nightdesk.desk.events import Event, Pause, SendEnded, SendOrder
 from nightdesk.model.ids import VenueId
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.outcome import Reason, Verdict
-from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
+from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed
 from nightdesk.risk.gate import Approved
 from nightdesk.runtime import gateway as gateway_module
@@ -33,6 +33,7 @@ class Hand:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.until = Mono(bench.mono + 2 * SECOND_NS)
+        self.renewed_at = bench.mono
         self.epoch = 1
         self.connected = True
         self.gate = asyncio.Event()
@@ -46,8 +47,8 @@ class Hand:
     def wall(self) -> Wall:
         return self.bench.wall
 
-    def held(self, now: Mono) -> bool:
-        return now < self.until
+    def held(self, now: Mono, since: Mono = LONG_AGO) -> bool:
+        return now < self.until and self.renewed_at >= since
 
     def ready(self) -> bool:
         return self.connected
@@ -74,7 +75,7 @@ class Rig:
         self.tasks: list[asyncio.Task[None]] = []
         signer = HmacSigner("k", "s")
         self.requester = Requester(self.hand, self.hand)
-        self.requester.corrected(0)
+        tell_time(self.requester.clock)
         self.gateway = Gateway(
             desk=self.bench.desk,
             codec=BinanceSpot(VenueId("binance"), signer, {"BTCUSDT": BTCUSDT}),
@@ -147,16 +148,27 @@ def pause(rig: Rig) -> None:
 def goes_stale(rig: Rig) -> None:
     rig.hand.until = Mono(10**18)
     rig.bench.mono = Mono(rig.bench.mono + 2 * SECOND_NS + 1)
-    rig.requester.corrected(0)
+    tell_time(rig.requester.clock)
 
 
 def passes_deadline(rig: Rig) -> None:
     rig.bench.wall = Wall(rig.bench.wall + 2 * SECOND_NS)
-    rig.requester.corrected(0)  # as if it were the venue's time
+    tell_time(rig.requester.clock)  # as if it were the venue's time
 
 
 def clock_steps(rig: Rig) -> None:
     rig.bench.wall = Wall(rig.bench.wall + 260 * MS_NS)
+
+
+def venue_doubts(rig: Rig) -> None:
+    rig.requester.clock.doubt()
+
+
+def venue_told_again(rig: Rig) -> None:
+    """Its time is known again; the lease is still the one from before."""
+    rig.bench.wait(MS_NS)
+    rig.requester.clock.doubt()
+    tell_time(rig.requester.clock)
 
 
 def told_to_wait(rig: Rig) -> None:
@@ -172,6 +184,8 @@ REFUSALS = [
     (goes_stale, "too old"),
     (passes_deadline, "deadline"),
     (clock_steps, "time is not known"),
+    (venue_doubts, "time is not known"),
+    (venue_told_again, "not renewed since"),
     (told_to_wait, "said to wait"),
 ]
 
@@ -197,6 +211,17 @@ def test_the_last_step_refuses_what_changed_since_the_decision(
         verdict, reason, text = rig.outcome()
         assert (verdict, reason) == (Verdict.NOT_SENT, Reason.LATCHED)
         assert why in text
+
+    rigged(body)
+
+
+def test_a_lease_renewed_after_the_doubt_lets_orders_pass() -> None:
+    async def body(rig: Rig) -> None:
+        approved = rig.approved()
+        venue_told_again(rig)
+        rig.hand.renewed_at = rig.bench.mono
+        rig.send(approved)
+        assert len(rig.hand.requests) == 1
 
     rigged(body)
 

@@ -191,6 +191,23 @@ def test_void_it_is_not_held_until_a_later_renewal(tmp_path: Path) -> None:
     with_engine(tmp_path, body)
 
 
+def test_what_wants_a_renewal_of_its_own_waits_alone(tmp_path: Path) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
+        lease, _ = await take(engine, clock, Seen(), ME)
+        engine.hold = asyncio.Event()
+        renewing = asyncio.get_running_loop().create_task(lease.renew())
+        await asyncio.sleep(0.01)
+        doubted = clock.mono()
+        engine.hold.set()
+        await renewing
+        assert lease.held(clock.mono())
+        assert not lease.held(clock.mono(), doubted), "that one was asked for before"
+        await lease.renew()
+        assert lease.held(clock.mono(), doubted)
+
+    with_engine(tmp_path, body)
+
+
 def test_void_it_stays_void_when_a_renewal_from_before_commits(tmp_path: Path) -> None:
     async def body(engine: Engine, clock: MachineClock) -> None:
         lease, _ = await take(engine, clock, Seen(), ME)

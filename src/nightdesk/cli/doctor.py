@@ -176,4 +176,8 @@ def _desk(config: Path | None, folder: Path | None) -> str:
     if abs(sample.clock_offset_ns) > SKEW_MAX_NS:
         skew_ms = sample.clock_offset_ns / 1e6
         raise NightdeskError(f"this machine's clock is {skew_ms:+.0f} ms off the venue's; fix NTP")
-    return f"{sample.mode}, epoch {sample.epoch}, {sample.orders_unknown} orders unknown"
+    clock = "the venue's clock in doubt"
+    if sample.clock_error_ns is not None:
+        offset_ms, error_ms = sample.clock_offset_ns / 1e6, sample.clock_error_ns / 1e6
+        clock = f"clock {offset_ms:+.1f} ms off the venue's, give or take {error_ms:.1f} ms"
+    return f"{sample.mode}, epoch {sample.epoch}, {sample.orders_unknown} orders unknown, {clock}"

@@ -172,6 +172,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     clock_offset_ns: int
     log_dropped: int = 0
     limits_set: list[LimitSetRow] = []
+    clock_error_ns: int | None = None  # the worst of the venues' clocks; None while one is in doubt
 
 
 _REQUEST = msgspec.json.Decoder(Request)

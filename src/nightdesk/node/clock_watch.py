@@ -1,7 +1,8 @@
-"""Whether the venue's time is known: measured now and then, and given up the moment a clock has stepped.
+"""Whether the venue's time is known: measured now and then, and given up the moment it is in doubt.
 
 A stamp from a clock that moved would also move the order's deadline at the venue, which is its last fence. So
-nothing is sent from the step on until the offset was measured again, however long that takes.
+no order goes to that venue until its clock was measured again, however long that takes, and the lease renewed,
+both begun since. A step of this host's clock voids the lease for all; a venue's own clock concerns it alone.
 """
 
 import asyncio
@@ -10,19 +11,19 @@ from collections.abc import Awaitable, Callable
 from nightdesk.desk.events import Event, Health
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import MS_NS
-from nightdesk.runtime.requester import STEP_NS, Requester
+from nightdesk.runtime.venue_clock import STEP_NS, VenueClock
 
 AGAIN_S = 0.5
 
 
 class ClockWatch:
-    """Keeps one requester's clock; tells the desk while it is unsure, of `scope`."""
+    """Keeps one venue's clock; tells the desk while it is unsure, of `scope`."""
 
     def __init__(
         self,
         scope: str,
-        requester: Requester,
-        measure: Callable[[], Awaitable[int | None]],
+        clock: VenueClock,
+        measure: Callable[[], Awaitable[bool]],
         *,
         void: Callable[[], None],
         tell: Callable[[Event], None],
@@ -30,7 +31,7 @@ class ClockWatch:
         spawn: Callable[[Awaitable[None], str], None],
     ) -> None:
         self._scope = scope
-        self._requester = requester
+        self._clock = clock
         self._measure = measure
         self._void = void
         self._tell = tell
@@ -39,14 +40,16 @@ class ClockWatch:
         self._measuring = False
 
     def look(self) -> None:
-        """At every tick: has UTC moved against CLOCK_BOOTTIME since the offset was measured?"""
-        if not self._measuring and not self._requester.clock_held():
-            self.stepped("UTC moved against CLOCK_BOOTTIME")
+        """At every tick: has UTC moved against CLOCK_BOOTTIME, was the venue's time never told?"""
+        if self._clock.stepped():
+            self._void()
+            self.doubted("UTC moved against CLOCK_BOOTTIME")
+        elif not self._measuring and not self._clock.held():
+            self.doubted("the venue has not told its time")
 
-    def stepped(self, why: str) -> None:
-        """Neither the lease nor the stamps may be relied on until what starts after this has ended well."""
-        self._void()
-        self._requester.lose_clock()
+    def doubted(self, why: str) -> None:
+        """This venue gets no stamp until a measurement and a renewal that start after this have ended well."""
+        self._clock.doubt()
         self._say(why)
         self._tell(Health(scope=self._scope, cause="clock", mode=Mode.REDUCE_ONLY, why=why))
         if not self._measuring:
@@ -58,21 +61,21 @@ class ClockWatch:
         self._say(why)
         self._tell(Health(scope=self._scope, cause="clock", mode=Mode.REDUCE_ONLY, why=why))
 
-    def measured(self, offset_ns: int) -> None:
+    def measured(self) -> None:
         """The venue told its time."""
-        moved = offset_ns - self._requester.offset_ns
-        self._requester.corrected(offset_ns)
-        if abs(moved) > STEP_NS:
-            self._void()
-            self._say(f"the venue's clock minus ours moved by {moved / MS_NS:+.1f} ms")
+        moved_ns = self._clock.correct()
+        if abs(moved_ns) > STEP_NS:
+            error_ns = self._clock.error_ns() or 0
+            moved = f"moved by {moved_ns / MS_NS:+.1f} ms (give or take {error_ns / MS_NS:.1f} ms)"
+            self._say(f"the venue's clock minus ours {moved}")
         self._tell(Health(scope=self._scope, cause="clock", mode=Mode.NORMAL, why="measured"))
 
     async def _measure_again(self) -> None:
         try:
-            offset = await self._measure()
-            while offset is None:
+            told = await self._measure()
+            while not told:
                 await asyncio.sleep(AGAIN_S)
-                offset = await self._measure()
+                told = await self._measure()
         finally:
             self._measuring = False
-        self.measured(offset)
+        self.measured()

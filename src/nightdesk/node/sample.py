@@ -1,6 +1,6 @@
 """The node in numbers: what is published once a second and what the tables show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from nightdesk.control.messages import (
@@ -28,6 +28,7 @@ from nightdesk.modes.ladder import DESK, scopes
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.route import sent
 from nightdesk.runtime.shell import Shell
+from nightdesk.runtime.venue_clock import VenueClock
 
 EVENTS_SHOWN = 12
 
@@ -160,6 +161,7 @@ class Sampler:
         positions = position_rows(desk)
         telemetry = shell.telemetry
         counts = desk.state.counts
+        clocks = [route.requester.clock for route in shell.routes.values()]
         return Sample(
             at_ns=moment.wall,
             desk=desk.settings.name,
@@ -208,9 +210,17 @@ class Sampler:
                 for at, level, event, fields in list(telemetry.ring)[-EVENTS_SHOWN:]
             ],
             flatten=desk.views.flatten_said,
-            clock_offset_ns=max((r.requester.offset_ns for r in shell.routes.values()), key=abs),
+            clock_offset_ns=max((clock.offset_ns for clock in clocks), key=abs),
+            clock_error_ns=_worst_error(clocks),
             log_dropped=self._log_dropped(),
         )
+
+
+def _worst_error(clocks: Iterable[VenueClock]) -> int | None:
+    """Of the venues' clocks; None while one of them is in doubt."""
+    errors = [clock.error_ns() for clock in clocks]
+    known = [error_ns for error_ns in errors if error_ns is not None]
+    return max(known) if len(known) == len(errors) else None
 
 
 def _fees(desk: Desk) -> dict[str, Decimal]:

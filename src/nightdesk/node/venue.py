@@ -69,10 +69,9 @@ class Venue:
     ) -> list[Instrument] | str:
         """Its clock, its rules, its terms; or why the venue was not reached. Raises `BadInput` where they are
         not what the config says."""
-        offset = await self.link.measure_clock()
-        if offset is None:
+        if not await self.link.measure_clock():
             return "the venue does not tell its time"
-        self.requester.corrected(offset)
+        self.requester.clock.correct()
         ours = [instrument for instrument in instruments if venue_of(instrument) == self.id]
         try:
             rules = await self.link.rules([instrument_key(instrument) for instrument in ours])
@@ -120,7 +119,7 @@ class Venue:
         self._shell = shell
         self._clock = ClockWatch(
             shell.desk.settings.scope_of(self.id),
-            self.requester,
+            self.requester.clock,
             self.link.measure_clock,
             void=lease.void,
             tell=shell.handle,
@@ -177,7 +176,7 @@ class Venue:
     def _tell(self, event: Event) -> None:
         """An answer from outside becomes an event; some also concern this side of it."""
         if isinstance(event, SendEnded) and event.outcome.reason is Reason.CLOCK:
-            self._clock.stepped("the venue refuses our clock")
+            self._clock.doubted("the venue refuses our clock")
         self._shell.handle(event)
         if isinstance(event, AccountTold):
             self._compared = self._compared or event.quiet

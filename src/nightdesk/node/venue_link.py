@@ -19,20 +19,25 @@ from nightdesk.model.ids import VenueId, venue_of
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderReport
-from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
+from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.node.refused import NotListed
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Send, Streams
 from nightdesk.runtime.questions import open_orders
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
+from nightdesk.runtime.venue_clock import Reading
 from nightdesk.strategy.api import Draw
 from nightdesk.venues.http import HttpRequest
 from nightdesk.venues.protocol import ContractCodec, NoAnswer, Unlisted, UserUpdate, VenueCodec
 
 CLOCK_AGAIN_S = 1.0  # after an answer that did not come
 CLOCK_UNANSWERED_MAX = 2  # what is older says little of the venue's clock now
-ROUND_TRIP_MAX_NS = SECOND_NS  # a slower answer says little about a clock
+# Questions in a row while the round trips are long: where nothing is known, and where it is only to be renewed.
+CLOCK_FIRST_MAX, CLOCK_AGAIN_MAX = 8, 3
+CLOCK_ROUND_NS = (
+    2 * SECOND_NS
+)  # after which no other question begins: nobody may wait for a slow venue long
 KEY_EVERY_S = 30 * 60.0  # half of the time that a key is valid for
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.2, 5.0
 STEADY_NS = 10 * SECOND_NS  # a connection that lived this long starts its back-off anew
@@ -69,20 +74,36 @@ class VenueLink:
         self._key = ""  # of the private stream, where it is read by one
         self._private_life: asyncio.Timeout
 
-    async def measure_clock(self) -> int | None:
-        """The venue's clock minus ours in ns, or None when it did not tell."""
-        before = self._clock.mono()
-        sent_at = self._clock.wall()
-        told = self.codec.told_time(await self._requester.request(lambda _: self.codec.time()))
-        took = self._clock.mono() - before
-        if isinstance(told, NoAnswer) or took > ROUND_TRIP_MAX_NS:
+    async def measure_clock(self) -> bool:
+        """Read the venue's clock, again only while it is not known well; whether it was told, and nothing has
+        put that in doubt since."""
+        clock, began = self._requester.clock, self._clock.mono()
+        told = False
+        for _ in range(CLOCK_FIRST_MAX if clock.error_ns() is None else CLOCK_AGAIN_MAX):
+            reading = await self._read_clock()
+            if reading is not None and clock.take(reading):
+                told = True
+            if not told or clock.fine() or self._clock.mono() - began > CLOCK_ROUND_NS:
+                break
+        return told and clock.error_ns() is not None
+
+    async def _read_clock(self) -> Reading | None:
+        """One question, or None where it was not answered. Time spent on a connection is no round trip."""
+        asked = Mono(0)
+
+        def build(_: Wall) -> HttpRequest:
+            nonlocal asked
+            asked = self._clock.mono()
+            return self.codec.time()
+
+        told = self.codec.told_time(await self._requester.request(build))
+        if isinstance(told, NoAnswer):
             return None
-        # The stamp is cut to its millisecond: on average it is half of one behind.
-        return told + MS_NS // 2 - (sent_at + took // 2)
+        return Reading(asked=asked, heard=self._clock.mono(), told=told)
 
     async def keep_clock(
         self,
-        corrected: Callable[[int], None],
+        measured: Callable[[], None],
         untold: Callable[[str], None],
         every_s: float,
     ) -> None:
@@ -90,10 +111,9 @@ class VenueLink:
         unanswered = 0
         while True:
             await asyncio.sleep(CLOCK_AGAIN_S if unanswered else every_s)
-            offset = await self.measure_clock()
-            if offset is not None:
+            if await self.measure_clock():
                 unanswered = 0
-                corrected(offset)
+                measured()
                 continue
             unanswered += 1
             if unanswered == CLOCK_UNANSWERED_MAX:

@@ -120,7 +120,7 @@ class BarFeed:
 
     def _ask(self, asked: _Asked) -> None:
         # A clock that was stepped cannot tell which of the bars in an answer have ended.
-        ready = self._mono() >= asked.not_before and asked.requester.clock_held()
+        ready = self._mono() >= asked.not_before and asked.requester.clock.held()
         if ready and not asked.under_way:
             asked.under_way = True
             self._spawn(self._question(asked), "bars")

@@ -110,8 +110,11 @@ class Gateway:
         intent = approved.intent
         if not self.lease.held(now):
             return "the lease is not held"
-        if not self._requester.clock_held():
+        clock = self._requester.clock
+        if not clock.held():
             return "the venue's time is not known"
+        if not self.lease.held(now, clock.doubted_at):
+            return "the lease was not renewed since the venue's time was in doubt"
         if not self._desk.may_send(approved):
             return "the mode has changed"
         if approved.reduces or intent.inputs is None or intent.origin is Origin.PROTECT:

@@ -10,7 +10,7 @@ import msgspec
 
 from nightdesk.model.errors import LeaseHeld
 from nightdesk.model.ids import Epoch
-from nightdesk.model.time import MS_NS, SECOND_NS, Mono
+from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.journal import Holder, JournalEngine, LeaseView
 from nightdesk.ports.process import Processes
@@ -52,14 +52,15 @@ class Lease:
         self._engine = engine
         self._clock = clock
         self._renewals = 0
+        self._renewed_at = taken_at
         self._void_before = Mono(0)
 
-    def held(self, now: Mono) -> bool:
-        """Whether this node may still act at `now`."""
-        return now < self.until
+    def held(self, now: Mono, since: Mono = LONG_AGO) -> bool:
+        """Whether this node may still act at `now`, by a renewal that was not asked for before `since`."""
+        return now < self.until and self._renewed_at >= since
 
     def void(self) -> None:
-        """Trust nothing until a renewal that starts later has committed: a clock has stepped."""
+        """Trust nothing until a renewal that starts later has committed: this host's clock has stepped."""
         self.until = Mono(0)
         self._void_before = self._clock.mono()
 
@@ -70,6 +71,7 @@ class Lease:
         await self._engine.renew(self.epoch, self._renewals)
         if started < self._void_before:
             return
+        self._renewed_at = started
         self.until = Mono(started + self._term.ttl_ns - MARGIN_NS)
 
     async def keep(self) -> None:

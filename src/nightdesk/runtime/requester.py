@@ -3,59 +3,34 @@
 import asyncio
 from collections.abc import Callable
 
-from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
+from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Http
+from nightdesk.runtime.venue_clock import VenueClock
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
 READ_TIMEOUT_NS = 5 * SECOND_NS
 CONNECT_TIMEOUT_S = 2.0
 TOLD_TO_WAIT = frozenset({418, 429})  # the way every venue of ours says it
-STEP_NS = (
-    250 * MS_NS
-)  # UTC against CLOCK_BOOTTIME: a slewed clock moves less between two measurements
 WAIT_LEAST_S = 2  # where no Retry-After was given, or one of nothing
 
 
 class Requester:
-    """Holds the pool and the venue's measured clock offset; `first` is the desk's first venue's, or None."""
+    """Holds the pool and what is known of the venue's clock; `first` is the desk's first venue's, or None."""
 
     def __init__(self, http: Http, clock: Clock, first: "Requester | None" = None) -> None:
         self.http = http
-        self._first = self if first is None else first
-        self.offset_ns = 0  # the venue's clock minus ours
-        self._anchor_ns: int | None = None  # UTC minus CLOCK_BOOTTIME when that was measured
+        self.clock = VenueClock(clock)
+        self._first = self.clock if first is None else first.clock
         self._wait_until = Mono(0)
         self.mono: Callable[[], Mono] = clock.mono  # this host's CLOCK_BOOTTIME
-        self._wall = clock.wall
-
-    def venue_now(self) -> Wall:
-        """UTC on the venue's clock."""
-        return self._wall() + self.offset_ns  # type: ignore[return-value]  # a NewType's call is a call
-
-    def desk_now(self) -> Wall:
-        """UTC on the desk's clock."""
-        return self._first.venue_now()
+        self.venue_now: Callable[[], Wall] = self.clock.now  # UTC on the venue's clock
+        self.desk_now: Callable[[], Wall] = self._first.now  # UTC on the desk's clock
 
     @property
     def ahead_ns(self) -> int:
         """How far the venue's clock is ahead of the desk's."""
-        return self.offset_ns - self._first.offset_ns
-
-    def corrected(self, offset_ns: int) -> None:
-        """The venue's clock was measured."""
-        self.offset_ns = offset_ns
-        self._anchor_ns = self._wall() - self.mono()
-
-    def lose_clock(self) -> None:
-        """The measured offset is worth nothing any more."""
-        self._anchor_ns = None
-
-    def clock_held(self) -> bool:
-        """Whether the offset was measured and this host's UTC has not been stepped since."""
-        if self._anchor_ns is None:
-            return False
-        return abs(self._wall() - self.mono() - self._anchor_ns) <= STEP_NS
+        return self.clock.offset_ns - self._first.offset_ns
 
     async def hold(self) -> str:
         """Wait for a held connection; returns why there is none, or nothing."""

@@ -30,9 +30,9 @@ from nightdesk.model.outcome import Reason
 from nightdesk.model.records import Answered, Record
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK
-from nightdesk.node.venue_link import ROUND_TRIP_MAX_NS
 from nightdesk.orders.lifecycle import State
 from nightdesk.risk.caps import CAPS
+from nightdesk.runtime.venue_clock import ROUND_TRIP_MAX_NS
 from nightdesk.simulation.clocks import TrueTime
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.processes import Running

@@ -65,10 +65,9 @@ def _asked(
         try:
             async with asyncio.timeout(WITHIN_S):
                 why = await requester.hold()
-                offset = None if why else await link.measure_clock()
-                if offset is None:
+                if why or not await link.measure_clock():
                     raise VenueDown(why or "it does not tell its time")
-                requester.corrected(offset)
+                requester.clock.correct()
                 return await ask(link, requester)
         except TimeoutError as error:
             raise OperatingError(f"no answer within {WITHIN_S:.0f} s") from error
