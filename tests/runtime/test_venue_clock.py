@@ -81,6 +81,21 @@ def test_the_reading_with_the_least_error_counts(
     assert clock.fine() is (error_ms * MS_NS <= FINE_NS)
 
 
+@pytest.mark.parametrize("step_ns", [-3600 * SECOND_NS, STEP_NS + 1, 3600 * SECOND_NS])
+def test_a_step_of_this_hosts_clock_moves_no_venues_time(step_ns: int) -> None:
+    host: Any = Host(ahead_ns=70 * SECOND_NS)
+    clock = known(host, (1, 1))
+    before = clock.now()
+    host.utc += step_ns
+    assert clock.now() == before
+    assert not clock.held()
+    host.ahead_ns -= step_ns
+    clock.doubt()
+    clock.take(host.read(0, 0))
+    assert abs(clock.correct()) <= 2 * MS_NS, "the venue's own clock has not moved"
+    assert clock.held()
+
+
 def test_a_reading_loses_with_age_what_a_worse_one_wins() -> None:
     host: Any = Host()
     clock = known(host, (1, 1))

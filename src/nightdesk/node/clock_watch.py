@@ -67,7 +67,7 @@ class ClockWatch:
         if abs(moved_ns) > STEP_NS:
             error_ns = self._clock.error_ns() or 0
             moved = f"moved by {moved_ns / MS_NS:+.1f} ms (give or take {error_ns / MS_NS:.1f} ms)"
-            self._say(f"the venue's clock minus ours {moved}")
+            self._say(f"the venue's clock {moved}")
         self._tell(Health(scope=self._scope, cause="clock", mode=Mode.NORMAL, why="measured"))
 
     async def _measure_again(self) -> None:

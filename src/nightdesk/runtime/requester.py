@@ -30,7 +30,7 @@ class Requester:
     @property
     def ahead_ns(self) -> int:
         """How far the venue's clock is ahead of the desk's."""
-        return self.clock.offset_ns - self._first.offset_ns
+        return self.clock.ahead_of(self._first)
 
     async def hold(self) -> str:
         """Wait for a held connection; returns why there is none, or nothing."""

@@ -42,10 +42,10 @@ class VenueClock:
     """One venue's clock as this host knows it."""
 
     def __init__(self, clock: Clock) -> None:
-        self.offset_ns = 0  # the venue's clock minus this host's UTC
         self.doubted_at = (
             LONG_AGO  # what was stamped, or leased, before then may be on a wrong time
         )
+        self._ahead_ns: int | None = None  # the venue's UTC minus CLOCK_BOOTTIME, once it was told
         self._best: Reading | None = None
         self._corrected = False  # by a reading that nothing has put in doubt since
         self._anchor_ns: int | None = (
@@ -55,8 +55,21 @@ class VenueClock:
         self._wall = clock.wall
 
     def now(self) -> Wall:
-        """UTC on the venue's clock."""
-        return self._wall() + self.offset_ns  # type: ignore[return-value]  # a NewType's call is a call
+        """UTC on the venue's clock: this host's own says nothing any more once the venue's was told."""
+        return self._wall() if self._ahead_ns is None else Wall(self._mono() + self._ahead_ns)
+
+    @property
+    def offset_ns(self) -> int:
+        """The venue's clock minus this host's UTC."""
+        return self.ahead_ns() - (self._wall() - self._mono())
+
+    def ahead_ns(self) -> int:
+        """The venue's UTC minus CLOCK_BOOTTIME; this host's before the venue's was told."""
+        return self._wall() - self._mono() if self._ahead_ns is None else self._ahead_ns
+
+    def ahead_of(self, other: "VenueClock") -> int:
+        """How far it is ahead of another venue's, in ns; 0 before it was told."""
+        return 0 if self._ahead_ns is None else self._ahead_ns - other.ahead_ns()
 
     def held(self) -> bool:
         """Whether the offset was measured and this host's UTC has not been stepped since."""
@@ -90,13 +103,12 @@ class VenueClock:
         return True
 
     def correct(self) -> int:
-        """Go by the best reading from now on; returns by how much (ns) the venue's clock moved against ours."""
+        """Go by the best reading from now on; returns by how much (ns) the venue's clock moved."""
         assert self._best is not None, "a reading comes first"
         held, now = self.held(), self._mono()
-        anchor_ns = self._wall() - now
-        moved_ns = self._best.ahead_ns - anchor_ns - self.offset_ns
-        self.offset_ns += moved_ns
-        self._anchor_ns, self._corrected = anchor_ns, True
+        moved_ns = 0 if self._ahead_ns is None else self._best.ahead_ns - self._ahead_ns
+        self._ahead_ns = self._best.ahead_ns
+        self._anchor_ns, self._corrected = self._wall() - now, True
         if held and abs(moved_ns) > STEP_NS:
             self.doubted_at = now
         return moved_ns
