@@ -31,7 +31,7 @@ from nightdesk.config.load import load
 from nightdesk.control.messages import Request as Command
 from nightdesk.control.messages import Sample, sample_of
 from nightdesk.model.order import Origin
-from nightdesk.model.records import Answered, CancelAsked
+from nightdesk.model.records import Answered, CancelAsked, Executed
 from nightdesk.node.practice import accounts_text, write_keys, write_private
 from nightdesk.node.result import Result
 from nightdesk.wiring.told import result_at
@@ -82,11 +82,32 @@ instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
 params = {{ size = "0.02", fast = 5, slow = 20, band_bps = 0.0, both_ways = true }}
 """
 
+BOTH = """\
+[venue.usdm]
+kind = "binance-usdm"
+rest = "{rest}"
+stream = "{stream}"
+private = "{stream}"
+read_lag_ms = 300
+
+[venue.usdm.account]
+key = "file:key"
+secret = "file:secret"
+
+[[instrument]]
+id = "usdm:BTCUSDT"
+leverage = 20
+
+[[instrument]]
+id = "usdm:ETHUSDT"
+leverage = 20
+
+"""
 MAKER = """\
 [[strategy]]
 name = "maker"
 class = "nightdesk.strategy.examples.maker:Maker"
-instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
+instruments = ["binance:BTCUSDT", "binance:ETHUSDT", "usdm:BTCUSDT"]
 params = {{ size = "0.01", follow_ticks = 2, inventory_max = "0.1", pause_ms = 20 }}
 """
 
@@ -94,7 +115,7 @@ GUARDED = """\
 [[strategy]]
 name = "guarded"
 class = "nightdesk.simulation.guarded:Guarded"
-instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
+instruments = ["binance:BTCUSDT", "binance:ETHUSDT", "usdm:BTCUSDT", "usdm:ETHUSDT"]
 params = {{ size = "1500", every = 10 }}
 """
 
@@ -127,11 +148,13 @@ class Rig:
         write_private(folder / "accounts.toml", accounts_text(key, secret))
         command = [sys.executable, "-m", "nightdesk.lab", "--port", "0", "--seed", str(seed)]
         command += ["--accounts", str(folder / "accounts.toml")]
+        if makers:
+            command.append("--usdm")
         self._lab_log = (folder / "lab.log").open("wb")
         self.lab = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._lab_log)
         assert self.lab.stdout is not None
         self.url = json.loads(self.lab.stdout.readline())["url"]
-        config = CONFIG + (MAKER + GUARDED if makers else "")
+        config = CONFIG + (BOTH + MAKER + GUARDED if makers else "")
         config = config.format(rest=self.url, stream=self.url.replace("http", "ws", 1))
         (folder / "desk.toml").write_text(config)
         self.config = load(config, "desk.toml")
@@ -244,6 +267,11 @@ class Rig:
             traded=sum(k.filled > 0 for k in ours),
         )
 
+    def traded(self) -> Counter[str]:
+        """Trades by market."""
+        kept = (record for *_, record in history_of(self.folder / "desk.journal"))
+        return Counter(r.execution.instrument for r in kept if isinstance(r, Executed))
+
     def finish(self) -> tuple[Sample, Result]:
         """Heal, run on, stop in order, and hold the books together."""
         self.clear_faults()
@@ -280,8 +308,8 @@ def crash(
     makers: bool = True,
 ) -> dict[str, Any]:
     """Do it; returns the report. `plant` names a bug of the victim's, `only` the points to die at;
-    `passages` how often a point may be passed before; without `makers` every order crosses the spread and
-    nothing is protected."""
+    `passages` how often a point may be passed before; without `makers` every order crosses the spread at one
+    venue, and nothing is protected."""
 
     met: Counter[str] = Counter()
     with_order = 0
@@ -311,7 +339,7 @@ def crash(
                         )
                 bar.update(task, advance=1)
             sample, result = rig.finish()
-            protective = rig.protective()
+            protective, traded = rig.protective(), rig.traded()
         finally:
             rig.close()
     return {
@@ -322,6 +350,7 @@ def crash(
         "orders": result.orders,
         "fills": result.fills,
         "protective": dict(protective),
+        "traded": dict(traded),
         "duplicates": result.duplicates,
         "unknown": result.unknown,
         "position_diff": {k: str(v) for k, v in result.position_diff.items()},

@@ -17,6 +17,7 @@ def test_twenty_kills_leave_no_duplicate_and_no_unknown() -> None:
     assert report["with_order_in_flight"] * 2 >= report["kills"]
     assert report["fills"] > 0
     assert report["protective"]["orders"] > 0
+    assert {name.partition(":")[0] for name in report["traded"]} == {"binance", "usdm"}
 
 
 def test_a_desk_that_sends_before_its_intent_is_durable_is_found() -> None:

@@ -67,7 +67,7 @@ def _always(*_: Any, **__: Any) -> bool:
 
 
 def _is_order(_self: Any, request: Any, **_: Any) -> bool:
-    return bool(request.method == "POST")
+    return bool(request.method == "POST" and "rder" in request.target)  # and not a listen key
 
 
 def _is_cancel(_self: Any, request: Any, **_: Any) -> bool:
