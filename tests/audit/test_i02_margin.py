@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,13 +16,14 @@ from audit.contracts import (
     opened_with,
     wanted,
 )
-from audit.told import executed, inputs, intended, whats
+from audit.told import executed, inputs, intended, whats, written
 from builders import D, an_id
 from desk.perpetuals import PerpBench
 from nightdesk.audit.facts import Fact, Written
 from nightdesk.audit.i02_risk import Risk
 from nightdesk.model.account import Flow
 from nightdesk.model.order import OrderType, Origin, Side
+from nightdesk.model.records import Configured, Reconciled
 from nightdesk.risk import gate
 from nightdesk.strategy.messages import Place
 
@@ -80,6 +82,98 @@ def test_the_worst_case_fits_the_wallet(facts: list[Fact], found: int) -> None:
     told = [what for what in told if "margin" in what]
     assert len(told) == found, told
     assert all("usdm/USDT has" in what for what in told)
+
+
+def stood(free: str = "100", equity: str | None = None, spot: str = "100") -> dict[str, Any]:
+    """What a desk says that stood behind its contracts."""
+    equal = None if equity is None else D(equity)
+    return {"inputs": msgspec.structs.replace(inputs(spot, spot), margin=D(free), equity=equal)}
+
+
+# Half the wallet of 100 at a leverage of 10 is worth 500, five contracts at a hundred.
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ([decided(1, "5", **stood())], 0),
+        ([decided(1, "5.1", **stood())], 1),
+        (
+            [decided(1, "5.1")],
+            0,
+        ),  # the desk says nothing of what it had, and quotes come in between
+        ([decided(1, "5.6")], 1),
+        ([decided(1, "5.6", **stood("200"))], 1),  # it believes in more than there is
+        ([decided(1, "5.1", reduce_only=True, **stood())], 0),
+        ([decided(1, "5.1", origin=Origin.FLATTEN, **stood())], 0),
+        ([decided(1, "3", **stood()), decided(2, "3", 5, **stood())], 1),
+        ([decided(1, "3", **stood()), decided(2, "3", 5, instrument=ETH_PERP, **stood())], 1),
+        ([decided(1, "3", **stood()), decided(2, "3", 5, side=Side.SELL, **stood())], 0),
+    ],
+)
+def test_no_more_of_the_wallet_is_bound_than_may_be(facts: list[Fact], found: int) -> None:
+    settings = both(**WIDE, margin_use_max="0.5")
+    told = whats(Risk(), [settings, opened_with(wallet="100"), *facts])
+    assert [what for what in told if "is over 0.5 of usdm/USDT" in what] == told
+    assert len(told) == found
+
+
+def spot_bought(qty: str = "2") -> list[Fact]:
+    """The desk buys what is not its baseline, and the market says what that is worth."""
+    order = {"client_id": an_id(7), "qty": D(qty), "price": D(100)}
+    return [
+        opened_with_spot(),
+        intended(inputs=inputs("90", "90"), **order),
+        executed(1, trade_id="7", **order),
+    ]
+
+
+def opened_with_spot() -> Written:
+    """Three coins and 900 of money beside the wallet of 100."""
+    return written(
+        Reconciled(balances={"BTC": D(3), "USDT": D(900)}, unexplained={}, surplus={}), -800
+    )
+
+
+# Twice a wallet of 100 and 900 of money is twenty contracts at a hundred.
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ([opened_with_spot(), decided(1, "20", **stood(equity="1000"))], 0),
+        ([opened_with_spot(), decided(1, "20.1", **stood(equity="1000"))], 1),
+        ([opened_with_spot(), decided(1, "22.3", **stood(equity="1200"))], 1),
+        ([opened_with_spot(), decided(1, "22.2")], 0),
+        ([opened_with_spot(), decided(1, "22.3")], 1),
+        # What was bought counts at what it is worth; who cannot know that believes the desk.
+        ([*spot_bought(), decided(1, "21.7", 5)], 0),
+        ([*spot_bought(), decided(1, "21.8", 5)], 1),
+        ([*spot_bought(), decided(1, "99", 20_000)], 0),
+        ([*spot_bought(), decided(1, "19.7", 20_000, **stood(equity="980"))], 1),
+        ([opened_with_spot(), decided(1, "12"), decided(2, "12", 5, instrument=ETH_PERP)], 1),
+    ],
+)
+def test_contracts_come_to_no_more_than_so_many_times_what_the_desk_has(
+    facts: list[Fact], found: int
+) -> None:
+    settings = both(leverage=125, **WIDE, leverage_max="2", gross_max="99999")
+    told = whats(Risk(), [settings, opened_with(wallet="100"), *facts])
+    told = [what for what in told if "over 2 times what the desk has" in what]
+    assert len(told) == found
+
+
+def test_a_baseline_that_is_said_is_not_the_desks() -> None:
+    settings = both(leverage=125, **WIDE, leverage_max="2", gross_max="99999")
+    assert isinstance(settings.record, Configured)
+    body = msgspec.json.decode(settings.record.body) | {"baseline": {"BTC": "1"}}
+    record = msgspec.structs.replace(settings.record, body=msgspec.json.encode(body).decode())
+    told = [
+        msgspec.structs.replace(settings, record=record),
+        opened_with(wallet="100"),
+        opened_with_spot(),
+        intended(client_id=an_id(7), qty=D("0.001"), inputs=QUOTE),
+        decided(1, "26.5", 5),  # 200 more
+        decided(2, "0.3", 6),
+    ]
+    (found,) = [what for what in whats(Risk(), told) if "what the desk has" in what]
+    assert "contracts may come to 2680" in found
 
 
 def a_life(wallet: str, steps: list[tuple[str, int]]) -> list[Written]:

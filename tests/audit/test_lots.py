@@ -79,3 +79,12 @@ def test_spots_trades_are_no_wallets() -> None:
     lots = folded(intended(), executed(1))
     assert lots.lots[MINE, BTCUSDT].qty == 1
     assert lots.wallets[WALLET] == D(100)
+
+
+def test_a_trade_on_spot_moves_both_balances_and_takes_its_fee() -> None:
+    made = {"price": D(100), "qty": D(2)}
+    buys = [intended(client_id=an_id(1), **made), executed(1, client_id=an_id(1), **made)]
+    paid = executed(1, client_id=an_id(2), trade_id="2", fee=D("0.5"), side=Side.SELL, **made)
+    lots = folded(*buys, intended(client_id=an_id(2), side=Side.SELL, **made), paid)
+    assert (lots.wallets["BTC"], lots.wallets["USDT"]) == (D(0), D("-0.5"))
+    assert lots.wallets[WALLET] == lots.opened[WALLET] == D(100)

@@ -41,6 +41,12 @@ def test_limits_that_may_be_set_are_read_where_they_belong() -> None:
         ("asset_max = { BTC = 1.5 }", 'write it as a string, "1.5"'),
         ('concentration_max = "1.1"', "less than or equal to 1"),
         ("orders_per_minute_max = 0", "greater than or equal to 1"),
+        ('margin_use_max = "1.1"', "less than or equal to 1"),
+        (
+            'margin_use_max = "0.5"',
+            "limits.margin_use_max: bounds contracts, and no [venue] has any",
+        ),
+        ('leverage_max = "2"', "limits.leverage_max: bounds contracts, and no [venue] has any"),
     ],
 )
 def test_a_limit_that_cannot_be_is_told(line: str, says: str) -> None:

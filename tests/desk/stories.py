@@ -1,4 +1,4 @@
-"""Random stories of a desk of three pairs and two strategies, told beside what is true of it.
+"""Random stories of a desk of three instruments and two strategies, told beside what is true of it.
 
 What is true is counted here by itself, from what was sent and what the venue told; prices do not move.
 """
@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 
 from benches import Bench, sent, some_limits, some_settings
 from builders import D, an_instrument
+from desk.perpetuals import LEVERAGE, PERP, WALLET, a_perpetual
+from nightdesk.desk.events import AccountTold
 from nightdesk.desk.settings import DeskSettings
+from nightdesk.model.account import Terms
 from nightdesk.model.ids import InstrumentId, StrategyId
+from nightdesk.model.instrument import Instrument
 from nightdesk.model.order import Intent, OrderType, Side, VenueStatus
 from nightdesk.model.outcome import Verdict
 from nightdesk.model.time import SECOND_NS, Wall
@@ -30,7 +34,11 @@ PAIRS = [
     an_instrument(id=ETHUSDT, symbol="ETHUSDT", base="ETH", quote="USDT"),
 ]
 FUNDS = {asset: D(1_000_000) for asset in ("BTC", "ETH", "USDT", "USDC")}
+ETH_PERP = InstrumentId("usdm:ETHUSDT")
+PERPS = [a_perpetual(), msgspec.structs.replace(a_perpetual(), id=ETH_PERP, base="ETH"), PAIRS[0]]
+STANDS = {"BTC": D(1_000), "USDT": D(100_000), WALLET: D(1_000), PERP: D(0), ETH_PERP: D(0)}
 ASK = D("100.01")
+LOST = D("0.01")  # by what was sold at a hundred
 
 
 class Truth:
@@ -51,9 +59,13 @@ class Truth:
             D(0),
         )
         low = high = held
+        closing = {Side.BUY: max(-held, D(0)), Side.SELL: max(held, D(0))}
         for intent, left in self.open.values():
             if intent.instrument != instrument or strategy not in (None, intent.strategy):
                 continue
+            if intent.reduce_only and strategy is None:
+                left = min(left, closing[intent.side])
+                closing[intent.side] -= left
             if intent.side is Side.BUY:
                 high += left
             else:
@@ -70,6 +82,17 @@ class Truth:
     def net(self, instruments: list[InstrumentId]) -> Decimal:
         both = [self.sides(i) for i in instruments]
         return max(abs(sum((pair[k] for pair in both), D(0))) for k in (0, 1))
+
+    def contracts(self) -> Decimal:
+        """What all contracts may come to."""
+        return sum((self.worst(each.id) for each in PERPS if each.contract), D(0)) * ASK
+
+    def has(self, *, spot: bool) -> Decimal:
+        """What the wallet has less its losses, and the rest of what the desk has."""
+        sold = sum((-min(q, D(0)) for (_, i), q in self.held.items() if i != BTCUSDT), D(0))
+        short = -min(sum((q for (_, i), q in self.held.items() if i == BTCUSDT), D(0)), D(0))
+        wallet = STANDS[WALLET] - sold * LOST
+        return wallet + STANDS["USDT"] - short * LOST if spot else wallet
 
     def lately(self, of: list[Wall], now: Wall, seconds: int) -> int:
         return sum(now - seconds * SECOND_NS < at for at in of)
@@ -121,6 +144,8 @@ MEASURED: dict[str, tuple[Decimal | int, Measure]] = {
     ),
     "net": (D(320), lambda t, _, __: t.net([p.id for p in PAIRS]) * ASK),
     "concentration": (D("0.6"), lambda t, i, _: share(t, i)),
+    "margin_use": (D("0.065"), lambda t, _, __: t.contracts() / LEVERAGE / t.has(spot=False)),
+    "leverage": (D("0.0032"), lambda t, _, __: t.contracts() / t.has(spot=True)),
     "orders_per_minute": (5, lambda t, _, now: t.lately([at for at, _ in t.orders], now, 60)),
     "messages_per_second": (3, lambda t, _, now: t.lately(messages(t), now, 1)),
     "messages_per_minute": (6, lambda t, _, now: t.lately(messages(t), now, 60)),
@@ -144,16 +169,23 @@ RULES = {cap.rule: cap for cap in CAPS}
 
 
 def limited(rule: str) -> DeskSettings:
-    """Three pairs, two strategies, and one limit that the wishes reach."""
+    """Three instruments, two strategies, and one limit that the wishes reach."""
     cap, (most, _) = RULES[rule], MEASURED[rule]
     given = {cap.limit: most} | ({"concentration_floor": D(150)} if rule == "concentration" else {})
     own = StrategyLimits(**given) if cap.of is Of.STRATEGY else StrategyLimits()
     limits = some_limits(position_max=D(50), **({} if cap.of is Of.STRATEGY else given))
-    made = some_settings(instruments=PAIRS, strategies=(ONE, OTHER), limits=limits)
+    traded = traded_under(rule)
+    made = some_settings(instruments=traded, strategies=(ONE, OTHER), limits=limits)
+    terms = {each.id: Terms(leverage=LEVERAGE) for each in traded if each.contract}
     strategies = {
         name: msgspec.structs.replace(each, limits=own) for name, each in made.strategies.items()
     }
-    return msgspec.structs.replace(made, strategies=strategies)
+    return msgspec.structs.replace(made, strategies=strategies, terms=terms)
+
+
+def traded_under(rule: str) -> list[Instrument]:
+    """What is traded where this limit is leant on."""
+    return PERPS if RULES[rule].of in (Of.WALLET, Of.CONTRACTS) else PAIRS
 
 
 class Story:
@@ -162,18 +194,33 @@ class Story:
     def __init__(self, rule: str) -> None:
         self.rule, self.truth = rule, Truth()
         self.bench = Bench(limited(rule))
-        self.bench.account(FUNDS)
-        self.bench.desk.views.trading = True
+        self._open(FUNDS if self.traded == PAIRS else STANDS)
         self.refused = self.allowed = 0
         self.checks = True
         self._fresh(30)
 
+    @property
+    def traded(self) -> list[Instrument]:
+        """The three of them."""
+        return traded_under(self.rule)
+
+    def _open(self, held: dict[str, Decimal]) -> None:
+        """The books of every venue are compared."""
+        bench = self.bench
+        for venue in bench.settings.venues:
+            bench.decide(
+                AccountTold(
+                    venue=venue, balances=held, open_orders=(), asked_at=bench.wall, quiet=True
+                )
+            )
+        bench.desk.views.trading = True
+
     def _fresh(self, times: int) -> None:
         for _ in range(times):
-            for pair in PAIRS:
+            for pair in self.traded:
                 self.bench.quote("100", str(ASK), pair.id)
             self.bench.tick()
-        for pair in PAIRS:
+        for pair in self.traded:
             self.bench.quote("100", str(ASK), pair.id)
 
     def step(self, what: str, n: int) -> None:  # noqa: C901 one arm a step
@@ -207,8 +254,7 @@ class Story:
                     self._fresh(1)
             case "restart":
                 bench = self.bench = bench.restart(after_ns=SECOND_NS // 10)
-                bench.desk.views.trading = True
-                bench.account()
+                self._open(dict(bench.state.funds.balances))
                 self._fresh(30)
             case _:
                 pass
@@ -216,7 +262,7 @@ class Story:
     def _place(self, n: int) -> None:
         truth, bench = self.truth, self.bench
         bench.wait(1)  # no order is a duplicate
-        strategy, pair = (ONE, OTHER)[n % 2], PAIRS[n // 2 % 3]
+        strategy, pair = (ONE, OTHER)[n % 2], self.traded[n // 2 % 3]
         side = (Side.BUY, Side.SELL)[n // 6 % 2]
         qty = D(1 + n // 12 % 4) / 2
         low, high = truth.sides(pair.id)
@@ -233,6 +279,7 @@ class Story:
         )
         intents = sent(bench.propose(wish, strategy=strategy))
         free = own if RULES[self.rule].of is Of.STRATEGY else reducing
+        free |= self.traded == PERPS and not pair.contract
         if not intents:
             self.refused += 1
             assert not (own and reducing), "an exit was refused"
@@ -241,12 +288,17 @@ class Story:
         truth.open[intent.client_id] = (intent, qty)
         truth.live.add(intent.client_id)
         truth.orders.append((bench.wall, intent))
-        if not free and self.checks:
+        if not free and not intent.reduce_only and self.checks:
             self.allowed += 1
             most, measure = MEASURED[self.rule]
             assert measure(truth, intent, bench.wall) <= most
 
     def _fill(self, intent: Intent, qty: Decimal) -> None:
+        if intent.reduce_only:  # the venue lets it open nothing
+            held = sum(q for (_, i), q in self.truth.held.items() if i == intent.instrument)
+            qty = min(qty, max(held * -intent.side.sign, D(0)))
+            if qty == 0:
+                return
         self.bench.fill(intent, str(qty))
         truth, key = self.truth, (intent.strategy, intent.instrument)
         truth.held[key] = truth.held.get(key, D(0)) + intent.side.sign * qty

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from benches import Bench, causes, effects, sent, some_limits, some_settings
 from builders import BTCUSDT, STRATEGY, D
+from desk.perpetuals import perp_settings
 from nightdesk.desk.events import Note, SetLimit
 from nightdesk.desk.image import decode_state, encode_state
 from nightdesk.desk.limiting import holds, looser, stricter
-from nightdesk.desk.set_limits import OF_DESK, OF_INSTRUMENT, changes, in_config
+from nightdesk.desk.set_limits import OF_CONTRACTS, OF_DESK, OF_INSTRUMENT, changes, in_config
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.model.errors import BadInput
 from nightdesk.model.order import OrderType, Side
@@ -259,3 +260,12 @@ def test_a_limit_of_what_left_the_config_is_kept_and_means_nothing() -> None:
     again = bench.restart(some_settings())
     assert list(in_config(again.settings, again.state.limits_set)) == []
     assert again.state.limits_set != {}
+
+
+@pytest.mark.parametrize("limit", OF_CONTRACTS)
+def test_a_limit_on_contracts_is_set_where_there_are_some(limit: str) -> None:
+    event = SetLimit(limit=limit, value="0.5", by="me")
+    (record,) = changes(perp_settings(), {}, event)
+    assert (record.scope, record.value, record.file) == (DESK, D("0.5"), None)
+    with pytest.raises(BadInput, match="bounds contracts, and this desk trades none"):
+        changes(some_settings(), {}, event)

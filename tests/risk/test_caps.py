@@ -22,8 +22,12 @@ def part(
     selling: str = "0",
     ask: str | None = "100",
     base: str = "BTC",
+    wallet: str = "",
 ) -> Part:
-    return Part(base, None if ask is None else D(ask), D(held), D(buying), D(selling))
+    """With a wallet, a contract at a leverage of five."""
+    price = None if ask is None else D(ask)
+    times = 5 if wallet else 0
+    return Part(base, price, D(held), D(buying), D(selling), wallet, times)
 
 
 def whole(here: Part, *others: Part, own: Part | None = None, **rest: object) -> Whole:
@@ -38,6 +42,7 @@ def measured(rule: str, found: Whole) -> Decimal | int | None:
 
 
 LONG, SHORT = part("3"), part("-3")
+PERP, ELSEWHERE = part("1", "2", "5", wallet="w"), part("9", wallet="v")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +69,19 @@ LONG, SHORT = part("3"), part("-3")
         ("concentration", whole(part("3", ask=None)), None),
         ("concentration", whole(LONG, floor=D(300)), D(0)),
         ("concentration", whole(LONG, floor=D("299.99")), D(1)),
+        # Of one wallet, and of no other nor of spot: 400 and 100 at a leverage of five.
+        ("margin_use", whole(PERP, LONG, ELSEWHERE, margin=D(200)), D("0.4")),
+        ("margin_use", whole(PERP, part("-1", wallet="w"), margin=D(200)), D("0.5")),
+        ("margin_use", whole(PERP, part("1", ask=None, wallet="w"), margin=D(200)), None),
+        ("margin_use", whole(PERP, part("1", ask=None), margin=D(200)), D("0.4")),
+        ("margin_use", whole(PERP, margin=D(0)), None),
+        ("margin_use", whole(part(wallet="w"), margin=D(0)), D(0)),
+        # Of every wallet, and of spot nothing.
+        ("leverage", whole(PERP, LONG, ELSEWHERE, equity=D(1000)), D("1.3")),
+        ("leverage", whole(PERP, part("1", ask=None), equity=D(1000)), D("0.4")),
+        ("leverage", whole(PERP, equity=None), None),
+        ("leverage", whole(PERP, equity=D(-1)), None),
+        ("leverage", whole(LONG, part(wallet="w"), equity=None), D(0)),
         # What a strategy holds, whatever the desk does.
         ("strategy_position", whole(part(), own=part("2", "1")), D(3)),
         ("strategy_gross", whole(part(), own=part("-2", "1")), D(200)),
@@ -136,6 +154,14 @@ def test_only_what_is_set_binds_and_only_what_it_looks_at_is_gathered() -> None:
     assert [cap.rule for cap in bound.caps] == ["cancels_per_second", "net"]
     assert (bound.everywhere, bound.own, bound.own_everywhere) == (True, False, False)
     assert bound.counts == (Look.CANCELS_SECOND,)
+
+
+def test_what_bounds_contracts_binds_no_order_on_spot() -> None:
+    limits = msgspec.structs.replace(LIMITS, margin_use_max=D("0.5"), leverage_max=D(2))
+    assert binding(limits).caps == ()
+    bound = binding(limits, contract=True)
+    assert [cap.rule for cap in bound.caps] == ["margin_use", "leverage"]
+    assert (bound.everywhere, bound.margin, bound.equity, bound.counts) == (True, True, True, ())
 
 
 def test_every_cap_is_a_limit_of_its_own() -> None:

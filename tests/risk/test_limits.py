@@ -38,13 +38,14 @@ def test_a_cautious_desk_has_half_of_each_size_and_count_and_room_for_one(size, 
     own = StrategyLimits(
         position_max=size, gross_max=size, open_orders_max=count, orders_per_second_max=count
     )
-    limits = msgspec.structs.replace(limits, **optional, own=own, concentration_max=D("0.5"))
+    ratios = dict.fromkeys(("concentration_max", "margin_use_max", "leverage_max"), D("0.5"))
+    limits = msgspec.structs.replace(limits, **optional, own=own, **ratios)
     tighter = cautious(limits)
     assert all(getattr(tighter, name) * 2 == size for name in OPTIONAL_SIZES)
     assert all(getattr(tighter, name) == max(1, count // 2) for name in OPTIONAL_COUNTS)
     assert (tighter.own.position_max * 2, tighter.own.gross_max * 2) == (size, size)
     assert tighter.own.open_orders_max == max(1, count // 2)
-    assert tighter.concentration_max == D("0.5")
+    assert all(getattr(tighter, name) == half for name, half in ratios.items())
     assert all(getattr(tighter, name) * 2 == size for name in SIZES)
     assert all(getattr(tighter, name) == max(1, count // 2) for name in COUNTS)
     assert (tighter.collar_bps, tighter.stale_after_ns) == (D(50), 1)

@@ -9,8 +9,9 @@ from nightdesk.lab.settings import KNOWN_SYMBOLS
 from nightdesk.node.practice import practice_text
 from nightdesk.risk.caps import CAPS, Of
 from nightdesk.simulation import capping
-from nightdesk.simulation.capping import drawn_caps
+from nightdesk.simulation.capping import drawn_caps, drawn_margin_caps
 from nightdesk.simulation.hungry import hungry_text
+from nightdesk.simulation.setting import drawn_config
 
 TRADED = [f"binance:{symbol}" for symbol in KNOWN_SYMBOLS]
 OWN = {cap.limit for cap in CAPS if cap.of is Of.STRATEGY}
@@ -22,6 +23,22 @@ def test_every_limit_that_may_be_set_is_drawn_by_some_seed() -> None:
     own = "".join(text for _, each in drawn for text in each.values())
     assert {limit for limit in capping.CAPS if limit in desks} == capping.CAPS.keys()
     assert {limit for limit in capping.OWN_CAPS if limit in own} == OWN
+
+
+def test_every_limit_is_drawn_for_some_desk() -> None:
+    desks = {*capping.CAPS, *capping.MARGIN_CAPS}
+    assert desks == {cap.limit for cap in CAPS if cap.of is not Of.STRATEGY}
+    drawn = {drawn_margin_caps(Random(seed)) for seed in range(60)}
+    assert "" in drawn
+    for limit, values in capping.MARGIN_CAPS.items():
+        assert all(any(f"{limit} = {value}\n" in lines for lines in drawn) for value in values)
+
+
+def test_desks_that_lean_on_perpetuals_have_such_limits_in_some_worlds() -> None:
+    configs = [load(drawn_config(seed), "drawn") for seed in range(60)]
+    limited = [c for c in configs if c.limits.margin_use_max or c.limits.leverage_max]
+    assert limited
+    assert all(any(i.id.startswith("usdm:") for i in config.instrument) for config in limited)
 
 
 @pytest.mark.parametrize("seed", range(20))

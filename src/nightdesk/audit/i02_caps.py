@@ -79,14 +79,14 @@ class Caps:
         limits = self._ledger.limits.get(name)
         if limits is None or intent.origin is Origin.FLATTEN:
             return
-        if _any(limits, _OF_INSTRUMENT) and not self._reduces(intent, EVERYBODY):
+        if _any(limits, _OF_INSTRUMENT) and not self.reduces(intent, EVERYBODY):
             yield from self._exposed(intent, name, limits)
             if intent.origin is not Origin.PROTECT:
                 yield from self._counted(name, limits)
         own = self._ledger.in_force.by_strategy.get(intent.strategy)
         if own is None or not _any(own, _OF_STRATEGY) or intent.origin is Origin.PROTECT:
             return
-        if not self._reduces(intent, intent.strategy):
+        if not self.reduces(intent, intent.strategy):
             yield from self._of_strategy(intent, name, own)
 
     def _exposed(self, intent: Intent, name: str, limits: InstrumentLimits) -> Iterator[str]:
@@ -215,7 +215,7 @@ class Caps:
                 found[intent.pair] = (intent.side.sign, max(before, left), reduces)
         return found
 
-    def _reduces(self, intent: Intent, strategy: str) -> bool:
+    def reduces(self, intent: Intent, strategy: str) -> bool:
         """Whether it can only bring the position nearer to flat; it is among the open ones already."""
         if intent.reduce_only and strategy == EVERYBODY:
             return True

@@ -1,19 +1,22 @@
-"""The part of I2 about margin: nothing is decided that the wallet of contracts could not stand behind.
+"""The part of I2 about margin: nothing is decided that the wallet of contracts could not stand behind, or that
+binds more of it, or is worth more in what the desk has, than its limits say.
 
 Told by what the journal had told when an order was decided, as a desk knows it: what it cannot know then (a
 trade that nobody told yet, a transfer by hand) is not held against it, and a venue refuses what is not paid
 for. The worst case of every contract of a wallet counts, at its leverage; profits that are not realised do not.
 Other contracts are valued in the desk's favour, at the quotes of the last seconds; who has none is not counted.
+A limit is held exactly against what the desk says itself that it had, and less so against what it has here.
 """
 
 from collections.abc import Iterator
 from decimal import Decimal
 
-from nightdesk.audit.i02_caps import Caps, worst_of
+from nightdesk.audit.i02_caps import EVERYBODY, Caps, worst_of
 from nightdesk.audit.i02_losses import Losing
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.lots import Lots
 from nightdesk.model import money
+from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Inputs, Intent, Origin
 
@@ -34,20 +37,32 @@ class Margin:
         if rules is None or not rules.contract or inputs is None or intent.origin in _OUT:
             return
         wallet = self._lots.wallets.get(rules.paid_in)
-        if wallet is None or not self._grows(intent, name):
+        if wallet is None:
             return
-        prices = {name: max(intent.price, inputs.ask)}
+        worst = self._worst(name, max(intent.price, inputs.ask), inputs, at_ns)
+        bound = {
+            each: money.average(value, Decimal(times))
+            for each, value in worst.items()
+            if (times := self._ledger.in_force.leverage.get(each))
+        }
         needed = money.total(
-            self._taken(each, prices.get(each) or self._ask(each, inputs, at_ns))
-            for each, other in self._ledger.instruments.items()
-            if other.contract and other.paid_in == rules.paid_in
+            margin for each, margin in bound.items() if self._rules(each).paid_in == rules.paid_in
         )
-        have = money.add(wallet, min(self._profit(rules.paid_in, at_ns), ZERO))
-        if money.multiply(needed, SURE) > have:
+        have = self._less_losses(rules.paid_in, at_ns)
+        if self._grows(intent, name) and money.multiply(needed, SURE) > have:
             yield (
                 f"{rules.paid_in} has {money.shown(have)} after losses, "
                 f"the worst case needs {money.shown(needed)} of margin"
             )
+        limits = self._ledger.limits.get(name)
+        if limits is None or self._caps.reduces(intent, EVERYBODY):
+            return
+        most = limits.margin_use_max
+        if most is not None and _over(needed, most, inputs.margin, have):
+            yield f"margin of {money.shown(needed)} is over {most} of {rules.paid_in}"
+        most, gross = limits.leverage_max, money.total(worst.values())
+        if most is not None and _over(gross, most, inputs.equity, self._equity(at_ns)):
+            yield f"contracts may come to {money.shown(gross)}, over {most} times what the desk has"
 
     def _grows(self, intent: Intent, name: str) -> bool:
         """Whether it makes the worst case larger; it is among the open ones already."""
@@ -58,12 +73,19 @@ class Margin:
             before = (money.add(low, intent.qty), high)
         return worst_of((low, high)) > worst_of(before)
 
-    def _taken(self, name: str, price: Decimal) -> Decimal:
-        leverage = self._ledger.in_force.leverage.get(name)
-        if not leverage:
-            return ZERO
-        value = money.notional(price, worst_of(self._caps.sides(name)))
-        return money.average(value, Decimal(leverage))
+    def _worst(self, name: str, price: Decimal, inputs: Inputs, at_ns: int) -> dict[str, Decimal]:
+        """What each contract may come to, in quote, `name` at that price."""
+        return {
+            each: money.notional(
+                price if each == name else self._ask(each, inputs, at_ns),
+                worst_of(self._caps.sides(each)),
+            )
+            for each, rules in self._ledger.instruments.items()
+            if rules.contract
+        }
+
+    def _rules(self, name: str) -> Instrument:
+        return self._ledger.instruments[name]
 
     def _ask(self, name: str, inputs: Inputs, at_ns: int) -> Decimal:
         """What the desk says itself that it was worth, or the best for it of the last seconds."""
@@ -72,8 +94,8 @@ class Margin:
                 return ask
         return min((ask for _, ask in self._losing.quotes(name, at_ns)), default=ZERO)
 
-    def _profit(self, wallet: str, at_ns: int) -> Decimal:
-        """What is not realised, at the best for the desk of the last seconds."""
+    def _less_losses(self, wallet: str, at_ns: int) -> Decimal:
+        """What a wallet has, less losses not realised, at the best for the desk of the last seconds."""
         profit = ZERO
         for (_, name), lot in self._lots.lots.items():
             rules = self._ledger.instruments.get(name)
@@ -83,4 +105,29 @@ class Margin:
             if quotes:
                 best = max(lot.worth(bid if lot.qty > 0 else ask) for bid, ask in quotes)
                 profit = money.add(profit, best)
-        return profit
+        return money.add(self._lots.wallets.get(wallet, ZERO), min(profit, ZERO))
+
+    def _equity(self, at_ns: int) -> Decimal | None:
+        """What the desk has in quote, at the best for it; None where something of it has no price."""
+        held, baselines = self._lots.wallets, self._ledger.in_force.baseline
+        every = list(self._ledger.instruments.items())
+        wallets = dict.fromkeys(rules.paid_in for _, rules in every)
+        value = money.total(self._less_losses(wallet, at_ns) for wallet in wallets)
+        bases = {rules.base: name for name, rules in every if not rules.contract}
+        for base, name in bases.items():
+            opened = self._lots.opened.get(base, ZERO)
+            own = money.subtract(held.get(base, ZERO), baselines.get(base, opened))
+            worth = [
+                money.notional(p, own) for each in self._losing.quotes(name, at_ns) for p in each
+            ]
+            if own != 0 and not worth:
+                return None
+            value = money.add(value, max(worth, default=ZERO))
+        return value
+
+
+def _over(value: Decimal, most: Decimal, told: Decimal | None, have: Decimal | None) -> bool:
+    """Whether `value` is over `most` of what the desk said that it had, or surely of what it has."""
+    if told is not None and value > money.multiply(most, told):
+        return True
+    return have is not None and money.multiply(value, SURE) > money.multiply(most, have)

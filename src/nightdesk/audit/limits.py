@@ -47,6 +47,8 @@ class InstrumentLimits(msgspec.Struct, frozen=True, kw_only=True):
     net_max: Decimal | None = None  # over all instruments, as the rest
     concentration_max: Decimal | None = None
     concentration_floor: Decimal = Decimal(0)
+    margin_use_max: Decimal | None = None  # of a wallet of contracts
+    leverage_max: Decimal | None = None  # of all contracts, in what the desk has
     orders_per_minute_max: int | None = None
     messages_per_second_max: int | None = None
     messages_per_minute_max: int | None = None
@@ -88,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     strategies: dict[str, _Strategy] = {}
     losses: LossLimits = LossLimits()
     terms: dict[str, Terms] = {}
+    baseline: dict[str, Decimal] = {}
 
 
 class InForce:
@@ -98,6 +101,9 @@ class InForce:
         self.by_strategy: dict[str, StrategyLimits] = {}
         self.losses: dict[str, LossLimits] = {}  # by scope
         self.leverage: dict[str, int] = {}  # of contracts
+        self.baseline: dict[
+            str, Decimal
+        ] = {}  # by base asset, where it is not what was held at first
         self.before: Decimal | None = None  # what held of the limit that was set last
         self._names = names
         self._settings = Settings()
@@ -137,6 +143,7 @@ class InForce:
 
     def _fold(self) -> None:
         settings, made = self._settings, self._set
+        self.baseline = settings.baseline
         self.by_instrument = {}
         for instrument, limits in settings.limits.items():
             name = self._names.of(instrument)

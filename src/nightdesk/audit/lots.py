@@ -1,5 +1,5 @@
-"""What each strategy paid for what it holds, what it has earned, and what the wallets of contracts have: from
-the journal's own trades and moves."""
+"""What each strategy paid for what it holds, what it has earned, and what balances and wallets have: from the
+journal's own trades and moves."""
 
 from decimal import Decimal
 
@@ -58,7 +58,8 @@ class Lots:
 
     def __init__(self, ledger: Ledger) -> None:
         self.lots: dict[tuple[str, str], Lot] = {}
-        self.wallets: dict[str, Decimal] = {}
+        self.wallets: dict[str, Decimal] = {}  # and balances of spot
+        self.opened: dict[str, Decimal] = {}  # as they were told first
         self._ledger = ledger
         self._trades: set[tuple[str, str]] = set()
 
@@ -69,6 +70,7 @@ class Lots:
                 return self._traded(execution)
             case Reconciled(balances=balances):
                 self.wallets.update(balances)
+                self.opened = balances | self.opened
             case Flowed(venue=venue, move=move, shares=shares):
                 self._move(wallet_of(venue, move.asset), move.amount)
                 for strategy, amount in shares.items():
@@ -92,11 +94,17 @@ class Lots:
 
     def _pay(self, trade: Execution | ForcedFill) -> None:
         rules = self._ledger.instruments.get(self._ledger.names.of(trade.instrument))
-        if rules is None or not rules.contract:
+        if rules is None:
             return
-        self._move(rules.paid_in, trade.realised or ZERO)
-        if trade.fee != 0:
+        if rules.contract:
+            self._move(rules.paid_in, trade.realised or ZERO)
             self._move(wallet_of(rules.venue, trade.fee_asset), money.minus(trade.fee))
+            return
+        sign = Decimal(trade.side.sign)
+        self._move(rules.base, money.multiply(trade.qty, sign))
+        value = money.notional(trade.price, trade.qty)
+        self._move(rules.quote, money.minus(money.multiply(value, sign)))
+        self._move(trade.fee_asset, money.minus(trade.fee))
 
     def _traded(self, execution: Execution) -> tuple[str, Decimal] | None:
         known, name = (

@@ -169,6 +169,7 @@ def _between(config: Config, places: Places) -> Iterable[str]:
         if instrument.id in known[:index]:
             yield f"{where}: {instrument.id} is listed twice"
     yield from _assets(config, places)
+    yield from _of_contracts(config, places)
     names = [strategy.name for strategy in config.strategy]
     for index, strategy in enumerate(config.strategy):
         if strategy.name in names[:index] or strategy.name == "operator":
@@ -179,6 +180,16 @@ def _between(config: Config, places: Places) -> Iterable[str]:
                 hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
                 where = places.told(("strategy", index, "instruments"))
                 yield f"{where}: {wanted!r} is no [[instrument]]; {hint}"
+
+
+def _of_contracts(config: Config, places: Places) -> Iterable[str]:
+    """Limits on contracts where none is traded: whoever set them believes in something."""
+    if any(venue.contracts for venue in config.venue.values()):
+        return
+    for limit in ("margin_use_max", "leverage_max"):
+        if getattr(config.limits, limit) is not None:
+            where = places.told(("limits", limit))
+            yield f"{where}: bounds contracts, and no [venue] has any; remove it"
 
 
 def _assets(config: Config, places: Places) -> Iterable[str]:

@@ -24,6 +24,7 @@ _ORDER = """
 A refused order is told to its strategy with the limit and the number that broke it; nothing is sent. What was
 counted lately survives a restart. A minute slides by seconds, and a second by tenths (`orders_per_second_max`
 exactly); the oldest step counts until all of it is over. Money is in the one quote asset that a desk has.
+Margin use and leverage bind orders for contracts alone; profit that is not realised is nothing to stand on.
 """
 _STRATEGY = """
 ## One strategy: `[strategy.limits]`

@@ -189,6 +189,15 @@ class Limits(_Strict):
         default=Decimal(0),
         description="worst case of an instrument in quote up to which its share does not matter",
     )
+    margin_use_max: Annotated[Decimal, Field(gt=0, le=1)] | None = Field(
+        default=None,
+        description="share of a wallet, less its losses so far, that its contracts bind at worst: 0.5 is half",
+    )
+    leverage_max: Positive | None = Field(
+        default=None,
+        description="worst case of all contracts in what the desk has: wallets less losses so far, quote, and "
+        "what it holds on spot beyond the baseline",
+    )
     orders_per_minute_max: Count | None = Field(
         default=None, description="orders that the desk decides within any minute"
     )

@@ -1,4 +1,4 @@
-"""What stands behind positions in contracts, as the gate counts it."""
+"""What stands behind positions in contracts, as the gate counts it: profit that is not realised left out."""
 
 from decimal import Decimal
 
@@ -14,30 +14,60 @@ def contracts(work: Work) -> list[Instrument]:
     return [i for i in work.settings.instruments.values() if i.contract]
 
 
-def free_margin(work: Work, instrument: Instrument) -> Decimal:
-    """What the wallet has for one contract: less its losses so far, less the margin that the worst case of its
-    other contracts takes. A contract without a price is not in it: nothing may be risked beside it anyway."""
-    free = work.state.funds.balances.get(instrument.paid_in, ZERO)
+def margin_balance(work: Work, wallet: str) -> Decimal:
+    """What a wallet has, less the losses so far of its contracts. One without a price is not in it: nothing may
+    be risked beside it anyway."""
     profit = ZERO
+    for (_, of), position in work.state.positions.items():
+        instrument, quote = work.settings.instruments.get(of), work.views.quotes.get(of)
+        if instrument is None or quote is None or not position.priced:
+            continue
+        if instrument.contract and instrument.paid_in == wallet:
+            mark = quote.bid if position.priced > 0 else quote.ask
+            profit = money.add(profit, position.unrealised(mark))
+    return money.add(work.state.funds.balances.get(wallet, ZERO), min(profit, ZERO))
+
+
+def free_margin(work: Work, instrument: Instrument) -> Decimal:
+    """What the wallet has for one contract: less the margin that the worst case of its others takes."""
+    free = margin_balance(work, instrument.paid_in)
     for other in contracts(work):
         quote = work.views.quotes.get(other.id)
-        if other.paid_in != instrument.paid_in or quote is None:
+        if other.id == instrument.id or other.paid_in != instrument.paid_in or quote is None:
             continue
-        for (_, of), position in work.state.positions.items():
-            if of == other.id and position.priced:
-                mark = quote.bid if position.priced > 0 else quote.ask
-                profit = money.add(profit, position.unrealised(mark))
-        if other.id != instrument.id:
-            exposure, net = work.state.exposure(other.id), work.state.net(other.id)
-            worst = max(
-                money.magnitude(exposure.worst_long(net)),
-                money.magnitude(exposure.worst_short(net)),
-            )
-            taken = money.shown(
-                money.average(money.notional(quote.ask, worst), Decimal(leverage(work, other.id)))
-            )
-            free = money.subtract(free, taken)
-    return money.add(free, min(profit, ZERO))
+        exposure, net = work.state.exposure(other.id), work.state.net(other.id)
+        worst = max(
+            money.magnitude(exposure.worst_long(net)),
+            money.magnitude(exposure.worst_short(net)),
+        )
+        taken = money.shown(
+            money.average(money.notional(quote.ask, worst), Decimal(leverage(work, other.id)))
+        )
+        free = money.subtract(free, taken)
+    return money.canonical(free)
+
+
+def equity(work: Work) -> Decimal | None:
+    """What the desk has, in quote: wallets, quote assets, and what it holds of others beyond their baseline, at
+    the side of the market that would take it. What is held and has no price counts nothing; None where
+    something is owed that has none."""
+    balances, opened = work.state.funds.balances, work.state.opened
+    value, counted = ZERO, set[str]()
+    for instrument in work.settings.instruments.values():
+        if instrument.paid_in not in counted:
+            counted.add(instrument.paid_in)
+            value = money.add(value, margin_balance(work, instrument.paid_in))
+        if instrument.contract or instrument.base in counted:
+            continue
+        counted.add(instrument.base)
+        baseline = work.settings.baseline_of(instrument, opened)
+        held = money.subtract(balances.get(instrument.base, ZERO), baseline)
+        quote = work.views.quotes.get(instrument.id)
+        if quote is not None:
+            value = money.add(value, money.notional(quote.bid if held > 0 else quote.ask, held))
+        elif held < 0:
+            return None
+    return value
 
 
 def leverage(work: Work, instrument: InstrumentId) -> int:

@@ -156,20 +156,30 @@ def _intent(
         price=wish.price,
         deadline=deadline,
         origin=wish.origin,
-        inputs=None
-        if seen is None
-        else Inputs(
-            bid=money.canonical(seen[0].bid),
-            ask=money.canonical(seen[0].ask),
-            age_ns=seen[1],
-            gross_elsewhere=looked.gross_elsewhere and money.canonical(looked.gross_elsewhere),
-            asks={} if looked.whole is None else asks(looked.whole),
-        ),
+        inputs=None if seen is None else _inputs(*seen, looked),
         trigger=wish.trigger,
         trail_bps=wish.trail_bps,
         reduce_only=looked.instrument.contract
         and (wish.origin is Origin.PROTECT or reduces(wish.side, wish.qty, looked)),
     )
+
+
+def _inputs(quote: Quote, age_ns: int, looked: View) -> Inputs:
+    whole, contract = looked.whole, looked.instrument.contract
+    return Inputs(
+        bid=money.canonical(quote.bid),
+        ask=money.canonical(quote.ask),
+        age_ns=age_ns,
+        gross_elsewhere=_canonical(looked.gross_elsewhere),
+        asks={} if whole is None else asks(whole),
+        free=looked.available_quote if contract else None,
+        margin=None if whole is None else _canonical(whole.margin),
+        equity=None if whole is None else _canonical(whole.equity),
+    )
+
+
+def _canonical(value: Decimal | None) -> Decimal | None:
+    return None if value is None else money.canonical(value)
 
 
 def _refused(work: Work, refused: Refused) -> Refused:

@@ -29,6 +29,7 @@ OF_INSTRUMENT = (
     "orders_per_fill_max",
 )
 OF_ASSET = ("asset_max",)
+OF_CONTRACTS = ("margin_use_max", "leverage_max")
 OF_DESK = (
     "gross_max",
     "open_orders_max",
@@ -36,6 +37,7 @@ OF_DESK = (
     "net_max",
     "concentration_max",
     "concentration_floor",
+    *OF_CONTRACTS,
     "orders_per_minute_max",
     "messages_per_second_max",
     "messages_per_minute_max",
@@ -154,6 +156,8 @@ def _scopes(settings: DeskSettings, asked: SetLimit) -> list[str]:
                 raise BadInput(f"{limit} is a limit of one asset: say which, --asset NAME")
             known = (*OF_DESK, *OF_INSTRUMENT, *LOSSES)
             _must_know("limit that can be set while the desk runs", limit, known)
+            if limit in OF_CONTRACTS and not settings.terms:
+                raise BadInput(f"{limit} bounds contracts, and this desk trades none")
             if limit in OF_INSTRUMENT:  # of every one
                 return [instrument_scope(instrument) for instrument in settings.instruments]
             return [DESK]

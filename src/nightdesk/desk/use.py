@@ -129,5 +129,7 @@ def _name(cap: Cap, strategy: StrategyId, instrument: Instrument) -> str:
             return f"{cap.rule} {strategy} {instrument.id}"
         case Of.STRATEGY:
             return f"{cap.rule} {strategy}"
-        case Of.DESK:
+        case Of.WALLET:
+            return f"{cap.rule} {instrument.paid_in}"
+        case Of.DESK | Of.CONTRACTS:
             return cap.rule

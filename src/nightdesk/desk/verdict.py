@@ -18,10 +18,11 @@ from nightdesk.desk.work import Work
 from nightdesk.model.ids import InstrumentId, Seq
 from nightdesk.model.market import Quote
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Intent
+from nightdesk.model.order import Inputs, Intent
 from nightdesk.model.records import Configured, EpochOpened, Intended, Record
 from nightdesk.model.time import Moment, Mono, Wall
 from nightdesk.risk.gate import Weighed, weigh
+from nightdesk.risk.limits import View
 
 _SETTINGS = msgspec.json.Decoder(DeskSettings)
 
@@ -66,7 +67,18 @@ def _weighed(
         gross_elsewhere=None if inputs is None else inputs.gross_elsewhere,
         same_order_age_ns=same_age_ns,
     )
+    if inputs is not None:
+        looked = _valued(looked, inputs)
     return weigh(intent, work.limits(intent.strategy, intent.instrument), looked)
+
+
+def _valued(looked: View, inputs: Inputs) -> View:
+    """With what stood behind contracts as it was then: no record tells both sides of every market."""
+    free = looked.available_quote if inputs.free is None else inputs.free
+    whole = looked.whole and msgspec.structs.replace(
+        looked.whole, margin=inputs.margin, equity=inputs.equity
+    )
+    return msgspec.structs.replace(looked, available_quote=free, whole=whole)
 
 
 def _quote(instrument: InstrumentId, bid: Decimal, ask: Decimal) -> Quote:

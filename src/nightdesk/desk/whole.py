@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
+from nightdesk.desk.margin import equity, leverage, margin_balance
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId, StrategyId
@@ -33,6 +34,10 @@ def whole(
             for each in (mine if bound.own else ())
         },
         counts={look: _COUNTS[look](work, strategy, instrument) for look in bound.counts},
+        margin=margin_balance(work, work.settings.instruments[instrument].paid_in)
+        if bound.margin
+        else None,
+        equity=equity(work) if bound.equity else None,
     )
 
 
@@ -71,17 +76,19 @@ def _valued(
     joins: Leg | None,
 ) -> Part:
     """With the order, where it joins here: then valued at its price or the market's, whichever is dearer."""
-    base = work.settings.instruments[instrument].base
+    rules = work.settings.instruments[instrument]
+    wallet, times = (rules.paid_in, leverage(work, instrument)) if rules.contract else ("", 0)
     if joins is None:
         quote = work.views.quotes.get(instrument)
-        return Part(base, None if quote is None else quote.ask, held, buying, selling)
+        ask = None if quote is None else quote.ask
+        return Part(rules.base, ask, held, buying, selling, wallet, times)
     if joins.side is Side.BUY:
         buying = money.add(buying, joins.qty)
     else:
         selling = money.add(selling, joins.qty)
     seen = work.quote(instrument)
     ask = joins.price if seen is None else max(joins.price, seen[0].ask)
-    return Part(base, ask, held, buying, selling)
+    return Part(rules.base, ask, held, buying, selling, wallet, times)
 
 
 def _open_here(work: Work, _: StrategyId, instrument: InstrumentId) -> int:

@@ -123,7 +123,9 @@ class Work:
         found = self.views.limits.get(key)
         if found is None:
             limits = limits_for(self.settings, self.state.limits_set, strategy, instrument)
-            found = self.views.limits[key] = binding(cautious(limits) if careful else limits)
+            contract = self.settings.instruments[instrument].contract
+            found = binding(cautious(limits) if careful else limits, contract=contract)
+            self.views.limits[key] = found
         return found
 
     def suspended(self, strategy: StrategyId, instrument: InstrumentId, why: str) -> None:

@@ -61,13 +61,17 @@ class Origin(StrEnum):
 class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a decision looked at that no record tells: the market, how old it was, and the worst case of the
     other instruments in quote (None where one of them had no price). `asks` has the price at which each other
-    exposed instrument was valued, where a limit looks at more than their sum."""
+    exposed instrument was valued, where a limit looks at more than their sum; `margin` and `equity` what stood
+    behind contracts, where one looks at that. `free` is what the wallet had left for a contract."""
 
     bid: Decimal
     ask: Decimal
     age_ns: int
     gross_elsewhere: Decimal | None = None
     asks: dict[InstrumentId, Decimal] = {}
+    free: Decimal | None = None
+    margin: Decimal | None = None
+    equity: Decimal | None = None
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

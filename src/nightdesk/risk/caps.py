@@ -1,7 +1,7 @@
 """Limits that may be set or not, a row each: what is measured, against which limit, in which words.
 
 Each is measured on the desk as it would be with the order, everything open filled or not, whichever is worse.
-A further one (margin, leverage) is one more row, and what it looks at a field of `Whole`.
+A further one is one more row, and what it looks at a field of `Whole`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +16,7 @@ from nightdesk.model.ids import InstrumentId
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Side
 
-UNPRICED = "unknown: a market has no price"
+UNPRICED = "unknown: a market has no price, or nothing stands behind it"
 
 
 class Of(StrEnum):
@@ -25,18 +25,22 @@ class Of(StrEnum):
     INSTRUMENT = auto()
     ASSET = auto()
     DESK = auto()
+    WALLET = auto()  # of contracts: kept by orders for those alone, like the next
+    CONTRACTS = auto()  # all that the desk holds
     STRATEGY = auto()
 
 
 class Part(msgspec.Struct, frozen=True):
     """One instrument: what is held, what open orders may still buy and sell, all in base, and the price at
-    which it is valued (None without a market)."""
+    which it is valued (None without a market). A contract has a `wallet`, and the `leverage` of its terms."""
 
     base: str
     ask: Decimal | None
     position: Decimal
     buying: Decimal
     selling: Decimal
+    wallet: str = ""
+    leverage: int = 0
 
     @property
     def most(self) -> Decimal:
@@ -64,6 +68,8 @@ class Look(StrEnum):
 
     EVERYWHERE = auto()  # all instruments of the desk
     OWN_EVERYWHERE = auto()  # what of them is the strategy's
+    MARGIN = auto()  # what the instrument's wallet has, less its losses so far
+    EQUITY = auto()  # what the desk has
     OPEN_HERE = auto()  # orders, from here on counts
     OPEN_OWN = auto()
     OWN_ORDERS_SECOND = auto()
@@ -79,7 +85,8 @@ class Look(StrEnum):
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """The desk (`parts`) and what of it is the strategy's `own`, as far as it is looked at, with the order
     (`joins` is then 1) or as it is. Counts are without the order; `caps` are those in force; up to `floor` in
-    quote the share of one instrument does not matter."""
+    quote the share of one instrument does not matter. `margin` and `equity` in quote are None where nothing
+    looks at them, and where they cannot be valued."""
 
     caps: "tuple[Cap, ...]"
     here: InstrumentId
@@ -88,6 +95,8 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     parts: Mapping[InstrumentId, Part]
     own: Mapping[InstrumentId, Part]
     counts: Mapping[Look, int]
+    margin: Decimal | None = None
+    equity: Decimal | None = None
 
     def with_it(self, count: Look) -> int:
         """A count, the order included."""
@@ -135,12 +144,18 @@ class Binding(NamedTuple):
     everywhere: bool
     own: bool
     own_everywhere: bool
+    margin: bool
+    equity: bool
     counts: tuple[Look, ...]
 
 
-def binding(limits: Any) -> Binding:
-    """Find the rows whose limit is set."""
-    caps = tuple(cap for cap in CAPS if cap.most(limits) is not None)
+def binding(limits: Any, *, contract: bool = False) -> Binding:
+    """Find the rows whose limit is set, and that orders for a contract, or for none, have to keep."""
+    caps = tuple(
+        cap
+        for cap in CAPS
+        if cap.most(limits) is not None and (contract or cap.of not in _OF_CONTRACTS)
+    )
     looks = {look for cap in caps for look in cap.looks}
     return Binding(
         limits,
@@ -148,7 +163,9 @@ def binding(limits: Any) -> Binding:
         Look.EVERYWHERE in looks,
         any(cap.of is Of.STRATEGY for cap in caps),
         Look.OWN_EVERYWHERE in looks,
-        tuple(sorted(looks - {Look.EVERYWHERE, Look.OWN_EVERYWHERE})),
+        Look.MARGIN in looks,
+        Look.EQUITY in looks,
+        tuple(sorted(looks - _NO_COUNTS)),
     )
 
 
@@ -182,6 +199,30 @@ def _concentration(whole: Whole) -> Decimal | None:
     # One that has no price may be worth nothing.
     least = money.total(_value(part, part.surely) or ZERO for part in others)
     return money.average(here, money.add(here, least))
+
+
+def _margin_use(whole: Whole) -> Decimal | None:
+    """Initial margin of everything that one wallet stands behind, in what it has."""
+    wallet = whole.parts[whole.here].wallet
+    behind = (part for part in whole.parts.values() if part.wallet == wallet)
+    return _share(_sum(_margin(part) for part in behind), whole.margin)
+
+
+def _margin(part: Part) -> Decimal | None:
+    value = _value(part, part.worst)
+    return None if value is None else money.average(value, Decimal(part.leverage))
+
+
+def _leverage(whole: Whole) -> Decimal | None:
+    contracts = (part for part in whole.parts.values() if part.wallet)
+    return _share(_sum(_value(part, part.worst) for part in contracts), whole.equity)
+
+
+def _share(value: Decimal | None, of: Decimal | None) -> Decimal | None:
+    """How often `value` holds what there is; None where nothing is left, too."""
+    if not value:
+        return value
+    return None if of is None or of <= 0 else money.average(value, of)
 
 
 def _own_gross(whole: Whole) -> Decimal | None:
@@ -237,6 +278,22 @@ CAPS: tuple[Cap, ...] = (
         "of gross at worst",
         (Look.EVERYWHERE,),
     ),
+    Cap(
+        "margin_use",
+        "margin_use_max",
+        Of.WALLET,
+        _margin_use,
+        "of the wallet at worst",
+        (Look.EVERYWHERE, Look.MARGIN),
+    ),
+    Cap(
+        "leverage",
+        "leverage_max",
+        Of.CONTRACTS,
+        _leverage,
+        "times the equity at worst",
+        (Look.EVERYWHERE, Look.EQUITY),
+    ),
     _counted("orders_per_minute", Of.DESK, Look.DESK_ORDERS_MINUTE, "a minute"),
     _counted("messages_per_second", Of.DESK, Look.MESSAGES_SECOND, "a second"),
     _counted("messages_per_minute", Of.DESK, Look.MESSAGES_MINUTE, "a minute"),
@@ -257,8 +314,7 @@ CAPS: tuple[Cap, ...] = (
         "orders_per_second_max",
     ),
 )
-_IN_TIME = frozenset(Look) - {
-    *(Look.EVERYWHERE, Look.OWN_EVERYWHERE),
-    *(Look.OPEN_HERE, Look.OPEN_OWN),
-}
+_OF_CONTRACTS = frozenset({Of.WALLET, Of.CONTRACTS})
+_NO_COUNTS = frozenset({Look.EVERYWHERE, Look.OWN_EVERYWHERE, Look.MARGIN, Look.EQUITY})
+_IN_TIME = frozenset(Look) - _NO_COUNTS - {Look.OPEN_HERE, Look.OPEN_OWN}
 PASSING = frozenset(cap.rule for cap in CAPS if _IN_TIME.intersection(cap.looks))  # time ends them

@@ -23,7 +23,8 @@ class StrategyLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Limits of one instrument and of the desk. Quantities in base, notionals in quote; None is no limit.
 
-    Of the desk: gross, net, concentration, `open_orders_max`, orders a second and a minute, messages.
+    Of the desk: gross, net, concentration, margin use and leverage of contracts, `open_orders_max`, orders a
+    second and a minute, messages.
     `asset_max` is over all instruments of the same base asset. `own` are those of the strategy that asks.
     """
 
@@ -45,6 +46,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     asset_max: Decimal | None = None
     concentration_max: Decimal | None = None
     concentration_floor: Decimal = ZERO
+    margin_use_max: Decimal | None = None
+    leverage_max: Decimal | None = None
     orders_per_minute_max: int | None = None
     messages_per_second_max: int | None = None
     messages_per_minute_max: int | None = None

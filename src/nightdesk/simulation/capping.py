@@ -16,6 +16,10 @@ CAPS = {  # limits that may be set or not, each to one of these
     "messages_per_second_max": ("2", "4"),
     "messages_per_minute_max": ("30", "90"),
 }
+MARGIN_CAPS = {  # of desks that hold contracts
+    "margin_use_max": ('"0.05"', '"0.4"'),
+    "leverage_max": ('"0.008"', '"0.02"'),
+}
 OWN_CAPS = {
     "position_max": ('"0.02"', '"0.5"'),
     "gross_max": ('"1200"', '"2200"'),
@@ -23,6 +27,7 @@ OWN_CAPS = {
     "orders_per_second_max": ("1", "3"),
 }
 CAP_SHARE = 0.3  # of all caps: one that is tighter hides others
+MARGIN_SHARE = 0.4
 FLOOR = 'concentration_floor = "1000"\n'
 
 
@@ -32,7 +37,12 @@ def drawn_caps(draw: Random) -> tuple[str, dict[str, str]]:
     return of_desk, {name: _drawn(OWN_CAPS, draw) for name in ("hungry", "greedy")}
 
 
-def _drawn(table: Mapping[str, tuple[str, ...]], draw: Random) -> str:
+def drawn_margin_caps(draw: Random) -> str:
+    """Lines of the limits of a desk that trades perpetuals."""
+    return _drawn(MARGIN_CAPS, draw, MARGIN_SHARE)
+
+
+def _drawn(table: Mapping[str, tuple[str, ...]], draw: Random, share: float = CAP_SHARE) -> str:
     """Lines for some of the limits of a table."""
-    lines = [(name, draw.random() < CAP_SHARE, draw.choice(of)) for name, of in table.items()]
+    lines = [(name, draw.random() < share, draw.choice(of)) for name, of in table.items()]
     return "".join(f"{name} = {value}\n" for name, chosen, value in lines if chosen)

@@ -23,7 +23,7 @@ from nightdesk.node.compose import signed_codecs
 from nightdesk.node.plan import Outside
 from nightdesk.node.practice import BALANCES, practice_text
 from nightdesk.ports.venue import Http, Streams
-from nightdesk.simulation.capping import drawn_caps
+from nightdesk.simulation.capping import drawn_caps, drawn_margin_caps
 from nightdesk.simulation.contracts import with_contracts
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.guarded import guarded_text
@@ -34,6 +34,7 @@ KEY, SECRET = "simulated-key", "simulated-secret"
 PACE = 0.1  # of the practice market: two quotes a second and symbol, and a trade now and then
 HELD = Decimal(1_000)  # of an asset the practice account does not name
 CONTRACTS_SHARE = 0.25  # of all desks
+GUARDED_SHARE = 0.6  # of those; the rest leans
 PROTECTS_SHARE = 0.25  # of the others
 LOSSES_SHARE = 0.3  # of the desks that lean: the rest trades on
 CAPS_SHARE = 0.5  # of the desks that lean: these have limits that may be set or not
@@ -79,7 +80,9 @@ def drawn_config(seed: int) -> str:
     if draw.random() < CONTRACTS_SHARE:
         both, spot = with_contracts(practice), next(iter(KNOWN_SYMBOLS))
         traded = [f"binance:{spot}", *(f"usdm:{symbol}" for symbol in KNOWN_PERPS)]
-        return (guarded_text if draw.random() < 0.6 else hungry_text)(both, traded)
+        if draw.random() < GUARDED_SHARE:
+            return guarded_text(both, traded)
+        return hungry_text(both, traded, caps=drawn_margin_caps(Random(f"{seed}/margin")))
     if Random(f"{seed}/protects").random() < PROTECTS_SHARE:
         return guarded_text(practice, traded)
     if Random(f"{seed}/config").random() < 0.5:
