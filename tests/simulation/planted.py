@@ -412,12 +412,22 @@ def each_contract_has_the_whole_wallet(patch: Patch) -> None:
     patch.setattr(placing, "free_margin", alone)
 
 
+def margin_is_judged_before_its_order_is_reserved(patch: Patch) -> None:
+    def before(work: Any, bound: Any, strategy: Any, instrument: Any, joins: Any) -> Any:
+        seen = whole.whole(work, bound, strategy, instrument, joins)
+        parts = whole.whole(work, bound, strategy, instrument).parts
+        return msgspec.structs.replace(seen, parts=parts)
+
+    patch.setattr(placing, "whole", before)
+
+
 PLANTS_OF_CONTRACTS: tuple[Plant, ...] = (
     funding_is_counted_as_a_trade,
     the_venue_is_not_told_what_only_reduces,
     what_a_stop_became_is_a_stranger,
     a_liquidation_is_believed_to_be_nobodys,
     each_contract_has_the_whole_wallet,
+    margin_is_judged_before_its_order_is_reserved,
 )
 PLANTS: tuple[Plant, ...] = (
     the_wait_of_the_venue_is_not_heeded,
