@@ -152,8 +152,11 @@ def test_only_what_is_set_binds_and_only_what_it_looks_at_is_gathered() -> None:
     assert binding(LIMITS).caps == ()
     bound = binding(msgspec.structs.replace(LIMITS, net_max=D(1), cancels_per_second_max=1))
     assert [cap.rule for cap in bound.caps] == ["cancels_per_second", "net"]
-    assert (bound.everywhere, bound.own, bound.own_everywhere) == (True, False, False)
+    assert (bound.here, bound.everywhere) == (False, True)
+    assert (bound.own, bound.own_everywhere) == (False, False)
     assert bound.counts == (Look.CANCELS_SECOND,)
+    bound = binding(msgspec.structs.replace(LIMITS, notional_max=D(1)))
+    assert (bound.here, bound.everywhere, bound.counts) == (True, False, ())
 
 
 def test_what_bounds_contracts_binds_no_order_on_spot() -> None:

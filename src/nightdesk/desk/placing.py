@@ -192,16 +192,17 @@ def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
     """What the gate needs to know to judge `wish`."""
     state, instrument = work.state, work.settings.instruments[wish.instrument]
     exposure, contract = state.exposure(wish.instrument), instrument.contract
+    held = net_position(work, wish.instrument)
     same = work.views.same.get(same_order(wish))
     mode = state.ladder.mode(*scopes(wish.strategy, wish.instrument))
     reducing = REDUCING.get(wish.origin, Action.REDUCE)
     bound = work.binding(wish.strategy, wish.instrument)
     return View(
         instrument=instrument,
-        position=net_position(work, wish.instrument),
+        position=held,
         buying=exposure.buying,
         selling=exposure.selling,
-        closing=exposure.closing(net_position(work, wish.instrument)),
+        closing=exposure.closing(held),
         gross_elsewhere=gross(work, without=wish.instrument),
         open_orders=len(state.orders.live),
         orders_last_second=state.orders_last_second(work.now),

@@ -21,8 +21,9 @@ def whole(
     joins: Leg | None = None,
 ) -> Whole:
     """What the caps of `bound` look at for an order of `strategy` here; `joins` is that order."""
-    desk = work.settings.instruments if bound.everywhere else (instrument,)
-    mine = work.settings.instruments if bound.own_everywhere else (instrument,)
+    every, alone = work.settings.instruments, (instrument,)
+    desk = every if bound.everywhere else alone if bound.here else ()
+    mine = every if bound.own_everywhere else alone if bound.own else ()
     return Whole(
         caps=bound.caps,
         here=instrument,
@@ -31,7 +32,7 @@ def whole(
         parts={each: _part(work, each, joins if each == instrument else None) for each in desk},
         own={
             each: _own_part(work, strategy, each, joins if each == instrument else None)
-            for each in (mine if bound.own else ())
+            for each in mine
         },
         counts={look: _COUNTS[look](work, strategy, instrument) for look in bound.counts},
         margin=margin_balance(work, work.settings.instruments[instrument].paid_in)

@@ -68,15 +68,18 @@ class Exposure:
 
     def closing(self, position: Decimal) -> tuple[Decimal, Decimal]:
         """What orders that only reduce may still buy, and sell, of this position."""
-        return _closing(self.reducing.values(), position)
+        return _closing(self.reducing.values(), position) if self.reducing else _NOTHING
 
     def of(self, owner: StrategyId, held: Decimal) -> tuple[Decimal, Decimal]:
         """What the orders of one strategy, which holds `held`, may still buy, and sell. The venue knows the
         account's position alone: its reducing orders may open one of its own, but for those that protect."""
-        protecting = [leg for leg in self.reducing.values() if leg.owner == owner and leg.protects]
-        buying, selling = _closing(protecting, held)
-        for leg in (*self.legs.values(), *self.reducing.values()):
-            if leg.owner != owner or (leg.protects and leg.reduces):
+        buying, selling, legs = *_NOTHING, self.legs.values()
+        if self.reducing:
+            mine = [leg for leg in self.reducing.values() if leg.owner == owner]
+            buying, selling = _closing([leg for leg in mine if leg.protects], held)
+            legs = [*legs, *(leg for leg in mine if not leg.protects)]
+        for leg in legs:
+            if leg.owner != owner:
                 continue
             if leg.side is Side.BUY:
                 buying = money.add(buying, leg.qty)
@@ -93,6 +96,9 @@ class Exposure:
         else:
             self.selling = money.add(self.selling, qty)
             self.selling_value = money.add(self.selling_value, value)
+
+
+_NOTHING = (ZERO, ZERO)
 
 
 def _closing(legs: Iterable[Leg], position: Decimal) -> tuple[Decimal, Decimal]:

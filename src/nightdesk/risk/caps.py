@@ -30,6 +30,9 @@ class Of(StrEnum):
     STRATEGY = auto()
 
 
+_STRATEGY = Of.STRATEGY  # a member is looked up slowly
+
+
 class Part(msgspec.Struct, frozen=True):
     """One instrument: what is held, what open orders may still buy and sell, all in base, and the price at
     which it is valued (None without a market). A contract has a `wallet`, and the `leverage` of its terms."""
@@ -64,8 +67,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Look(StrEnum):
-    """What a limit looks at beside its own instrument; only what is looked at is gathered."""
+    """What a limit looks at; only what is looked at is gathered. Limits of a strategy look at what is its own
+    here anyway: an order that only reduces it passes."""
 
+    HERE = auto()  # the order's instrument
     EVERYWHERE = auto()  # all instruments of the desk
     OWN_EVERYWHERE = auto()  # what of them is the strategy's
     MARGIN = auto()  # what the instrument's wallet has, less its losses so far
@@ -124,7 +129,7 @@ class Cap(NamedTuple):
     def most(self, limits: Any) -> Decimal | int | None:
         """The limit among a `Limits`; None is no limit."""
         found: Decimal | int | None = getattr(
-            limits.own if self.of is Of.STRATEGY else limits, self.limit
+            limits.own if self.of is _STRATEGY else limits, self.limit
         )
         return found
 
@@ -141,6 +146,7 @@ class Binding(NamedTuple):
 
     limits: Any
     caps: tuple[Cap, ...]
+    here: bool
     everywhere: bool
     own: bool
     own_everywhere: bool
@@ -160,6 +166,7 @@ def binding(limits: Any, *, contract: bool = False) -> Binding:
     return Binding(
         limits,
         caps,
+        Look.HERE in looks,
         Look.EVERYWHERE in looks,
         any(cap.of is Of.STRATEGY for cap in caps),
         Look.OWN_EVERYWHERE in looks,
@@ -256,7 +263,7 @@ def _counted(rule: str, of: Of, count: Look, words: str, limit: str = "") -> Cap
 
 
 CAPS: tuple[Cap, ...] = (
-    Cap("notional", "notional_max", Of.INSTRUMENT, _notional, "at worst"),
+    Cap("notional", "notional_max", Of.INSTRUMENT, _notional, "at worst", (Look.HERE,)),
     _counted("instrument_open_orders", Of.INSTRUMENT, Look.OPEN_HERE, "open"),
     _counted("cancels_per_second", Of.INSTRUMENT, Look.CANCELS_SECOND, "with this order's own"),
     _counted("cancels_per_minute", Of.INSTRUMENT, Look.CANCELS_MINUTE, "with this order's own"),
@@ -315,6 +322,6 @@ CAPS: tuple[Cap, ...] = (
     ),
 )
 _OF_CONTRACTS = frozenset({Of.WALLET, Of.CONTRACTS})
-_NO_COUNTS = frozenset({Look.EVERYWHERE, Look.OWN_EVERYWHERE, Look.MARGIN, Look.EQUITY})
+_NO_COUNTS = frozenset({Look.HERE, Look.EVERYWHERE, Look.OWN_EVERYWHERE, Look.MARGIN, Look.EQUITY})
 _IN_TIME = frozenset(Look) - _NO_COUNTS - {Look.OPEN_HERE, Look.OPEN_OWN}
 PASSING = frozenset(cap.rule for cap in CAPS if _IN_TIME.intersection(cap.looks))  # time ends them
