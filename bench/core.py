@@ -35,7 +35,8 @@ from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.records import Configured, EpochOpened, Record, StrategyKept
 from nightdesk.model.time import SECOND_NS, Moment, Mono, Wall
 from nightdesk.modes.ladder import DESK
-from nightdesk.risk.limits import Limits
+from nightdesk.risk.caps import Cap, Of
+from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.strategy.messages import Place, Proposal
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
@@ -62,8 +63,9 @@ def instruments() -> dict[InstrumentId, Instrument]:
     return {i.id: i for i in ruled.values()}
 
 
-def settings() -> DeskSettings:
-    """One pair, one strategy, limits that never say no."""
+def settings(cap: Cap | None = None) -> DeskSettings:
+    """One pair, one strategy, limits that never say no; with a limit that may be set or not, where one is
+    named."""
     limits = Limits(
         order_qty_max=_HUGE,
         order_notional_max=_HUGE,
@@ -75,12 +77,17 @@ def settings() -> DeskSettings:
         stale_after_ns=10**18,
         duplicate_window_ns=0,
     )
+    own = StrategyLimits()
+    if cap is not None and cap.of is Of.STRATEGY:
+        own = msgspec.structs.replace(own, **{cap.limit: _HUGE})
+    elif cap is not None:
+        limits = msgspec.structs.replace(limits, **{cap.limit: _HUGE})
     return DeskSettings(
         name="bench",
         limits={BTCUSDT: limits},
         instruments=instruments(),
         baseline={},
-        strategies={NAME: StrategySettings(name=NAME, instruments=(BTCUSDT,))},
+        strategies={NAME: StrategySettings(name=NAME, instruments=(BTCUSDT,), limits=own)},
         read_lag_ns=5 * SECOND_NS,
         order_ttl_ns=2 * SECOND_NS,
     )
@@ -89,11 +96,11 @@ def settings() -> DeskSettings:
 class Core:
     """A desk whose time is in our hands, open for entries."""
 
-    def __init__(self, state: DeskState | None = None) -> None:
+    def __init__(self, state: DeskState | None = None, cap: Cap | None = None) -> None:
         self.wall = START
         self.mono = Mono(SECOND_NS)
         self.number = 0
-        self.desk = Desk(state or DeskState(), settings())
+        self.desk = Desk(state or DeskState(), settings(cap))
         self.desk.views.trading = True
         self.opening = self._open()
 

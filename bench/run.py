@@ -23,6 +23,7 @@ NAMES = (
     "wire",
     "rival",
     "bars",
+    "limits",
     "intents",
     "frames",
     "growth",

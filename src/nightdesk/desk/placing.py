@@ -30,9 +30,7 @@ from nightdesk.model.records import (
 from nightdesk.model.time import Wall
 from nightdesk.modes.ladder import ALLOWED, NAMES, Action, scopes
 from nightdesk.orders.book import Order
-from nightdesk.portfolio.exposure import Leg
 from nightdesk.reconcile.resolve import Asked
-from nightdesk.risk.caps import Binding, Whole
 from nightdesk.risk.gate import Refused, check, reduces
 from nightdesk.risk.limits import View
 
@@ -165,16 +163,16 @@ def _intent(
 
 
 def _inputs(quote: Quote, age_ns: int, looked: View) -> Inputs:
-    whole, contract = looked.whole, looked.instrument.contract
+    seen, contract = looked.whole, looked.instrument.contract
     return Inputs(
         bid=money.canonical(quote.bid),
         ask=money.canonical(quote.ask),
         age_ns=age_ns,
         gross_elsewhere=_canonical(looked.gross_elsewhere),
-        asks={} if whole is None else asks(whole),
+        asks={} if seen is None else asks(seen),
         free=looked.available_quote if contract else None,
-        margin=None if whole is None else _canonical(whole.margin),
-        equity=None if whole is None else _canonical(whole.equity),
+        margin=None if seen is None else _canonical(seen.margin),
+        equity=None if seen is None else _canonical(seen.equity),
     )
 
 
@@ -217,14 +215,9 @@ def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
         may_add_risk=Action.NEW_RISK in ALLOWED[mode],
         may_reduce=reducing in ALLOWED[mode],
         mode=NAMES[mode],
-        whole=_whole(work, wish, bound) if bound.caps else None,
+        whole=whole(work, bound, wish.strategy, wish.instrument, wish) if bound.caps else None,
         leverage=leverage(work, instrument.id),
     )
-
-
-def _whole(work: Work, wish: Wish, bound: Binding) -> Whole:
-    joins = Leg(side=wish.side, qty=wish.qty, price=wish.price, owner=wish.strategy)
-    return whole(work, bound, wish.strategy, wish.instrument, joins)
 
 
 def net_position(work: Work, instrument: InstrumentId) -> Decimal:

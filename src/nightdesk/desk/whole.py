@@ -1,7 +1,8 @@
 """The whole desk as the caps in force look at it, with an order that is not there yet or as it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Protocol
 
 from nightdesk.desk.margin import equity, leverage, margin_balance
 from nightdesk.desk.work import Work
@@ -9,8 +10,18 @@ from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.order import Side
 from nightdesk.orders.traffic import cancels_of, fills_of, orders_of
-from nightdesk.portfolio.exposure import Leg
 from nightdesk.risk.caps import Binding, Look, Part, Whole
+
+_BUY = Side.BUY  # a member is looked up slowly
+_NONE: Mapping[Look, int] = {}
+
+
+class Joins(Protocol):
+    """What is looked at of an order that is not there yet."""
+
+    side: Side
+    qty: Decimal
+    price: Decimal
 
 
 def whole(
@@ -18,23 +29,27 @@ def whole(
     bound: Binding,
     strategy: StrategyId,
     instrument: InstrumentId,
-    joins: Leg | None = None,
+    joins: Joins | None = None,
 ) -> Whole:
     """What the caps of `bound` look at for an order of `strategy` here; `joins` is that order."""
     every, alone = work.settings.instruments, (instrument,)
     desk = every if bound.everywhere else alone if bound.here else ()
     mine = every if bound.own_everywhere else alone if bound.own else ()
+    parts, own = {}, {}
+    for each in desk:
+        parts[each] = _part(work, each, joins if each == instrument else None)
+    for each in mine:
+        own[each] = _own_part(work, strategy, each, joins if each == instrument else None)
     return Whole(
         caps=bound.caps,
         here=instrument,
         joins=0 if joins is None else 1,
         floor=bound.limits.concentration_floor,
-        parts={each: _part(work, each, joins if each == instrument else None) for each in desk},
-        own={
-            each: _own_part(work, strategy, each, joins if each == instrument else None)
-            for each in mine
-        },
-        counts={look: _COUNTS[look](work, strategy, instrument) for look in bound.counts},
+        parts=parts,
+        own=own,
+        counts={look: _COUNTS[look](work, strategy, instrument) for look in bound.counts}
+        if bound.counts
+        else _NONE,
         margin=margin_balance(work, work.settings.instruments[instrument].paid_in)
         if bound.margin
         else None,
@@ -52,7 +67,7 @@ def asks(found: Whole) -> dict[InstrumentId, Decimal]:
     }
 
 
-def _part(work: Work, instrument: InstrumentId, joins: Leg | None) -> Part:
+def _part(work: Work, instrument: InstrumentId, joins: Joins | None) -> Part:
     exposure = work.state.exposure(instrument)
     held = work.state.net(instrument)
     back, out = exposure.closing(held)
@@ -61,7 +76,7 @@ def _part(work: Work, instrument: InstrumentId, joins: Leg | None) -> Part:
 
 
 def _own_part(
-    work: Work, strategy: StrategyId, instrument: InstrumentId, joins: Leg | None
+    work: Work, strategy: StrategyId, instrument: InstrumentId, joins: Joins | None
 ) -> Part:
     held = work.state.position(strategy, instrument).qty
     buying, selling = work.state.exposure(instrument).of(strategy, held)
@@ -74,7 +89,7 @@ def _valued(
     held: Decimal,
     buying: Decimal,
     selling: Decimal,
-    joins: Leg | None,
+    joins: Joins | None,
 ) -> Part:
     """With the order, where it joins here: then valued at its price or the market's, whichever is dearer."""
     rules = work.settings.instruments[instrument]
@@ -83,7 +98,7 @@ def _valued(
         quote = work.views.quotes.get(instrument)
         ask = None if quote is None else quote.ask
         return Part(rules.base, ask, held, buying, selling, wallet, times)
-    if joins.side is Side.BUY:
+    if joins.side is _BUY:
         buying = money.add(buying, joins.qty)
     else:
         selling = money.add(selling, joins.qty)

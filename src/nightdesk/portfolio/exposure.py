@@ -73,11 +73,11 @@ class Exposure:
     def of(self, owner: StrategyId, held: Decimal) -> tuple[Decimal, Decimal]:
         """What the orders of one strategy, which holds `held`, may still buy, and sell. The venue knows the
         account's position alone: its reducing orders may open one of its own, but for those that protect."""
-        buying, selling, legs = *_NOTHING, self.legs.values()
+        buying, selling, legs = *_NOTHING, list(self.legs.values())
         if self.reducing:
             mine = [leg for leg in self.reducing.values() if leg.owner == owner]
             buying, selling = _closing([leg for leg in mine if leg.protects], held)
-            legs = [*legs, *(leg for leg in mine if not leg.protects)]
+            legs += [leg for leg in mine if not leg.protects]
         for leg in legs:
             if leg.owner != owner:
                 continue

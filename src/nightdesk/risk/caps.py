@@ -30,7 +30,7 @@ class Of(StrEnum):
     STRATEGY = auto()
 
 
-_STRATEGY = Of.STRATEGY  # a member is looked up slowly
+_SELL, _STRATEGY = Side.SELL, Of.STRATEGY  # a member is looked up slowly
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -112,7 +112,7 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
         mine = self.own.get(self.here)
         if mine is None:
             return False
-        return mine.least >= 0 if side is Side.SELL else mine.most <= 0
+        return mine.least >= 0 if side is _SELL else mine.most <= 0
 
 
 class Cap(NamedTuple):
@@ -181,10 +181,12 @@ def _notional(whole: Whole) -> Decimal | None:
 
 
 def _net(whole: Whole) -> Decimal | None:
-    up = _sum(_value(part, part.most) for part in whole.parts.values())
-    down = _sum(_value(part, part.least) for part in whole.parts.values())
-    if up is None or down is None:
-        return None
+    up = down = ZERO
+    for part in whole.parts.values():
+        high, low = _value(part, part.most), _value(part, part.least)
+        if high is None or low is None:
+            return None
+        up, down = money.add(up, high), money.add(down, low)
     return max(money.magnitude(up), money.magnitude(down))
 
 
@@ -242,7 +244,7 @@ def _orders_per_fill(whole: Whole) -> Decimal:
 
 
 def _value(part: Part, qty: Decimal) -> Decimal | None:
-    if qty == 0:
+    if not qty:
         return ZERO
     return None if part.ask is None else money.notional(part.ask, qty)
 

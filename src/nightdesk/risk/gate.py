@@ -17,6 +17,9 @@ from nightdesk.model.order import Intent, Origin, Side
 from nightdesk.risk.caps import Cap, Of, Whole
 from nightdesk.risk.limits import Limits, View
 
+# A member is looked up slowly.
+_BUY, _SELL, _STRATEGY = Side.BUY, Side.SELL, Of.STRATEGY
+_FLATTEN, _PROTECT = Origin.FLATTEN, Origin.PROTECT
 _Numbers = tuple[
     bool, Any, Any
 ]  # whether the rule is kept, its limit, the value; as `_text` spells them
@@ -86,19 +89,22 @@ def _rules(intent: Intent, view: View, reducing: bool) -> "tuple[tuple[str, _Rul
     if reducing:
         return _PHYSICAL
     # It closes what its own strategy holds; where others hold the other side, the whole may still grow.
-    protects = intent.origin is Origin.PROTECT and view.may_reduce and view.may_add_risk
+    protects = intent.origin is _PROTECT and view.may_reduce and view.may_add_risk
     return _PROTECTIVE if protects else _ALL
 
 
 def _binding(intent: Intent, whole: Whole, *, reducing: bool) -> Sequence[Cap]:
     """The caps that this order has to keep; one that protects, only those that the whole may outgrow by it."""
     origin = intent.origin
-    if origin is Origin.PROTECT and not reducing:
+    if origin is _PROTECT and not reducing:
         return [cap for cap in whole.caps if cap.rule in _EXPOSING]
     if not whole.own:
         return () if reducing else whole.caps
-    free_own = origin in _OUT or whole.reduces_own(intent.side)
-    return [cap for cap in whole.caps if not (free_own if cap.of is Of.STRATEGY else reducing)]
+    # Whatever a strategy is held to, a flatten and a protection pass.
+    free_own = origin is _FLATTEN or origin is _PROTECT or whole.reduces_own(intent.side)
+    if not free_own and not reducing:
+        return whole.caps
+    return [cap for cap in whole.caps if not (free_own if cap.of is _STRATEGY else reducing)]
 
 
 def _reducing(intent: Intent, view: View) -> bool:
@@ -112,7 +118,7 @@ def reduces(side: Side, qty: Decimal, view: View) -> bool:
     """Whether the order can only bring the position nearer to zero, all open orders considered."""
     if not view.may_reduce:
         return False
-    if side is Side.SELL:
+    if side is _SELL:
         return qty <= money.subtract(view.position, view.selling)
     return qty <= money.minus(money.add(view.position, view.buying))
 
@@ -173,7 +179,7 @@ def _gross(intent: Intent, limits: Limits, view: View) -> _Numbers:
 
 def worst_with(intent: Intent, view: View) -> Decimal:
     """The largest distance from zero on either side if this order joins the others."""
-    if intent.side is Side.BUY:
+    if intent.side is _BUY:
         return _worst(view, intent.qty, ZERO)
     return _worst(view, ZERO, intent.qty)
 
@@ -250,7 +256,6 @@ def _text(rule: str, value: Any) -> str:
             return str(value)
 
 
-_OUT = frozenset({Origin.FLATTEN, Origin.PROTECT})  # whatever a strategy is held to
 _EXPOSING = frozenset({"notional", "asset", "net"})
 _Rule = Callable[[Intent, Limits, View], _Numbers]
 _PHYSICAL: tuple[tuple[str, _Rule], ...] = (("filter", _filters), ("balance", _balance))
