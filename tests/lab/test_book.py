@@ -50,6 +50,28 @@ def test_a_quote_older_than_another_is_ignored() -> None:
     assert made.newest_id() == 20
 
 
+def test_a_book_is_whole_up_to_its_changes_though_a_quote_ran_ahead() -> None:
+    made = book()
+    made.on_quote(quote(20, ("98.00", "5"), ("101.00", "1")))
+    assert (made.whole_id(), made.newest_id()) == (10, 20)
+    made.on_depth(depth(15, bids=[("97.50", "1")]))
+    assert made.whole_id() == 15
+
+
+def test_where_nothing_but_quotes_was_told_the_book_is_the_last_of_them() -> None:
+    made = Book()
+    made.on_quote(quote(1, ("98.00", "5"), ("101.00", "1")))
+    made.on_quote(quote(2, ("99.00", "4"), ("100.00", "2")))
+    assert made.bids.top(9) == ((D("99.00"), D(4)),)
+    assert made.asks.top(9) == ((D("100.00"), D(2)),)
+    assert made.whole_id() == 2
+    assert made.hides(Side.BUY, D("98.00"))
+    made.on_depth(depth(3, bids=[("98.00", "5")]))
+    made.on_quote(quote(4, ("99.50", "4"), ("100.00", "2")))
+    assert len(made.bids.top(9)) == 3
+    assert not made.hides(Side.BUY, D("98.00"))
+
+
 def test_a_level_of_zero_disappears() -> None:
     made = book()
     made.on_depth(depth(11, asks=[("101.00", "0"), ("150.00", "0")]))

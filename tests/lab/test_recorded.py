@@ -53,6 +53,16 @@ def all_of(played: RecordedMarket) -> list[MarketEvent]:
     return events
 
 
+def test_of_recorded_quotes_a_book_shows_the_touch_alone() -> None:
+    rows = [quote_line(n, 1_000 * n, f"{100 + n}", f"{102 + n}") for n in range(3)]
+    d = lab(market(of(binance_vision.BOOK_TICKER, *rows)))
+    conn = d.open("/ws/btcusdt@depth20@100ms")
+    d.pass_time(5 * SECOND)
+    told = d.heard(conn)
+    assert [len(book["bids"]) for book in told] == [1] * len(told)
+    assert {float(book["bids"][0][0]) for book in told} >= {100.0, 102.0}
+
+
 # --- schedule -------------------------------------------------------------------------------
 
 

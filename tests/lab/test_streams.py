@@ -159,6 +159,26 @@ def test_streams_by_the_clock_come_at_their_pace() -> None:
     assert d.heard(conns["btcusdt@kline_1m"])[0]["k"]["i"] == "1m"
 
 
+def test_a_whole_book_tells_its_best_levels_and_no_client_of_the_lab() -> None:
+    d = Driver()
+    d.happen(depth(2_000, bids=[("98.50", "3"), ("97.50", "4")], asks=[("103.00", "7")]))
+    d.place(price="98.75", quantity="2")
+    conn = d.open("/stream?streams=btcusdt@depth5@100ms")
+    d.pass_time(SECOND // 10)
+    (told,) = d.heard(conn)
+    assert told["stream"] == "btcusdt@depth5@100ms"
+    book = told["data"]
+    assert set(book) == {"lastUpdateId", "bids", "asks"}
+    assert book["lastUpdateId"] == 2_000
+    assert ["98.75000000", "2.00000000"] not in book["bids"]
+    bids, asks = ([float(price) for price, _ in book[side]] for side in ("bids", "asks"))
+    assert {98.5, 97.5} <= set(bids)
+    assert bids == sorted(bids, reverse=True)
+    assert asks == sorted(asks)
+    assert bids[0] < asks[0]
+    assert max(len(bids), len(asks)) <= 5
+
+
 def test_nothing_ticks_when_nobody_listens() -> None:
     d = Driver()
     conn = d.open("/ws/btcusdt@ticker")

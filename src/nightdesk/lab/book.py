@@ -132,7 +132,7 @@ class Book:
 
     def hides(self, side: Side, price: Decimal) -> bool:
         """Whether nothing is known of what stands at `price`: the market tells its best prices alone."""
-        if self.quote is None or not self.quote.alone:
+        if self.quote is None or not self._alone(self.quote):
             return False
         ladder = self.ladder(side)
         best = ladder.best()
@@ -174,11 +174,20 @@ class Book:
         """The update id of the newest thing this book knows."""
         return max(self.last_id, self.quote.update_id if self.quote is not None else 0)
 
+    def whole_id(self) -> int:
+        """Up to which update every change is in this book. Quotes run ahead of the changes behind them: who
+        took a book for newer than it is would pass over changes that it lacks."""
+        return self.last_id or self.newest_id()
+
+    def _alone(self, quote: BookTicker) -> bool:
+        """Whether nothing is known of what stands behind it: it says so, or nothing was ever told of that."""
+        return quote.alone or not self.last_id
+
     def _apply(self, quote: BookTicker) -> None:
         self.bids.drop_better_than(quote.bid)
         self.asks.drop_better_than(quote.ask)
         self.bids.set(quote.bid, quote.bid_quantity)
         self.asks.set(quote.ask, quote.ask_quantity)
-        if quote.alone:
+        if self._alone(quote):
             self.bids.keep_only(quote.bid)
             self.asks.keep_only(quote.ask)

@@ -43,7 +43,7 @@ def levels(rows: Levels) -> str:
 def partial_depth(book: Book, count: int) -> str:
     """`<symbol>@depth5`, 10 or 20, and the REST order book."""
     return (
-        f'{{"lastUpdateId":{book.newest_id()},'
+        f'{{"lastUpdateId":{book.whole_id()},'
         f'"bids":{levels(book.bids.top(count))},"asks":{levels(book.asks.top(count))}}}'
     )
 

@@ -68,6 +68,7 @@ class _Symbol:
             bid_quantity=bid[1],
             ask=ask[0],
             ask_quantity=ask[1],
+            alone=self.quoted,
         )
 
     def nothing(self, at_ns: int) -> DepthSnapshot:

@@ -33,6 +33,20 @@ def test_depth_updates_form_a_chain_whatever_their_own_numbers() -> None:
     assert [frame["pu"] for frame in frames[1:]] == [2_000, 2_007]
 
 
+def test_a_whole_book_comes_in_the_shape_of_a_change() -> None:
+    p = Perps()
+    conn = p.open("/public/stream?streams=btcusdt@depth10@100ms")
+    p.happen(depth(2_000, bids=[("98.5", "3")]))
+    p.pass_time(SECOND // 10)
+    (told,) = p.heard(conn)
+    assert told["stream"] == "btcusdt@depth10@100ms"
+    book = told["data"]
+    assert set(book) == {"e", "E", "T", "s", "U", "u", "pu", "b", "a"}
+    assert (book["e"], book["s"], book["u"]) == ("depthUpdate", "BTCUSDT", 2_000)
+    assert ["98.5", "3.000"] in book["b"]
+    assert float(book["b"][0][0]) < float(book["a"][0][0])
+
+
 def test_a_gap_in_depth_breaks_the_chain() -> None:
     p = Perps()
     conn = p.open("/public/ws/btcusdt@depth@100ms")

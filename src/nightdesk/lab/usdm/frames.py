@@ -45,7 +45,7 @@ def depth(rules: PerpSettings, event: DepthUpdate, stamp: Stamp) -> str:
 
 def partial_depth(rules: PerpSettings, book: Book, count: int, at: int) -> str:
     """`<symbol>@depth5`, 10 or 20: the best levels in the shape of an update."""
-    number = book.newest_id()
+    number = book.whole_id()
     return (
         f'{{"e":"depthUpdate","E":{at},"T":{at},"s":"{rules.symbol}",'
         f'"U":{number},"u":{number},"pu":{number},'
@@ -56,7 +56,7 @@ def partial_depth(rules: PerpSettings, book: Book, count: int, at: int) -> str:
 def rest_depth(rules: PerpSettings, book: Book, count: int, at: int) -> str:
     """The REST order book."""
     return (
-        f'{{"lastUpdateId":{book.newest_id()},"E":{at},"T":{at},'
+        f'{{"lastUpdateId":{book.whole_id()},"E":{at},"T":{at},'
         f'"bids":{levels(rules, book.bids.top(count))},'
         f'"asks":{levels(rules, book.asks.top(count))}}}'
     )
