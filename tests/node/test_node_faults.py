@@ -62,8 +62,8 @@ SPECS |= {
 }
 
 
-# The desk subscribes to no depth, and has no stop at the venue and no contracts; what others do to its account,
-# and its key, a person must look at.
+# The desk reads no changes of order books, and has no stop at the venue and no contracts; what others do to its
+# account, and its key, a person must look at.
 ELSEWHERE = {
     *(FaultKind.DEPTH_GAP, FaultKind.MANUAL_ORDER, FaultKind.TRANSFER, FaultKind.UNAUTHORIZED),
     FaultKind.STOP_DROPPED,

@@ -1,6 +1,9 @@
 """A desk on a recording in virtual time."""
 
+import gzip
+import sys
 from collections import Counter
+from decimal import Decimal
 from math import sin
 from pathlib import Path
 
@@ -10,13 +13,14 @@ import pytest
 from builders import shared
 from nightdesk.adapters.journal_file import history_of
 from nightdesk.model.errors import BadInput
+from nightdesk.model.market import Book, Level
 from nightdesk.model.records import Executed, ModeSet
 from nightdesk.model.time import SECOND_NS
 from nightdesk.node.plan import Pace
 from nightdesk.results.decisions import compare, decisions_of
 from nightdesk.results.standing import Standing
 from nightdesk.simulation.replay import ReplayOptions, run_replay
-from node.both import COIN, PERP, SIX
+from node.both import COIN, PERP, SIX, VENUES
 from recordings.tables import bar_line
 
 PRICES = [
@@ -168,6 +172,78 @@ def test_recordings_of_spot_and_perpetuals_are_traded_together_by_six_strategies
     )
     assert set(fills) == {COIN, PERP}
     assert min(fills.values()) >= 50
+
+
+BOOKWORM = """
+from nightdesk.strategy.api import Depth, Strategy
+
+class Bookworm(Strategy):
+    heard = []
+
+    def declare(self):
+        return [Depth(20)]
+
+    def on_depth(self, ctx, book):
+        Bookworm.heard.append(book)
+"""
+READING = """
+[[strategy]]
+name = "bookworm"
+class = "bookworm.py:Bookworm"
+instruments = ["binance:BTCUSDT", "usdm:BTCUSDT"]
+"""
+
+
+def told_by(capture: Path, ids: set[int]) -> tuple[dict[int, list[set[Level]]], set[Level]]:
+    """A recording's books put together from its snapshot and every change up to these ids, and all the levels
+    that its quotes told meanwhile."""
+    sides: list[dict[Decimal, Decimal]] = [{}, {}]
+    books: dict[int, list[set[Level]]] = {}
+    quoted: set[Level] = set()
+    with gzip.open(capture, "rb") as lines:
+        told = [msgspec.json.decode(line.partition(b" ")[2]) for line in lines]
+    (snapshot,) = [body for body in told if "lastUpdateId" in body]
+    changes = [body["data"] for body in told if "@depth" in body.get("stream", "")]
+    whole = {"u": snapshot["lastUpdateId"], "b": snapshot["bids"], "a": snapshot["asks"]}
+    for change in [whole, *(c for c in changes if whole["u"] < c["u"] <= max(ids))]:
+        for side, rows in zip(sides, (change["b"], change["a"]), strict=True):
+            side.update({Decimal(price): Decimal(qty) for price, qty in rows})
+        if change["u"] in ids:
+            books[change["u"]] = [{level for level in side.items() if level[1]} for side in sides]
+    for quote in [body["data"] for body in told if "@bookTicker" in body.get("stream", "")]:
+        tops = (quote["b"], quote["B"]), (quote["a"], quote["A"])
+        quoted |= {(Decimal(price), Decimal(qty)) for price, qty in tops}
+    return books, quoted
+
+
+def test_a_strategy_hears_the_recorded_books_of_both_markets(tmp_path: Path) -> None:
+    """Against another way to put them together: what is not of changes is of a quote that came after them."""
+    captures = {
+        instrument: shared(f"data/raw_ws/binance/{market}_btcusdt_20240808.txt.gz")
+        for instrument, market in ((COIN, "spot"), (PERP, "usdm"))
+    }
+    config = tmp_path / "desk.toml"
+    config.write_text(VENUES + READING)
+    (tmp_path / "bookworm.py").write_text(BOOKWORM)
+    spot, perps = ([str(path)] for path in captures.values())
+    asked = ReplayOptions(replay=spot, usdm=perps, seed=1, duration_s=20, config=config)
+    assert run_replay(asked).clean
+    heard: list[Book] = sys.modules.pop("bookworm").Bookworm.heard
+    for instrument, capture in captures.items():
+        told = [book for book in heard if book.instrument == instrument]
+        assert len(told) > 150, "ten a second, but where nothing changed"
+        known, quoted = told_by(capture, {book.update_id for book in told})
+        exact = 0
+        for book in told:
+            assert not book.crossed
+            assert len(book.bids) == len(book.asks) == 20
+            beyond = [
+                set(side) - changes
+                for side, changes in zip((book.bids, book.asks), known[book.update_id], strict=True)
+            ]
+            assert beyond[0] | beyond[1] <= quoted
+            exact += not any(beyond)
+        assert exact > 20
 
 
 def test_a_recording_of_perpetuals_wants_a_config_that_trades_them(tmp_path: Path) -> None:

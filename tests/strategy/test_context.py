@@ -9,8 +9,9 @@ from hypothesis import given
 from builders import BTCUSDT, NOW, STRATEGY, D, a_bar, a_quote, an_instrument, decimals
 from nightdesk.model import money
 from nightdesk.model.bars import BarsOf
+from nightdesk.model.market import Book
 from nightdesk.model.time import SECOND_NS, Wall
-from nightdesk.strategy.api import Bars, Strategy
+from nightdesk.strategy.api import Bars, Depth, Strategy
 from nightdesk.strategy.context import HostContext
 from nightdesk.strategy.host import Host
 from nightdesk.strategy.messages import Holding, Market, Started
@@ -130,6 +131,23 @@ def test_bars_that_were_not_declared_are_named_with_what_to_declare() -> None:
     host.handle(Started(at=NOW, positions={}, orders=()))
     with pytest.raises(ValueError, match=r"5m were not declared .*1m, .*1h.*Bars\('5m'"):
         host.ctx.bars(BTCUSDT, "5m")
+
+
+def test_the_book_of_a_context_is_the_latest_and_none_before_the_first() -> None:
+    kind = type("Deep", (Strategy,), {"declare": lambda self: [Depth(5)]})
+    host = Host(STRATEGY, prepare(kind, {}, None), {BTCUSDT: an_instrument()}, Random(1))
+    host.handle(Started(at=NOW, positions={}, orders=()))
+    assert host.ctx.book(BTCUSDT) is None
+    book = Book(instrument=BTCUSDT, bids=(), asks=(), update_id=1, received=0)
+    host.handle(Market(at=NOW, event=book))
+    assert host.ctx.book(BTCUSDT) is book
+    host.revive(None)
+    assert host.ctx.book(BTCUSDT) is None
+
+
+def test_depth_that_was_not_declared_is_named_with_what_to_declare() -> None:
+    with pytest.raises(ValueError, match=r"BTCUSDT was not declared .*none\).*Depth\(10\)"):
+        a_host().ctx.book(BTCUSDT)
 
 
 def test_a_timer_for_a_moment_fires_once_and_one_that_passed_at_once() -> None:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from builders import BTCUSDT, NOW, STRATEGY, D, a_quote, an_id, an_instrument
 from nightdesk.model.errors import BadInput
-from nightdesk.model.market import DepthUpdate, Trade
+from nightdesk.model.market import Book, Trade
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.time import SECOND_NS, Wall
-from nightdesk.strategy.api import Strategy
+from nightdesk.strategy.api import Depth, Strategy
 from nightdesk.strategy.context import ACTIONS_MAX
 from nightdesk.strategy.host import Host
 from nightdesk.strategy.messages import (
@@ -82,6 +82,9 @@ class Recorder(Strategy):
     def __init__(self):
         self.calls = []
 
+    def declare(self):
+        return [Depth(5)]
+
     def on_start(self, ctx):
         self.calls.append(("start", dict(ctx.orders), ctx.position(BTCUSDT)))
 
@@ -91,8 +94,8 @@ class Recorder(Strategy):
     def on_trade(self, ctx, trade):
         self.calls.append(("trade", trade))
 
-    def on_depth(self, ctx, update):
-        self.calls.append(("depth", update))
+    def on_depth(self, ctx, book):
+        self.calls.append(("depth", book, ctx.book(BTCUSDT)))
 
     def on_order(self, ctx, order):
         self.calls.append(("order", order, dict(ctx.orders), ctx.position(BTCUSDT)))
@@ -135,8 +138,8 @@ TRADE = Trade(
     received=0,
     venue_time=NOW,
 )
-DEPTH = DepthUpdate(
-    instrument=BTCUSDT, first_id=1, last_id=2, bids=[], asks=[], received=0, venue_time=NOW
+BOOK = Book(
+    instrument=BTCUSDT, bids=((D(99), D(1)),), asks=((D(101), D(1)),), update_id=1, received=0
 )
 
 
@@ -146,7 +149,7 @@ DEPTH = DepthUpdate(
         (STARTED, ("start", {"r1": an_order()}, D(2))),
         (QUOTED, ("quote", a_quote(), a_quote())),
         (Market(at=NOW, event=TRADE), ("trade", TRADE)),
-        (Market(at=NOW, event=DEPTH), ("depth", DEPTH)),
+        (Market(at=NOW, event=BOOK), ("depth", BOOK, BOOK)),
         (
             OrderChanged(at=NOW, order=an_order(), position=D(3)),
             ("order", an_order(), {"r1": an_order()}, D(3)),

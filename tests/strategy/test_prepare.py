@@ -8,9 +8,12 @@ import pytest
 
 from builders import BTCUSDT, D
 from nightdesk.model.errors import BadInput
-from nightdesk.strategy.api import Bars, Range, Strategy
+from nightdesk.model.ids import InstrumentId
+from nightdesk.strategy.api import Bars, Depth, Range, Strategy
 from nightdesk.strategy.messages import Kept
-from nightdesk.strategy.prepare import prepare, wanted_bars
+from nightdesk.strategy.prepare import declared, prepare
+
+ETHUSDT = InstrumentId("binance:ETHUSDT")
 
 
 class Ranged(Strategy):
@@ -92,23 +95,32 @@ def test_a_strategy_without_a_way_from_an_older_version_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("declared", "words"),
+    ("wishes", "words"),
     [
         (lambda: [Bars("7m")], "no bars of '7m'; there are 1m, 3m"),
         (lambda: [Bars("1m", warm_up=0)], "warm_up is 1 to 10000 bars, not 0"),
         (lambda: [Bars("1m", instrument="binance:X")], "binance:X is not among its"),
-        (lambda: ["1m"], "must be a Bars, got '1m'"),
+        (lambda: ["1m"], r"declare\(\) returns Bars and Depth, not '1m'"),
+        (lambda: [Depth(7)], "no depth of 7 levels; venues tell 5, 10, 20"),
+        (lambda: [Depth(5, instrument="binance:X")], "binance:X is not among its"),
         (lambda: 1 / 0, "ZeroDivisionError.*test_prepare.py"),
     ],
 )
-def test_bars_it_cannot_have_are_named(declared, words: str) -> None:
-    kind = type("Wanting", (Strategy,), {"declare": lambda self: declared()})
+def test_what_it_cannot_have_is_named(wishes, words: str) -> None:
+    kind = type("Wanting", (Strategy,), {"declare": lambda self: wishes()})
     with pytest.raises(BadInput, match=rf"Wanting.declare\(\): .*{words}"):
-        wanted_bars(prepare(kind, {}, None), [BTCUSDT])
+        declared(prepare(kind, {}, None), [BTCUSDT])
 
 
 def test_of_the_same_bars_the_longest_warm_up_counts() -> None:
     both = [Bars("1m", warm_up=5), Bars("1m", warm_up=50, instrument=BTCUSDT)]
     kind = type("Twice", (Strategy,), {"declare": lambda self: both})
-    (count,) = wanted_bars(prepare(kind, {}, None), [BTCUSDT]).values()
-    assert count == 50
+    assert list(declared(prepare(kind, {}, None), [BTCUSDT]).bars.values()) == [50]
+
+
+def test_of_the_same_book_the_deepest_counts() -> None:
+    both = [Depth(20, instrument=BTCUSDT), Bars("1m"), Depth(5)]
+    kind = type("Twice", (Strategy,), {"declare": lambda self: both})
+    wants = declared(prepare(kind, {}, None), [BTCUSDT, ETHUSDT])
+    assert wants.depth == {BTCUSDT: 20, ETHUSDT: 5}
+    assert set(wants.bars.values()) == {1}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from builders import BTCUSDT, NOW, D, an_instrument, shared
 from nightdesk.model.bars import BarsOf
 from nightdesk.model.errors import ProtocolViolation
-from nightdesk.model.market import DepthUpdate, Quote, Trade
+from nightdesk.model.market import Quote, Trade
 from nightdesk.model.order import ReportSource, Side, VenueStatus
 from nightdesk.model.time import MS_NS
 from nightdesk.venues.binance_sign import HmacSigner
@@ -50,15 +50,7 @@ TRADE = {
     "m": True,
     "M": True,
 }
-DEPTH = {
-    "e": "depthUpdate",
-    "E": 1672515782136,
-    "s": "BTCUSDT",
-    "U": 157,
-    "u": 160,
-    "b": [["0.0024", "10"]],
-    "a": [["0.0026", "0"]],
-}
+BOOK = {"lastUpdateId": 160, "bids": [["0.0024", "10"]], "asks": [["0.0026", "100"]]}
 REPORT = {
     "e": "executionReport",
     "E": 1499405658658,
@@ -117,19 +109,6 @@ def test_a_trade_tells_who_was_the_aggressor():
     )
 
 
-@pytest.mark.parametrize("stream", ["btcusdt@depth", "btcusdt@depth@100ms"])
-def test_depth_tells_levels_and_both_ids(stream):
-    assert CODEC.market(frame(stream, DEPTH), 17) == DepthUpdate(
-        instrument=BTCUSDT,
-        first_id=157,
-        last_id=160,
-        bids=[(D("0.0024"), D(10))],
-        asks=[(D("0.0026"), D(0))],
-        received=17,
-        venue_time=1672515782136 * MS_NS,
-    )
-
-
 @pytest.mark.parametrize("reply", [b'{"result":null,"id":1}', b"{}"])
 def test_a_reply_is_no_market_data(reply):
     assert CODEC.market(reply, 0) is None
@@ -148,7 +127,7 @@ def test_a_reply_is_no_market_data(reply):
         frame("btcusdt@bookTicker", TICKER | {"s": "NOBODY"}),
         frame("btcusdt@bookTicker", {}),
         frame("btcusdt@trade", TICKER),
-        frame("btcusdt@depth", DEPTH | {"b": [["1"]]}),
+        frame("btcusdt@depth5@100ms", BOOK | {"bids": [["1"]]}),
         frame("btcusdt@kline_1m", {}),
         frame("btcusdt", {}),
         frame("btcusdt@trade", TRADE).replace(b"BTCUSDT", b"\xff\xfe"),
@@ -169,7 +148,7 @@ def test_one_path_carries_every_stream_in_lower_case():
 @pytest.mark.recorded
 def test_every_frame_of_the_recording_is_read_as_it_stands():
     path = shared("data/raw_ws/binance/spot_btcusdt_20240808.txt.gz")
-    seen = {Quote: 0, Trade: 0, DepthUpdate: 0, None: 0}
+    seen = {Quote: 0, Trade: 0, None: 0}
     with gzip.open(path, "rb") as lines:
         for line in lines:
             _, _, raw = line.rstrip(b"\n").partition(b" ")
@@ -178,6 +157,8 @@ def test_every_frame_of_the_recording_is_read_as_it_stands():
                 assert b"lastUpdateId" in raw  # the recorder's own REST snapshot
                 seen[None] += 1
                 continue
+            if data.get("e") == "depthUpdate":
+                continue  # changes of a book are not asked for
             decoded = CODEC.market(raw, 1)
             seen[type(decoded)] += 1
             match decoded:
@@ -190,11 +171,7 @@ def test_every_frame_of_the_recording_is_read_as_it_stands():
                     assert (decoded.price, decoded.qty) == (D(data["p"]), D(data["q"]))
                     assert (decoded.trade_id, decoded.buyer_is_maker) == (data["t"], data["m"])
                     assert decoded.venue_time == data["E"] * MS_NS
-                case DepthUpdate():
-                    assert (decoded.first_id, decoded.last_id) == (data["U"], data["u"])
-                    assert decoded.bids == [(D(p), D(q)) for p, q in data["b"]]
-                    assert decoded.asks == [(D(p), D(q)) for p, q in data["a"]]
-    assert seen == {Quote: 28_040, Trade: 9_757, DepthUpdate: 3_451, None: 1}
+    assert seen == {Quote: 28_040, Trade: 9_757, None: 1}
 
 
 # Private
@@ -345,7 +322,7 @@ def test_a_third_partys_frames_are_read_or_refused_and_never_anything_else():
     for line in path.read_text().splitlines():
         outer = json.loads(line)
         kind = outer["stream"].partition("@")[2]
-        if kind in ("trade", "depth"):
+        if kind == "trade":
             assert CODEC.market(line.encode(), 0) is not None
         elif kind.startswith("kline_"):
             assert CODEC.market(line.encode(), 0) is None, "it is still being made"
@@ -398,7 +375,7 @@ JUNK = st.one_of(
     st.just([[]]),
 )
 FRAMES = st.sampled_from(
-    [("btcusdt@bookTicker", TICKER), ("btcusdt@trade", TRADE), ("btcusdt@depth@100ms", DEPTH)]
+    [("btcusdt@bookTicker", TICKER), ("btcusdt@trade", TRADE), ("btcusdt@depth5@100ms", BOOK)]
 )
 
 

@@ -133,6 +133,53 @@ def recorded_prices(path: Path) -> set[Decimal]:
     return found
 
 
+BY_DEPTH = """
+from decimal import Decimal
+from nightdesk.strategy.api import Depth, Strategy
+
+class ByDepth(Strategy):
+    def declare(self):
+        return [Depth(20)]
+
+    def on_depth(self, ctx, book):
+        if len(book.bids) == len(book.ask_qtys) == 20:
+            ctx.target(book.instrument, Decimal("0.01"))
+"""
+DESK = """
+[desk]
+name = "deep"
+journal = "desk.journal"
+[venue.binance]
+kind = "practice"
+[limits]
+order_qty_max = "1"
+order_notional_max = "100000"
+position_max = "1"
+gross_max = "100000"
+[[instrument]]
+id = "binance:BTCUSDT"
+[[strategy]]
+name = "by-depth"
+class = "by_depth.py:ByDepth"
+instruments = ["binance:BTCUSDT"]
+"""
+
+
+def test_over_real_sockets_a_strategy_trades_by_order_books() -> None:
+    with short_folder() as folder:
+        (folder / "by_depth.py").write_text(BY_DEPTH)
+        (folder / "desk.toml").write_text(DESK)
+        desk = folder / "desk"
+        with up(desk, "--config", str(folder / "desk.toml")) as process:
+            until("a fill", lambda: status(desk).get("fills"), desk)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=WITHIN_S)
+        assert process.returncode == 0, err
+        result = json.loads(out)
+        assert result["findings"] == []
+        assert result["feed"]["quarantined"] == 0
+
+
 def test_what_a_venue_does_not_list_ends_the_start_with_its_name() -> None:
     with short_folder() as folder, venue(folder) as url:
         config = desk_toml(folder, url, symbols=("BTCUSDT", "DOGEUSDT"))

@@ -1,6 +1,8 @@
-"""What a market says: quotes, trades, book changes, ended bars, as the codecs hand them over."""
+"""What a market says: quotes, trades, order books, ended bars, as the codecs hand them over."""
 
+from array import array
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,7 +11,8 @@ from nightdesk.model.bars import Bar
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.time import Mono, Wall
 
-Level = tuple[Decimal, Decimal]  # price, quantity; quantity 0 removes the level
+Level = tuple[Decimal, Decimal]  # price; quantity in base, above 0
+DEPTH_LEVELS = (5, 10, 20)  # of each side: what every venue of ours tells whole
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,16 +59,65 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     venue_time: Wall
 
 
-class DepthUpdate(msgspec.Struct, frozen=True, kw_only=True):
-    """Levels that changed between update ids `first_id` and `last_id`, both included."""
+class DepthOf(NamedTuple):
+    """One instrument's order book, as many levels of each side (`DEPTH_LEVELS`)."""
 
     instrument: InstrumentId
-    first_id: int
-    last_id: int
-    bids: list[Level]
-    asks: list[Level]
+    levels: int
+
+
+class Book(msgspec.Struct, frozen=True, kw_only=True):
+    """The best levels of an order book, whole: best first, each price once; there may be fewer than were asked
+    for. `received` is this host's clock; `venue_time` is 0 where the frame has none.
+
+    The columns are read-only float64, in the levels' order: `numpy.asarray(book.bid_qtys)` copies nothing.
+    """
+
+    instrument: InstrumentId
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    update_id: int
     received: Mono
-    venue_time: Wall
+    venue_time: Wall = Wall(0)
+
+    @property
+    def bid_prices(self) -> memoryview:
+        """Prices of the bids, the highest first."""
+        return _column(self.bids, 0)
+
+    @property
+    def bid_qtys(self) -> memoryview:
+        """Quantities of the bids, in base."""
+        return _column(self.bids, 1)
+
+    @property
+    def ask_prices(self) -> memoryview:
+        """Prices of the asks, the lowest first."""
+        return _column(self.asks, 0)
+
+    @property
+    def ask_qtys(self) -> memoryview:
+        """Quantities of the asks, in base."""
+        return _column(self.asks, 1)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether nothing can be decided by it: a side is empty, or the bid is not below the ask."""
+        return not self.bids or not self.asks or self.bids[0][0] >= self.asks[0][0]
+
+    def repeats(self, before: "Book") -> bool:
+        """Whether it says what `before` said: that it still stands, and nothing else."""
+        return self.bids == before.bids and self.asks == before.asks
+
+    def best(self, levels: int) -> "Book":
+        """The same with at most so many levels of each side."""
+        if max(len(self.bids), len(self.asks)) <= levels:
+            return self
+        return msgspec.structs.replace(self, bids=self.bids[:levels], asks=self.asks[:levels])
+
+
+def _column(levels: tuple[Level, ...], of: int) -> memoryview:
+    return memoryview(array("d", [float(level[of]) for level in levels])).toreadonly()
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,4 +133,4 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     venue_time: Wall
 
 
-MarketEvent = Quote | Trade | DepthUpdate | Mark | Bar
+MarketEvent = Quote | Trade | Book | Mark | Bar

@@ -21,7 +21,7 @@ from nightdesk.node.secrets import read_secret
 from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.risk.losses import LossLimits
 from nightdesk.strategy.api import Strategy
-from nightdesk.strategy.prepare import prepare, wanted_bars
+from nightdesk.strategy.prepare import declared, prepare
 from nightdesk.venues.binance_key import BinanceKey
 from nightdesk.venues.binance_sign import Signer, Unsigned, signer_for
 from nightdesk.venues.binance_spot import BinanceSpot
@@ -116,7 +116,7 @@ def _strategy(config: StrategyConfig, base: Path) -> StrategyPlan:
     kind = load_strategy(config.kind, base)
     params = dict(config.params)
     try:
-        wanted_bars(prepare(kind, params, None), [InstrumentId(i) for i in config.instruments])
+        declared(prepare(kind, params, None), [InstrumentId(i) for i in config.instruments])
     except BadInput as error:
         raise BadInput(f"strategy {config.name!r}: {error}") from error
     return StrategyPlan(

@@ -137,7 +137,8 @@ class Venue:
         shell = self._shell
         traded = [i for i in shell.desk.settings.instruments.values() if i.venue == self.id]
         bars = [of for of in shell.declared if venue_of(of.instrument) == self.id]
-        for path in self._codec.market_paths(traded, bars):
+        depth = [of for of in shell.depth.wants if venue_of(of.instrument) == self.id]
+        for path in self._codec.market_paths(traded, bars, depth):
             yield self.link.feed(path, shell), "market"
         yield self.link.follow_orders(shell, self._tell), "private"
         if self._codec.private_key() is not None:

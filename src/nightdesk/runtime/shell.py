@@ -32,12 +32,14 @@ from nightdesk.desk.events import (
 )
 from nightdesk.model.bars import Bar, BarsOf
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, venue_of
-from nightdesk.model.market import MarketEvent, Quote
+from nightdesk.model.market import Book, MarketEvent, Quote
 from nightdesk.model.mode import Mode
-from nightdesk.model.time import MS_NS, Moment, Mono
+from nightdesk.model.time import Moment, Mono
 from nightdesk.modes.ladder import strategy_scope
 from nightdesk.ports.process import LogSink
 from nightdesk.runtime.bars import BarFeed, feed_of
+from nightdesk.runtime.calls import Calls
+from nightdesk.runtime.depth import DepthFeed
 from nightdesk.runtime.gateway import Spawn, Trigger
 from nightdesk.runtime.journal_writer import Done, JournalWriter
 from nightdesk.runtime.lease import Lease
@@ -45,10 +47,8 @@ from nightdesk.runtime.route import Route
 from nightdesk.runtime.sleeper import Sleeper
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host
-from nightdesk.strategy.messages import NOTHING, Market, Proposal, TimerFired, ToStrategy
+from nightdesk.strategy.messages import NOTHING, Market, TimerFired, ToStrategy
 
-SLOW_NS = 50 * MS_NS  # a tick of the node: nothing else happens while a handler runs
-SLOW_SAID, SLOW_SAID_EACH = 10, 1_000  # the first so many are said, then one in so many
 WARM_UP = "warm-up"  # the cause while a strategy waits for the bars it declared
 DRAIN_MAX = 1_000  # events decided before the loop gets a turn
 ALONE: Mapping[str, int] = {}  # no venue beside the first
@@ -84,6 +84,8 @@ class Shell:
         self._log = log
         first = next(iter(routes.values())).requester
         self._mono, self._now = first.mono, first.venue_now
+        self._calls = Calls(self._mono, telemetry, self.say)
+        self.depth = DepthFeed(hosts.values(), desk, self._mono, self.handle)
         self._others = {
             venue: route.requester
             for venue, route in routes.items()
@@ -171,18 +173,9 @@ class Shell:
         self._propose(host, message)
 
     def _propose(self, host: Host, message: ToStrategy) -> None:
-        proposal = self._called(host, message)
+        proposal = self._calls.made(host, message)
         if proposal is not NOTHING:
             self.handle(Proposed(strategy=host.name, proposal=proposal))
-
-    def _called(self, host: Host, message: ToStrategy) -> Proposal:
-        """What a handler came to; one that held everything up is named."""
-        began = self._mono()
-        proposal = host.handle(message)
-        took_ns = self._mono() - began
-        if took_ns > SLOW_NS:
-            self._slow(host, message, took_ns)
-        return proposal
 
     def _revive(self, name: StrategyId) -> None:
         """A strategy that crashed and was resumed begins again, from what the journal kept of it."""
@@ -192,16 +185,6 @@ class Shell:
         host.revive(self.desk.state.kept_of(name))
         if self.trading:
             self._greet(name)
-
-    def _slow(self, host: Host, message: ToStrategy, took_ns: int) -> None:
-        """Say who it was; not each time, where it is each time."""
-        self.telemetry.count("strategy.slow")
-        seen = self.telemetry.counters["strategy.slow"]
-        if seen <= SLOW_SAID or not seen % SLOW_SAID_EACH:
-            handler, took_ms = host.handler_of(message), f"{took_ns / MS_NS:.0f}"
-            self.say(
-                "warning", "strategy.slow", strategy=host.name, handler=handler, took_ms=took_ms
-            )
 
     def market(self, event: MarketEvent) -> None:
         """A market event: the desk's views first, then the strategies that asked for it.
@@ -214,12 +197,15 @@ class Shell:
         self._received = event.received
         telemetry = self.telemetry
         telemetry.counters["market.events"] = telemetry.counters.get("market.events", 0) + 1
-        repeated = False
+        to_all = True
         if isinstance(event, Quote):
             before = self.desk.views.quotes.get(event.instrument)
-            repeated = before is not None and event.repeats(before)
+            to_all = before is None or not event.repeats(before)
             self.handle(QuoteSeen(quote=event))
-        if self.trading and not repeated:
+        elif isinstance(event, Book):
+            to_all = False
+            self._book_heard(event)
+        if self.trading and to_all:
             message = Market(at=self._now(), event=event)
             for host in self._by_instrument.get(event.instrument, ()):
                 self._propose(host, message)
@@ -233,6 +219,11 @@ class Shell:
             if self.sleeper.asleep:
                 self._stir()
 
+    def _book_heard(self, book: Book) -> None:
+        listening = self._by_instrument.get(book.instrument, ()) if self.trading else ()
+        for host, told in self.depth.heard(book, listening):
+            self._propose(host, Market(at=self._now(), event=told))
+
     def due(self) -> Mono:
         """Until when nothing needs a tick, as long as nothing happens."""
         if not self.trading or self.writer.depth or self._queue:
@@ -240,6 +231,7 @@ class Shell:
         due, moment = self.desk.quiet_until, self.moment()
         if self.bars is not None:
             due = min(due, self.bars.due())
+        due = min((due, *self.depth.dues()))
         for host in self.hosts.values():
             for _, at in host.ctx.timers.values():
                 due = min(due, Mono(moment.mono + at - moment.wall))
@@ -289,6 +281,7 @@ class Shell:
             self.bars.look()
         if not self.trading:
             return
+        self.depth.look()
         now = self._now()
         for host in self._greeted.values():
             for timer in host.due(now):
@@ -377,7 +370,7 @@ class Shell:
         host = self._greeted.get(name)
         if host is None or not self.trading:
             return
-        proposal = self._called(host, message)
+        proposal = self._calls.made(host, message)
         if proposal is not NOTHING:
             self._queue.append(Proposed(strategy=name, proposal=proposal))
             if not self._draining:

@@ -22,7 +22,7 @@ import msgspec
 from nightdesk.model.bars import INTERVALS_NS, Bar
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import DepthUpdate, Mark, Quote, Trade
+from nightdesk.model.market import DEPTH_LEVELS, Book, Mark, Quote, Trade
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side, Urgency
 from nightdesk.model.time import Wall
@@ -55,6 +55,21 @@ class Bars(msgspec.Struct, frozen=True):
             raise ValueError(f"no bars of {self.interval!r}; there are {', '.join(INTERVALS_NS)}")
         if not 1 <= self.warm_up <= BARS_MAX:
             raise ValueError(f"warm_up is 1 to {BARS_MAX} bars, not {self.warm_up}")
+
+
+class Depth(msgspec.Struct, frozen=True):
+    """The order book a strategy wants: the best `levels` (5, 10 or 20) of each side, whole, ten times a second
+    at most; it comes to `on_depth`, and `ctx.book` has the latest. Without `instrument`, of each of the
+    strategy's instruments.
+    """
+
+    levels: int = 10
+    instrument: InstrumentId | None = None
+
+    def __post_init__(self) -> None:
+        if self.levels not in DEPTH_LEVELS:
+            told = ", ".join(map(str, DEPTH_LEVELS))
+            raise ValueError(f"no depth of {self.levels!r} levels; venues tell {told}")
 
 
 @dataclass(frozen=True)
@@ -107,6 +122,7 @@ class Context(Protocol):
     def orders(self) -> Mapping[str, OrderView]: ...
     def quote(self, instrument: InstrumentId) -> Quote | None: ...
     def bars(self, instrument: InstrumentId, interval: str) -> Window: ...
+    def book(self, instrument: InstrumentId) -> Book | None: ...
     def position(self, instrument: InstrumentId) -> Decimal: ...
     def mode(self, instrument: InstrumentId) -> Mode: ...
     def place(
@@ -167,8 +183,8 @@ class Strategy:
         until the state changes; what it raises stops the start and leaves the journal as it is."""
         raise NotImplementedError(f"no way from version {version} is written")
 
-    def declare(self) -> Sequence[Bars]:
-        """The bars this strategy wants, by its params; asked once, before anything else."""
+    def declare(self) -> Sequence[Bars | Depth]:
+        """The bars and order books this strategy wants, by its params; asked once, before anything else."""
         return ()
 
     def on_start(self, ctx: Context) -> None:
@@ -183,8 +199,8 @@ class Strategy:
     def on_bar(self, ctx: Context, bar: Bar) -> None:
         """A declared bar has ended; each once, in order, none lost with a connection. It is in `ctx.bars`."""
 
-    def on_depth(self, ctx: Context, update: DepthUpdate) -> None:
-        """Levels of the book changed."""
+    def on_depth(self, ctx: Context, book: Book) -> None:
+        """A declared order book changed: its best levels, whole. It has both sides, and is never crossed."""
 
     def on_mark(self, ctx: Context, mark: Mark) -> None:
         """A venue of contracts told the price it values them at, and the next funding."""

@@ -7,7 +7,7 @@ from nightdesk.model import money
 from nightdesk.model.bars import BarsOf
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import Quote
+from nightdesk.model.market import Book, Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import OrderType, Side, Urgency
@@ -51,6 +51,7 @@ class HostContext:
         self.modes: dict[InstrumentId, Mode] = {}
         self.quotes: dict[InstrumentId, Quote] = {}
         self.windows: dict[BarsOf, Window] = {}
+        self.books: dict[InstrumentId, Book | None] = {}  # of each whose depth was declared
         self.actions: list[FromStrategy] = []
         self._refs = 0
 
@@ -68,6 +69,16 @@ class HostContext:
                 f"Bars({interval!r}, warm_up=...) from declare()"
             )
         return window
+
+    def book(self, instrument: InstrumentId) -> Book | None:
+        """The latest order book, None before the first; raises `ValueError` where `declare` asked for none."""
+        if instrument not in self.books:
+            declared = ", ".join(self.books) or "none"
+            raise ValueError(
+                f"depth of {instrument} was not declared (declared: {declared}); return Depth(10) from "
+                "declare()"
+            )
+        return self.books[instrument]
 
     def position(self, instrument: InstrumentId) -> Decimal:
         """What this strategy holds, from its own fills."""

@@ -11,7 +11,7 @@ import msgspec
 from nightdesk.model.bars import Bar
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import DepthUpdate, Mark, Quote, Trade
+from nightdesk.model.market import Book, Mark, Quote, Trade
 from nightdesk.model.time import Wall
 from nightdesk.strategy.api import Draw, Strategy
 from nightdesk.strategy.context import HostContext
@@ -31,7 +31,7 @@ from nightdesk.strategy.messages import (
     TimerFired,
     ToStrategy,
 )
-from nightdesk.strategy.prepare import place_of, state_of, wanted_bars
+from nightdesk.strategy.prepare import declared, place_of, state_of
 from nightdesk.strategy.window import Window
 
 STATE_MAX = 1 << 19  # half of what one journal frame holds
@@ -48,7 +48,7 @@ HANDLERS: dict[type, str] = {
     Quote: "on_quote",
     Trade: "on_trade",
     Bar: "on_bar",
-    DepthUpdate: "on_depth",
+    Book: "on_depth",
     Mark: "on_mark",
 }
 
@@ -68,7 +68,8 @@ class Host:
         self.strategy = strategy
         self._params = strategy.params
         self.ctx = HostContext(instruments, random, capital)
-        self.wants = wanted_bars(strategy, instruments)
+        self.wants, self.depth = declared(strategy, instruments)
+        self.ctx.books = dict.fromkeys(self.depth)
         self.crashed = ""
         self._encoder = msgspec.msgpack.Encoder()
         self._kept = self._encoder.encode(strategy.state)
@@ -116,6 +117,7 @@ class Host:
         self.crashed = ""
         self._kept = self._encoder.encode(strategy.state)
         self.ctx = HostContext(self.ctx.instruments, self.ctx.random, self.ctx.capital)
+        self.ctx.books = dict.fromkeys(self.depth)
 
     def due(self, now: Wall) -> list[str]:
         """Names of the timers that came due; each is set for its next time, or was for once."""
@@ -180,7 +182,8 @@ class Host:
         elif isinstance(event, Bar):
             self.ctx.windows[event.of].add(event)
             self.strategy.on_bar(self.ctx, event)
-        elif isinstance(event, DepthUpdate):
+        elif isinstance(event, Book):
+            self.ctx.books[event.instrument] = event
             self.strategy.on_depth(self.ctx, event)
         else:
             self.strategy.on_mark(self.ctx, event)

@@ -1,4 +1,4 @@
-"""A strategy made ready to run: params typed and within their ranges, state brought to its version, bars known.
+"""A strategy made ready to run: params typed and in range, state brought to its version, its wishes known.
 
 Whatever does not fit is a `BadInput` that names it; the journal is only read here, so nothing is ever lost.
 """
@@ -6,15 +6,14 @@ Whatever does not fit is a `BadInput` that names it; the journal is only read he
 import typing
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from nightdesk.model.bars import BarsOf
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId
-from nightdesk.strategy.api import Bars, Range, Strategy
-from nightdesk.strategy.context import typed
+from nightdesk.strategy.api import Bars, Depth, Range, Strategy
 from nightdesk.strategy.messages import Kept
 
 TEXT_MAX = 300
@@ -31,18 +30,30 @@ def prepare(kind: type[Strategy], params: Mapping[str, object], kept: Kept | Non
     return strategy
 
 
-def wanted_bars(strategy: Strategy, instruments: Collection[InstrumentId]) -> dict[BarsOf, int]:
-    """Which bars a strategy wants, and how many of each; raises `BadInput` for what it cannot have."""
+class Declared(NamedTuple):
+    """What a strategy wants to hear beyond quotes and trades: how many bars of each series, how many levels of
+    each order book."""
+
+    bars: dict[BarsOf, int]
+    depth: dict[InstrumentId, int]
+
+
+def declared(strategy: Strategy, instruments: Collection[InstrumentId]) -> Declared:
+    """What a strategy wants; raises `BadInput` for what it cannot have."""
     name = type(strategy).__name__
-    wants: dict[BarsOf, int] = {}
+    wants = Declared({}, {})
     try:
-        for bars in strategy.declare():
-            typed("what declare() returns", bars, Bars)
-            for instrument in instruments if bars.instrument is None else (bars.instrument,):
+        for wish in strategy.declare():
+            if not isinstance(wish, Bars | Depth):
+                raise TypeError(f"declare() returns Bars and Depth, not {wish!r}")
+            for instrument in instruments if wish.instrument is None else (wish.instrument,):
                 if instrument not in instruments:
                     raise ValueError(f"{instrument} is not among its {list(instruments)}")
-                of = BarsOf(instrument, bars.interval)
-                wants[of] = max(wants.get(of, 0), bars.warm_up)
+                if isinstance(wish, Bars):
+                    of = BarsOf(instrument, wish.interval)
+                    wants.bars[of] = max(wants.bars.get(of, 0), wish.warm_up)
+                else:
+                    wants.depth[instrument] = max(wants.depth.get(instrument, 0), wish.levels)
     except Exception as error:
         raise BadInput(f"{name}.declare(): {place_of(error)}") from error
     return wants

@@ -1,4 +1,4 @@
-"""Binance spot's streams: market frames in, quotes, trades and depth out; private events in, facts out.
+"""Binance spot's streams: market frames in, quotes, trades and books out; private events in, facts out.
 
 Sources: web-socket-streams.md, user-data-stream.md, read 2026-11-21. Quantities of the market stay as the
 venue spelled them: only what goes into the journal is made canonical, and this is the hot path.
@@ -12,9 +12,10 @@ from nightdesk.model.bars import BarsOf
 from nightdesk.model.errors import ProtocolViolation
 from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import DepthUpdate, MarketEvent, Quote, Trade
+from nightdesk.model.market import DepthOf, MarketEvent, Quote, Trade
 from nightdesk.model.order import Execution, OrderReport, ReportSource, Side
 from nightdesk.model.time import MS_NS, Mono, Wall
+from nightdesk.venues import binance_depth
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_bars import from_frame, stream_names
 from nightdesk.venues.binance_sign import Signer
@@ -24,7 +25,6 @@ from nightdesk.venues.protocol import UserUpdate
 _ENVELOPE = msgspec.json.Decoder(wire.Envelope)
 _BOOK_TICKER = msgspec.json.Decoder(wire.BookTicker)
 _TRADE = msgspec.json.Decoder(wire.TradeFrame)
-_DEPTH = msgspec.json.Decoder(wire.DepthFrame)
 _API = msgspec.json.Decoder(wire.ApiFrame)
 _EVENT = msgspec.json.Decoder(wire.EventName)
 _REPORT = msgspec.json.Decoder(wire.ExecutionReport)
@@ -38,13 +38,18 @@ class BinanceStreams:
         self._symbols = symbols
 
     def market_paths(
-        self, instruments: Sequence[Instrument], bars: Collection[BarsOf] = ()
+        self,
+        instruments: Sequence[Instrument],
+        bars: Collection[BarsOf] = (),
+        depth: Collection[DepthOf] = (),
     ) -> Sequence[str]:
-        """One combined stream for everything that is traded, with the bars that are wanted of it."""
+        """One combined stream for everything that is traded, with the bars and books that are wanted of it."""
         names = [
             f"{i.symbol.lower()}@{kind}" for i in instruments for kind in ("bookTicker", "trade")
         ]
-        return [f"/stream?streams={'/'.join((*names, *stream_names(instruments, bars)))}"]
+        names += stream_names(instruments, bars)
+        names += binance_depth.stream_names(instruments, depth)
+        return [f"/stream?streams={'/'.join(names)}"]
 
     def market(self, frame: bytes, received: Mono) -> MarketEvent | None:
         """One frame; None for a reply that is no market data. Raises `ProtocolViolation` on any other."""
@@ -57,8 +62,9 @@ class BinanceStreams:
                 return self._trade(_TRADE.decode(envelope.data), received)
             if kind.startswith("kline_"):
                 return from_frame(envelope.data, self._symbols, received)
-            if kind.startswith("depth"):
-                return self._depth(_DEPTH.decode(envelope.data), received)
+            book = binance_depth.of_spot(envelope, self._symbols, received)
+            if book is not None:
+                return book
         except wire.UNREADABLE as error:
             raise ProtocolViolation(f"market frame {frame[:120]!r}: {error}") from error
         if envelope.stream and not envelope.stream.startswith(
@@ -127,17 +133,6 @@ class BinanceStreams:
             price=frame.p,
             qty=frame.q,
             buyer_is_maker=frame.m,
-            received=received,
-            venue_time=Wall(frame.E * MS_NS),
-        )
-
-    def _depth(self, frame: wire.DepthFrame, received: Mono) -> DepthUpdate:
-        return DepthUpdate(
-            instrument=self._symbols[frame.s],
-            first_id=frame.U,
-            last_id=frame.u,
-            bids=frame.b,
-            asks=frame.a,
             received=received,
             venue_time=Wall(frame.E * MS_NS),
         )

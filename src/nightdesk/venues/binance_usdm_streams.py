@@ -1,4 +1,4 @@
-"""Binance USD-M futures' streams: market frames in, quotes, trades and marks out; private events in, facts out.
+"""Binance USD-M futures' streams: market frames in, what the market says out; private events in, facts out.
 
 Sources: the venue's "Important WebSocket Change Notice" (three roots: /public for books, /market for the rest,
 /private for user data; the old one was withdrawn on 2026-04-23) and its USD-M market and user-data stream
@@ -16,9 +16,10 @@ from nightdesk.model.bars import BarsOf
 from nightdesk.model.errors import ProtocolViolation, StreamOver
 from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import DepthUpdate, Mark, MarketEvent, Quote, Trade
+from nightdesk.model.market import DepthOf, Mark, MarketEvent, Quote, Trade
 from nightdesk.model.order import WAITING, Execution, OrderReport, ReportSource, VenueStatus
 from nightdesk.model.time import MS_NS, Mono, Wall
+from nightdesk.venues import binance_depth
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_bars import from_frame, stream_names
@@ -28,7 +29,6 @@ _ENVELOPE = msgspec.json.Decoder(wire.Envelope)
 _TICKER = msgspec.json.Decoder(usdm.ContractTicker)
 _TRADE = msgspec.json.Decoder(usdm.AggTrade)
 _MARK = msgspec.json.Decoder(usdm.MarkPrice)
-_DEPTH = msgspec.json.Decoder(wire.DepthFrame)
 _EVENT = msgspec.json.Decoder(usdm.UserEvent)
 _ORDER = msgspec.json.Decoder(usdm.OrderTradeUpdate)
 _ALGO = msgspec.json.Decoder(usdm.AlgoUpdate)
@@ -44,14 +44,21 @@ class UsdmStreams:
         self._symbols = symbols
 
     def market_paths(
-        self, instruments: Sequence[Instrument], bars: Collection[BarsOf] = ()
+        self,
+        instruments: Sequence[Instrument],
+        bars: Collection[BarsOf] = (),
+        depth: Collection[DepthOf] = (),
     ) -> Sequence[str]:
         """Two combined streams: books and the rest live under different roots."""
         names = [i.symbol.lower() for i in instruments]
-        tops = "/".join(f"{name}@bookTicker" for name in names)
+        tops = [f"{name}@bookTicker" for name in names]
+        tops += binance_depth.stream_names(instruments, depth)
         rest = [f"{name}@{kind}" for name in names for kind in ("aggTrade", "markPrice@1s")]
         rest += stream_names(instruments, bars)
-        return [f"/public/stream?streams={tops}", f"/market/stream?streams={'/'.join(rest)}"]
+        return [
+            f"/public/stream?streams={'/'.join(tops)}",
+            f"/market/stream?streams={'/'.join(rest)}",
+        ]
 
     def market(self, frame: bytes, received: Mono) -> MarketEvent | None:
         """One frame; None for a reply that is no market data. Raises `ProtocolViolation` on any other."""
@@ -76,9 +83,7 @@ class UsdmStreams:
             return self._trade(_TRADE.decode(envelope.data), received)
         if kind.startswith("markPrice"):
             return self._mark(_MARK.decode(envelope.data), received)
-        if kind.startswith("depth"):
-            return self._depth(_DEPTH.decode(envelope.data), received)
-        return None
+        return binance_depth.of_usdm(envelope, self._symbols, received)
 
     def private_path(self, key: str) -> str:
         """The key is a credential: it must not be logged."""
@@ -159,17 +164,6 @@ class UsdmStreams:
             index=frame.i,
             funding_rate=frame.r,
             funding_at=Wall(frame.T * MS_NS),
-            received=received,
-            venue_time=Wall(frame.E * MS_NS),
-        )
-
-    def _depth(self, frame: wire.DepthFrame, received: Mono) -> DepthUpdate:
-        return DepthUpdate(
-            instrument=self._symbols[frame.s],
-            first_id=frame.U,
-            last_id=frame.u,
-            bids=frame.b,
-            asks=frame.a,
             received=received,
             venue_time=Wall(frame.E * MS_NS),
         )

@@ -169,6 +169,16 @@ class ContractTicker(msgspec.Struct):
     T: int
 
 
+class ContractBook(msgspec.Struct):
+    """<symbol>@depth<levels>: the best levels in the shape of an update; `T` is the matching engine's time."""
+
+    T: int
+    s: str
+    u: int
+    b: tuple[tuple[Decimal, Decimal], ...]
+    a: tuple[tuple[Decimal, Decimal], ...]
+
+
 class AggTrade(msgspec.Struct):
     """<symbol>@aggTrade; `m`: the buyer was the maker."""
 

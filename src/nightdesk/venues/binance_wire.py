@@ -241,15 +241,12 @@ class KlineRow(msgspec.Struct, array_like=True):
     trades: int
 
 
-class DepthFrame(msgspec.Struct):
-    """<symbol>@depth@100ms."""
+class PartialBook(msgspec.Struct, rename="camel"):
+    """<symbol>@depth<levels>; it says neither its symbol nor its time."""
 
-    E: int
-    s: str
-    U: int
-    u: int
-    b: list[tuple[Decimal, Decimal]]
-    a: list[tuple[Decimal, Decimal]]
+    last_update_id: int
+    bids: tuple[tuple[Decimal, Decimal], ...]
+    asks: tuple[tuple[Decimal, Decimal], ...]
 
 
 class ApiFrame(msgspec.Struct, rename="camel"):

@@ -18,7 +18,7 @@ from nightdesk.model.account import (
 from nightdesk.model.bars import Bar, BarsOf
 from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import MarketEvent, Quote
+from nightdesk.model.market import DepthOf, MarketEvent, Quote
 from nightdesk.model.order import Execution, Intent, OrderReport
 from nightdesk.model.outcome import Outcome
 from nightdesk.model.time import Mono, Wall
@@ -159,7 +159,10 @@ class VenueCodec(Protocol):
         self, instrument: Instrument, result: HttpResult, received: Mono
     ) -> Quote | NoAnswer: ...
     def market_paths(
-        self, instruments: Sequence[Instrument], bars: Collection[BarsOf] = ()
+        self,
+        instruments: Sequence[Instrument],
+        bars: Collection[BarsOf] = (),
+        depth: Collection[DepthOf] = (),
     ) -> Sequence[str]: ...
     def market(self, frame: bytes, received: Mono) -> MarketEvent | None: ...
     def bars(self, of: BarsOf, until: Wall, count: int) -> HttpRequest: ...

@@ -10,7 +10,7 @@ import msgspec
 
 from nightdesk.model.bars import Bar
 from nightdesk.model.ids import InstrumentId
-from nightdesk.model.market import DepthUpdate, Mark, Quote, Trade
+from nightdesk.model.market import Book, Mark, Quote, Trade
 from nightdesk.model.mode import Mode
 from nightdesk.strategy.api import Context, Strategy
 from nightdesk.strategy.messages import Fill, OrderView
@@ -65,8 +65,8 @@ class Idea(Strategy):
     def on_bar(self, ctx: Context, bar: Bar) -> None:
         """A bar has ended that `declare` asked for: return `[Bars("1m", warm_up=100)]` there."""
 
-    def on_depth(self, ctx: Context, update: DepthUpdate) -> None:
-        """Levels of the book changed; a quantity of 0 removes a level."""
+    def on_depth(self, ctx: Context, book: Book) -> None:
+        """An order book changed that `declare` asked for: return `[Depth(10)]` there for ten levels a side."""
 
     def on_mark(self, ctx: Context, mark: Mark) -> None:
         """A venue of contracts told the price it values them at, and the next funding."""

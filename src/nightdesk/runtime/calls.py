@@ -1,0 +1,41 @@
+"""Calls of strategies' handlers; one that held everything up is named."""
+
+from collections.abc import Callable
+
+from nightdesk.model.time import MS_NS, Mono
+from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.strategy.host import Host
+from nightdesk.strategy.messages import Proposal, ToStrategy
+
+SLOW_NS = 50 * MS_NS  # a tick of the node: nothing else happens while a handler runs
+SLOW_SAID, SLOW_SAID_EACH = 10, 1_000  # the first so many are said, then one in so many
+
+
+class Calls:
+    """Every call of a handler, with how long it took."""
+
+    def __init__(
+        self, mono: Callable[[], Mono], telemetry: Telemetry, say: Callable[..., None]
+    ) -> None:
+        self._mono = mono
+        self._telemetry = telemetry
+        self._say = say
+
+    def made(self, host: Host, message: ToStrategy) -> Proposal:
+        """What a handler came to."""
+        began = self._mono()
+        proposal = host.handle(message)
+        took_ns = self._mono() - began
+        if took_ns > SLOW_NS:
+            self._slow(host, message, took_ns)
+        return proposal
+
+    def _slow(self, host: Host, message: ToStrategy, took_ns: int) -> None:
+        """Say who it was; not each time, where it is each time."""
+        self._telemetry.count("strategy.slow")
+        seen = self._telemetry.counters["strategy.slow"]
+        if seen <= SLOW_SAID or not seen % SLOW_SAID_EACH:
+            handler, took_ms = host.handler_of(message), f"{took_ns / MS_NS:.0f}"
+            self._say(
+                "warning", "strategy.slow", strategy=host.name, handler=handler, took_ms=took_ms
+            )
