@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from bench.measure import Figure, Run, at_most
 from nightdesk.node.practice import practice_text
 from nightdesk.results.standing import Standing
-from nightdesk.simulation.replay import STALE_BARS_MS, ReplayOptions, run_replay
+from nightdesk.simulation.replay import ReplayOptions, run_replay
 
 MONTH_MINUTES = 43_200
 MONTH_AIM_S = 60.0
@@ -30,7 +30,7 @@ def measure(run: Run) -> list[Figure]:
         folder = Path(place)
         bars, config = folder / "BTCUSDT-1m-2025-02.csv", folder / "desk.toml"
         bars.write_text("".join(_bars(minutes)))
-        head = practice_text("http://lab", ["BTCUSDT"], STALE_BARS_MS).partition("[[strategy]]")[0]
+        head = practice_text("http://lab", ["BTCUSDT"]).partition("[[strategy]]")[0]
         config.write_text(head + _STRATEGY)
         began_ns, standing = time.process_time_ns(), Standing()
         result = run_replay(

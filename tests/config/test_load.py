@@ -60,7 +60,7 @@ def test_several_errors_are_told_together_each_with_its_line() -> None:
         .replace("open_orders_max = 20", "open_order_max = 20")
         .replace('kind = "binance-spot"', 'kind = "binance-sopt"')
         .replace('key = "file:key"', 'key = "s3cr3t"')
-        .replace("stale_after_ms = 2000", "stale_after_ms = 1")
+        .replace('collar_bps = "50"', 'collar_bps = "50"\nstale_after_ms = 1')
     )
     found = problems(text)
     assert len(found) == 5

@@ -58,6 +58,16 @@ def test_accounts_come_from_a_file(tmp_path: Path) -> None:
     assert ed.ed25519_public_key == PEM
 
 
+def test_a_leverage_that_a_contract_does_not_have_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.toml"
+    path.write_text(
+        '[[account]]\nname = "a"\napi_key = "k"\nsecret = "s"\n[account.contracts]\n'
+        "BTCUSDT = { leverage = 126 }\nNOSUCHUSDT = { leverage = 3 }\n"
+    )
+    with pytest.raises(LaunchRefused, match="leverage of BTCUSDT is 1 to 125, not 126"):
+        prepare(LaunchOptions(accounts_file=str(path), usdm=True))
+
+
 def test_a_recording_brings_its_symbols_and_waits_for_an_audience(tmp_path: Path) -> None:
     path = tmp_path / "capture.txt"
     path.write_bytes(b"".join(LINES))
@@ -141,7 +151,7 @@ def test_tables_are_one_market_and_every_refusal_names_its_file(tmp_path: Path) 
     other = tmp_path / "other.csv"
     other.write_bytes(b"timestamp,open,high,low,close,volume\n")
     (told,) = problems(replay=[str(bars), str(other)])
-    assert told.startswith(f"replay: {other}: expected a raw Binance capture")
+    assert told.startswith(f"replay: {other}: bars that lack open_time, close_time")
     (told,) = problems(replay=[str(capture), str(bars)])
     assert told == f"replay: a raw capture and a table are not one market: {capture} and {bars}"
     trades = tmp_path / "BTCUSDT-trades-2025-10.csv"

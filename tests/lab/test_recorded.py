@@ -74,7 +74,7 @@ def test_a_bar_is_played_whole_at_its_end_together_with_the_next_open() -> None:
     assert [e.price for e in first if isinstance(e, Trade)] == [100, 98, 102, 101]
     # A tenth of the range of 98 to 102 to either side of 100, and a tenth of the volume of 40.
     assert quotes(first) == [(D("99.6"), D("100.4"), 4)]
-    assert isinstance(first[4], DepthSnapshot)
+    assert [e.passing for e in first if isinstance(e, DepthSnapshot)] == [True] * 4 + [False]
     assert played.next_at_ns() == T0_NS + PULSE_NS
     second = played.take(T0_NS + MINUTE)
     assert [e.at_ns - T0_NS for e in second if isinstance(e, Trade)] == [MINUTE] * 4
@@ -199,6 +199,34 @@ def test_no_order_is_filled_by_a_point_older_than_itself() -> None:
     assert d.order("after-the-high")["status"] == "NEW"
     assert d.order("before-the-low")["status"] == "FILLED"
     assert d.order("after-the-low")["status"] == "NEW"
+
+
+def test_a_stop_that_a_bar_reaches_trades_at_its_point_and_not_at_a_price_from_before() -> None:
+    d = lab(market())
+    d.pass_time(MINUTE)
+    for name, stop in (("sells", "90"), ("waits", "50")):
+        d.place(
+            side="SELL",
+            type="STOP_LOSS",
+            timeInForce=None,
+            price=None,
+            stopPrice=stop,
+            quantity="0.1",
+            newClientOrderId=name,
+        )
+    d.pass_time(MINUTE)
+    assert [o["status"] for o in map(d.order, ("sells", "waits"))] == ["FILLED", "NEW"]
+    (fill,) = d.lab.exchange.accounts["desk"].fills
+    assert fill.price == D("59.99"), "the low of 60, less a spread"
+
+
+def test_a_stop_is_deaf_to_points_from_before_it() -> None:
+    d = lab(market())
+    d.pass_time(MINUTE + 45 * SECOND)  # the low counts as made at 40 s
+    stop = {"type": "STOP_LOSS", "timeInForce": None, "price": None, "stopPrice": "65"}
+    d.place(side="SELL", quantity="0.1", newClientOrderId="late", **stop)
+    d.pass_time(15 * SECOND)
+    assert d.order("late")["status"] == "NEW"
 
 
 def test_a_touch_fills_nobody() -> None:

@@ -8,7 +8,13 @@ import pytest
 from nightdesk.config.load import load
 from nightdesk.lab.launch import LaunchOptions, prepare
 from nightdesk.model.errors import BadInput
-from nightdesk.node.practice import BALANCES, accounts_text, practice_config, refuse_contracts
+from nightdesk.node.practice import (
+    BALANCES,
+    accounts_text,
+    held_by,
+    practice_config,
+    refuse_contracts,
+)
 from node.perps import CONFIG
 
 
@@ -23,6 +29,15 @@ def test_the_account_of_a_practice_lab_holds_spot_and_margin(tmp_path: Path) -> 
     (account,) = prepare(LaunchOptions(accounts_file=str(path)))[0].accounts
     assert account.balances.keys() == BALANCES.keys()
     assert account.usdm == {"USDT": Decimal(100_000)}
+
+
+def test_the_account_of_a_practice_lab_holds_contracts_as_the_config_says(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.toml"
+    config = load(CONFIG.replace("leverage = 20", 'leverage = 7\nmargin = "isolated"', 1), "perps")
+    path.write_text(accounts_text("a-key", "a-secret", contracts=held_by(config)))
+    (account,) = prepare(LaunchOptions(accounts_file=str(path)))[0].accounts
+    held = {s: (how.leverage, how.isolated) for s, how in account.contracts.items()}
+    assert held == {"BTCUSDT": (7, True), "ETHUSDT": (20, False)}
 
 
 def test_a_spot_desk_passes():

@@ -61,7 +61,7 @@ KNOWN = (
         (
             "a.csv",
             [b"timestamp,open,high,low,close,volume\n", b"1,2\n"],
-            f"a.csv: {KNOWN} 'timestamp,open",
+            "a.csv: bars that lack open_time, close_time, quote_volume, count",
         ),
         (
             "a.csv",
@@ -91,10 +91,28 @@ def test_what_cannot_be_told_is_refused_by_name(name: str, head: list[bytes], re
 
 
 @pytest.mark.recorded
+@pytest.mark.parametrize(
+    ("name", "lacking"),
+    [
+        (
+            "crash/ftx_btc-perp_1m_20211231-20220201.csv.gz",
+            "open_time, close_time, quote_volume, count, taker_buy_volume, taker_buy_quote_volume",
+        ),
+        (
+            "cross_venue_202303/binance_btcusdt.csv.gz",
+            "count, taker_buy_volume, taker_buy_quote_volume",
+        ),
+    ],
+)
+def test_bars_of_other_makers_are_refused_with_what_they_lack(name: str, lacking: str) -> None:
+    path = str(shared(f"klines/{name}"))
+    with pytest.raises(Unrecognised, match=f"{name}: bars that lack {lacking}: nothing in them"):
+        recognise(path, [next(open_lines(path))])
+
+
+@pytest.mark.recorded
 def test_the_recorded_files_that_nobody_reads_are_refused() -> None:
     for name in (
-        "klines/crash/ftx_btc-perp_1m_20211231-20220201.csv.gz",
-        "klines/cross_venue_202303/kraken_btcusd.csv.gz",
         "klines/lean/lean_crypto_bybit_minute_btcusdt_20221213_trade.csv.gz",
         "depth/tardis_deribit_incremental_book_L2_BTC-PERPETUAL.csv.gz",
         "trades/binance_spot_btcusdt_trades_20210108.csv.gz",

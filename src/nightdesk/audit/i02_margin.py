@@ -41,7 +41,7 @@ class Margin:
             return
         worst = self._worst(name, max(intent.price, inputs.ask), inputs, at_ns)
         bound = {
-            each: money.average(value, Decimal(times))
+            each: money.shown(money.average(value, Decimal(times)))
             for each, value in worst.items()
             if (times := self._ledger.in_force.leverage.get(each))
         }

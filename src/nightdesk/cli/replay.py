@@ -50,6 +50,7 @@ def run_to(
             journal=journal,
             looks=standing.look,
             told=told,
+            says=say,
         )
         result = run_replay(options)
     if out is not None:

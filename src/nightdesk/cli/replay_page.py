@@ -14,8 +14,9 @@ from nightdesk.results.runs import Run, Trade
 TRADES_SHOWN = 200
 PACE = (
     "Played in virtual time: the lease is renewed, the venue's clock measured and the account compared once an "
-    "hour, and quotes that stand are repeated as often as stale_after_ms needs it. Orders, fills and profit "
-    "are those of the live pace. What recordings do not show is listed in docs/reference/recorded-formats.md."
+    "hour, and quotes that stand are repeated as often as stale_after_ms needs it; 62 s for bars, unless the "
+    "config says it. Orders, fills and profit are those of the live pace. What recordings do not show is "
+    "listed in docs/reference/recorded-formats.md."
 )
 
 

@@ -90,7 +90,7 @@ def _at_max(options: "ReplayOptions", *, shown: bool) -> Result:
     if options.config is not None:
         load_config(options.config)  # told by its own name, before a world is made
     with reading(shown=shown) as told:
-        return run_replay(msgspec.structs.replace(options, told=told))
+        return run_replay(msgspec.structs.replace(options, told=told, says=say))
 
 
 def _refuse_absent(option: str, paths: Iterable[str]) -> None:

@@ -23,8 +23,10 @@ from nightdesk.lab.server import serve
 from nightdesk.lab.settings import (
     KNOWN_SYMBOLS,
     AccountSettings,
+    HeldBy,
     LabSettings,
     SymbolSettings,
+    check_contracts,
     default_symbol,
 )
 from nightdesk.lab.usdm.settings import KNOWN_PERPS, PerpSettings, UsdmSettings, default_perp
@@ -94,6 +96,7 @@ class _AccountRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     balances: dict[str, Decimal] = {}
     may_withdraw: bool = False
     usdm: dict[str, Decimal] = {}
+    contracts: dict[str, HeldBy] = {}
 
 
 def prepare(options: LaunchOptions) -> tuple[LabSettings, Market]:
@@ -113,6 +116,7 @@ def prepare_both(options: LaunchOptions) -> tuple[LabSettings, Market, Market | 
     perp_replay = _replay(options.usdm_replay, options.speed, problems)
     perps = _perps(perp_replay, problems)
     _align(replay, perp_replay, problems)
+    _check_contracts(accounts, UsdmSettings(symbols=perps), problems)
     for name, fee in (("maker fee", options.maker_fee), ("taker fee", options.taker_fee)):
         if not 0 <= fee < 1:
             problems.append(f"{name}: a rate from 0 to below 1, not {fee}")
@@ -177,6 +181,16 @@ def _align(spot: Replay | None, perps: Replay | None, problems: list[str]) -> No
         days = (last - first) / DAY_NS
         problems.append(f"replay: spot and perpetuals were recorded {days:.0f} days apart")
     spot.origin_ns = perps.origin_ns = first
+
+
+def _check_contracts(
+    accounts: tuple[AccountSettings, ...], usdm: UsdmSettings, problems: list[str]
+) -> None:
+    for account in accounts:
+        try:
+            check_contracts(account, usdm)
+        except ValueError as e:
+            problems.append(str(e))
 
 
 def _market(captures: list[str], tables: list[TableReader], speed: float) -> Replay:
@@ -268,6 +282,7 @@ def _account(row: dict[str, object]) -> AccountSettings:
         balances=fields.balances,
         may_withdraw=fields.may_withdraw,
         usdm=fields.usdm,
+        contracts=fields.contracts,
     )
     Keyring((account,))  # reads the public key, if there is one
     return account

@@ -39,19 +39,22 @@ class DepthUpdate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DepthSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The book is now exactly this."""
+    """The book is now exactly this. `passing`: it was, for a moment of a bar that is over, and fills nobody:
+    the trade of that moment does."""
 
     at_ns: int
     symbol: str
     last_id: int
     bids: Levels
     asks: Levels
+    passing: bool = False
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
     """Others traded. `buyer_is_maker`: the seller took a resting bid.
 
     `touches` is False where nothing is known of the queue at its price: it fills only what stood better.
+    `passing`: it is a point of a bar that is over, and contracts were worth as much then.
     """
 
     at_ns: int
@@ -63,6 +66,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal
     buyer_is_maker: bool
     touches: bool = True
+    passing: bool = False
 
 
 MarketEvent = BookTicker | DepthUpdate | DepthSnapshot | Trade

@@ -239,7 +239,8 @@ class Matcher:
 
     def on_snapshot(self, snapshot: DepthSnapshot) -> list[Cross]:
         """A whole book; the fills it brings to resting orders."""
-        return self._after_change() if self.book.on_snapshot(snapshot) else []
+        changed = self.book.on_snapshot(snapshot)
+        return self._after_change() if changed and not snapshot.passing else []
 
     def on_trade(self, trade: Trade) -> list[Cross]:
         """Others traded; the fills that brings to resting orders."""

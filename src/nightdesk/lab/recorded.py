@@ -3,8 +3,8 @@
 Owns the schedule, the new time stamps, and which files can be one market. Refuses files and columns:
 `recordings` reads them, and says by which points a bar is played.
 
-Where only bars or trades were recorded, the quote that is assumed is told again every `pulse_ns` while it
-stands: a desk must take silence for a dead feed, and this one is alive.
+Where only bars or trades were recorded, the quote that is assumed is told again while it stands: a desk must
+take silence for a dead feed, and this one is alive. `pulse` says how often.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +25,7 @@ from nightdesk.recordings.expand import (
     Standing,
     after_bar,
     after_trade,
+    at_point,
     closings,
     path,
 )
@@ -49,6 +50,14 @@ class _Symbol:
     trade_id: int = 0
     standing: Standing | None = None
     told_ns: int = 0  # when its quote was told last
+    pulse_ns: int | None = PULSE_NS
+
+    @property
+    def pulses_ns(self) -> int | None:
+        """When its quote is told again; None where none stands, or never."""
+        if self.standing is None or self.pulse_ns is None:
+            return None
+        return self.told_ns + self.pulse_ns
 
     def quote(self, standing: Standing, at_ns: int) -> BookTicker:
         """What stands, told with a new id."""
@@ -69,6 +78,19 @@ class _Symbol:
             ask=ask[0],
             ask_quantity=ask[1],
             alone=self.quoted,
+        )
+
+    def passing(self, standing: Standing | None, at_ns: int) -> DepthSnapshot:
+        """What stood at a point of a bar: whoever waited for its price trades there, not at one from before."""
+        self.update_id += 1
+        touch = () if standing is None else ((standing.bid, standing.ask, standing.quantity),)
+        return DepthSnapshot(
+            at_ns=at_ns,
+            symbol=self.rules.symbol,
+            last_id=self.update_id,
+            bids=tuple((bid, each) for bid, _, each in touch),
+            asks=tuple((ask, each) for _, ask, each in touch),
+            passing=True,
         )
 
     def nothing(self, at_ns: int) -> DepthSnapshot:
@@ -109,24 +131,22 @@ class RecordedMarket:
             name: _Symbol(default_symbol(name, _tick(name, lines)), name in quoted)
             for name in sorted({line.symbol for line in lines})
         }
-        self._of_bars = all(line.kind is Kind.BARS for line in lines)
+        self.bars = frozenset(line.symbol for line in lines if line.kind is Kind.BARS)
         self.origin_ns = min(line.starts_ns for line in lines)
-        self._aligned = aligned and speed == 1 and any(line.kind is Kind.BARS for line in lines)
+        self._aligned = aligned and speed == 1 and bool(self.bars)
         self._happenings = by_time([_happenings(line) for line in lines])
         self._next: _Happening | None = None
         self._started = False
         self._start_ns = self._position_ns = self._given = 0
-        self.pulse_ns = PULSE_NS
+
+    def pulse(self, symbol: str, every_ns: int | None) -> None:
+        """Tell a quote of `symbol` that stands again this often; None: never."""
+        self._symbols[symbol].pulse_ns = every_ns
 
     @property
     def symbols(self) -> list[str]:
         """The symbols of all files."""
         return list(self._symbols)
-
-    @property
-    def of_bars(self) -> bool:
-        """Whether nothing but bars is played: then nothing moves within a minute."""
-        return self._of_bars
 
     @property
     def rules(self) -> tuple[SymbolSettings, ...]:
@@ -200,12 +220,14 @@ class RecordedMarket:
 
     def _pulses_ns(self) -> int | None:
         """When a quote that stands is told again; None where none stands."""
-        told_ns = [s.told_ns for s in self._symbols.values() if s.standing is not None]
-        return min(told_ns) + self.pulse_ns if told_ns else None
+        return min(
+            (p for s in self._symbols.values() if (p := s.pulses_ns) is not None), default=None
+        )
 
     def _pulse(self, at_ns: int) -> Iterator[MarketEvent]:
         for symbol in self._symbols.values():
-            if symbol.standing is not None and symbol.told_ns + self.pulse_ns <= at_ns:
+            due_ns = symbol.pulses_ns
+            if symbol.standing is not None and due_ns is not None and due_ns <= at_ns:
                 yield symbol.quote(symbol.standing, at_ns)
 
     def _played(self, happening: _Happening, at_ns: int) -> list[MarketEvent]:
@@ -222,8 +244,10 @@ class RecordedMarket:
         bar comes too late for it."""
         bar = closing.bar
         symbol = self._symbols[bar.place.symbol]
+        tick, step = symbol.rules.tick, symbol.rules.step
         for point in path(bar):
             symbol.trade_id += 1
+            yield symbol.passing(at_point(bar, point, tick=tick, step=step), at_ns)
             yield Trade(
                 at_ns=at_ns,
                 event_ns=at_ns,
@@ -234,11 +258,11 @@ class RecordedMarket:
                 quantity=point.quantity,
                 buyer_is_maker=point.buyer_is_maker,
                 touches=False,
+                passing=True,
             )
         standing = None
         if closing.next_open is not None:
-            rules = symbol.rules
-            standing = after_bar(bar, closing.next_open, tick=rules.tick, step=rules.step)
+            standing = after_bar(bar, closing.next_open, tick=tick, step=step)
         yield symbol.nothing(at_ns)
         if standing is not None:
             yield symbol.quote(standing, at_ns)

@@ -16,6 +16,13 @@ SECOND_NS = 1_000_000_000
 READ_LAG_NS_MAX = 120 * SECOND_NS
 
 
+class HeldBy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an account holds a contract, as its owner had set it."""
+
+    leverage: int
+    isolated: bool = False
+
+
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One account and its one API key: an HMAC secret or an Ed25519 public key (PEM)."""
 
@@ -27,6 +34,7 @@ class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
     may_withdraw: bool = False  # what the venue says of its key; nothing can be withdrawn here
     # What its USD-M wallet holds.
     usdm: dict[str, Decimal] = {}
+    contracts: dict[str, HeldBy] = {}  # those that it holds otherwise than the venue's default
 
     def __post_init__(self) -> None:
         if (self.secret is None) == (self.ed25519_public_key is None):
@@ -85,6 +93,8 @@ class LabSettings(msgspec.Struct, frozen=True, kw_only=True):
     # Requests sent in spite of a 429 before the address is banned.
     ignored_429_max: int = 10
     usdm: UsdmSettings = UsdmSettings()
+    # Where time is virtual: what comes by the clock is passed over where nothing can have changed.
+    only_seconds_that_matter: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.read_lag_ns <= READ_LAG_NS_MAX:
@@ -97,11 +107,24 @@ class LabSettings(msgspec.Struct, frozen=True, kw_only=True):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} given twice: {', '.join(twice)}")
+        for account in self.accounts:
+            check_contracts(account, self.usdm)
 
     def assets(self) -> list[str]:
         """Every asset that can appear in a wallet or as a fee, sorted."""
         traded = {asset for s in self.symbols for asset in (s.base, s.quote)}
         return sorted(traded.union(*(a.balances for a in self.accounts)))
+
+
+def check_contracts(account: AccountSettings, usdm: UsdmSettings) -> None:
+    """Raises `ValueError` for a leverage that a contract does not have. What is not listed is not held."""
+    listed = {rules.symbol: rules.brackets[0].leverage_max for rules in usdm.symbols}
+    for symbol, how in account.contracts.items():
+        most = listed.get(symbol, how.leverage)
+        if not 1 <= how.leverage <= most:
+            raise ValueError(
+                f"account {account.name!r}: leverage of {symbol} is 1 to {most}, not {how.leverage}"
+            )
 
 
 # The symbols people practise on, with the venue's own grid. Others get `default_symbol`.

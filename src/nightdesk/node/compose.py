@@ -44,12 +44,17 @@ def plan_of(config: Config, base: Path, live: str = "") -> Plan:
         real=real,
         live=live,
         asset_max=config.limits.asset_max,
-        terms={
-            InstrumentId(i.id): Terms(leverage=i.leverage, margin=Margin(i.margin or "cross"))
-            for i in config.instrument
-            if i.leverage is not None
-        },
+        terms=terms_of(config),
     )
+
+
+def terms_of(config: Config) -> dict[InstrumentId, Terms]:
+    """On which terms contracts are held."""
+    return {
+        InstrumentId(i.id): Terms(leverage=i.leverage, margin=Margin(i.margin or "cross"))
+        for i in config.instrument
+        if i.leverage is not None
+    }
 
 
 def codecs_of(config: Config, base: Path) -> dict[VenueId, VenueCodec]:

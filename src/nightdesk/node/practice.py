@@ -9,15 +9,17 @@ from typing import Any
 
 from nightdesk.config.load import load
 from nightdesk.config.schema import Account, Config
+from nightdesk.model.account import Margin, Terms
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
 from nightdesk.model.instrument import instrument_id, wallet_of
+from nightdesk.node.compose import terms_of
 from nightdesk.node.refused import NotListed
 
 BALANCES = {"BTC": "1", "ETH": "10", "USDT": "100000"}
 WALLETS = {"USDT": "100000"}  # what stands behind contracts
 
-STALE_AFTER_MS = 2000
+NO_TERMS: Mapping[str, Terms] = {}
 JOURNAL, SOCKET, CONFIG_FILE = "desk.journal", "desk.sock", "desk.toml"
 
 _CONFIG = Template("""\
@@ -45,7 +47,6 @@ gross_max = "40000"
 open_orders_max = 20
 orders_per_second_max = 20
 collar_bps = "50"
-stale_after_ms = $stale_after_ms
 """)
 _INSTRUMENT = Template("""
 [[instrument]]
@@ -70,12 +71,10 @@ params = { size = "0.01", follow_ticks = 50, inventory_max = "0.06" }
 """)
 
 
-def practice_text(
-    rest_url: str, symbols: Sequence[str], stale_after_ms: int = STALE_AFTER_MS
-) -> str:
+def practice_text(rest_url: str, symbols: Sequence[str]) -> str:
     """The practice desk's config against a lab at `rest_url`."""
     stream = rest_url.replace("http", "ws", 1)
-    text = _CONFIG.substitute(rest=rest_url, stream=stream, stale_after_ms=stale_after_ms)
+    text = _CONFIG.substitute(rest=rest_url, stream=stream)
     for symbol in symbols:
         text += _INSTRUMENT.substitute(symbol=symbol)
         if symbol.startswith("ETH"):
@@ -84,11 +83,9 @@ def practice_text(
     return text + _STRATEGIES.substitute(instruments=listed)
 
 
-def practice_config(
-    rest_url: str, symbols: Sequence[str], stale_after_ms: int = STALE_AFTER_MS
-) -> Config:
+def practice_config(rest_url: str, symbols: Sequence[str]) -> Config:
     """The same, read."""
-    return load(practice_text(rest_url, symbols, stale_after_ms), "the practice config")
+    return load(practice_text(rest_url, symbols), "the practice config")
 
 
 def against_lab(config: Config, rest_url: str, folder: Path) -> Config:
@@ -151,11 +148,28 @@ def write_keys(folder: Path) -> tuple[str, str]:
     return key, secret
 
 
-def accounts_text(key: str, secret: str, balances: Mapping[str, str] = BALANCES) -> str:
+def held_by(config: Config) -> dict[str, Terms]:
+    """How a lab's account holds the contracts that `config` trades: as it says, which no venue would do."""
+    return {instrument_key(instrument): terms for instrument, terms in terms_of(config).items()}
+
+
+def accounts_text(
+    key: str,
+    secret: str,
+    balances: Mapping[str, str] = BALANCES,
+    contracts: Mapping[str, Terms] = NO_TERMS,
+) -> str:
     """The lab's accounts file."""
     lines = ["[[account]]", 'name = "practice"', f'api_key = "{key}"', f'secret = "{secret}"']
     lines += ["[account.balances]", *(f'{asset} = "{held}"' for asset, held in balances.items())]
     lines += ["[account.usdm]", *(f'{asset} = "{held}"' for asset, held in WALLETS.items())]
+    for symbol, terms in contracts.items():
+        isolated = str(terms.margin is Margin.ISOLATED).lower()
+        lines += [
+            f"[account.contracts.{symbol}]",
+            f"leverage = {terms.leverage}",
+            f"isolated = {isolated}",
+        ]
     return "\n".join(lines) + "\n"
 
 

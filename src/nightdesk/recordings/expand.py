@@ -95,6 +95,12 @@ def after_bar(bar: BarRow, next_open: Decimal, *, tick: Decimal, step: Decimal) 
     return _standing(next_open, half, bar.volume * VOLUME_SHARE, tick, step)
 
 
+def at_point(bar: BarRow, point: Point, *, tick: Decimal, step: Decimal) -> Standing | None:
+    """What stood at a point of `bar`, for whoever waited for its price; None where nothing can be traded."""
+    half = point.price * HALF_SPREAD_MIN
+    return _standing(point.price, half, bar.volume * VOLUME_SHARE, tick, step)
+
+
 def after_trade(
     price: Decimal, quantity: Decimal, *, tick: Decimal, step: Decimal
 ) -> Standing | None:

@@ -58,8 +58,7 @@ def recognise(path: str, head: Sequence[bytes]) -> TableReader | None:
         return None
     form = _format(head)
     if form is None:
-        found = head[0].rstrip()[:_FOUND_MAX].decode("ascii", "replace")
-        raise Unrecognised(f"{path}: expected {_KNOWN}; its first line is {found!r}")
+        raise Unrecognised(f"{path}: {_unknown(head[0])}")
     if not form.venue:
         return TableReader(path, form, "", ReadReport())
     named = _NAME.match(PurePath(path).name)
@@ -72,6 +71,20 @@ def recognise(path: str, head: Sequence[bytes]) -> TableReader | None:
     if _NAMED.get(word) is not form:
         raise Unrecognised(f"{path}: its name says {word}, expected {_word(form)} for {form.name}")
     return TableReader(path, form, symbol.replace("_", ""), ReadReport())
+
+
+def _unknown(first: bytes) -> str:
+    line = first.removeprefix(BOM).rstrip().decode("ascii", "replace")
+    cells = {cell.strip().lower() for cell in line.split(",")}
+    if not cells >= {"open", "high", "low", "close"}:
+        return f"expected {_KNOWN}; its first line is {line[:_FOUND_MAX]!r}"
+    (header,) = binance_vision.KLINES.headers
+    lacking = ", ".join(name for name in header.split(",") if name not in cells | {"ignore"})
+    return (
+        f"bars that lack {lacking}: nothing in them says whose they are, whether a time is a bar's beginning "
+        f"or its end, and what volume counts; write them as {binance_vision.KLINES.name}, {header}, in a file "
+        "with a name like BTCUSDT-1m-2025-10.csv"
+    )
 
 
 def _format(head: Sequence[bytes]) -> Format | None:

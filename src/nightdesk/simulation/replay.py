@@ -24,18 +24,19 @@ from nightdesk.lab.generated import GeneratedMarket
 from nightdesk.lab.launch import LaunchOptions, LaunchRefused, prepare_both
 from nightdesk.lab.market import Market
 from nightdesk.lab.recorded import RecordedMarket
-from nightdesk.lab.settings import AccountSettings
+from nightdesk.lab.settings import AccountSettings, HeldBy
 from nightdesk.lab.wire import Respond, RestCall
+from nightdesk.model.account import Margin
 from nightdesk.model.errors import BadInput
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
-from nightdesk.node.plan import Pace, Plan, World
+from nightdesk.node.plan import Pace, World
 from nightdesk.node.practice import (
     BALANCES,
-    STALE_AFTER_MS,
     WALLETS,
     booked,
+    held_by,
     practice_config,
     refuse_unlisted,
 )
@@ -47,6 +48,7 @@ from nightdesk.simulation.engine import InlineJournal
 from nightdesk.simulation.link import Link
 from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.network import LabNetwork, SimHttp, SimStreams
+from nightdesk.simulation.own_step import held_to_bars, repeat_quotes
 from nightdesk.simulation.processes import Alone, ProcessEntropy
 from nightdesk.simulation.setting import KEY, SECRET, outside
 
@@ -68,16 +70,15 @@ UNHURRIED = Pace(
     journal_every_s=600.0,
     account_every_ns=HOUR_NS,
 )
-STALE_BARS_MS = 150_000  # two bars and a half: one that is late is no dead feed
 QUIET_STREAM_S = 3_600.0  # no link is cut here: what would find that out may be rare
 
 
 class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What to replay, of spot and of perpetuals (`usdm`), and for how long (virtual seconds; None: to the
     recordings' end). The journal stays at `journal`, or nowhere; `looks` is shown the desk after everything
-    that the venue did, at most ten times a virtual second, and `told` hears now and then which share of the
-    files was read. `pace` is how often the desk looks after what cannot go wrong here; pulses are `pulse_ns`
-    apart, or None: as far apart as the desk's `stale_after_ms` allows."""
+    that the venue did, at most ten times a virtual second, `told` hears now and then which share of the
+    files was read, and `says` what a person should know of the run. `pace` is how often the desk looks after
+    what cannot go wrong here; pulses are `pulse_ns` apart, or None: as far apart as `stale_after_ms` allows."""
 
     replay: Sequence[str]
     seed: int
@@ -86,6 +87,7 @@ class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     journal: Path | None = None
     looks: Callable[[Desk, Wall], None] = lambda _desk, _at: None
     told: Callable[[float], None] = lambda _share: None
+    says: Callable[[str], None] = lambda _text: None
     pace: Pace = UNHURRIED
     pulse_ns: int | None = None
     usdm: Sequence[str] = ()
@@ -120,10 +122,14 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
     acted = asyncio.Event()
     network = LabNetwork(lab, time, heard=acted.set, ping_after_s=QUIET_STREAM_S)
     link = Link("10.0.0.1", entropy.stream("network"))
-    config = given or _practice(lab)
+    markets = _markets(lab)
+    config, said = held_to_bars(given or _practice(lab), markets)
     base = Path() if options.config is None else options.config.parent
     perpetuals = [] if lab.usdm is None else list(lab.usdm.exchange.rules)
     refuse_unlisted(config, list(lab.exchange.rules), perpetuals)
+    repeat_quotes(config, markets, options.pulse_ns)
+    for text in said:
+        options.says(text)
     journal = SqliteJournal(str(path))
     world = World(
         clock=clock,
@@ -135,9 +141,6 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
         log_dropped=lambda: 0,
     )
     plan = msgspec.structs.replace(plan_of(config, base), pace=options.pace)
-    for market in _markets(lab):
-        if isinstance(market, RecordedMarket):
-            market.pulse_ns = options.pulse_ns or _pulse_ns(plan)
     node = Node(plan, world)
     network.advance()
 
@@ -166,13 +169,14 @@ async def _until_over(
     loop = asyncio.get_running_loop()
     if options.duration_s is not None:
         loop.call_at(options.duration_s, acted.set)
-    told, recordings = 0.0, [m for m in _markets(lab) if not isinstance(m, GeneratedMarket)]
+    told, markets = 0.0, list(_markets(lab).values())
+    recordings = [market for market in markets if not isinstance(market, GeneratedMarket)]
     while not running.done():
         await acted.wait()
         acted.clear()
         await asyncio.sleep(LOOK_AFTER_S)
         look()
-        share = min(market.report().read_share for market in recordings or _markets(lab))
+        share = min(market.report().read_share for market in recordings or markets)
         if share - told >= TELL_STEP:
             told = share
             options.told(share)
@@ -180,11 +184,6 @@ async def _until_over(
             return
         if recordings and all(market.ended for market in recordings):
             return
-
-
-def _pulse_ns(plan: Plan) -> int:
-    """Often enough that a quote which stands is never taken for a dead feed."""
-    return max(1, min(limits.stale_after_ns for limits in plan.limits.values()) // 2)
 
 
 def _lab(options: ReplayOptions, config: Config | None) -> Lab:
@@ -206,17 +205,34 @@ def _lab(options: ReplayOptions, config: Config | None) -> Lab:
         secret=SECRET,
         balances={asset: Decimal(amount) for asset, amount in BALANCES.items()},
         usdm={asset: Decimal(amount) for asset, amount in WALLETS.items()},
+        contracts={
+            symbol: HeldBy(leverage=terms.leverage, isolated=terms.margin is Margin.ISOLATED)
+            for symbol, terms in ({} if config is None else held_by(config)).items()
+        },
     )
-    return Lab(msgspec.structs.replace(settings, accounts=(account,)), market, perpetuals)
+    if (
+        config is not None
+        and not options.replay
+        and all(v.contracts for v in config.venue.values())
+    ):
+        market = GeneratedMarket((), options.seed)  # nobody is there to see it
+    try:
+        settings = msgspec.structs.replace(
+            settings, accounts=(account,), only_seconds_that_matter=True
+        )
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    return Lab(settings, market, perpetuals)
 
 
-def _markets(lab: Lab) -> list[Market]:
-    return [lab.market] if lab.usdm is None else [lab.market, lab.usdm.market]
+def _markets(lab: Lab) -> dict[bool, Market]:
+    """By whether they are of contracts."""
+    return {False: lab.market} if lab.usdm is None else {False: lab.market, True: lab.usdm.market}
 
 
 def _start_of(lab: Lab) -> Wall:
     """The recording's own time where bars are played: their minutes, hours and days are then the venue's."""
-    recorded = [m.clock_ns for m in _markets(lab) if isinstance(m, RecordedMarket)]
+    recorded = [m.clock_ns for m in _markets(lab).values() if isinstance(m, RecordedMarket)]
     begins = [recorded_ns for recorded_ns in recorded if recorded_ns is not None]
     return Wall(min(begins) - LEAD_NS) if begins else START
 
@@ -230,9 +246,7 @@ def _given(options: ReplayOptions) -> Config | None:
 
 
 def _practice(lab: Lab) -> Config:
-    bars = isinstance(lab.market, RecordedMarket) and lab.market.of_bars
-    stale_after_ms = STALE_BARS_MS if bars else STALE_AFTER_MS
-    return practice_config(LAB_URL, list(lab.exchange.rules), stale_after_ms)
+    return practice_config(LAB_URL, list(lab.exchange.rules))
 
 
 def _result(

@@ -31,6 +31,7 @@ from nightdesk.node.practice import (
     SOCKET,
     accounts_text,
     fresh_folder,
+    held_by,
     practice_text,
     refuse_unlisted,
     write_keys,
@@ -121,7 +122,7 @@ class Up:
         _refuse_second(folder / JOURNAL)
         fresh_folder(folder)
         key, secret = write_keys(folder)
-        write_private(folder / "accounts.toml", accounts_text(key, secret, self._held()))
+        write_private(folder / "accounts.toml", self._account(key, secret))
         command = [sys.executable, "-m", "nightdesk.lab", "--port", "0"]
         command += ["--seed", str(self._options.seed), "--speed", self._options.speed]
         command += ["--accounts", str(folder / "accounts.toml"), "--with-parent"]
@@ -155,6 +156,11 @@ class Up:
             return []
         listed = lab_get(self._url, "/fapi/v1/exchangeInfo")["symbols"]
         return [symbol["symbol"] for symbol in listed]
+
+    def _account(self, key: str, secret: str) -> str:
+        """The lab's account: it holds contracts on the config's terms."""
+        contracts = {} if self._config is None else held_by(self._loaded())
+        return accounts_text(key, secret, self._held(), contracts)
 
     def _held(self) -> Mapping[str, str]:
         """What the lab's account holds: on paper what the config says, if it says anything."""

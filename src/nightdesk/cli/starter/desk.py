@@ -72,7 +72,8 @@ $amounts
 open_orders_max = 20        # resting and under way, of the whole desk
 orders_per_second_max = 10
 collar_bps = "50"           # how far an order's price may be from the market: 50 bps is 0.5 %
-stale_after_ms = 2000       # quotes older than this are no market: nothing new is risked on them
+# stale_after_ms = 2000     # quotes older than this are no market: nothing new is risked on them; of recorded
+#                           # bars, 2000 behind the bar's end, unless it is set here
 duplicate_window_ms = 250   # the same order again within this time is taken for a mistake
 # There are more, off until they are set (docs/reference/limits.md); tighter at once: nightdesk limits set
 """)

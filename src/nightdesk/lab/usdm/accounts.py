@@ -6,6 +6,7 @@ the engine does.
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from nightdesk.lab.orders import ZERO
-from nightdesk.lab.settings import READ_LAG_NS_MAX
+from nightdesk.lab.settings import READ_LAG_NS_MAX, HeldBy
 from nightdesk.lab.usdm.orders import PerpFill, PerpOrder, PerpRecord
 from nightdesk.lab.usdm.positions import Holdings, Position
 from nightdesk.lab.usdm.settings import UsdmSettings
@@ -105,6 +106,12 @@ class PerpAccount:
         """Put money in, or take it out where the amount is below zero."""
         self.transferred[asset] = self.transferred.get(asset, ZERO) + amount
         self.change(self.holdings.with_balance(asset, amount, at_ns))
+
+    def agree(self, contracts: Mapping[str, HeldBy]) -> None:
+        """Hold contracts as their owner had set it before the lab began."""
+        for symbol, how in contracts.items():
+            if symbol in self.holdings.positions:
+                self.set_position(0, symbol, leverage=how.leverage, isolated=how.isolated)
 
     def set_position(self, at_ns: int, symbol: str, **changes: object) -> None:
         """Change what a position is besides what it holds: its leverage, its margin."""

@@ -86,6 +86,8 @@ class AlgoService:
             terms=new,
             created_ns=at_ns,
             updated_ns=at_ns,
+            # "activatePrice: default as the latest price" (New Algo Order, read 2026-11-22): it trails at once.
+            best=None if new.activate_price else self._price(new.symbol, new.working_type),
         )
         record = AlgoRecord([order])
         self.records[order.algo_id] = self._open[order.algo_id] = record
@@ -154,13 +156,16 @@ class AlgoService:
 
     # --- prices ----------------------------------------------------------------------------
 
-    def hear(self, symbol: str, working: WorkingType, price: Decimal, at_ns: int) -> None:
-        """A contract traded at, or is marked at, this price: trigger whoever waited for it."""
+    def hear(
+        self, symbol: str, working: WorkingType, price: Decimal, at_ns: int, made_ns: int
+    ) -> None:
+        """A contract traded at, or was marked at, this price at `made_ns`: trigger whoever waited then."""
         for record in list(self._open.values()):
             order = record.now
             if order.terms.symbol != symbol or order.terms.working_type is not working:
                 continue
-            if order.open and self._reached(record, price):
+            waited = order.open and order.created_ns <= made_ns
+            if waited and self._reached(record, price):
                 self._trigger(record, at_ns)
 
     def _reached(self, record: AlgoRecord, price: Decimal) -> bool:

@@ -5,6 +5,7 @@ maintenance is taken over whole, at the mark price, by the insurance fund, which
 is left and bears what is missing. Partial liquidation and a queue of counterparties are not played.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -29,28 +30,33 @@ class Force:
 
     exchange: PerpExchange
 
-    def watch(self, now_ns: int) -> None:
-        """Warn and liquidate whoever has too little margin."""
+    def watch(self, now_ns: int, made_ns: int | None = None) -> None:
+        """Warn and liquidate whoever has too little margin, at marks that were made at `made_ns` (None: now):
+        what was traded since is not judged by them."""
+        made_ns = now_ns if made_ns is None else made_ns
         for account in self.exchange.accounts.values():
             if any(held.amount for held in account.holdings.positions.values()):
-                self._watch(account, now_ns)
+                self._watch(account, now_ns, made_ns)
 
-    def _watch(self, account: PerpAccount, now_ns: int) -> None:
-        for symbol in self._short(account):
-            self._cancel_orders(account, symbol, now_ns)
-        short = self._short(account)
-        for symbol, why in short.items():
-            self.liquidate(account, symbol, why, now_ns)
+    def _watch(self, account: PerpAccount, now_ns: int, made_ns: int) -> None:
+        rows, sums = self.exchange.margins(account)
+        short = self._short(rows, sums, made_ns)
         if not short:
-            self._warn(account, now_ns)
+            self._warn(account, rows, sums, now_ns)
+            return
+        for symbol in short:
+            self._cancel_orders(account, symbol, now_ns)
+        for symbol, why in self._short(*self.exchange.margins(account), made_ns).items():
+            self.liquidate(account, symbol, why, now_ns)
 
-    def _short(self, account: PerpAccount) -> dict[str, str]:
+    def _short(
+        self, rows: Mapping[str, SymbolMargin], sums: Mapping[str, AssetMargin], made_ns: int
+    ) -> dict[str, str]:
         """Contracts whose positions are to be taken over, and why: isolated ones each by itself,
         cross ones all together."""
-        rows, sums = self.exchange.margins(account)
         short = {}
         for symbol, row in rows.items():
-            if not row.position.amount:
+            if not row.position.amount or row.position.updated_ns > made_ns:
                 continue
             if row.position.isolated:
                 worth, least = row.position.isolated_wallet + row.unrealised, row.maintenance
@@ -65,9 +71,14 @@ class Force:
         for record in account.open_orders(symbol):
             self.exchange.expire(account, record, Knocked.LIQUIDATED, now_ns)
 
-    def _warn(self, account: PerpAccount, now_ns: int) -> None:
+    def _warn(
+        self,
+        account: PerpAccount,
+        rows: Mapping[str, SymbolMargin],
+        sums: Mapping[str, AssetMargin],
+        now_ns: int,
+    ) -> None:
         """Call for margin, once while it is short."""
-        rows, sums = self.exchange.margins(account)
         called = [
             row.position.symbol
             for row in rows.values()

@@ -51,6 +51,11 @@ class Marks:
         middles.append(middle)
         self.marks[symbol] = rounded(median(middles))
 
+    def stands(self, symbol: str, book: Book) -> bool:
+        """Whether another look at an unchanged book would leave the mark where it is."""
+        middle = book.mid()
+        return middle is None or list(self._middles.get(symbol, ())) == [middle] * _MIDDLES
+
     def of(self, symbol: str, book: Book) -> Decimal | None:
         """The mark price; before the first second of a market, the middle of its book."""
         return self.marks.get(symbol) or book.mid()

@@ -1,7 +1,7 @@
 """The USD-M venue of a lab: its parts, its doors, its clock.
 
-Owns the composition and the order in which things happen once a second: marks, funding, margin, streams.
-Shares clients, keys, faults, clock and truth with the lab's other venue. Refuses sockets and chance.
+Owns the composition and what the market's events set off; `seconds` has what comes by the clock. Shares
+clients, keys, faults, clock and truth with the lab's other venue. Refuses sockets and chance.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from nightdesk.lab.limits import Limits, OrderQuota, Quota
 from nightdesk.lab.market import DepthSnapshot, DepthUpdate, Market, MarketEvent, Trade
 from nightdesk.lab.plans import Overload
 from nightdesk.lab.rest import Rest
-from nightdesk.lab.settings import MS_NS, SECOND_NS, LabSettings
+from nightdesk.lab.settings import SECOND_NS, LabSettings
 from nightdesk.lab.streams import MarketStreams, StreamClock
 from nightdesk.lab.tape import Tape
 from nightdesk.lab.truth import Truth
@@ -41,6 +41,7 @@ from nightdesk.lab.usdm.listen_keys import ListenKeys
 from nightdesk.lab.usdm.orders import PerpFill, PerpOrder
 from nightdesk.lab.usdm.public import PerpPublic
 from nightdesk.lab.usdm.queries import Queries
+from nightdesk.lab.usdm.seconds import Seconds
 from nightdesk.lab.usdm.settings import UsdmSettings
 from nightdesk.lab.usdm.trading import PerpTrading
 from nightdesk.lab.usdm.user_stream import UserStream
@@ -52,7 +53,6 @@ from nightdesk.lab.wire import CloseWs, Out, RestCall, WsOpen, WsText
 _PLACES = ("/public", "/market", "/private", "/usdm")
 _REST = "/fapi/"
 _POLICY_CLOSE = 1008
-_SLOW_MARK_S = 3  # `@markPrice` without a pace
 _OVERLOAD = Overload(
     msg="Request throttled by system-level protection. Reduce-only/close-position orders are exempt. "
     "Please try again.",
@@ -99,6 +99,8 @@ class Usdm:
         seed, accounts = shared.settings.seed, shared.settings.accounts
         balances = {account.name: account.usdm for account in accounts}
         self.exchange = PerpExchange(self.settings, seed, balances, shared.truth)
+        for account in accounts:
+            self.exchange.accounts[account.name].agree(account.contracts)
         self.tapes = {symbol: Tape(symbol) for symbol in self.exchange.rules}
         self.limits = Limits(quota(self.settings))
         self.keys = ListenKeys(
@@ -140,6 +142,18 @@ class Usdm:
         self.algos = AlgoService(self.exchange, self._last_price)
         self.exchange.on_end = self.algos.on_end
         self.exchange.on_position = self.algos.on_position
+        self._seconds = Seconds(
+            exchange=self.exchange,
+            algos=self.algos,
+            funding=self.funding,
+            force=self.force,
+            market=self.market,
+            streams=self.streams,
+            agenda=shared.agenda,
+            venue_ns=shared.venue_ns,
+            flush=self.flush,
+            all_of_them=not shared.settings.only_seconds_that_matter,
+        )
         self.configuration = Configuration(self.exchange, self.algos.open_of)
         self.hands = Hands(self.exchange, shared.faults, self.algos, self.force, self.configuration)
         trading = PerpTrading(
@@ -171,6 +185,7 @@ class Usdm:
     def receive(self, call: RestCall, now_ns: int) -> None:
         """Take a call."""
         self._rest.receive(call, now_ns)
+        self._seconds.wake(now_ns)
 
     def _answer(self, ask: Ask, answer: Answer, now_ns: int) -> None:
         self._rest.answer(ask, answer, now_ns)
@@ -257,7 +272,7 @@ class Usdm:
         self.market.start(now_ns)
         self._clock.candles.begin(now_ns)
         self._pull_later()
-        self._shared.agenda.at(now_ns - now_ns % SECOND_NS + SECOND_NS, self._second)
+        self._seconds.begin(now_ns)
 
     def _pull_later(self) -> None:
         next_ns = self.market.next_at_ns()
@@ -279,6 +294,8 @@ class Usdm:
         if isinstance(published, Trade):
             self._clock.candles.take(published, event.at_ns)
             self._hear(published)
+            if published.passing:
+                self._seconds.at_point(published)
         if not isinstance(published, DepthSnapshot):
             self._distortion.on_event(published, event.at_ns)
         self.flush(event.at_ns)
@@ -290,38 +307,6 @@ class Usdm:
         first_id = self._last_ids.get(event.symbol, event.first_id - 1) + 1
         self._last_ids[event.symbol] = event.last_id
         return replace(event, first_id=first_id)
-
-    def _second(self, now_ns: int) -> None:
-        """What happens once a second."""
-        self._shared.agenda.at(now_ns + SECOND_NS, self._second)
-        for symbol, matcher in self.exchange.matchers.items():
-            self.exchange.marks.take(symbol, matcher.book)
-        for symbol, mark in self.exchange.marks.marks.items():
-            self.algos.hear(symbol, WorkingType.MARK_PRICE, mark, now_ns)
-        self.funding.pass_second(now_ns)
-        self.force.watch(now_ns)
-        self._publish_marks(now_ns)
-        self.flush(now_ns)
-
-    def _publish_marks(self, now_ns: int) -> None:
-        venue_ns = self._shared.venue_ns(now_ns)
-        slow = venue_ns // SECOND_NS % _SLOW_MARK_S == 0
-        frames_of_all: list[Json] = []
-        for symbol, mark in self.exchange.marks.marks.items():
-            frame = self._mark_frame(symbol, mark, venue_ns)
-            frames_of_all.append(frame)
-            self._publish(f"{symbol.lower()}@markPrice", frame, now_ns, slow=slow)
-        self._publish("!markPrice@arr", frames_of_all, now_ns, slow=slow)
-
-    def _mark_frame(self, symbol: str, mark: Decimal, venue_ns: int) -> Json:
-        marks = self.exchange.marks
-        next_ms = marks.next_funding_ns(venue_ns) // MS_NS
-        return frames.mark_price(symbol, mark, marks.rates[symbol], next_ms, venue_ns // MS_NS)
-
-    def _publish(self, name: str, frame: Json | list[Json], now_ns: int, *, slow: bool) -> None:
-        self.streams.publish(f"{name}@1s", now_ns, lambda _: text(frame))
-        if slow:
-            self.streams.publish(name, now_ns, lambda _: text(frame))
 
     # --- telling ---------------------------------------------------------------------------
 
@@ -349,7 +334,9 @@ class Usdm:
 
     def _hear(self, trade: Trade) -> None:
         """A trade may be what conditional orders wait for; what comes of them may trade in turn."""
-        self.algos.hear(trade.symbol, WorkingType.CONTRACT_PRICE, trade.price, trade.at_ns)
+        self.algos.hear(
+            trade.symbol, WorkingType.CONTRACT_PRICE, trade.price, trade.at_ns, trade.trade_ns
+        )
 
     def _tell_news(self, now_ns: int) -> None:
         news = self.exchange.settlement.news
