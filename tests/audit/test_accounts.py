@@ -48,9 +48,10 @@ def test_funding_and_transfers_move_the_wallet_and_no_position() -> None:
     assert ledger.accounts.strange_ns.keys() == {WALLET}
 
 
-def test_the_insurance_fund_gives_by_the_journals_word_and_takes_by_the_venues() -> None:
-    gave = flowed(5, "7", Flow.INSURANCE)
-    assert held(gave, flowed(6, "-3", Flow.INSURANCE, id="2"))[WALLET] == "1007"
+def test_the_insurance_fund_gives_by_the_venues_word_alone() -> None:
+    booked = flowed(5, "7", Flow.INSURANCE), flowed(6, "-3", Flow.INSURANCE, id="2")
+    assert held(*booked)[WALLET] == "1000"
+    assert held(paid(5, "7", "insurance"), *booked)[WALLET] == "1007"
 
 
 def test_spot_and_contracts_of_one_symbol_never_mix() -> None:

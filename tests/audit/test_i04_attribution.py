@@ -78,7 +78,10 @@ def story(*facts: Fact) -> list[str]:
             ["transfer of 5 usdm/USDT was shared out as if somebody had earned it"],
         ),
         ([paid(2 * MIN, "5", "transfer", venue=None)], []),  # spot's is found by comparing
-        ([flowed(2 * MIN, "5", Flow.INSURANCE)], []),
+        ([paid(2 * MIN, "5", "insurance"), flowed(2 * MIN, "5", Flow.INSURANCE)], []),
+        ([paid(2 * MIN, "5", "insurance")], ["insurance of 5 usdm/USDT at the venue was never"]),
+        ([flowed(2 * MIN, "5", Flow.INSURANCE)], ["was booked, the venue's log has none"]),
+        ([flowed(2 * MIN, "-5", Flow.INSURANCE)], []),  # a liquidation's fee: its trade tells it
     ],
 )  # fmt: skip
 def test_moves_of_a_wallet(facts: list[Fact], found: list[str]) -> None:

@@ -83,4 +83,4 @@ def test_everything_the_lab_tells_and_the_audit_names_has_the_same_name() -> Non
     theirs = {field.name for field in msgspec.structs.fields(LabEntry)}
     assert ours <= theirs
     assert {"arrival", "accept", "fill", "cancel", "expire", "refusal", "fault_fired"} <= set(Kind)
-    assert {"amend", "algo", "funding", "transfer"} <= set(Kind)
+    assert {"amend", "algo", "funding", "transfer", "insurance"} <= set(Kind)

@@ -236,3 +236,30 @@ def test_an_order_that_finds_nothing_to_reduce_makes_the_desk_ask_how_the_accoun
     assert intent.reduce_only
     decision = bench.answer(intent, Verdict.REJECTED, Reason.BY_STATE)
     assert [e.venue for e in effects(AskAccount, decision)] == [VENUE]
+
+
+def crumb() -> PerpBench:
+    """A position worth 2, where the venue's least order is 5."""
+    bench = PerpBench().ready_with()
+    bench.go_long("1")
+    bench.trade(bench.place(Side.SELL, "0.98", "100", instrument=PERP))
+    assert bench.state.net(PERP) == D("0.02")
+    return bench
+
+
+def test_a_position_below_the_least_notional_is_closed_by_an_order_that_only_reduces():
+    bench = crumb()
+    bench.propose(Target(instrument=PERP, qty=D(0)))
+    (intent,) = sent(bench.quote(instrument=PERP))
+    assert (intent.side, intent.qty, intent.reduce_only) == (Side.SELL, D("0.02"), True)
+
+
+def test_a_position_below_the_least_notional_is_not_turned():
+    bench = crumb()
+    bench.propose(Target(instrument=PERP, qty=D("-0.02")))
+    assert sent(bench.quote(instrument=PERP)) == []
+
+
+def test_a_position_below_the_least_notional_is_protected():
+    intent = crumb().protected(stop="90")
+    assert (intent.qty, intent.reduce_only) == (D("0.02"), True)

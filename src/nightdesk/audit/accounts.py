@@ -6,10 +6,8 @@ from decimal import Decimal
 from nightdesk.audit.names import Names
 from nightdesk.audit.venue_log import Entry, VenueOrder
 from nightdesk.model import money
-from nightdesk.model.account import Flow
 from nightdesk.model.instrument import Instrument, wallet_of
 from nightdesk.model.money import ZERO
-from nightdesk.model.records import Flowed
 
 
 class Accounts:
@@ -53,17 +51,10 @@ class Accounts:
         return self.account in ("", order.account)
 
     def moved(self, entry: Entry) -> None:
-        """Money came or went by no trade: a transfer, or funding."""
+        """Money came or went by no trade: a transfer, funding, what the insurance fund bore."""
         asset = self._names.asset(entry.venue, entry.asset or "")
         self._move(entry.account or "", asset, entry.amount or ZERO)
         self.strange_ns[asset] = entry.at_ns
-
-    def covered(self, record: Flowed) -> None:
-        """The insurance fund bore what an account could not: no log of the lab's tells that, so that the
-        journal is believed, but never where it took something."""
-        if record.move.kind is Flow.INSURANCE and record.move.amount > 0:
-            wallet = wallet_of(record.venue, record.move.asset)
-            self._move(self.account, wallet, record.move.amount)
 
     def traded(self, order: VenueOrder, entry: Entry, *, ours: bool) -> None:
         """An order of anybody's traded."""

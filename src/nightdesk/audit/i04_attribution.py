@@ -23,7 +23,7 @@ from nightdesk.model.time import SECOND_NS
 STAMPS_NS = 60 * SECOND_NS  # what a venue tells is stamped by its own clock, which may be off
 HEARD_NS = 120 * SECOND_NS  # a desk that is up hears within seconds, or asks; a venue may be away
 PENNY = Decimal("1E-7")  # a share is rounded to eight decimals, the largest bears what that leaves
-_LOGGED = frozenset({Flow.FUNDING, Flow.TRANSFER})  # of the moves of a wallet
+_LOGGED = frozenset({Flow.FUNDING, Flow.TRANSFER, Flow.INSURANCE})  # of the moves of a wallet
 _Move = tuple[str, str, Decimal]  # kind, wallet or instrument, amount
 
 
@@ -103,7 +103,9 @@ class Attribution:
         named = str(move.kind)
         if self._twice(named, record.venue, str(move.instrument or ""), move.id):
             yield f"{named} {move.id} of {move.instrument or wallet} was booked twice"
-        if move.kind in _LOGGED:
+        # What the insurance fund takes is a liquidation's fee: the trade tells it.
+        fee = move.kind is Flow.INSURANCE and move.amount < 0
+        if move.kind in _LOGGED and not fee:
             self._seen(self._booked, (named, wallet, move.amount), move.at)
         if move.kind is not Flow.FUNDING:
             if record.shares:

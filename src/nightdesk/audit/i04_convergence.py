@@ -30,7 +30,7 @@ class Convergence:
     needs = "what nodes published, or what a venue of contracts did by itself"
     hears: frozenset[Heard] = frozenset(
         {
-            *("fill", "funding", "transfer"),
+            *("fill", "funding", "transfer", "insurance"),
             *(EpochOpened, Flowed, ForceTraded, Reconciled),
             *(Published, Healed),
         }

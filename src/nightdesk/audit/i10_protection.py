@@ -195,5 +195,7 @@ class Protection:
         rules, price = self.ledger.instruments.get(name), self.ledger.last_price.get(name)
         if rules is None or price is None or self.ledger.dust(name, qty):
             return True
+        if rules.contract:  # what only reduces may be worth less than the least
+            return False
         least = money.multiply(rules.notional_min, DUST_SHARE)
         return money.notional(price, rules.qty_down(qty)) < least

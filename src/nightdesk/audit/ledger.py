@@ -23,7 +23,6 @@ from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import (
     Configured,
-    Flowed,
     ForceTraded,
     Intended,
     LimitSet,
@@ -32,7 +31,7 @@ from nightdesk.model.records import (
 )
 
 key_of = lru_cache(maxsize=65_536)(decode_order_id)  # an id comes back with every fact of its order
-_MOVES = frozenset({"transfer", "funding"})
+_MOVES = frozenset({"transfer", "funding", "insurance"})
 
 
 class Ledger:
@@ -261,8 +260,6 @@ class Ledger:
                     name = self.names.of(instrument)
                     self._hold(name, qty)
                     self.adopted[name] = money.add(self.adopted.get(name, ZERO), qty)
-            case Flowed():
-                self.accounts.covered(record)
             case ForceTraded(fill=fill, shares=shares):
                 name = self.names.of(fill.instrument)
                 left = money.subtract(self._forced.get(name, ZERO), fill.qty)

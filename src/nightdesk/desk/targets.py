@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from nightdesk.desk import attempts
 from nightdesk.desk.attempts import RETRY_NS
-from nightdesk.desk.placing import Wish, cancel, sized, submit, unrest
+from nightdesk.desk.placing import Wish, cancel, sized, submit, unrest, view
 from nightdesk.desk.settings import OPERATOR
 from nightdesk.desk.state import Owner
 from nightdesk.desk.target import TargetState
@@ -24,7 +24,7 @@ from nightdesk.model.records import TargetSet
 from nightdesk.model.time import LONG_AGO, SECOND_NS, Mono, Wall
 from nightdesk.orders.book import Order
 from nightdesk.risk import caps
-from nightdesk.risk.gate import Refused
+from nightdesk.risk.gate import Refused, reduces
 
 # A resting order is not moved sooner: each move waits until its cancel is final.
 FOLLOW_NS = SECOND_NS
@@ -182,10 +182,18 @@ def _wish(
     if closes and money.add(min(qty, held), work.state.guarded((strategy, instrument))) > held:
         return None  # what protects the position holds it: the protection makes room first
     price = _price(work, rules, seen[0], side, target.urgency)
-    if money.notional(price, qty) < rules.notional_min:
-        return None
     kind = OrderType.IOC if target.urgency is Urgency.TAKE else OrderType.POST_ONLY
-    return Wish(strategy, instrument, side, kind, qty, price, Origin.TARGET)
+    wish = Wish(strategy, instrument, side, kind, qty, price, Origin.TARGET)
+    if money.notional(price, qty) < rules.notional_min and not _only_reduces(work, wish, seen):
+        return None
+    return wish
+
+
+def _only_reduces(work: Work, wish: Wish, seen: tuple[Quote, int]) -> bool:
+    """Whether the venue will see to it that an order makes a contract's position smaller: it may be worth less
+    than the least notional then (USD-M error -4164, "unless you choose reduce only", read 2026-11-22)."""
+    contract = work.settings.instruments[wish.instrument].contract
+    return contract and reduces(wish.side, wish.qty, view(work, wish, seen))
 
 
 def _resting(work: Work, owner: Owner) -> Order | None:

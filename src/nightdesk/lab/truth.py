@@ -27,6 +27,7 @@ class Kind(StrEnum):
     REFUSAL = "refusal"
     TRANSFER = "transfer"
     FUNDING = "funding"
+    INSURANCE = "insurance"
     ALGO = "algo"
     SETTING = "setting"
     FAULT_FIRED = "fault_fired"

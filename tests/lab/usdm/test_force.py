@@ -48,6 +48,9 @@ def test_the_insurance_fund_bears_what_an_account_cannot() -> None:
     fall(p, "40")
     assert (p.desk.position("BTCUSDT").amount, p.wallet()) == (0, 0)
     assert p.events(conn, "ACCOUNT_UPDATE")[-1]["a"]["m"] == "INSURANCE_CLEAR"
+    [told] = [entry for entry in p.lab.log if entry.kind == "insurance"]
+    [booked] = [row for row in p.desk.incomes if row.kind == "INSURANCE_CLEAR" and row.amount > 0]
+    assert (told.amount, told.asset, told.symbol) == (booked.amount, "USDT", "BTCUSDT")
 
 
 def test_an_isolated_position_costs_no_more_than_its_own_wallet() -> None:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from nightdesk.lab.orders import ZERO, Side
+from nightdesk.lab.truth import Kind
 from nightdesk.lab.usdm.accounts import PerpAccount
 from nightdesk.lab.usdm.engine import PerpExchange
 from nightdesk.lab.usdm.margin import AssetMargin, SymbolMargin
 from nightdesk.lab.usdm.news import Execution, MarginCallNews, Reason
 from nightdesk.lab.usdm.orders import Knocked, NewPerp, PerpType, Tif
 from nightdesk.lab.usdm.positions import rounded
-from nightdesk.lab.usdm.settlement import Deal
+from nightdesk.lab.usdm.settlement import VENUE, Deal
 
 LIQUIDATION_ID = "autoclose-"
 ADL_ID = "adl_autoclose"
@@ -120,9 +121,18 @@ class Force:
         if not missing:
             return
         settlement = self.exchange.settlement
+        symbol = row.position.symbol
         settlement.insurance[row.asset] = settlement.insurance.get(row.asset, ZERO) - missing
-        settlement.receive(
-            account, "INSURANCE_CLEAR", row.position.symbol, row.asset, missing, now_ns
+        settlement.receive(account, "INSURANCE_CLEAR", symbol, row.asset, missing, now_ns)
+        settlement.truth.add(
+            Kind.INSURANCE,
+            now_ns,
+            venue=VENUE,
+            account=account.name,
+            symbol=symbol,
+            asset=row.asset,
+            amount=missing,
+            reason="more was lost than stood behind the position",
         )
         settlement.tell_account(account, Reason.INSURANCE_CLEAR, now_ns, assets=(row.asset,))
 
