@@ -185,10 +185,13 @@ def test_a_moved_stop_that_the_market_has_passed_closes_at_once():
     assert (exit.type, exit.side, exit.reduce_only) == (OrderType.IOC, Side.SELL, True)
 
 
-def a_small_venue(qty_max: str = "2") -> PerpBench:
-    """One order is at most this large; there is room for many of them."""
+def a_small_venue(qty_max: str = "2", market: str | None = None) -> PerpBench:
+    """One order is at most this large, `market` one that trades at any price; there is room for many."""
     made = perp_settings()
-    rules = msgspec.structs.replace(made.instruments[PERP], qty_max=D(qty_max))
+    at_market = None if market is None else D(market)
+    rules = msgspec.structs.replace(
+        made.instruments[PERP], qty_max=D(qty_max), market_qty_max=at_market
+    )
     limits = {PERP: some_limits(position_max=D(100))}
     changed = msgspec.structs.replace(made, instruments={PERP: rules}, limits=limits)
     return PerpBench(changed).ready_with("100000")
@@ -208,6 +211,14 @@ def test_what_is_more_than_one_order_may_be_is_protected_by_several():
     assert bench.state.guarded(OWNER) == D(5)
     assert step(bench) == ([], [])
     assert not bench.desk.views.bare_since
+
+
+def test_what_waits_for_a_price_is_no_more_than_trades_at_any():
+    bench = a_small_venue("1000", market="2")
+    bench.go_long("5")
+    protect(bench, stop="90")
+    made, _ = step(bench)
+    assert [i.qty for i in made] == [D(2), D(2), D(1)]
 
 
 def test_a_part_that_traded_or_was_dropped_is_the_only_one_that_changes():

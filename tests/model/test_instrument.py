@@ -68,6 +68,22 @@ def test_an_instrument_without_a_grid_is_refused(name, value):
         an_instrument(**{name: D(value)})
 
 
+@pytest.mark.parametrize(
+    ("market_max", "waits", "qty", "fits"),
+    [
+        (None, True, "1000", True),
+        ("2", True, "2", True),
+        ("2", True, "3", False),
+        ("2", False, "3", True),
+        ("5000", True, "2000", False),  # never more than any order
+    ],
+)
+def test_what_waits_for_a_price_may_be_no_more_than_trades_at_any(market_max, waits, qty, fits):
+    most = None if market_max is None else D(market_max)
+    instrument = an_instrument(market_qty_max=most, qty_max=D(1000))
+    assert (instrument.fault_of(D(qty), D(100), waits=waits) is None) is fits
+
+
 def test_an_instruments_id_is_venue_and_symbol():
     assert instrument_id("binance", "BTCUSDT") == "binance:BTCUSDT"
 

@@ -329,7 +329,8 @@ SYMBOL = {
 
 def test_the_venues_rules_become_a_contract():
     assert CODEC.rules(["BTCUSDT"]).target == "/fapi/v1/exchangeInfo"
-    assert CODEC.ruled(answer({"symbols": [SYMBOL]})) == {"BTCUSDT": CONTRACT}
+    ruled = msgspec.structs.replace(CONTRACT, market_qty_max=D(120))
+    assert CODEC.ruled(answer({"symbols": [SYMBOL]})) == {"BTCUSDT": ruled}
 
 
 def test_a_contract_that_ends_is_refused_by_name():

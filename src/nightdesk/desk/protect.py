@@ -127,7 +127,7 @@ def _keep(work: Work, owner: Owner, protection: Protection) -> None:
     free = money.subtract(
         money.subtract(money.magnitude(held), covered), _leaving(work, owner, side)
     )
-    missing = min(money.subtract(wanted, covered), free, rules.qty_max)
+    missing = min(money.subtract(wanted, covered), free, rules.waiting_qty_max)
     open_to = money.subtract(wanted, money.total(piece.qty for piece in pieces if piece.stands))
     bare(work, owner, open_to if _sellable(rules, open_to, held, protection) else ZERO)
     if missing > 0 and not _occupied(work, owner, pieces):

@@ -68,7 +68,7 @@ def _sizes(rules: Instrument, held: Decimal) -> tuple[list[Decimal], Decimal]:
     while left >= rules.qty_min:
         if len(sizes) == PARTS_MAX:
             return sizes, left
-        sizes.append(min(left, rules.qty_max))
+        sizes.append(min(left, rules.waiting_qty_max))
         left = money.subtract(left, sizes[-1])
     return sizes, ZERO
 

@@ -163,5 +163,8 @@ def default_symbol(symbol: str, tick: Decimal | None = None) -> SymbolSettings:
                 tick=tick or _TICK,
                 step=step,
                 quantity_min=step,
+                # Of a coin at any price: the defaults are those of a dear one.
+                quantity_max=Decimal(10_000_000),
+                market_quantity_max=Decimal(1_000_000),
             )
     raise ValueError(f"cannot tell base and quote of {symbol!r}; known quotes: {_QUOTES}")

@@ -20,7 +20,8 @@ _SPOT = Kind.SPOT  # a member is looked up slowly
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A market as its venue filters orders for it; `margin` is the asset a contract is settled in."""
+    """A market as its venue filters orders for it; `margin` is the asset a contract is settled in,
+    `market_qty_max` the most that trades at any price, where that is less than `qty_max`."""
 
     id: InstrumentId
     venue: VenueId
@@ -35,6 +36,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notional_min: Decimal
     kind: Kind = Kind.SPOT
     margin: str = ""
+    market_qty_max: Decimal | None = None
 
     def __post_init__(self) -> None:
         for name in ("tick", "lot", "qty_max", "price_max"):
@@ -45,6 +47,13 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def contract(self) -> bool:
         """Whether a position is held, long or short, and not the base asset itself."""
         return self.kind is not _SPOT
+
+    @property
+    def waiting_qty_max(self) -> Decimal:
+        """The most that one order may be which waits for a price and then trades at any."""
+        return (
+            self.qty_max if self.market_qty_max is None else min(self.qty_max, self.market_qty_max)
+        )
 
     @property
     def held_as(self) -> str:
@@ -68,11 +77,15 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """To the grid, never more than asked."""
         return money.floor_to(qty, self.lot)
 
-    def fault_of(self, qty: Decimal, price: Decimal, *, reduce_only: bool = False) -> str | None:
+    def fault_of(
+        self, qty: Decimal, price: Decimal, *, reduce_only: bool = False, waits: bool = False
+    ) -> str | None:
         """Which filter an order of `qty` at `price` would break, with its values, or None. What can only make
-        a contract's position smaller may be worth less than the least notional."""
-        if not self.qty_min <= qty <= self.qty_max:
-            return f"quantity {qty} is outside {self.qty_min} to {self.qty_max}"
+        a contract's position smaller may be worth less than the least notional; what `waits` for a price
+        trades at any."""
+        most = self.waiting_qty_max if waits else self.qty_max
+        if not self.qty_min <= qty <= most:
+            return f"quantity {qty} is outside {self.qty_min} to {most}"
         if price > self.price_max:
             return f"price {price} is above {self.price_max}"
         if not money.is_multiple(qty, self.lot):

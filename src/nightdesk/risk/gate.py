@@ -128,7 +128,9 @@ def _mode(_: Intent, __: Limits, view: View) -> _Numbers:
 
 
 def _filters(intent: Intent, _: Limits, view: View) -> _Numbers:
-    fault = view.instrument.fault_of(intent.qty, intent.price, reduce_only=intent.reduce_only)
+    fault = view.instrument.fault_of(
+        intent.qty, intent.price, reduce_only=intent.reduce_only, waits=intent.type.conditional
+    )
     return fault is None, "the venue's filters", fault or "fits"
 
 

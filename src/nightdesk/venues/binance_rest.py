@@ -154,6 +154,7 @@ def instrument_of(symbol: wire.Symbol, venue: VenueId, instrument: InstrumentId)
     """A symbol's grid; raises `BadInput` where its filters are missing."""
     filters = {f.filter_type: f for f in symbol.filters}
     price, lot = filters.get("PRICE_FILTER"), filters.get("LOT_SIZE")
+    at_market = filters.get("MARKET_LOT_SIZE")
     least = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL")
     tick = price.tick_size if price else None
     if not (tick and lot and lot.step_size and lot.max_qty):
@@ -174,6 +175,7 @@ def instrument_of(symbol: wire.Symbol, venue: VenueId, instrument: InstrumentId)
         notional_min=wire.amount(floor or money.ZERO),
         kind=Kind.PERPETUAL if perpetual else Kind.SPOT,
         margin=symbol.margin_asset if perpetual else "",
+        market_qty_max=wire.amount(at_market.max_qty) if at_market and at_market.max_qty else None,
     )
 
 
