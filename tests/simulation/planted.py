@@ -15,6 +15,7 @@ from nightdesk.desk import (
     accounts,
     contracts,
     degrade,
+    flatten,
     placing,
     protect,
     set_limits,
@@ -421,6 +422,17 @@ def margin_is_judged_before_its_order_is_reserved(patch: Patch) -> None:
     patch.setattr(placing, "whole", before)
 
 
+def the_algo_book_is_not_cancelled(patch: Patch) -> None:
+    cancel = flatten.cancel
+
+    def of_the_plain_book(work: Work, order: Order, why: str) -> None:
+        contract = work.settings.instruments[order.intent.instrument].contract
+        if not (contract and order.intent.type.conditional):
+            cancel(work, order, why=why)
+
+    patch.setattr(flatten, "cancel", of_the_plain_book)
+
+
 PLANTS_OF_CONTRACTS: tuple[Plant, ...] = (
     funding_is_counted_as_a_trade,
     the_venue_is_not_told_what_only_reduces,
@@ -428,6 +440,7 @@ PLANTS_OF_CONTRACTS: tuple[Plant, ...] = (
     a_liquidation_is_believed_to_be_nobodys,
     each_contract_has_the_whole_wallet,
     margin_is_judged_before_its_order_is_reserved,
+    the_algo_book_is_not_cancelled,
 )
 PLANTS: tuple[Plant, ...] = (
     the_wait_of_the_venue_is_not_heeded,

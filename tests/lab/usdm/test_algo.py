@@ -149,6 +149,17 @@ def test_an_order_that_lasts_as_long_as_the_position_ends_with_it() -> None:
     assert steps(p, conn) == ["NEW", "EXPIRED"]
 
 
+def test_an_order_that_only_reduces_waits_on_without_a_position() -> None:
+    # The venue ends it when it is triggered: dev.binance.vision/t/802, 4 and 6, read 2026-11-22.
+    p, _ = long()
+    algo(p)
+    p.market_order("SELL", "1")
+    assert shown(p)["algoStatus"] == "NEW"
+    prints(p, "90")
+    assert shown(p)["algoStatus"] == "REJECTED"
+    assert p.desk.position("BTCUSDT").amount == 0
+
+
 def test_it_can_be_cancelled_while_it_waits_and_not_after() -> None:
     p, conn = long()
     algo(p)
