@@ -46,7 +46,7 @@ class Perps(Driver):
     """A lab whose USD-M book stands at 99.9 to 100.1 with a mark of 100."""
 
     def __init__(self, settings: LabSettings = SETTINGS, **more: Any) -> None:
-        market = ScriptedMarket([opening()])
+        market = more.pop("perp_market", None) or ScriptedMarket([opening()])
         super().__init__(settings=settings, perp_market=market, **more)
         self._update_id = 1_000
 

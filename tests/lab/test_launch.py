@@ -12,9 +12,11 @@ from nightdesk.lab.launch import (
     PRACTICE_ACCOUNT,
     LaunchOptions,
     LaunchRefused,
+    LiveVenue,
     prepare,
     prepare_both,
 )
+from nightdesk.lab.live_feed import VenueAway
 from nightdesk.lab.recorded import RecordedMarket
 from nightdesk.lab.replay import ReplayMarket
 from recordings.tables import bar_line, quote_line, trade_line
@@ -118,6 +120,20 @@ def test_every_problem_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         "maker fee: a rate from 0 to below 1, not 2",
     ]
     assert "[[account]] 6: account 'f': not a PEM public key" in found[4]
+
+
+def test_a_live_market_plays_no_recording(tmp_path: Path) -> None:
+    path = tmp_path / "capture.txt"
+    path.write_bytes(b"".join(LINES))
+    live = LiveVenue(rest="http://127.0.0.1:1", stream="ws://127.0.0.1:1", symbols=["BTCUSDT"])
+    with pytest.raises(VenueAway, match="does not tell the rules of BTCUSDT"):
+        prepare(LaunchOptions(usdm_live=live))
+    for options in (
+        LaunchOptions(live=live, replay=[str(path)]),
+        LaunchOptions(usdm_live=live, usdm_replay=[str(path)]),
+    ):
+        with pytest.raises(LaunchRefused, match="a live market plays no recording"):
+            prepare(options)
 
 
 def test_unreadable_files_are_told_by_name(tmp_path: Path) -> None:

@@ -7,14 +7,26 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from msgspec import structs
 
 from lab.markets import ScriptedMarket
-from lab.running import running_lab
+from lab.running import SETTINGS, running_lab
 from nightdesk.lab.live import LiveMarket
-from nightdesk.lab.live_feed import PING_EVERY_S, NotListed, VenueAway, follow, listing, rules_of
+from nightdesk.lab.live_feed import (
+    PING_EVERY_S,
+    NotListed,
+    VenueAway,
+    follow,
+    listing,
+    perp_listing,
+    rules_of,
+)
+from nightdesk.lab.live_frames import USDM
 from nightdesk.lab.settings import KNOWN_SYMBOLS, MS_NS, LabSettings
+from nightdesk.lab.usdm.settings import KNOWN_PERPS, UsdmSettings
 from nightdesk.node.practice import BALANCES
 
+USDM_FEES = UsdmSettings()
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "what-the-lab-does-not-model.md"
 
 WITHIN_S = 20.0
@@ -29,7 +41,7 @@ def followed(use: Use) -> None:
             live.start(0)
             async with asyncio.timeout(WITHIN_S), asyncio.TaskGroup() as group:
                 stream = url.replace("http", "ws", 1)
-                task = group.create_task(follow(live, stream, time.time_ns, woken.set))
+                task = group.create_task(follow([(live, stream)], time.time_ns, woken.set))
                 await use(url, live, woken)
                 task.cancel()
 
@@ -59,13 +71,38 @@ def test_quotes_come_through_and_a_broken_stream_is_told_and_found_again() -> No
     followed(use)
 
 
+def test_contracts_are_heard_on_both_of_their_streams() -> None:
+    async def main() -> None:
+        woken = asyncio.Event()
+        perps = structs.replace(SETTINGS, usdm=UsdmSettings(symbols=(KNOWN_PERPS["BTCUSDT"],)))
+        venue = ScriptedMarket(beating=True)
+        async with running_lab(ScriptedMarket(), perps, venue) as url:
+            live = LiveMarket(url, ["BTCUSDT"], USDM)
+            live.start(0)
+            async with asyncio.timeout(WITHIN_S), asyncio.TaskGroup() as group:
+                stream = url.replace("http", "ws", 1)
+                task = group.create_task(follow([(live, stream)], time.time_ns, woken.set))
+                await until(lambda: live.told_mark("BTCUSDT") is not None, woken)
+                await until(lambda: live.next_at_ns() is not None, woken)
+                assert (live.report().connected, live.report().bad_lines) == (True, 0)
+                loop = asyncio.get_running_loop()
+                problems: list[str] = []
+                symbols = ["DOGEUSDT", "BTCUSDT"]
+                found = await loop.run_in_executor(None, perp_listing, url, symbols, problems)
+                assert found == (KNOWN_PERPS["BTCUSDT"],)
+                assert problems == [f"{url} does not list DOGEUSDT; change it, or leave it out"]
+                task.cancel()
+
+    asyncio.run(main())
+
+
 def test_nobody_there_is_no_reason_to_end() -> None:
     async def main() -> None:
         live = LiveMarket("ws://127.0.0.1:1", ["BTCUSDT"])
         tries: list[int] = []
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1.0):
-                await follow(live, "ws://127.0.0.1:1", time.time_ns, lambda: tries.append(1))
+                await follow([(live, "ws://127.0.0.1:1")], time.time_ns, lambda: tries.append(1))
         assert len(tries) >= 2
         assert (live.report().connected, live.report().losses) == (False, 0)
 
@@ -95,6 +132,8 @@ def test_a_venue_that_is_away_is_nobodys_mistake() -> None:
         VenueAway, match=r"127.0.0.1:1 does not tell the rules of BTCUSDT: .*refused"
     ):
         listing("http://127.0.0.1:1", ["BTCUSDT", "ETHUSDT"], problems)
+    with pytest.raises(VenueAway, match=r"the rules of BTCUSDT, ETHUSDT: .*refused"):
+        perp_listing("http://127.0.0.1:1", ["BTCUSDT", "ETHUSDT"], problems)
     assert problems == []
 
 
@@ -103,6 +142,8 @@ def test_the_page_about_what_is_left_out_has_the_numbers_of_the_code() -> None:
     assert f"{settings.processing_ns // MS_NS} ms inside the venue" in page
     assert settings.maker_fee == settings.taker_fee
     assert f"{(settings.maker_fee * 100).normalize():f} % each" in page
+    rates = [f"{(rate * 100).normalize():f}" for rate in (USDM_FEES.maker_fee, USDM_FEES.taker_fee)]
+    assert f"of perpetuals {' and '.join(rates)} %" in page
     assert f"within {PING_EVERY_S * 1.5:g} seconds" in page  # the answer to a ping has half as long
     held = [f"{int(amount):,} {asset}" for asset, amount in BALANCES.items()]
     assert f"{', '.join(held[:-1])} and {held[-1]}" in page

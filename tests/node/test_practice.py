@@ -3,24 +3,10 @@
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
 from nightdesk.config.load import load
 from nightdesk.lab.launch import LaunchOptions, prepare
-from nightdesk.model.errors import BadInput
-from nightdesk.node.practice import (
-    BALANCES,
-    accounts_text,
-    held_by,
-    practice_config,
-    refuse_contracts,
-)
+from nightdesk.node.practice import BALANCES, accounts_text, held_by
 from node.perps import CONFIG
-
-
-def test_a_desk_of_contracts_is_told_where_it_can_be_practised():
-    with pytest.raises(BadInput, match=r"venue\.usdm.*lab serve --usdm"):
-        refuse_contracts(load(CONFIG, "perps"))
 
 
 def test_the_account_of_a_practice_lab_holds_spot_and_margin(tmp_path: Path) -> None:
@@ -38,7 +24,3 @@ def test_the_account_of_a_practice_lab_holds_contracts_as_the_config_says(tmp_pa
     (account,) = prepare(LaunchOptions(accounts_file=str(path)))[0].accounts
     held = {s: (how.leverage, how.isolated) for s, how in account.contracts.items()}
     assert held == {"BTCUSDT": (7, True), "ETHUSDT": (20, False)}
-
-
-def test_a_spot_desk_passes():
-    refuse_contracts(practice_config("http://lab", ["BTCUSDT"]))

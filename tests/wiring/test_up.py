@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from string import Template
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -84,7 +85,8 @@ def test_on_paper_a_desk_trades_the_recorded_market_without_keys_and_stops_where
             told = recorded_prices(recording)
             shown = get(lab, "/api/v3/ticker/bookTicker?symbol=BTCUSDT")
             assert {Decimal(shown["bidPrice"]), Decimal(shown["askPrice"])} <= told
-            assert prices_filled(lab) <= told, "each is a price of the recorded market"
+            prices = {price for _, price in filled(lab)}
+            assert prices <= told, "each is a price of the recorded market"
 
             post_fault(url, kind="stream_drop", which="market", duration_ms=4_000)
             until("no market", lambda: causes(desk).get("feed") == "REDUCE_ONLY", desk)
@@ -108,6 +110,94 @@ def test_on_paper_a_desk_trades_the_recorded_market_without_keys_and_stops_where
         assert not [entry for entry in log if entry["kind"] == "arrival"], "the venue got no order"
 
 
+PERPS = """
+[venue.usdm]
+kind = "binance-usdm"
+rest = "$url"
+stream = "$ws"
+private = "$ws"
+
+[venue.usdm.account]
+key = "env:NOBODY_HAS_IT"
+secret = "env:NOBODY_HAS_IT"
+
+"""
+PERP = """
+[[instrument]]
+id = "usdm:BTCUSDT"
+leverage = 5
+margin = "isolated"
+
+[paper.wallets]
+USDT = "54321"
+
+"""
+
+
+def perps_toml(folder: Path, url: str, *, spot: bool) -> Path:
+    """The practice strategies on a perpetual at `url`, beside spot or without it."""
+    config = desk_toml(folder, url)
+    text = config.read_text().replace('"file:key"', '"env:NOBODY_HAS_IT"')
+    head, limits, rest = text.partition("[limits]")
+    perps = Template(PERPS).substitute(url=url, ws=url.replace("http", "ws"))
+    listed = '["binance:BTCUSDT", "usdm:BTCUSDT"]' if spot else '["usdm:BTCUSDT"]'
+    rest = rest.replace('["binance:BTCUSDT"]', listed)
+    rest = rest.replace("\n[[strategy]]", f"{PERP}\n[[strategy]]", 1)
+    if not spot:
+        head = head.partition("[venue.binance]")[0]
+        rest = rest.replace('\n[[instrument]]\nid = "binance:BTCUSDT"\n', "")
+    config.write_text(head + perps + limits + rest)
+    return config
+
+
+@pytest.mark.recorded
+@pytest.mark.parametrize("spot", [False, True], ids=["perpetuals alone", "beside spot"])
+def test_on_paper_perpetuals_trade_at_the_prices_that_are_served(*, spot: bool) -> None:
+    spots, perps = (
+        shared(f"data/raw_ws/binance/{kind}_btcusdt_20240808.txt.gz") for kind in ("spot", "usdm")
+    )
+    played = ["--replay", str(spots), "--usdm-replay", str(perps)]
+    with short_folder() as folder, venue(folder, *played) as url:
+        config, desk = perps_toml(folder, url, spot=spot), folder / "desk"
+        with up(desk, "--paper", "--config", str(config)) as process:
+            wanted = {"spot", "usdm"} if spot else {"usdm"}
+            until("a fill", lambda: status(desk).get("fills"), desk)
+            lab = lab_of(process.pid)
+            until("fills of each", lambda: {of for of, _ in filled(lab)} == wanted, desk)
+            held = get(lab, "/lab/account?name=practice")["usdm"]
+            assert held["balances"]["USDT"]["initial"] == "54321"
+            terms = held["positions"]["BTCUSDT"]
+            assert (terms["leverage"], terms["isolated"]) == (5, True)
+            here, there = (
+                {m["symbol"]: Decimal(m["markPrice"]) for m in get(each, "/fapi/v1/premiumIndex")}
+                for each in (lab, url)
+            )
+            assert abs(here["BTCUSDT"] / there["BTCUSDT"] - 1) < Decimal("0.001")
+            for market, path in (("spot", spots), ("usdm", perps)):
+                prices = {price for of, price in filled(lab) if of == market}
+                assert prices <= recorded_prices(path), "each is a price of the recorded market"
+
+            post_fault(url, kind="stream_drop", which="all", duration_ms=4_000)
+            until("no market", lambda: causes(desk).get("feed") == "REDUCE_ONLY", desk)
+            until("a market", lambda: "feed" not in causes(desk), desk)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=WITHIN_S)
+        assert process.returncode == 0, err
+        result = json.loads(out)
+        assert result["findings"] == []
+        assert result["feed"]["usdm"]["losses"] >= 1
+        assert set(result["position_diff"].values()) == {"0"}
+        log = get(url, "/lab/log?limit=5000")["entries"]
+        assert not [entry for entry in log if entry["kind"] == "arrival"], "the venue got no order"
+
+
+def filled(lab: str) -> list[tuple[str, Decimal]]:
+    """Where, and at which price."""
+    log = get(lab, "/lab/log?limit=5000")["entries"]
+    fills = (entry for entry in log if entry["kind"] == "fill")
+    return [(entry.get("venue") or "spot", Decimal(entry["last_price"])) for entry in fills]
+
+
 def lab_of(pid: int) -> str:
     """The address of the lab beside a node, as its parent told the node."""
     for child in children_of(pid):
@@ -115,11 +205,6 @@ def lab_of(pid: int) -> str:
         if "--lab" in words:
             return words[words.index("--lab") + 1]
     raise AssertionError(f"{pid} has no node")
-
-
-def prices_filled(lab: str) -> set[Decimal]:
-    log = get(lab, "/lab/log?limit=5000")["entries"]
-    return {Decimal(entry["last_price"]) for entry in log if entry["kind"] == "fill"}
 
 
 def recorded_prices(path: Path) -> set[Decimal]:

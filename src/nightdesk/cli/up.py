@@ -15,7 +15,6 @@ from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode, Sample
 from nightdesk.model.errors import BadInput
 from nightdesk.node.compose import codecs_of, plan_of
-from nightdesk.node.practice import refuse_contracts
 from nightdesk.node.result import Result
 
 if TYPE_CHECKING:
@@ -119,8 +118,6 @@ def _checked(
     if config is None:
         return True, practice_folder(folder)
     loaded = load_config(config)
-    if paper:
-        refuse_contracts(loaded)
     if paper and loaded.practises:
         raise BadInput(
             f'--paper: {config} has kind = "practice", which is no venue with a market of its own; write '

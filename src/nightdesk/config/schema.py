@@ -256,9 +256,10 @@ class Losses(_Strict):
 
 
 class Paper(_Strict):
-    """[paper]: what the account of a desk on paper holds, by asset."""
+    """[paper]: what the account of a desk on paper holds, by asset; `wallets` stand behind contracts."""
 
     balances: dict[str, Annotated[Decimal, Field(ge=0)]] = {}
+    wallets: dict[str, Annotated[Decimal, Field(ge=0)]] = {}
 
 
 class Instrument(_Strict):

@@ -39,9 +39,6 @@ def parse(argv: Sequence[str]) -> tuple[bool, LaunchOptions]:
     parser.add_argument(
         "--replay", action="append", default=[], metavar="FILE", help="recorded data; repeatable"
     )
-    parser.add_argument("--live-rest", metavar="URL", help="a venue whose rules to take")
-    parser.add_argument("--live-stream", metavar="URL", help="its public stream: the market")
-    parser.add_argument("--symbol", action="append", default=[], help="of it; repeatable")
     parser.add_argument("--speed", type=float, default=1.0, help="times the recorded pace")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--accounts", metavar="FILE", help="accounts in TOML")
@@ -58,14 +55,14 @@ def parse(argv: Sequence[str]) -> tuple[bool, LaunchOptions]:
         metavar="FILE",
         help="recorded perpetuals; repeatable",
     )
+    for of, which in (("", "a venue"), ("usdm-", "a USD-M venue")):
+        parser.add_argument(f"--{of}live-rest", metavar="URL", help=f"{which} whose rules to take")
+        parser.add_argument(f"--{of}live-stream", metavar="URL", help="its streams: the market")
+        parser.add_argument(f"--{of}symbol", action="append", default=[], help="of it; repeatable")
     given = parser.parse_args(argv)
-    live = None
-    if given.live_rest or given.live_stream or given.symbol:
-        if not (given.live_rest and given.live_stream and given.symbol):
-            parser.error("a live market needs --live-rest, --live-stream and --symbol")
-        live = LiveVenue(rest=given.live_rest, stream=given.live_stream, symbols=given.symbol)
     return given.with_parent, LaunchOptions(
-        live=live,
+        live=_live(parser, given, ""),
+        usdm_live=_live(parser, given, "usdm-"),
         host=given.host,
         port=given.port,
         replay=given.replay,
@@ -77,6 +74,17 @@ def parse(argv: Sequence[str]) -> tuple[bool, LaunchOptions]:
         usdm=given.usdm,
         usdm_replay=given.usdm_replay,
     )
+
+
+def _live(parser: argparse.ArgumentParser, given: argparse.Namespace, of: str) -> LiveVenue | None:
+    """The venue of the options `--{of}live-rest` and so on; None where none of them was given."""
+    names = [f"{of}live-rest", f"{of}live-stream", f"{of}symbol"]
+    rest, stream, symbols = (getattr(given, name.replace("-", "_")) for name in names)
+    if not (rest or stream or symbols):
+        return None
+    if not (rest and stream and symbols):
+        parser.error(f"a live market needs --{', --'.join(names[:2])} and --{names[2]}")
+    return LiveVenue(rest=rest, stream=stream, symbols=symbols)
 
 
 async def _run(options: LaunchOptions, *, with_parent: bool) -> None:

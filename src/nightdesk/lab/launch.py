@@ -15,7 +15,8 @@ import msgspec
 from nightdesk.lab.auth import Keyring
 from nightdesk.lab.generated import GeneratedMarket
 from nightdesk.lab.live import LiveMarket
-from nightdesk.lab.live_feed import follow, listing
+from nightdesk.lab.live_feed import follow, listing, perp_listing
+from nightdesk.lab.live_frames import USDM
 from nightdesk.lab.market import Market
 from nightdesk.lab.recorded import RecordedMarket
 from nightdesk.lab.replay import ReplayMarket
@@ -68,9 +69,10 @@ class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
     maker_fee: Decimal = Decimal("0.001")
     taker_fee: Decimal = Decimal("0.001")
     start_on_subscriber: bool | None = None
-    # A USD-M venue beside spot, with a generated market or recorded ones.
+    # A USD-M venue beside spot, with a generated market, recorded ones or a live one.
     usdm: bool = False
     usdm_replay: list[str] = []
+    usdm_live: LiveVenue | None = None
 
 
 Replay = ReplayMarket | RecordedMarket
@@ -109,12 +111,14 @@ def prepare_both(options: LaunchOptions) -> tuple[LabSettings, Market, Market | 
     """Settings, spot market and perpetual market, where one is asked for; raises as `prepare` does."""
     problems: list[str] = []
     accounts = _accounts(options.accounts_file, problems)
+    if (options.live and options.replay) or (options.usdm_live and options.usdm_replay):
+        raise LaunchRefused(["a live market plays no recording: leave one of them out"])
     if not options.speed > 0:
         problems.append(f"speed: above 0, not {options.speed}")
     replay = _replay(options.replay, options.speed, problems)
     symbols = _symbols(options.live, replay, problems)
     perp_replay = _replay(options.usdm_replay, options.speed, problems)
-    perps = _perps(perp_replay, problems)
+    perps = _perps(options.usdm_live, perp_replay, problems)
     _align(replay, perp_replay, problems)
     _check_contracts(accounts, UsdmSettings(symbols=perps), problems)
     for name, fee in (("maker fee", options.maker_fee), ("taker fee", options.taker_fee)):
@@ -140,7 +144,9 @@ def prepare_both(options: LaunchOptions) -> tuple[LabSettings, Market, Market | 
     else:
         market = GeneratedMarket(symbols, options.seed) if replay is None else replay
     perp_market: Market | None = perp_replay
-    if perp_replay is None and options.usdm:
+    if options.usdm_live is not None:
+        perp_market = LiveMarket(options.usdm_live.stream, options.usdm_live.symbols, USDM)
+    elif perp_replay is None and options.usdm:
         perp_market = GeneratedMarket(perps, options.seed, venue="usdm")
     return settings, market, perp_market
 
@@ -206,8 +212,6 @@ def _symbols(
     live: LiveVenue | None, replay: Replay | None, problems: list[str]
 ) -> tuple[SymbolSettings, ...]:
     if live is not None:
-        if replay is not None:
-            problems.append("a live market plays no recording")
         return listing(live.rest, live.symbols, problems)
     if replay is None:
         return tuple(KNOWN_SYMBOLS.values())
@@ -222,8 +226,12 @@ def _symbols(
     return tuple(found)
 
 
-def _perps(replay: Replay | None, problems: list[str]) -> tuple[PerpSettings, ...]:
-    """Settings of the perpetuals that a recording holds; the known ones without a recording."""
+def _perps(
+    live: LiveVenue | None, replay: Replay | None, problems: list[str]
+) -> tuple[PerpSettings, ...]:
+    """Settings of the perpetuals that are followed, or that a recording holds; else the known ones."""
+    if live is not None:
+        return perp_listing(live.rest, live.symbols, problems)
     if replay is None:
         return tuple(KNOWN_PERPS.values())
     found = []
@@ -299,10 +307,12 @@ def _check_unlike(account: AccountSettings, others: list[AccountSettings]) -> No
 async def serve_from_options(options: LaunchOptions, ready: Callable[[str], None]) -> None:
     """Run a lab until cancelled. Raises `LaunchRefused` before anything is started."""
     settings, market, perp_market = prepare_both(options)
-    live = options.live
-    heard = None
-    if live is not None and isinstance(market, LiveMarket):
-        heard = partial(follow, market, live.stream)
+    venues = ((market, options.live), (perp_market, options.usdm_live))
+    lives = [
+        (each, live.stream)
+        for each, live in venues
+        if live is not None and isinstance(each, LiveMarket)
+    ]
     await serve(
         settings,
         market,
@@ -310,5 +320,5 @@ async def serve_from_options(options: LaunchOptions, ready: Callable[[str], None
         host=options.host,
         port=options.port,
         ready=ready,
-        heard=heard,
+        heard=partial(follow, lives) if lives else None,
     )

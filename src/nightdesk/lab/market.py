@@ -6,7 +6,7 @@ say where a market comes from: `generated`, `replay` and `recorded` do, and test
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -67,6 +67,15 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     buyer_is_maker: bool
     touches: bool = True
     passing: bool = False
+
+
+class ToldMark(msgspec.Struct, frozen=True, kw_only=True):
+    """What the market's own venue says of a contract: `rate` is paid at `next_ns`, by that venue's clock."""
+
+    symbol: str
+    mark: Decimal
+    rate: Decimal
+    next_ns: int
 
 
 MarketEvent = BookTicker | DepthUpdate | DepthSnapshot | Trade
@@ -152,4 +161,13 @@ class Market(Protocol):
 
     def report(self) -> MarketReport:
         """Where this market stands."""
+        ...
+
+
+@runtime_checkable
+class TellsMarks(Protocol):
+    """A market of contracts whose own venue says what they are worth and what they pay."""
+
+    def told_mark(self, symbol: str) -> ToldMark | None:
+        """What was said last; None while nothing was."""
         ...

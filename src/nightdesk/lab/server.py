@@ -90,7 +90,12 @@ class Server:
 
     async def hear(self, heard: Heard) -> None:
         """Let a live market's feed run on this server's clock; it calls when something was heard."""
-        await heard(self._clock, self._wake.set)
+        await heard(self._clock, self._stirred)
+
+    def _stirred(self) -> None:
+        if self.lab.usdm is not None:
+            self.lab.usdm.stir()
+        self._wake.set()
 
     def farewell(self) -> None:
         """Tell every websocket that the venue shuts down."""

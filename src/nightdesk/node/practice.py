@@ -10,7 +10,6 @@ from typing import Any
 from nightdesk.config.load import load
 from nightdesk.config.schema import Account, Config
 from nightdesk.model.account import Margin, Terms
-from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
 from nightdesk.model.instrument import instrument_id, wallet_of
 from nightdesk.node.compose import terms_of
@@ -18,7 +17,6 @@ from nightdesk.node.refused import NotListed
 
 BALANCES = {"BTC": "1", "ETH": "10", "USDT": "100000"}
 WALLETS = {"USDT": "100000"}  # what stands behind contracts
-
 NO_TERMS: Mapping[str, Terms] = {}
 JOURNAL, SOCKET, CONFIG_FILE = "desk.journal", "desk.sock", "desk.toml"
 
@@ -105,17 +103,6 @@ def against_lab(config: Config, rest_url: str, folder: Path) -> Config:
     return config.model_copy(update={"venue": venues, "desk": desk})
 
 
-def refuse_contracts(config: Config) -> None:
-    """Raises `BadInput` for a desk of contracts on paper: of a live market only spot is followed."""
-    for name, venue in config.venue.items():
-        if venue.contracts:
-            raise BadInput(
-                f"[venue.{name}] trades perpetuals, which are not traded on paper yet; try a recording of them "
-                "with nightdesk replay --usdm FILE, or a lab of its own, nightdesk lab serve --usdm, with its "
-                "address as rest, stream and private"
-            )
-
-
 def refuse_unlisted(config: Config, spot: Sequence[str], perpetuals: Sequence[str]) -> None:
     """Raises `NotListed` for an instrument that a lab does not list: a desk would wait for it for ever."""
     for name, venue in config.venue.items():
@@ -140,6 +127,12 @@ def booked(account: Any, config: Config) -> dict[str, Decimal]:
     return held
 
 
+def markets(status: Any) -> dict[str, object]:
+    """Where a lab's markets stand (`GET /lab/status`): spot's, and that of contracts where it has one."""
+    told = {"market": status["market"]}
+    return told | {"usdm": status["usdm"]["market"]} if status["usdm"] else told
+
+
 def write_keys(folder: Path) -> tuple[str, str]:
     """A key and a secret that only this lab knows, drawn anew."""
     key, secret = secrets.token_hex(32), secrets.token_hex(32)
@@ -157,12 +150,13 @@ def accounts_text(
     key: str,
     secret: str,
     balances: Mapping[str, str] = BALANCES,
+    wallets: Mapping[str, str] = WALLETS,
     contracts: Mapping[str, Terms] = NO_TERMS,
 ) -> str:
     """The lab's accounts file."""
     lines = ["[[account]]", 'name = "practice"', f'api_key = "{key}"', f'secret = "{secret}"']
     lines += ["[account.balances]", *(f'{asset} = "{held}"' for asset, held in balances.items())]
-    lines += ["[account.usdm]", *(f'{asset} = "{held}"' for asset, held in WALLETS.items())]
+    lines += ["[account.usdm]", *(f'{asset} = "{held}"' for asset, held in wallets.items())]
     for symbol, terms in contracts.items():
         isolated = str(terms.margin is Margin.ISOLATED).lower()
         lines += [

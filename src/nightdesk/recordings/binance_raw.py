@@ -77,6 +77,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _T = TypeVar("_T")
+_B = TypeVar("_B", bound=Body)
 
 
 class _Envelope(msgspec.Struct, Generic[_T]):
@@ -157,12 +158,13 @@ class Reader:
 def body_of(text: bytes) -> Body:
     """What one frame says, as it came from the venue. Raises `ValueError` with the reason."""
     try:
-        return _checked(_decoded(text))
+        return checked(_decoded(text))
     except (msgspec.DecodeError, ArithmeticError) as e:
         raise ValueError(str(e) or type(e).__name__) from e
 
 
-def _checked(body: Body) -> Body:
+def checked(body: _B) -> _B:
+    """`body`, if its levels are prices. Raises `ValueError`."""
     match body:
         case BookTickerBody():
             _check_levels(((body.bid, body.bid_quantity), (body.ask, body.ask_quantity)))

@@ -24,9 +24,8 @@ from nightdesk.lab.generated import GeneratedMarket
 from nightdesk.lab.launch import LaunchOptions, LaunchRefused, prepare_both
 from nightdesk.lab.market import Market
 from nightdesk.lab.recorded import RecordedMarket
-from nightdesk.lab.settings import AccountSettings, HeldBy
+from nightdesk.lab.settings import AccountSettings
 from nightdesk.lab.wire import Respond, RestCall
-from nightdesk.model.account import Margin
 from nightdesk.model.errors import BadInput
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.node.compose import plan_of
@@ -36,7 +35,7 @@ from nightdesk.node.practice import (
     BALANCES,
     WALLETS,
     booked,
-    held_by,
+    markets,
     practice_config,
     refuse_unlisted,
 )
@@ -50,7 +49,7 @@ from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.network import LabNetwork, SimHttp, SimStreams
 from nightdesk.simulation.own_step import held_to_bars, repeat_quotes
 from nightdesk.simulation.processes import Alone, ProcessEntropy
-from nightdesk.simulation.setting import KEY, SECRET, outside
+from nightdesk.simulation.setting import KEY, SECRET, contracts_of, outside
 
 # A fixed beginning: the calendar must not change a result.
 START = Wall(1_723_161_254 * SECOND_NS)
@@ -205,10 +204,7 @@ def _lab(options: ReplayOptions, config: Config | None) -> Lab:
         secret=SECRET,
         balances={asset: Decimal(amount) for asset, amount in BALANCES.items()},
         usdm={asset: Decimal(amount) for asset, amount in WALLETS.items()},
-        contracts={
-            symbol: HeldBy(leverage=terms.leverage, isolated=terms.margin is Margin.ISOLATED)
-            for symbol, terms in ({} if config is None else held_by(config)).items()
-        },
+        contracts={} if config is None else contracts_of(config),
     )
     if (
         config is not None
@@ -266,7 +262,7 @@ def _result(
         account_name="practice",
         speed="max",
         seed=options.seed,
-        feed={"market": lab.state(clock.wall())["market"]},
+        feed=markets(lab.state(clock.wall())),
     )
 
 

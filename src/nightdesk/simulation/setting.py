@@ -12,16 +12,18 @@ from nightdesk.lab.generated import GeneratedMarket
 from nightdesk.lab.settings import (
     KNOWN_SYMBOLS,
     AccountSettings,
+    HeldBy,
     LabSettings,
     SymbolSettings,
     default_symbol,
 )
 from nightdesk.lab.usdm.settings import KNOWN_PERPS, UsdmSettings, default_perp
+from nightdesk.model.account import Margin
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.node.compose import signed_codecs
 from nightdesk.node.plan import Outside
-from nightdesk.node.practice import BALANCES, practice_text
+from nightdesk.node.practice import BALANCES, held_by, practice_text
 from nightdesk.ports.venue import Http, Streams
 from nightdesk.simulation.capping import drawn_caps, drawn_margin_caps
 from nightdesk.simulation.contracts import with_contracts
@@ -114,6 +116,14 @@ def narrowed(config: Config, symbols: Sequence[str]) -> Config:
     return config.model_copy(update={"instrument": instruments, "strategy": strategies})
 
 
+def contracts_of(config: Config) -> dict[str, HeldBy]:
+    """How the account holds the contracts that `config` trades."""
+    return {
+        symbol: HeldBy(leverage=terms.leverage, isolated=terms.margin is Margin.ISOLATED)
+        for symbol, terms in held_by(config).items()
+    }
+
+
 def lab_of(seed: int, config: Config) -> Lab:
     """A lab with a generated market of what `config` trades, perpetuals beside spot, and one account."""
     symbols = tuple(default_symbol(name) for name in traded(config, contracts=False))
@@ -124,6 +134,7 @@ def lab_of(seed: int, config: Config) -> Lab:
         secret=SECRET,
         balances=balances_of(symbols),
         usdm={"USDT": drawn_wallet(seed)} if perps else {},
+        contracts=contracts_of(config),
     )
     settings = LabSettings(
         seed=seed, accounts=(account,), symbols=symbols, usdm=UsdmSettings(symbols=perps)

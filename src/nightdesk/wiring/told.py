@@ -11,7 +11,7 @@ from nightdesk.adapters.journal_file import history_of
 from nightdesk.audit.venue_log import Entry
 from nightdesk.config.schema import Config
 from nightdesk.control.messages import Sample
-from nightdesk.node.practice import booked
+from nightdesk.node.practice import booked, markets
 from nightdesk.node.result import Result, result_of
 
 ACCOUNT = "practice"
@@ -48,5 +48,5 @@ def result_at(
         account_name=ACCOUNT,
         speed=speed,
         seed=seed,
-        feed={"market": lab_get(url, "/lab/status")["market"]},
+        feed=markets(lab_get(url, "/lab/status")),
     )

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,17 +18,18 @@ from nightdesk.adapters.control_socket import ControlClient, NoNode
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.adapters.system import SystemProcesses
 from nightdesk.config.load import load
-from nightdesk.config.presets import PRESETS, PRODUCTION
-from nightdesk.config.schema import Config
+from nightdesk.config.presets import PRESETS, PRODUCTION, Addresses
+from nightdesk.config.schema import Config, Paper
 from nightdesk.control.messages import ExitCode, Sample, sample_of
 from nightdesk.model.errors import BadInput, LeaseHeld, OperatingError
-from nightdesk.model.ids import InstrumentId, instrument_key
+from nightdesk.model.ids import InstrumentId, instrument_key, venue_of
 from nightdesk.node.compose import control_path
 from nightdesk.node.practice import (
     BALANCES,
     CONFIG_FILE,
     JOURNAL,
     SOCKET,
+    WALLETS,
     accounts_text,
     fresh_folder,
     held_by,
@@ -127,7 +128,7 @@ class Up:
         command += ["--seed", str(self._options.seed), "--speed", self._options.speed]
         command += ["--accounts", str(folder / "accounts.toml"), "--with-parent"]
         if self._options.paper:
-            command += self._live_market()
+            command += self._live_markets()
         for path in self._options.replay:
             command += ["--replay", path]
         if self._config is not None and any(v.contracts for v in self._loaded().venue.values()):
@@ -158,26 +159,27 @@ class Up:
         return [symbol["symbol"] for symbol in listed]
 
     def _account(self, key: str, secret: str) -> str:
-        """The lab's account: it holds contracts on the config's terms."""
-        contracts = {} if self._config is None else held_by(self._loaded())
-        return accounts_text(key, secret, self._held(), contracts)
-
-    def _held(self) -> Mapping[str, str]:
-        """What the lab's account holds: on paper what the config says, if it says anything."""
-        if not self._options.paper or self._config is None:
-            return BALANCES
+        """The lab's accounts file; on paper the account holds what the config says, if it says anything."""
+        if self._config is None:
+            return accounts_text(key, secret)
         config = self._loaded()
-        return {asset: f"{held:f}" for asset, held in config.paper.balances.items()} or BALANCES
+        given = config.paper if self._options.paper else Paper()
+        held, wallets = (
+            {asset: f"{amount:f}" for asset, amount in amounts.items()}
+            for amounts in (given.balances, given.wallets)
+        )
+        return accounts_text(key, secret, held or BALANCES, wallets or WALLETS, held_by(config))
 
-    def _live_market(self) -> list[str]:
-        """Where the lab finds the market, its rules and which instruments of it are traded."""
-        addresses, symbols = PRESETS[PAPER_KIND][PRODUCTION], PAPER_SYMBOLS
-        if self._config is not None:
-            config = self._loaded()
-            (addresses,) = (venue.addresses for venue in config.venue.values())
-            symbols = [instrument_key(InstrumentId(i.id)) for i in config.instrument]
-        command = ["--live-rest", addresses.rest, "--live-stream", addresses.stream]
-        return command + [part for symbol in symbols for part in ("--symbol", symbol)]
+    def _live_markets(self) -> list[str]:
+        """Where the lab finds its markets, their rules and which instruments of them are traded."""
+        if self._config is None:
+            return _live("", PRESETS[PAPER_KIND][PRODUCTION], PAPER_SYMBOLS)
+        config, command = self._loaded(), []
+        for name, venue in config.venue.items():
+            ours = [InstrumentId(i.id) for i in config.instrument]
+            symbols = [instrument_key(i) for i in ours if venue_of(i) == name]
+            command += _live("usdm-" if venue.contracts else "", venue.addresses, symbols)
+        return command
 
     def _start_node(self) -> None:
         assert self._config is not None, "a practice config was written, or one was given"
@@ -314,6 +316,12 @@ class Up:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def _live(of: str, addresses: Addresses, symbols: Sequence[str]) -> list[str]:
+    """What a lab is told of one live market."""
+    command = [f"--{of}live-rest", addresses.rest, f"--{of}live-stream", addresses.stream]
+    return command + [part for symbol in symbols for part in (f"--{of}symbol", symbol)]
 
 
 def socket_of(config: Path) -> Path:

@@ -5,7 +5,7 @@ longs where the rate is above zero. Refuses to make rates: `marks` has them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nightdesk.lab.truth import Kind
 from nightdesk.lab.usdm.accounts import PerpAccount
@@ -22,15 +22,16 @@ class Funding:
 
     exchange: PerpExchange
     venue_ns: Callable[[int], int]
-    _next_ns: int | None = None
+    _next_ns: dict[str, int] = field(default_factory=dict)
 
     def pass_second(self, now_ns: int) -> None:
-        """Settle what has become due, on the venue's clock."""
+        """Settle what has become due: its time has come when a later one is the next."""
         venue_ns = self.venue_ns(now_ns)
-        if self._next_ns is not None and venue_ns >= self._next_ns:
-            for symbol in self.exchange.rules:
+        for symbol in self.exchange.rules:
+            next_ns = self.exchange.marks.next_funding_ns(symbol, venue_ns)
+            if next_ns > self._next_ns.get(symbol, next_ns):
                 self.settle(symbol, now_ns)
-        self._next_ns = self.exchange.marks.next_funding_ns(venue_ns)
+            self._next_ns[symbol] = next_ns
 
     def settle(self, symbol: str, now_ns: int) -> None:
         """Let every position of a contract pay or receive."""

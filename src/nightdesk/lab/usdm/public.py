@@ -267,7 +267,7 @@ class PerpPublic:
             "estimatedSettlePrice": mark,
             "lastFundingRate": text8(marks.rates[symbol]),
             "interestRate": text8(Decimal("0.0001")),
-            "nextFundingTime": marks.next_funding_ns(self.venue_ns(ask.now_ns)) // MS_NS,
+            "nextFundingTime": marks.next_funding_ns(symbol, self.venue_ns(ask.now_ns)) // MS_NS,
             "time": ask.stamp(ask.now_ns),
         }
 

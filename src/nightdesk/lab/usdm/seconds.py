@@ -83,7 +83,8 @@ class Seconds:
         if not stand or not self._slow(now_ns):
             return now_ns + SECOND_NS
         venue_ns = self.venue_ns(now_ns)
-        funding_ns = now_ns + exchange.marks.next_funding_ns(venue_ns) - venue_ns
+        paid_ns = min(exchange.marks.next_funding_ns(symbol, venue_ns) for symbol in exchange.rules)
+        funding_ns = now_ns + paid_ns - venue_ns
         market_ns = self.market.next_at_ns()
         first_ns = funding_ns if market_ns is None else min(funding_ns, market_ns)
         return max(now_ns + SECOND_NS, -(-first_ns // SECOND_NS) * SECOND_NS)
@@ -102,7 +103,7 @@ class Seconds:
 
     def _mark_frame(self, symbol: str, mark: Decimal, venue_ns: int) -> Json:
         marks = self.exchange.marks
-        next_ms = marks.next_funding_ns(venue_ns) // MS_NS
+        next_ms = marks.next_funding_ns(symbol, venue_ns) // MS_NS
         return frames.mark_price(symbol, mark, marks.rates[symbol], next_ms, venue_ns // MS_NS)
 
     def _publish(self, name: str, frame: Json | list[Json], now_ns: int, *, slow: bool) -> None:

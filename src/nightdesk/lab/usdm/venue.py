@@ -20,7 +20,14 @@ from nightdesk.lab.exchange import Exchange
 from nightdesk.lab.faults import FaultBoard
 from nightdesk.lab.gate import Answer, Gate
 from nightdesk.lab.limits import Limits, OrderQuota, Quota
-from nightdesk.lab.market import DepthSnapshot, DepthUpdate, Market, MarketEvent, Trade
+from nightdesk.lab.market import (
+    DepthSnapshot,
+    DepthUpdate,
+    Market,
+    MarketEvent,
+    TellsMarks,
+    Trade,
+)
 from nightdesk.lab.plans import Overload
 from nightdesk.lab.rest import Rest
 from nightdesk.lab.settings import SECOND_NS, LabSettings
@@ -101,12 +108,15 @@ class Usdm:
         self.exchange = PerpExchange(self.settings, seed, balances, shared.truth)
         for account in accounts:
             self.exchange.accounts[account.name].agree(account.contracts)
+        if isinstance(market, TellsMarks):
+            self.exchange.marks.told = market.told_mark
         self.tapes = {symbol: Tape(symbol) for symbol in self.exchange.rules}
         self.limits = Limits(quota(self.settings))
         self.keys = ListenKeys(
             shared.agenda, self.settings.listen_key_life_ns, seed, self._key_expired
         )
         self._last_ids: dict[str, int] = {}
+        self._pulls = False  # whether the market is to be looked at, at a time that is known
         self._compose()
         for event in market.opening():
             self.exchange.on_market(self._chained(event))
@@ -274,8 +284,14 @@ class Usdm:
         self._pull_later()
         self._seconds.begin(now_ns)
 
+    def stir(self) -> None:
+        """The market may have something that it did not know of when it was asked last."""
+        if not self._pulls:
+            self._pull_later()
+
     def _pull_later(self) -> None:
         next_ns = self.market.next_at_ns()
+        self._pulls = next_ns is not None
         if next_ns is not None:
             self._shared.agenda.at(next_ns, self._pull)
 
