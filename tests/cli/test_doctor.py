@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from cli.test_main import NIGHTDESK, run
-from wiring.venue import desk_toml, post_fault, venue
+from wiring.venue import desk_toml, perps_toml, post_fault, venue
 
 pytestmark = pytest.mark.process
 RIGHTS = "/sapi/v1/account/apiRestrictions"
@@ -114,6 +114,62 @@ def test_a_venue_that_does_not_tell_is_not_taken_for_a_no() -> None:
         play = desk_toml(config.parent, url, name="play.toml")
         assert doctor(play)["key"][0] == "skipped"
         assert "no --live" in doctor(play)["fingerprint"][1]
+
+
+@contextmanager
+def real_perps(accounts: str = "") -> Iterator[tuple[str, Path]]:
+    """Another host, an hour ahead, that tells of the keys of a venue of perpetuals, and the config of a desk
+    with real money there."""
+    with (
+        TemporaryDirectory(prefix="nd") as name,
+        TemporaryDirectory(prefix="nd") as other,
+        venue(Path(name), "--usdm", accounts=accounts) as url,
+        venue(Path(other), "--accounts", f"{name}/accounts.toml") as wallet,
+    ):
+        post_fault(wallet, kind="clock_offset", ms=3_600_000)
+        config = perps_toml(Path(name), url.replace("127.0.0.1", "0.0.0.0"), spot=False)
+        text = config.read_text().replace('leverage = 5\nmargin = "isolated"', "leverage = 20")
+        config.write_text(text.replace("\nprivate =", f'\nrights = "{wallet}"\nprivate ='))
+        yield wallet, config
+
+
+def test_a_desk_of_perpetuals_asks_another_host_what_its_key_may_do() -> None:
+    with real_perps() as (wallet, config):
+        told = doctor(config)
+        assert told["key"][0] == "ok"
+        assert "may not withdraw" in told["key"][1]
+        result, fingerprint = told["fingerprint"]
+        key = (config.parent / "key").read_text()
+        assert result == "ok"
+        assert re.fullmatch(rf"binance-usdm:1000:{key[-4:]}:[0-9a-f]{{12}}", fingerprint)
+        code, said = node(config, fingerprint, stop_after="desk.trading")
+        assert code == 0, said
+
+        post_fault(wallet, kind="error_503", match={"path": RIGHTS})
+        code, said = node(config, fingerprint)
+        assert code == 1, "not a mistake of the config: the next start asks again"
+        assert "usdm does not say whether the key may withdraw" in said
+
+
+def test_a_desk_of_perpetuals_that_can_ask_nobody_is_told_whom_to_name() -> None:
+    with real_perps() as (wallet, config):
+        fingerprint = doctor(config)["fingerprint"][1]
+        config.write_text(config.read_text().replace(f'rights = "{wallet}"\n', ""))
+        result, what = doctor(config)["key"]
+        assert (result, 'rights = "https://api.binance.com"' in what) == ("failed", True)
+        for command in (["up", "--headless"], ["node"]):
+            done = run(*command, "--config", str(config), "--live", fingerprint)
+            assert done.returncode == 3
+            assert "what the key of [venue.usdm] may do" in done.stderr
+        assert not (config.parent / "desk.journal").exists()
+
+
+def test_a_key_of_perpetuals_that_may_withdraw_is_refused() -> None:
+    with real_perps("may_withdraw = true") as (_, config):
+        told = doctor(config)
+        assert told["key"][0] == "failed"
+        code, said = node(config, told["fingerprint"][1])
+        assert (code, "may withdraw" in said) == (3, True)
 
 
 def test_an_instrument_that_is_not_listed_is_found() -> None:

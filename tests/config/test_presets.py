@@ -3,7 +3,7 @@
 import pytest
 
 from nightdesk.config.load import ConfigError, load
-from nightdesk.config.presets import PRESETS, Addresses, moves_money
+from nightdesk.config.presets import PRESETS, WALLET, Addresses, moves_money, rights_at
 from nightdesk.node.practice import practice_text
 
 SPOT = PRESETS["binance-spot"]
@@ -39,6 +39,21 @@ def test_only_this_machine_and_hosts_for_play_move_no_money(
     addresses: Addresses, real: bool
 ) -> None:
     assert moves_money("binance-spot", addresses) is real
+
+
+def test_a_key_of_contracts_is_shown_to_no_host_but_the_ones_it_is_for() -> None:
+    usdm = PRESETS["binance-usdm"]
+    assert rights_at("binance-usdm", usdm["production"]) == WALLET
+    assert rights_at("binance-usdm", usdm["testnet"]) == ""
+    assert rights_at("binance-usdm", HERE) == ""
+    assert rights_at("binance-spot", HERE) == HERE.rest
+    (venue,) = load(GIVEN, "x").venue.values()
+    assert venue.rights_at == venue.rest
+    elsewhere = GIVEN.replace("\nrest =", '\nrights = "http://127.0.0.1:2"\nrest =')
+    (venue,) = load(elsewhere, "x").venue.values()
+    assert venue.rights_at == "http://127.0.0.1:2"
+    with pytest.raises(ConfigError, match=r"venue.binance.rights: must begin with http"):
+        load(elsewhere.replace("http://127.0.0.1:2", "api.binance.com"), "x")
 
 
 def test_a_preset_names_every_address_and_without_one_it_is_production() -> None:

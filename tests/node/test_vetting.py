@@ -117,9 +117,11 @@ def test_loss_limits_count_too_and_parameters_do_not() -> None:
 def asking(life: Life, typed: str | None = None) -> Life:
     """A node as production starts it: it asks about its key."""
     node = life.node
-    node._venues[BINANCE]._key = BinanceKey(HmacSigner(KEY, SECRET))
+    venue = node._venues[BINANCE]
+    venue._key, venue._rights = BinanceKey(HmacSigner(KEY, SECRET)), venue.requester
     real = {} if typed is None else {BINANCE: "binance-spot"}
-    node._plan = msgspec.structs.replace(node._plan, real=real, live=typed or "")
+    meeting = node._meeting
+    meeting._plan = msgspec.structs.replace(meeting._plan, real=real, live=typed or "")
     return life
 
 

@@ -33,6 +33,12 @@ def test_both_questions_are_signed_reads() -> None:
     assert KEY.tail == "efgh"
 
 
+def test_the_clock_is_that_of_who_is_asked() -> None:
+    asked = KEY.time()
+    assert (asked.method, asked.target, dict(asked.headers)) == ("GET", "/api/v3/time", {})
+    assert KEY.told_time(answer({"serverTime": 1_700_000_000_123})) == NOW
+
+
 def test_the_documents_own_answers_are_read() -> None:
     for enabled in (True, False):
         told = {"ipRestrict": False, "enableReading": True, "enableWithdrawals": enabled}

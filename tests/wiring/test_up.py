@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from string import Template
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -20,7 +19,7 @@ from cli.test_main import NIGHTDESK, run
 from nightdesk.recordings.binance_raw import BookTickerBody, Reader, TradeBody
 from nightdesk.recordings.files import open_lines
 from nightdesk.wiring.up import socket_of
-from wiring.venue import desk_toml, get, post_fault, venue
+from wiring.venue import desk_toml, get, perps_toml, post_fault, venue
 
 pytestmark = pytest.mark.process
 WITHIN_S = 60.0
@@ -110,46 +109,6 @@ def test_on_paper_a_desk_trades_the_recorded_market_without_keys_and_stops_where
         assert not [entry for entry in log if entry["kind"] == "arrival"], "the venue got no order"
 
 
-PERPS = """
-[venue.usdm]
-kind = "binance-usdm"
-rest = "$url"
-stream = "$ws"
-private = "$ws"
-
-[venue.usdm.account]
-key = "env:NOBODY_HAS_IT"
-secret = "env:NOBODY_HAS_IT"
-
-"""
-PERP = """
-[[instrument]]
-id = "usdm:BTCUSDT"
-leverage = 5
-margin = "isolated"
-
-[paper.wallets]
-USDT = "54321"
-
-"""
-
-
-def perps_toml(folder: Path, url: str, *, spot: bool) -> Path:
-    """The practice strategies on a perpetual at `url`, beside spot or without it."""
-    config = desk_toml(folder, url)
-    text = config.read_text().replace('"file:key"', '"env:NOBODY_HAS_IT"')
-    head, limits, rest = text.partition("[limits]")
-    perps = Template(PERPS).substitute(url=url, ws=url.replace("http", "ws"))
-    listed = '["binance:BTCUSDT", "usdm:BTCUSDT"]' if spot else '["usdm:BTCUSDT"]'
-    rest = rest.replace('["binance:BTCUSDT"]', listed)
-    rest = rest.replace("\n[[strategy]]", f"{PERP}\n[[strategy]]", 1)
-    if not spot:
-        head = head.partition("[venue.binance]")[0]
-        rest = rest.replace('\n[[instrument]]\nid = "binance:BTCUSDT"\n', "")
-    config.write_text(head + perps + limits + rest)
-    return config
-
-
 @pytest.mark.recorded
 @pytest.mark.parametrize("spot", [False, True], ids=["perpetuals alone", "beside spot"])
 def test_on_paper_perpetuals_trade_at_the_prices_that_are_served(*, spot: bool) -> None:
@@ -159,6 +118,7 @@ def test_on_paper_perpetuals_trade_at_the_prices_that_are_served(*, spot: bool) 
     played = ["--replay", str(spots), "--usdm-replay", str(perps)]
     with short_folder() as folder, venue(folder, *played) as url:
         config, desk = perps_toml(folder, url, spot=spot), folder / "desk"
+        config.write_text(config.read_text().replace('"file:', '"env:NOBODY_HAS_IT_'))
         with up(desk, "--paper", "--config", str(config)) as process:
             wanted = {"spot", "usdm"} if spot else {"usdm"}
             until("a fill", lambda: status(desk).get("fills"), desk)

@@ -6,10 +6,34 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from string import Template
 from typing import Any
 from urllib.request import Request, urlopen
 
 from nightdesk.node.practice import accounts_text, practice_text, write_keys, write_private
+
+PERPS = """
+[venue.usdm]
+kind = "binance-usdm"
+rest = "$url"
+stream = "$ws"
+private = "$ws"
+
+[venue.usdm.account]
+key = "file:key"
+secret = "file:secret"
+
+"""
+PERP = """
+[[instrument]]
+id = "usdm:BTCUSDT"
+leverage = 5
+margin = "isolated"
+
+[paper.wallets]
+USDT = "54321"
+
+"""
 
 
 @contextmanager
@@ -40,6 +64,21 @@ def desk_toml(
     path = folder / name
     path.write_text(practice_text(url, symbols))
     return path
+
+
+def perps_toml(folder: Path, url: str, *, spot: bool) -> Path:
+    """The practice strategies on a perpetual at `url`, beside spot or without it."""
+    config = desk_toml(folder, url)
+    head, limits, rest = config.read_text().partition("[limits]")
+    perps = Template(PERPS).substitute(url=url, ws=url.replace("http", "ws"))
+    listed = '["binance:BTCUSDT", "usdm:BTCUSDT"]' if spot else '["usdm:BTCUSDT"]'
+    rest = rest.replace('["binance:BTCUSDT"]', listed)
+    rest = rest.replace("\n[[strategy]]", f"{PERP}\n[[strategy]]", 1)
+    if not spot:
+        head = head.partition("[venue.binance]")[0]
+        rest = rest.replace('\n[[instrument]]\nid = "binance:BTCUSDT"\n', "")
+    config.write_text(head + perps + limits + rest)
+    return config
 
 
 def get(url: str, path: str) -> Any:

@@ -18,7 +18,7 @@ from nightdesk.control.messages import ExitCode, Request, sample_of
 from nightdesk.model.errors import NightdeskError
 from nightdesk.model.ids import VenueId
 from nightdesk.node.compose import codecs_of, plan_of
-from nightdesk.node.refused import MayWithdraw, Untold
+from nightdesk.node.refused import MayWithdraw, NobodyToAsk, Untold
 from nightdesk.node.venue_link import VenueDown
 from nightdesk.node.vetting import KeyFacts, fingerprint
 from nightdesk.wiring.asking import ask_key, ask_rules
@@ -109,6 +109,8 @@ def _key(config: Path | None, folder: Path | None) -> str:
     loaded, base = _outside(config, folder)
     said, untold = [], []
     for name, venue in loaded.venue.items():
+        if venue.real and not venue.rights_at:
+            raise NobodyToAsk(name)
         facts = _asked(loaded, base, VenueId(name))
         if facts.may_withdraw:
             raise MayWithdraw(facts.tail)

@@ -15,6 +15,7 @@ from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode, Sample
 from nightdesk.model.errors import BadInput
 from nightdesk.node.compose import codecs_of, plan_of
+from nightdesk.node.refused import NobodyToAsk
 from nightdesk.node.result import Result
 
 if TYPE_CHECKING:
@@ -141,6 +142,9 @@ def refuse_unnamed(loaded: Config, config: Path, live: str) -> None:
             f"then start it with the fingerprint that is told there: nightdesk up --config {typed} --live "
             f"FINGERPRINT; without risk: nightdesk up --config {typed} --paper"
         )
+    for name, venue in loaded.venue.items():
+        if venue.real and not venue.rights_at:
+            raise NobodyToAsk(name)
     if live and not any(venue.real for venue in loaded.venue.values()):
         raise BadInput(f"--live {live}: no order of {config} costs real money; leave it out")
 

@@ -1,8 +1,10 @@
 """Where the venues of each kind are reached: for real money, and for play.
 
 Sources, read 2026-11-22: Binance's rest-api.md, web-socket-api.md and web-socket-streams.md (production), its
-USD-M "General Info" and "Important WebSocket Change Notice" (production; its testnet is not spoken of here),
-testnet/general-info.md (Spot Test Network; `/sapi` is not there) and demo-mode/general-info.md (Demo Mode).
+USD-M "General Info" and "Important WebSocket Change Notice" (production), the constants of its own connector
+(binance-connector-python; USD-M testnet), testnet/general-info.md (Spot Test Network; `/sapi` is not there) and
+demo-mode/general-info.md (Demo Mode). What a key may do is told below /sapi, for all of the venue's markets at
+one place: wallet, "Get API Key Permission".
 """
 
 from collections.abc import Mapping
@@ -46,8 +48,24 @@ PRESETS: Mapping[str, Mapping[str, Addresses]] = {
             stream="wss://fstream.binance.com",
             private="wss://fstream.binance.com",
         ),
+        "testnet": Addresses(
+            rest="https://testnet.binancefuture.com",
+            stream="wss://fstream.binancefuture.com",
+            private="wss://fstream.binancefuture.com",
+        ),
     },
 }
+
+
+WALLET = "https://api.binance.com"
+
+
+def rights_at(kind: str, addresses: Addresses) -> str:
+    """Where a key's rights are told, if that follows from where orders go; else empty: a key is shown to no
+    host that was not named, and one of play to no real one."""
+    if kind != "binance-usdm":
+        return addresses.rest
+    return WALLET if addresses.rest == PRESETS[kind][PRODUCTION].rest else ""
 
 
 def moves_money(kind: str, addresses: Addresses) -> bool:

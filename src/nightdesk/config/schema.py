@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from nightdesk.config.presets import PRESETS, PRODUCTION, Addresses, Preset, moves_money
+from nightdesk.config.presets import PRESETS, PRODUCTION, Addresses, Preset, moves_money, rights_at
 
 Positive = Annotated[Decimal, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
@@ -56,13 +56,15 @@ class Venue(_Strict):
     order missing, a fill not counted. What a cancelled order may have filled stays held that much longer.
 
     `preset` names its addresses; without it they are those for real money, but for what `rest`, `stream` and
-    `private` say. A practice venue has neither address nor account: a lab is started in its place."""
+    `private` say. `rights` is where somebody tells what its key may do, where that does not follow from
+    the others. A practice venue has neither address nor account: a lab is started in its place."""
 
     kind: Literal["binance-spot", "binance-usdm", "practice"]
     preset: Preset = PRODUCTION
     rest: str = ""
     stream: str = ""
     private: str = ""
+    rights: str = ""
     read_lag_ms: Annotated[int, Field(ge=0, le=600_000)] = 5_000
     account: Annotated[Account | None, Field(validate_default=True)] = None
 
@@ -88,6 +90,11 @@ class Venue(_Strict):
         return Addresses(rest=self.rest, stream=self.stream, private=self.private)
 
     @property
+    def rights_at(self) -> str:
+        """Where is asked what its key may do; empty where nobody is known who would say."""
+        return self.rights or rights_at(self.kind, self.addresses)
+
+    @property
     def contracts(self) -> bool:
         """Whether what is traded there is held as contracts."""
         return self.kind == "binance-usdm"
@@ -106,7 +113,7 @@ class Venue(_Strict):
 
     @model_validator(mode="after")
     def _practice_is_whole(self) -> "Venue":
-        given = self.model_fields_set & {"preset", *Addresses._fields, "account"}
+        given = self.model_fields_set & {"preset", *Addresses._fields, "rights", "account"}
         if self.kind == "practice" and given:
             listed = ", ".join(sorted(given))
             raise ValueError(
@@ -115,7 +122,7 @@ class Venue(_Strict):
             )
         return self
 
-    @field_validator("rest")
+    @field_validator("rest", "rights")
     @classmethod
     def _http(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):

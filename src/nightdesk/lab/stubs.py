@@ -83,7 +83,7 @@ class Stubs:
             "enableWithdrawals": may_withdraw,
             "enableInternalTransfer": False,
             "enableMargin": False,
-            "enableFutures": False,
+            "enableFutures": bool(ask.client.settings.usdm),
             "permitsUniversalTransfer": False,
             "enableVanillaOptions": False,
             "enableFixApiTrade": False,

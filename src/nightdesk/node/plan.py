@@ -114,13 +114,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outside(msgspec.Struct, frozen=True, kw_only=True):
-    """The way to one venue, and how it speaks. `key` is None in worlds whose venue was made with them."""
+    """The way to one venue, and how it speaks; `rights` leads to who tells of its key, None where nobody
+    is known. `key` is None in worlds whose venue was made with them."""
 
     http: Http
     market: Streams
     private: Streams
     codec: VenueCodec
     key: KeyCodec | None = None
+    rights: Http | None = None
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,7 +90,13 @@ def against_lab(config: Config, rest_url: str, folder: Path) -> Config:
     """`config` with its venues replaced by a lab and its files by those in `folder`: for recorded data."""
     stream = rest_url.replace("http", "ws", 1)
     account = Account(key=f"file:{folder / 'key'}", secret=f"file:{folder / 'secret'}")
-    update = {"rest": rest_url, "stream": stream, "private": stream, "account": account}
+    update = {
+        "rest": rest_url,
+        "stream": stream,
+        "private": stream,
+        "rights": rest_url,
+        "account": account,
+    }
     venues = {
         name: venue.model_copy(
             update={"kind": "binance-usdm" if venue.contracts else "binance-spot", **update}

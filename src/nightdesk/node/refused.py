@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from nightdesk.config.presets import WALLET
 from nightdesk.model.errors import BadInput, OperatingError
 
 
@@ -50,6 +51,20 @@ class MayWithdraw(BadInput):
         return (
             f"the key that ends in {self.args[0]} may withdraw: a desk never needs that. Switch withdrawals "
             "off at the venue, or make a key that may only read and trade"
+        )
+
+
+class NobodyToAsk(BadInput):
+    """Real money, and the config has no address where the rights of a venue's key could be asked."""
+
+    def __init__(self, venue: str) -> None:
+        super().__init__(venue)
+
+    def __str__(self) -> str:
+        return (
+            f"nobody is known who tells what the key of [venue.{self.args[0]}] may do, and a desk with real "
+            "money does not start on a guess: write in it where the wallet of that account is asked, for "
+            f'Binance rights = "{WALLET}"'
         )
 
 

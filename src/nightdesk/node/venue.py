@@ -55,6 +55,11 @@ class Venue:
         )
         self._codec = outside.codec
         self._key = outside.key
+        self._rights: Requester | None = None
+        if outside.rights is outside.http:
+            self._rights = self.requester
+        elif outside.rights is not None:
+            self._rights = Requester(outside.rights, clock, first or self.requester)
         self._contracts: ContractLink | None = None
         if isinstance(outside.codec, ContractCodec):
             self._contracts = ContractLink(outside.codec, self.requester, telemetry)
@@ -86,7 +91,9 @@ class Venue:
 
     async def vet(self, *, owner: bool) -> KeyFacts | None:
         """What the key may do and, with `owner`, whose it is; None in a world whose venue was made with it."""
-        return None if self._key is None else await look(self._key, self.requester, owner=owner)
+        if self._key is None:
+            return None
+        return await look(self._key, self._rights, owner=owner)
 
     def route(self, desk: Desk, lease: Lease) -> Route:
         """The way there for what the desk decides."""

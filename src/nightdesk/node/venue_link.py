@@ -29,7 +29,14 @@ from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.venue_clock import Reading
 from nightdesk.strategy.api import Draw
 from nightdesk.venues.http import HttpRequest
-from nightdesk.venues.protocol import ContractCodec, NoAnswer, Unlisted, UserUpdate, VenueCodec
+from nightdesk.venues.protocol import (
+    ContractCodec,
+    NoAnswer,
+    TellsTime,
+    Unlisted,
+    UserUpdate,
+    VenueCodec,
+)
 
 CLOCK_AGAIN_S = 1.0  # after an answer that did not come
 CLOCK_UNANSWERED_MAX = 2  # what is older says little of the venue's clock now
@@ -45,6 +52,35 @@ STEADY_NS = 10 * SECOND_NS  # a connection that lived this long starts its back-
 
 class VenueDown(OperatingError):
     """The venue could not be reached at start; says what was tried."""
+
+
+async def measure_clock(asked: TellsTime, requester: Requester) -> bool:
+    """Read the clock of who is asked, again only while it is not known well; whether it was told, and nothing
+    has put that in doubt since."""
+    clock, began = requester.clock, requester.mono()
+    told = False
+    for _ in range(CLOCK_FIRST_MAX if clock.error_ns() is None else CLOCK_AGAIN_MAX):
+        reading = await _read_clock(asked, requester)
+        if reading is not None and clock.take(reading):
+            told = True
+        if not told or clock.fine() or requester.mono() - began > CLOCK_ROUND_NS:
+            break
+    return told and clock.error_ns() is not None
+
+
+async def _read_clock(asked: TellsTime, requester: Requester) -> Reading | None:
+    """One question, or None where it was not answered. Time spent on a connection is no round trip."""
+    at = Mono(0)
+
+    def build(_: Wall) -> HttpRequest:
+        nonlocal at
+        at = requester.mono()
+        return asked.time()
+
+    told = asked.told_time(await requester.request(build))
+    if isinstance(told, NoAnswer):
+        return None
+    return Reading(asked=at, heard=requester.mono(), told=told)
 
 
 class VenueLink:
@@ -75,31 +111,8 @@ class VenueLink:
         self._private_life: asyncio.Timeout
 
     async def measure_clock(self) -> bool:
-        """Read the venue's clock, again only while it is not known well; whether it was told, and nothing has
-        put that in doubt since."""
-        clock, began = self._requester.clock, self._clock.mono()
-        told = False
-        for _ in range(CLOCK_FIRST_MAX if clock.error_ns() is None else CLOCK_AGAIN_MAX):
-            reading = await self._read_clock()
-            if reading is not None and clock.take(reading):
-                told = True
-            if not told or clock.fine() or self._clock.mono() - began > CLOCK_ROUND_NS:
-                break
-        return told and clock.error_ns() is not None
-
-    async def _read_clock(self) -> Reading | None:
-        """One question, or None where it was not answered. Time spent on a connection is no round trip."""
-        asked = Mono(0)
-
-        def build(_: Wall) -> HttpRequest:
-            nonlocal asked
-            asked = self._clock.mono()
-            return self.codec.time()
-
-        told = self.codec.told_time(await self._requester.request(build))
-        if isinstance(told, NoAnswer):
-            return None
-        return Reading(asked=asked, heard=self._clock.mono(), told=told)
+        """Read the venue's clock."""
+        return await measure_clock(self.codec, self._requester)
 
     async def keep_clock(
         self,

@@ -12,8 +12,11 @@ import msgspec
 from nightdesk.model.ids import VenueId
 from nightdesk.node.plan import Plan
 from nightdesk.node.refused import MayWithdraw, NotNamed, Untold
+from nightdesk.node.venue_link import measure_clock
 from nightdesk.runtime.requester import Requester
 from nightdesk.venues.protocol import KeyCodec, NoAnswer
+
+NOBODY = "no address is known where that is told"
 
 
 class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,8 +28,16 @@ class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
-async def look(key: KeyCodec, requester: Requester, *, owner: bool) -> KeyFacts:
-    """Ask the venue what the key may do and, with `owner`, whose it is."""
+async def look(key: KeyCodec, requester: Requester | None, *, owner: bool) -> KeyFacts:
+    """Ask who tells it what the key may do and, with `owner`, whose it is. `requester` is None where nobody is
+    known who does."""
+    if requester is None:
+        return KeyFacts(tail=key.tail, may_withdraw=None, account=None, why=NOBODY)
+    if not requester.clock.held():
+        if not await measure_clock(key, requester):
+            why = "who is asked about the key does not tell its time"
+            return KeyFacts(tail=key.tail, may_withdraw=None, account=None, why=why)
+        requester.clock.correct()
     rights = key.righted(await requester.request(key.rights))
     account = key.owned(await requester.request(key.owner)) if owner else None
     silences = [told.outcome.text for told in (rights, account) if isinstance(told, NoAnswer)]

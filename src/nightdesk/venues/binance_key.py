@@ -3,14 +3,16 @@
 Sources: developers.binance.com, wallet, "Get API Key Permission" (GET /sapi/v1/account/apiRestrictions), and
 rest-api.md "Account information" (GET /api/v3/account), read 2026-11-22. `enableWithdrawals` is about the key:
 "allows you to withdraw via API". `canWithdraw` of the account information is about the account, whatever the
-key; it is not asked. The Spot Test Network has no `/sapi` (testnet/general-info.md): there nobody answers.
+key; it is not asked. Spot's host tells it for every market of the venue. The Spot Test Network has no `/sapi`
+(testnet/general-info.md): there nobody answers.
 """
 
 import msgspec
 
 from nightdesk.model.time import Wall
+from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_errors import meaning_of
-from nightdesk.venues.binance_rest import BinanceRest
+from nightdesk.venues.binance_rest import BinanceRest, wall_of
 from nightdesk.venues.binance_sign import Signer
 from nightdesk.venues.http import HttpRequest, HttpResult
 from nightdesk.venues.protocol import NoAnswer
@@ -32,6 +34,14 @@ class BinanceKey:
     def __init__(self, signer: Signer) -> None:
         self._rest = BinanceRest(signer, meaning_of)
         self.tail = signer.key[-TAIL:]
+
+    def time(self) -> HttpRequest:
+        """Ask for the clock of who is asked."""
+        return HttpRequest(method="GET", target="/api/v3/time")
+
+    def told_time(self, result: HttpResult) -> Wall | NoAnswer:
+        """That clock, to the millisecond."""
+        return self._rest.answered(result, wire.ServerTime, lambda told: wall_of(told.server_time))
 
     def rights(self, now: Wall) -> HttpRequest:
         """Ask what the key may do."""

@@ -105,8 +105,15 @@ class Unlisted(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class KeyCodec(Protocol):
-    """What a venue tells of the key itself; signed at `now`, the venue's clock."""
+class TellsTime(Protocol):
+    """Whoever can be asked for a venue's clock."""
+
+    def time(self) -> HttpRequest: ...
+    def told_time(self, result: HttpResult) -> Wall | NoAnswer: ...
+
+
+class KeyCodec(TellsTime, Protocol):
+    """What a venue tells of the key itself; signed at `now`, the clock of the host that tells it."""
 
     @property
     def tail(self) -> str: ...

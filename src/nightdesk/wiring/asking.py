@@ -1,7 +1,7 @@
 """One look at a desk's venue, without a desk: does it answer, does it list the instruments, what of the key."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,31 +25,7 @@ def ask_rules(config: Config, base: Path, venue: VenueId) -> int:
     traded = [InstrumentId(i.id) for i in config.instrument]
     symbols = [instrument_key(instrument) for instrument in traded if venue_of(instrument) == venue]
 
-    async def rules(link: VenueLink, _: Requester) -> int:
-        return len(await link.rules(symbols))
-
-    return _asked(config, base, venue, rules)
-
-
-def ask_key(config: Config, base: Path, venue: VenueId) -> KeyFacts:
-    """What the venue tells of its account's key; raises `VenueDown` when it does not answer at all."""
-    key = keys_of(config, base)[venue]
-
-    async def facts(_: VenueLink, requester: Requester) -> KeyFacts:
-        return await look(key, requester, owner=True)
-
-    return _asked(config, base, venue, facts)
-
-
-def _asked(
-    config: Config,
-    base: Path,
-    venue: VenueId,
-    ask: Callable[[VenueLink, Requester], Awaitable[T]],
-) -> T:
-    """The answer to `ask` on the venue's clock."""
-
-    async def run() -> T:
+    async def run() -> int:
         where, clock = config.venue[venue], SystemClock()
         http = HttpPool(where.rest)
         requester = Requester(http, clock)
@@ -63,15 +39,45 @@ def _asked(
             draw=SystemEntropy(1).stream("asking"),
         )
         try:
-            async with asyncio.timeout(WITHIN_S):
-                why = await requester.hold()
-                if why or not await link.measure_clock():
-                    raise VenueDown(why or "it does not tell its time")
-                requester.clock.correct()
-                return await ask(link, requester)
-        except TimeoutError as error:
-            raise OperatingError(f"no answer within {WITHIN_S:.0f} s") from error
+            why = await requester.hold()
+            if why or not await link.measure_clock():
+                raise VenueDown(why or "it does not tell its time")
+            requester.clock.correct()
+            return len(await link.rules(symbols))
         finally:
             http.close()
+
+    return _within(run())
+
+
+def ask_key(config: Config, base: Path, venue: VenueId) -> KeyFacts:
+    """What is told of a venue's key; raises `VenueDown` when who tells it does not answer at all."""
+    key, where = keys_of(config, base)[venue], config.venue[venue].rights_at
+
+    async def facts() -> KeyFacts:
+        clock = SystemClock()
+        if not where:
+            return await look(key, None, owner=True)
+        http = HttpPool(where)
+        requester = Requester(http, clock)
+        try:
+            if why := await requester.hold():
+                raise VenueDown(why)
+            return await look(key, requester, owner=True)
+        finally:
+            http.close()
+
+    return _within(facts())
+
+
+def _within(asked: Coroutine[None, None, T]) -> T:
+    """The answer, or that there was none in time."""
+
+    async def run() -> T:
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                return await asked
+        except TimeoutError as error:
+            raise OperatingError(f"no answer within {WITHIN_S:.0f} s") from error
 
     return asyncio.run(run())

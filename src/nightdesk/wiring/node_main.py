@@ -14,7 +14,7 @@ from nightdesk.adapters.http import HttpPool
 from nightdesk.adapters.streams import PicowsStreams
 from nightdesk.adapters.system import StructLog, SystemClock, SystemEntropy, SystemProcesses
 from nightdesk.adapters.threaded_journal import ThreadedJournal
-from nightdesk.config.schema import Config
+from nightdesk.config.schema import Config, Venue
 from nightdesk.control.messages import ExitCode, encode
 from nightdesk.model.errors import (
     AppendRefused,
@@ -106,7 +106,7 @@ class _Process:
             self._say("config.refused", error)
             return ExitCode.CONFIG
         clock = SystemClock()
-        pools = {VenueId(name): HttpPool(venue.rest) for name, venue in self._config.venue.items()}
+        ways = {VenueId(name): _ways(venue) for name, venue in self._config.venue.items()}
         world = World(
             clock=clock,
             entropy=SystemEntropy(self._options.seed),
@@ -115,13 +115,14 @@ class _Process:
             journal=journal,
             venues={
                 name: Outside(
-                    http=pool,
+                    http=http,
+                    rights=rights,
                     market=PicowsStreams(self._config.venue[name].stream, clock),
                     private=PicowsStreams(self._config.venue[name].private, clock),
                     codec=codecs[name],
                     key=keys[name],
                 )
-                for name, pool in pools.items()
+                for name, (http, rights) in ways.items()
             },
             log_dropped=lambda: self._log.dropped,
         )
@@ -138,8 +139,10 @@ class _Process:
         except (CorruptionError, Fenced, AppendRefused, AppendUnknown) as error:
             return self._ended(BaseExceptionGroup("start", [error]))
         finally:
-            for pool in pools.values():
-                pool.close()
+            for http, rights in ways.values():
+                http.close()
+                if rights is not None:
+                    rights.close()
             await journal.close()
         return ExitCode.OK
 
@@ -172,6 +175,14 @@ class _Process:
 
     def _say(self, event: str, error: BaseException) -> None:
         self._log.log("error", event, {"why": str(error)})
+
+
+def _ways(venue: Venue) -> tuple[HttpPool, HttpPool | None]:
+    """The way to a venue, and to who tells what its key may do: the same one, another or none."""
+    http = HttpPool(venue.rest)
+    if venue.rights_at == venue.rest:
+        return http, http
+    return http, HttpPool(venue.rights_at) if venue.rights_at else None
 
 
 _MEANINGS: tuple[tuple[type[BaseException], str, int | None], ...] = (
