@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -156,6 +157,21 @@ def filled(lab: str) -> list[tuple[str, Decimal]]:
     log = get(lab, "/lab/log?limit=5000")["entries"]
     fills = (entry for entry in log if entry["kind"] == "fill")
     return [(entry.get("venue") or "spot", Decimal(entry["last_price"])) for entry in fills]
+
+
+@pytest.mark.recorded
+def test_a_replay_of_perpetuals_alone_ends_by_itself() -> None:
+    whole = open_lines(str(shared("data/raw_ws/binance/usdm_btcusdt_20240808.txt.gz")))
+    with short_folder() as folder:
+        recording = folder / "perps.txt"
+        recording.write_bytes(b"".join(islice(whole, 3_000)))
+        config = perps_toml(folder, "http://127.0.0.1:1", spot=False)
+        played = ["--usdm-replay", str(recording), "--speed", "10"]
+        with up(folder / "desk", "--config", str(config), *played) as process:
+            out, err = process.communicate(timeout=WITHIN_S)
+        assert process.returncode == 0, err
+        market = json.loads(out)["feed"]["usdm"]
+        assert (market["ended"], market["read_share"]) == (True, 1.0)
 
 
 def lab_of(pid: int) -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +24,7 @@ class Screen:
     """Draws samples; use as a context manager."""
 
     def __init__(self) -> None:
+        self._share: float | None = None  # of a recording, that was read
         self._live = Live(Text("starting…"), console=OUT, refresh_per_second=4, screen=False)
 
     def __enter__(self) -> "Screen":
@@ -37,14 +39,25 @@ class Screen:
         if sample is None:
             self._live.update(Text(f"waiting for the desk: {state}", style="dim"))
         else:
-            self._live.update(render(sample))
+            self._live.update(render(sample, self._share))
+
+    def played(self, share: float) -> None:
+        """How much of the recordings was read; it shows with the next sample."""
+        self._share = share
 
 
-def render(sample: Sample) -> RenderableType:
-    """The whole view."""
+def render(sample: Sample, share: float | None = None) -> RenderableType:
+    """The whole view; `share` is how much was read of what is replayed, None where nothing is."""
     middle = Table.grid(padding=(0, 4))
     middle.add_row(_funnel(sample), _money(sample), _machine(sample))
-    return Group(_head(sample), _markets(sample), _positions(sample), middle, _events(sample))
+    head = [_head(sample)] if share is None else [_head(sample), _played(share)]
+    return Group(*head, _markets(sample), _positions(sample), middle, _events(sample))
+
+
+def _played(share: float) -> RenderableType:
+    line = Table.grid(padding=(0, 0, 0, 2))
+    line.add_row("replaying", ProgressBar(total=1.0, completed=share, width=40), f"{share:.0%}")
+    return line
 
 
 def _head(sample: Sample) -> RenderableType:

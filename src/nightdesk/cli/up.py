@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from nightdesk.node.result import Result
 
 if TYPE_CHECKING:
     from nightdesk.simulation.replay import ReplayOptions  # loaded only where it is run
+    from nightdesk.wiring.up import UpOptions
 
 SPEEDS = ("1", "10", "max")
 
@@ -54,7 +55,7 @@ def run_up(
         )
         replayed = _at_max(options_at_max, shown=replays and not headless)
         return end(ExitCode.OK, replayed, as_json=as_json)
-    from nightdesk.wiring.up import Up, UpOptions
+    from nightdesk.wiring.up import UpOptions
 
     on_lab, place = _checked(config, folder, replays=replays, paper=paper, live=live)
     options = UpOptions(
@@ -70,17 +71,25 @@ def run_up(
         folder=place,
         json_logs=json_logs,
     )
-    with nullcontext() if headless else Screen() as screen:
+    code, result = _watched(options, headless=headless, bar=replays and not as_json)
+    return end(code, result, as_json=as_json)
 
-        def show(sample: Sample | None, state: str) -> None:
-            if screen is not None:
-                screen.show(sample, state)
 
-        said: list[str] = []
-        code, result = Up(options, show, say if screen is None else said.append).run()
+def _watched(
+    options: "UpOptions", *, headless: bool, bar: bool
+) -> tuple[int, Result | Sample | None]:
+    """Run it on the screen, which shows how far a recording is, or without one, with a `bar` of its own."""
+    from nightdesk.wiring.up import Up
+
+    if headless:
+        with reading(shown=bar) as told:
+            return Up(options, lambda _sample, _state: None, say, told).run()
+    said: list[str] = []
+    with Screen() as screen:
+        ended = Up(options, screen.show, said.append, screen.played).run()
     for line in said:
         say(line)
-    return end(code, result, as_json=as_json)
+    return ended
 
 
 def _at_max(options: "ReplayOptions", *, shown: bool) -> Result:

@@ -20,6 +20,7 @@ def market_status(market: Market, *, started: bool) -> Json:
         "ended": market.ended,
         "events": report.given,
         "position_ns": report.position_ns,
+        "read_share": report.read_share,
         "good_lines": report.good_lines,
         "bad_lines": report.bad_lines,
         "repeated_lines": report.repeated_lines,

@@ -72,17 +72,20 @@ class ChildFailed(OperatingError):
 
 
 class Up:
-    """The tree of one machine. `show` is called with each sample and a line of state."""
+    """The tree of one machine. `show` is called with each sample and a line of state, `told` with the share
+    of the recordings that was read."""
 
     def __init__(
         self,
         options: UpOptions,
         show: Callable[[Sample | None, str], None],
         say: Callable[[str], None],
+        told: Callable[[float], None] = lambda _share: None,
     ) -> None:
         self._options = options
         self._show = show
         self._say = say
+        self._told = told
         self._lab: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
         self._url = ""
@@ -234,13 +237,21 @@ class Up:
                 self._say(self._not_started("the desk has not started, and goes on trying"))
             if self._options.duration_s is not None and elapsed >= self._options.duration_s:
                 return None
-            if (
-                self._url
-                and self._options.replay
-                and lab_get(self._url, "/lab/status")["market"]["ended"]
-            ):
+            if self._played():
                 return None
         return None
+
+    def _played(self) -> bool:
+        """Whether every recording was played to its end; tells how far they are."""
+        options = self._options
+        if not (options.replay or options.usdm_replay):
+            return False
+        status = lab_get(self._url, "/lab/status")
+        recordings = [status["market"]] if options.replay else []
+        if options.usdm_replay:
+            recordings.append(status["usdm"]["market"])
+        self._told(min(market["read_share"] for market in recordings))
+        return all(market["ended"] for market in recordings)
 
     def _sample(self, client: ControlClient | None) -> ControlClient | None:
         """One sample, or a short wait for the node to listen."""
