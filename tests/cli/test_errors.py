@@ -29,7 +29,7 @@ class Dip(Strategy):
 
 def desk_toml(venue: str) -> str:
     answers = Answers(
-        venue=venue,
+        venues=[venue],
         symbols=["BTCUSDT"],
         size=Decimal(1),
         order_max=Decimal(1),

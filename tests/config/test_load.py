@@ -180,13 +180,29 @@ def test_a_practice_venue_takes_no_address_and_no_account() -> None:
     limits = rest[rest.index("[limits]") :]
     assert load(head + PLAY + limits, "x").practises
     assert not load(GOOD, "x").practises
-    perpetual = '[venue.other]\nkind = "practice"\n'
-    assert any("stands alone" in each for each in problems(head + PLAY + perpetual + limits))
+    real = '[venue.other]\nkind = "binance-usdm"\naccount = { key = "env:A", secret = "env:B" }\n'
+    assert any("stands alone" in each for each in problems(head + PLAY + real + limits))
     found = problems(head + PLAY + 'rest = "http://127.0.0.1:1"\n' + limits)
     assert found == [
         'line 7: venue.binance: kind = "practice" takes no rest: nightdesk up starts that exchange; '
         'remove it, or write kind = "binance-spot"'
     ]
+
+
+def test_a_practice_exchange_may_have_both_markets_once() -> None:
+    head, _, rest = GOOD.partition("[venue.binance]")
+    limits = rest[rest.index("[limits]") :]
+    usdm = '[venue.usdm]\nkind = "practice-usdm"\n'
+    perp = '[[instrument]]\nid = "usdm:BTCUSDT"\nleverage = 3\n'
+    config = load(head + PLAY + usdm + limits + perp, "x")
+    assert config.practises
+    assert [venue.contracts for venue in config.venue.values()] == [False, True]
+    assert not any(venue.real for venue in config.venue.values())
+    twice = usdm + usdm.replace("venue.usdm", "venue.other")
+    found = problems(head + twice + limits + perp)
+    assert any('kind = "practice-usdm" twice would be one account' in each for each in found)
+    found = problems(head + PLAY + usdm + 'preset = "testnet"\n' + limits + perp)
+    assert any("takes no preset" in each and 'kind = "binance-usdm"' in each for each in found)
 
 
 def test_a_real_venue_without_an_account_is_told_together_with_what_else_is_wrong() -> None:

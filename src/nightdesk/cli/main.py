@@ -36,6 +36,14 @@ app.add_typer(lab_app, name="lab")
 app.add_typer(journal_app, name="journal")
 app.add_typer(simulate_app, name="simulate")
 
+VENUES = ["practice", "practice-usdm", "binance-spot", "binance-usdm"]
+VenuesOption = Annotated[
+    list[str],
+    typer.Option(
+        help=f"{', '.join(VENUES[:-1])} or {VENUES[-1]}; spot and perpetuals with two of them.",
+        autocompletion=lambda: VENUES,
+    ),
+]
 SymbolsOption = Annotated[list[str], typer.Option(help="To trade; repeat it for several.")]
 
 
@@ -93,12 +101,7 @@ def up(
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Where; made if it is not there.")] = Path(),
-    venue: Annotated[
-        str,
-        typer.Option(
-            help="practice or binance-spot.", autocompletion=lambda: ["practice", "binance-spot"]
-        ),
-    ] = "practice",
+    venue: VenuesOption = ["practice"],  # noqa: B006 typer copies it
     symbol: SymbolsOption = ["BTCUSDT"],  # noqa: B006 typer copies it
     size: Annotated[str, typer.Option(help="One order, in the base asset.")] = "0.01",
     order_max: Annotated[str, typer.Option(help="One order at most, in the quote asset.")] = "5000",
@@ -114,7 +117,7 @@ def init(
     raise typer.Exit(
         new_desk(
             folder,
-            venue=venue,
+            venues=venue,
             symbols=symbol,
             size=size,
             order_max=order_max,

@@ -131,7 +131,7 @@ def _checked(
     if paper and loaded.practises:
         raise BadInput(
             f'--paper: {config} has kind = "practice", which is no venue with a market of its own; write '
-            'kind = "binance-spot", or leave out --paper'
+            'kind = "binance-spot" or "binance-usdm", or leave out --paper'
         )
     on_lab = replays or paper or loaded.practises
     place = lab_folder(config, folder) if on_lab else practice_folder(folder)

@@ -141,8 +141,14 @@ def _beside(config: Config, places: Places) -> Iterable[str]:
     spot = ""
     for name, venue in config.venue.items():
         where = places.told(("venue", name))
-        if venue.kind == "practice" and len(config.venue) > 1:
-            yield f'{where}: kind = "practice" stands alone: the desk brings that exchange with it'
+        others = [other for other in config.venue.values() if other is not venue]
+        if venue.practises and not all(other.practises for other in others):
+            yield (
+                f'{where}: kind = "{venue.kind}" stands alone: the desk brings that exchange with it, and '
+                "others would be real"
+            )
+        elif venue.practises and any(other.kind == venue.kind for other in others):
+            yield f'{where}: kind = "{venue.kind}" twice would be one account; leave one of them out'
         elif spot and not venue.contracts:
             yield (
                 f"{where}: [venue.{spot}] is a spot account as well, and what the two hold of one asset cannot "

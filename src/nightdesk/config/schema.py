@@ -59,7 +59,7 @@ class Venue(_Strict):
     `private` say. `rights` is where somebody tells what its key may do, where that does not follow from
     the others. A practice venue has neither address nor account: a lab is started in its place."""
 
-    kind: Literal["binance-spot", "binance-usdm", "practice"]
+    kind: Literal["binance-spot", "binance-usdm", "practice", "practice-usdm"]
     preset: Preset = PRODUCTION
     rest: str = ""
     stream: str = ""
@@ -97,12 +97,17 @@ class Venue(_Strict):
     @property
     def contracts(self) -> bool:
         """Whether what is traded there is held as contracts."""
-        return self.kind == "binance-usdm"
+        return self.kind.endswith("-usdm")
+
+    @property
+    def practises(self) -> bool:
+        """Whether a lab is started in its place."""
+        return self.kind.startswith("practice")
 
     @property
     def real(self) -> bool:
         """Whether an order there may cost real money."""
-        return self.kind != "practice" and moves_money(self.kind, self.addresses)
+        return not self.practises and moves_money(self.kind, self.addresses)
 
     @field_validator("account")
     @classmethod
@@ -114,11 +119,12 @@ class Venue(_Strict):
     @model_validator(mode="after")
     def _practice_is_whole(self) -> "Venue":
         given = self.model_fields_set & {"preset", *Addresses._fields, "rights", "account"}
-        if self.kind == "practice" and given:
+        if self.practises and given:
             listed = ", ".join(sorted(given))
+            real = "binance-usdm" if self.contracts else "binance-spot"
             raise ValueError(
-                f'kind = "practice" takes no {listed}: nightdesk up starts that exchange; remove it, or write '
-                'kind = "binance-spot"'
+                f'kind = "{self.kind}" takes no {listed}: nightdesk up starts that exchange; remove it, or '
+                f'write kind = "{real}"'
             )
         return self
 
@@ -311,4 +317,4 @@ class Config(_Strict):
     @property
     def practises(self) -> bool:
         """Whether the desk trades on a lab that is started with it."""
-        return any(venue.kind == "practice" for venue in self.venue.values())
+        return any(venue.practises for venue in self.venue.values())

@@ -91,13 +91,34 @@ def test_init_for_the_real_venue_can_be_played_without_keys(tmp_path: Path) -> N
     assert (real.returncode, "export BINANCE_KEY=" in real.stderr) == (3, True)
 
 
+def test_init_with_both_markets_trades_on_both_at_the_practice_exchange(tmp_path: Path) -> None:
+    both = ["--venue", "practice", "--venue", "practice-usdm"]
+    assert run("init", str(tmp_path), *both).returncode == 0
+    config = ["--config", str(tmp_path / "desk.toml")]
+    done = run("up", *config, "--speed", "max", "--duration", "900", "--json", timeout_s=300)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["findings"] == []
+    for instrument in ("binance:BTCUSDT", "usdm:BTCUSDT"):
+        assert result["worst_exposure"][f"position {instrument}"]["worst"] != "0"
+
+
 def test_every_commented_key_of_a_written_config_may_be_switched_on(tmp_path: Path) -> None:
-    for venue in ("practice", "binance-spot"):
-        assert run("init", str(tmp_path / venue), "--venue", venue).returncode == 0
-        text = (tmp_path / venue / "desk.toml").read_text()
+    for venues in (
+        ["practice"],
+        ["binance-spot"],
+        ["practice", "practice-usdm"],
+        ["binance-spot", "binance-usdm"],
+    ):
+        named = [part for venue in venues for part in ("--venue", venue)]
+        folder = tmp_path / "-".join(venues)
+        assert run("init", str(folder), *named).returncode == 0
+        text = (folder / "desk.toml").read_text()
         on = re.sub(r"^# (?=\[|\w+ = )", "", text, flags=re.MULTILINE)
         assert on.count("# ") < text.count("# ")
-        assert str(load(on, "x").instrument[0].limits.position_max) == "4"
+        config = load(on, "x")
+        assert str(config.instrument[-1].limits.position_max) == "4"
+        assert len(config.instrument) == len(venues)
 
 
 def test_a_new_strategy_is_whole_pure_and_clean_and_its_own_test_passes(tmp_path: Path) -> None:
@@ -153,6 +174,7 @@ REFUSED = [
     (["new", "strategy", "strategy"], "like my_strategy"),
     (["new", "strategy", "x" * 33], "at most 32"),
     (["init", "--venue", "kraken"], "practice or binance-spot"),
+    (["init", "--venue", "practice", "--venue", "binance-usdm"], "stands alone"),
     (["init", "--symbol", "DOGEUSDT"], "lists BTCUSDT, ETHUSDT; others with --venue binance-spot"),
     (["init", "--symbol", "btc/usdt"], "like BTCUSDT"),
     (["init", "--size", "0"], "--size '0': an amount above 0"),

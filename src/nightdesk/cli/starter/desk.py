@@ -7,12 +7,15 @@ from string import Template
 import msgspec
 
 PRACTICE, BINANCE = "practice", "binance-spot"
+PRACTICE_USDM, USDM = "practice-usdm", "binance-usdm"
+PLAY = (PRACTICE, PRACTICE_USDM)
+NAMES = {PRACTICE: "binance", BINANCE: "binance", PRACTICE_USDM: "usdm", USDM: "usdm"}
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """What a new desk is made of; `order_max` and `gross_max` are in the quote asset, `size` in the base."""
 
-    venue: str
+    venues: Sequence[str]
     symbols: Sequence[str]
     size: Decimal
     order_max: Decimal
@@ -22,18 +25,18 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _HEAD = """\
-# A desk: one venue, what it may trade, how much of it, and the strategies that decide.
+# A desk: where it trades, what it may trade, how much of it, and the strategies that decide.
 # Amounts are strings, because a float is not an exact amount. After an edit: nightdesk doctor -c desk.toml
 
 [desk]
 name = "desk"
 """
 _HEAD_END = {
-    PRACTICE: """\
+    True: """\
 journal = "desk.journal"    # every decision, before it is sent; in practice/, anew with each start
 # order_ttl_ms = 2000       # an order that reaches the venue later than this is refused there
 """,
-    BINANCE: """\
+    False: """\
 journal = "desk.journal"    # every decision, before it is sent; a restart goes on from it: keep it
 # control = "desk.sock"     # where `nightdesk status`, `pause` and `flatten` find the desk
 # log = "console"           # or "json"
@@ -63,6 +66,26 @@ read_lag_ms = 5000          # how long the venue's answers may lag behind what i
 key = "env:BINANCE_KEY"
 secret = "env:BINANCE_SECRET"
 """,
+    PRACTICE_USDM: """
+# Perpetuals on the practice exchange: `nightdesk up` starts it beside the desk, with play money, no keys, and
+# with leverage and margin as they stand below. For real money: kind = "binance-usdm" and an account, as
+# `nightdesk init other-folder --venue binance-usdm` writes it.
+[venue.usdm]
+kind = "practice-usdm"
+""",
+    USDM: """
+# Binance USD-M perpetuals, real money. In play: nightdesk up --config desk.toml --speed max --duration 600
+# Then on today's market, still in play: nightdesk up --config desk.toml --paper
+[venue.usdm]
+kind = "binance-usdm"
+# preset = "testnet"        # the venue's own place for play; without it, production
+read_lag_ms = 5000          # how long the venue's answers may lag behind what it did
+
+# The key may read and trade futures, and nothing else; it may be spot's, if that may do both.
+[venue.usdm.account]
+key = "env:USDM_KEY"
+secret = "env:USDM_SECRET"
+""",
 }
 _LIMITS = Template("""
 # No order leaves that could break one of these, everything open, unknown and late counted at its worst.
@@ -86,8 +109,12 @@ $day_max
 """)
 _INSTRUMENT = Template("""
 [[instrument]]
-id = "binance:$symbol"      # the venue's name above, and its symbol
+id = "$venue:$symbol"      # the venue's name above, and its symbol
 """)
+_TERMS = """\
+leverage = 20               # as it is set at the venue: the desk changes nothing there, and refuses another
+margin = "cross"            # or "isolated"
+"""
 _OVERRIDE = """\
 # [instrument.limits]       # what differs from [limits] for the instrument above
 # order_qty_max = "2"
@@ -109,7 +136,8 @@ params = { size = "$size" }   # fields of $kind.Params; what is not here keeps i
 
 def desk_text(answers: Answers) -> str:
     """A config that holds what was answered; limits are some times the size of an order."""
-    text = _HEAD + _HEAD_END[answers.venue] + _VENUE[answers.venue]
+    play = answers.venues[0] in PLAY
+    text = _HEAD + _HEAD_END[play] + "".join(_VENUE[venue] for venue in answers.venues)
     amounts = (
         ("order_qty_max", answers.size * 2, "of one order"),
         ("order_notional_max", answers.order_max, "money in one order"),
@@ -119,12 +147,16 @@ def desk_text(answers: Answers) -> str:
     text += _LIMITS.substitute(amounts="\n".join(_line(*each) for each in amounts))
     day_max = _line("day_max", answers.gross_max / 10, "lost since 00:00 UTC, after fees")
     text += _LOSSES.substitute(day_max=day_max)
-    for symbol in answers.symbols:
-        text += _INSTRUMENT.substitute(symbol=symbol)
+    for kind in answers.venues:
+        for symbol in answers.symbols:
+            text += _INSTRUMENT.substitute(venue=NAMES[kind], symbol=symbol)
+            text += _TERMS if NAMES[kind] == "usdm" else ""
     text += _OVERRIDE
-    if answers.venue == BINANCE:
+    if BINANCE in answers.venues:
         text += _BASELINE
-    listed = ", ".join(f'"binance:{symbol}"' for symbol in answers.symbols)
+    listed = ", ".join(
+        f'"{NAMES[kind]}:{symbol}"' for kind in answers.venues for symbol in answers.symbols
+    )
     return text + _STRATEGY.substitute(
         strategy=answers.strategy, kind=answers.kind, instruments=listed, size=f"{answers.size:f}"
     )

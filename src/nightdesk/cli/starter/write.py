@@ -12,14 +12,13 @@ from pathlib import Path
 
 import typer
 
-from nightdesk.cli.starter.desk import BINANCE, PRACTICE, Answers, desk_text
+from nightdesk.cli.starter.desk import BINANCE, NAMES, PLAY, Answers, desk_text
 from nightdesk.cli.tables import say
 from nightdesk.config.load import ConfigError, load
 from nightdesk.control.messages import ExitCode
 from nightdesk.lab.settings import KNOWN_SYMBOLS
 from nightdesk.model.errors import BadInput
 
-VENUES = (PRACTICE, BINANCE)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")  # the length a strategy's name has in desk.toml
 _SYMBOL = re.compile(r"[A-Z0-9]{2,20}")
 _TOP_MODULES = sys.stdlib_module_names | {"nightdesk", "msgspec"}
@@ -28,7 +27,7 @@ _TOP_MODULES = sys.stdlib_module_names | {"nightdesk", "msgspec"}
 def new_desk(
     folder: Path,
     *,
-    venue: str,
+    venues: Sequence[str],
     symbols: Sequence[str],
     size: str,
     order_max: str,
@@ -39,11 +38,13 @@ def new_desk(
     """desk.toml, a strategy and its test in `folder`."""
     if interactive:
         symbols, size, order_max, gross_max = _asked(symbols, size, order_max, gross_max)
-    if venue not in VENUES:
-        raise BadInput(f"--venue {venue}: it is {' or '.join(VENUES)}")
+    for venue in venues:
+        if venue not in NAMES:
+            raise BadInput(f"--venue {venue}: it is {' or '.join(NAMES)}")
+    play = venues[0] in PLAY
     answers = Answers(
-        venue=venue,
-        symbols=[_symbol(symbol, venue) for symbol in dict.fromkeys(symbols)],
+        venues=list(dict.fromkeys(venues)),
+        symbols=[_symbol(symbol, play=play) for symbol in dict.fromkeys(symbols)],
         size=_amount("--size", size),
         order_max=_amount("--order-max", order_max),
         gross_max=_amount("--gross-max", gross_max),
@@ -65,10 +66,10 @@ def new_desk(
             f"nightdesk simulate --config {typed} --seeds 0..9": "ten worlds in which things fail",
             _test_command(folder, answers.strategy): "test the strategy",
         }
-        if venue == PRACTICE
+        if play
         else {
             f"nightdesk up --config {typed} --speed max --duration 600": "in play, without keys",
-            "export BINANCE_KEY=... BINANCE_SECRET=...": "the account's",
+            _exports(answers.venues): "the account's",
             f"nightdesk doctor --config {typed}": "is everything there?",
             f"nightdesk up --config {typed}": "trade, with real money",
         }
@@ -115,10 +116,10 @@ def _on_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _symbol(symbol: str, venue: str) -> str:
+def _symbol(symbol: str, *, play: bool) -> str:
     if not _SYMBOL.fullmatch(symbol):
         raise BadInput(f"--symbol {symbol!r}: write it as the venue does, like BTCUSDT")
-    if venue == PRACTICE and symbol not in KNOWN_SYMBOLS:
+    if play and symbol not in KNOWN_SYMBOLS:
         raise BadInput(
             f"--symbol {symbol}: the practice exchange lists {', '.join(KNOWN_SYMBOLS)}; "
             f"others with --venue {BINANCE}"
@@ -134,6 +135,12 @@ def _amount(option: str, text: str) -> Decimal:
     if not (amount.is_finite() and amount > 0):
         raise BadInput(f"{option} {text!r}: an amount above 0, like 0.01")
     return amount
+
+
+def _exports(venues: Sequence[str]) -> str:
+    """The command that gives every account's key to this shell."""
+    names = [NAMES[venue].upper() for venue in venues]
+    return f"export {' '.join(f'{name}_KEY=... {name}_SECRET=...' for name in names)}"
 
 
 def _module(name: str, what: str) -> str:
