@@ -3,9 +3,12 @@
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from nightdesk.config.load import load
 from nightdesk.lab.launch import LaunchOptions, prepare
-from nightdesk.node.practice import BALANCES, accounts_text, held_by
+from nightdesk.model.errors import BadInput
+from nightdesk.node.practice import BALANCES, accounts_text, held_by, refuse_unlisted
 from node.perps import CONFIG
 
 
@@ -15,6 +18,15 @@ def test_the_account_of_a_practice_lab_holds_spot_and_margin(tmp_path: Path) -> 
     (account,) = prepare(LaunchOptions(accounts_file=str(path)))[0].accounts
     assert account.balances.keys() == BALANCES.keys()
     assert account.usdm == {"USDT": Decimal(100_000)}
+
+
+def test_a_desk_has_one_account_of_perpetuals_at_a_lab() -> None:
+    venue = CONFIG[CONFIG.index("[venue.usdm]") : CONFIG.index("[limits]")]
+    more = venue.replace("venue.usdm", "venue.other")
+    listed = '[[instrument]]\nid = "other:BTCUSDT"\nleverage = 20\n'
+    config = load(f"{CONFIG}\n{more}\n{listed}", "perps")
+    with pytest.raises(BadInput, match=r"\[venue.usdm\] and \[venue.other\] are two accounts"):
+        refuse_unlisted(config, ["BTCUSDT"], ["BTCUSDT", "ETHUSDT"])
 
 
 def test_the_account_of_a_practice_lab_holds_contracts_as_the_config_says(tmp_path: Path) -> None:

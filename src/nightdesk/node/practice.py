@@ -10,6 +10,7 @@ from typing import Any
 from nightdesk.config.load import load
 from nightdesk.config.schema import Account, Config
 from nightdesk.model.account import Margin, Terms
+from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
 from nightdesk.model.instrument import instrument_id, wallet_of
 from nightdesk.node.compose import terms_of
@@ -110,7 +111,14 @@ def against_lab(config: Config, rest_url: str, folder: Path) -> Config:
 
 
 def refuse_unlisted(config: Config, spot: Sequence[str], perpetuals: Sequence[str]) -> None:
-    """Raises `NotListed` for an instrument that a lab does not list: a desk would wait for it for ever."""
+    """Raises `NotListed` for an instrument that a lab does not list: a desk would wait for it for ever; and
+    `BadInput` for more accounts than the one that a desk has there."""
+    held = [name for name, venue in config.venue.items() if venue.contracts]
+    if len(held) > 1:
+        raise BadInput(
+            f"[venue.{held[0]}] and [venue.{held[1]}] are two accounts of perpetuals, and a desk has one at a "
+            "lab: play them one at a time, each with a config of its own"
+        )
     for name, venue in config.venue.items():
         listed = perpetuals if venue.contracts else spot
         traded = [InstrumentId(i.id) for i in config.instrument]
