@@ -34,7 +34,7 @@ def found(tmp_path: Path) -> dict[str, str]:
         ("nightdesk simulate --profile fl", {"flash-crash"}),
         ("nightdesk simulate shrink --profile sl", {"slow-disk"}),
         ("nightdesk up --speed m", {"max"}),
-        ("nightdesk init --venue b", {"binance-spot"}),
+        ("nightdesk init --venue b", {"binance-spot", "binance-usdm"}),
         ("nightdesk completion f", {"fish"}),
     ],
 )
