@@ -40,6 +40,8 @@ EXPECTED = {
     -1130: (Verdict.REJECTED, Reason.PERMANENT),
     -2013: (Verdict.REJECTED, Reason.BY_STATE),
     -2014: (Verdict.REJECTED, Reason.AUTH),
+    -2021: (Verdict.UNKNOWN, Reason.VENUE_ERROR),  # its halves tell
+    -2022: (Verdict.UNKNOWN, Reason.VENUE_ERROR),
     -2015: (Verdict.REJECTED, Reason.AUTH),
 }
 # Codes that say so much of themselves that a verdict may be given; the whole of 11xx is "Request issues".
@@ -94,7 +96,6 @@ def test_only_codes_of_requests_we_never_make_are_left_unmapped():
         *(-1210, -1211),  # pegged orders
         *(-1220, -1221),  # symbolStatus, SBE
         *(-1222, -1223, -1224, -1225),  # order lists
-        *(-2021, -2022),  # cancelReplace
         *(-2035, -2036, -2042),  # subscriptions
         -2043,  # reference prices
     } & set(documented())

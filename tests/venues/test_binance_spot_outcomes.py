@@ -28,7 +28,7 @@ def documented(heading: str, index: int = 0):
     section = text.partition(f"\n{heading}\n")[2]
     assert section, heading
     block = re.findall(r"```javascript\n(.*?)```", section, flags=re.DOTALL)[index]
-    return json.loads(re.sub(r"\s//.*", "", block))
+    return json.loads(re.sub(r"(^|\s)//.*", "", block))
 
 
 # The table of wire events in the design (venues.md 1.2): what each truly means for the order.

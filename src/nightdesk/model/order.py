@@ -83,7 +83,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     A conditional order has a `trigger` (a trailing one may have none: it trails from the start) and trades at
     the market; its `price` is what it is valued at until then. `reduce_only` asks a venue that knows
     positions never to let it open or turn one. `other` is the order of the pair of which only one may trade:
-    the venue ends it when this one trades or triggers.
+    the venue ends it when this one trades or triggers. `replaces` is the order whose end the same request asks
+    for: this one is placed only where the venue could end that one first.
     """
 
     client_id: ClientOrderId
@@ -100,6 +101,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     trail_bps: int = 0
     reduce_only: bool = False
     other: ClientOrderId | None = None
+    replaces: ClientOrderId | None = None
 
     @property
     def pair(self) -> ClientOrderId:

@@ -38,6 +38,9 @@ _BY_CODE: dict[int, Meaning] = {
     -2014: _AUTH,
     -2015: _AUTH,
     -2016: _STATE,
+    # A cancel-replace: its halves say what became of either (`binance_replace`). Without them nobody knows.
+    -2021: _UNSURE,
+    -2022: _UNSURE,
     -2026: _STATE,
     -2039: _PERMANENT,
 }

@@ -24,10 +24,11 @@ from nightdesk.model.order import (
 )
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import MS_NS, Mono, Wall
-from nightdesk.venues import binance_bars
+from nightdesk.venues import binance_bars, binance_replace
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_errors import meaning_of
 from nightdesk.venues.binance_kinds import pair_terms, terms
+from nightdesk.venues.binance_replace import replace_terms
 from nightdesk.venues.binance_rest import (
     SIDE,
     TRADES_MAX,
@@ -57,6 +58,8 @@ INVALID_SYMBOL = -1121  # "The symbol you sent is not valid", for one of several
 class BinanceSpot(BinanceStreams):
     """The codec of one account. Holds no state but keys and names."""
 
+    replacing = True
+
     def __init__(
         self,
         venue: VenueId,
@@ -70,6 +73,8 @@ class BinanceSpot(BinanceStreams):
 
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None:
         """A signed order that the venue refuses after the intent's deadline; None when that has passed."""
+        if intent.replaces is not None:
+            return self._posted(binance_replace.PATH, intent, replace_terms(intent), now)
         parameters = f"{terms(intent)}&newClientOrderId={intent.client_id}"
         return self._posted("/api/v3/order", intent, parameters, now)
 
@@ -85,6 +90,21 @@ class BinanceSpot(BinanceStreams):
             )
 
         return self._rest.read(result, wire.OrderAnswer, build)
+
+    def replaced(self, intent: Intent, result: HttpResult) -> tuple[Outcome, Outcome]:
+        """What may be believed of the new order, and of the old one's cancel, after a `place` of an intent that
+        replaces another."""
+        told = binance_replace.halves(result)
+        if told is None:
+            whole = self._rest.read(result, wire.ReplaceAnswer, _contradiction)
+            return whole, binance_replace.undone(whole)
+        new, cancel = told
+        assert intent.replaces is not None, "asked only of what replaces another"
+        old = msgspec.structs.replace(intent, client_id=intent.replaces)
+        return (
+            new if isinstance(new, Outcome) else self.placed(intent, new),
+            cancel if isinstance(cancel, Outcome) else self.cancelled(old, cancel),
+        )
 
     def place_pair(self, intent: Intent, other: Intent, now: Wall) -> HttpRequest | None:
         """Two orders of which only one may trade, as one order list; the same for its deadline."""
@@ -294,6 +314,12 @@ class BinanceSpot(BinanceStreams):
 
     def _report(self, answer: wire.OrderAnswer, source: ReportSource) -> OrderReport:
         return report_of(answer, self._symbols[answer.symbol], source)
+
+
+def _contradiction(answer: wire.ReplaceAnswer) -> Outcome:
+    raise msgspec.ValidationError(
+        f"no documented answer: cancel {answer.cancel_result}, new order {answer.new_order_result}"
+    )
 
 
 def _fills(intent: Intent, answer: wire.OrderAnswer) -> list[Execution]:

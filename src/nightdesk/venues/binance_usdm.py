@@ -63,6 +63,8 @@ _PER_CENT_BPS = Decimal(100)
 class BinanceUsdm(UsdmAccount):
     """The codec of one account. Holds no state but keys and names."""
 
+    replacing = False
+
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None:
         """A signed order that the venue refuses after the intent's deadline; None when that has passed."""
         common = (
@@ -99,6 +101,10 @@ class BinanceUsdm(UsdmAccount):
             wire.OrderAnswer,
             lambda told: acked(self._order_of(intent, told, ReportSource.ANSWER)),
         )
+
+    def replaced(self, intent: Intent, result: HttpResult) -> tuple[Outcome, Outcome]:
+        """Never asked: what only reduces may stand beside what it is to replace."""
+        raise AssertionError(f"{intent.client_id}: {result}")
 
     def place_pair(self, intent: Intent, other: Intent, now: Wall) -> HttpRequest | None:
         """This market has no pairs: each of two protective orders only reduces what is held."""

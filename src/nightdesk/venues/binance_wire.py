@@ -99,6 +99,21 @@ class ListAnswer(msgspec.Struct, rename="camel"):
     order_reports: list[OrderAnswer]
 
 
+class ReplaceAnswer(msgspec.Struct, rename="camel"):
+    """POST of an order that takes another's place: how each half ended, in words and as its own answer."""
+
+    cancel_result: str
+    new_order_result: str
+    cancel_response: msgspec.Raw = msgspec.Raw(b"null")
+    new_order_response: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class ReplaceRefusal(msgspec.Struct):
+    """The same where a half failed."""
+
+    data: ReplaceAnswer
+
+
 class AccountTrade(msgspec.Struct, rename="camel"):
     """An element of myTrades."""
 

@@ -129,12 +129,18 @@ class VenueCodec(Protocol):
     `place` and the other requests are signed at `now`, the venue's clock; nothing moves a deadline. Where a
     venue reads its private stream by a key, `private_key` asks for it and for its prolongation; elsewhere it is
     None, and the hello alone subscribes.
+    Where the venue ends one order and places another in one request, `replacing` says so: `place` then takes
+    intents that name what they replace, and `replaced` tells what may be believed of the new order and of the
+    old one's cancel.
     `bars` asks for the last `count` (at most `BARS_MAX`) that opened at or before `until`; the newest told may
     not have ended. `market` tells only bars that have.
     """
 
+    @property
+    def replacing(self) -> bool: ...
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None: ...
     def placed(self, intent: Intent, result: HttpResult) -> Outcome: ...
+    def replaced(self, intent: Intent, result: HttpResult) -> tuple[Outcome, Outcome]: ...
     def place_pair(self, intent: Intent, other: Intent, now: Wall) -> HttpRequest | None: ...
     def placed_pair(
         self, intent: Intent, other: Intent, result: HttpResult
