@@ -93,3 +93,24 @@ def test_it_is_found_exactly_when_what_was_taken_ever_passes_the_quantity(
         else:
             taken += qty
     assert bool(heard(NoDuplicate(), facts)) == (most > wanted)
+
+
+REPLACES = {"client_id": an_id(2), "replaces": ID}
+NEW = {"order_id": 2, "client_order_id": an_id(2)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ([accept(1), intended(**REPLACES), said("cancel", 2), accept(2, **NEW)], 0),
+        ([accept(1), fill(), intended(**REPLACES), accept(2, **NEW)], 0),
+        ([accept(1), intended(**REPLACES)], 0),
+        ([accept(1), intended(**REPLACES), accept(2, **NEW)], 1),
+        ([accept(1), accept(2, **NEW), intended(**REPLACES)], 1),
+        ([accept(1), intended(**REPLACES), accept(2, **NEW), said("cancel", 3)], 1),
+    ],
+    ids=["cancelled", "filled", "not taken", "beside it", "intent last", "late cancel"],
+)
+def test_what_takes_anothers_place_never_stands_beside_it(facts: list[Fact], found: int) -> None:
+    told = heard(NoDuplicate(), [intended(0, client_id=ID), *facts])
+    assert [finding.order for finding in told] == [an_id(2)] * found

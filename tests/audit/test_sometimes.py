@@ -18,7 +18,7 @@ from audit.told import (
     said,
     sent,
 )
-from builders import D
+from builders import D, an_id
 from nightdesk.audit.facts import Fact
 from nightdesk.audit.sometimes import FAULTS, Sometimes
 from nightdesk.lab.catalogue import OF_POSITIONS, FaultKind
@@ -29,6 +29,8 @@ UNKNOWN = [intended(), answered(Verdict.UNKNOWN)]
 FIRED = said("fault_fired", what="delay", order_id=None)
 DENIED = said("refusal", code=-2013, order_id=None)
 CANCELLED = reported(VenueStatus.CANCELLED)
+NEW = an_id(2)
+REPLACING = [intended(), intended(client_id=NEW, replaces=an_id())]
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,16 @@ CANCELLED = reported(VenueStatus.CANCELLED)
             ["fault delay", "fault delay, order in flight"],
         ),
         ([accept(), fill()], []),
+        ([*REPLACING, answered(Verdict.ACKED, 1, NEW)], ["order replaced in one request"]),
+        ([*REPLACING, answered(Verdict.UNKNOWN, 1, NEW)], ["replacing without an answer"]),
+        (
+            [*REPLACING, answered(Verdict.NOT_SENT, 1, NEW)],
+            ["replacing refused, the old order stays"],
+        ),
+        (
+            [*REPLACING, CANCELLED, answered(Verdict.REJECTED, 1, NEW)],
+            ["replacing ended the old order alone"],
+        ),
     ],
 )
 def test_what_facts_show_is_counted(facts: list[Fact], met: list[str]) -> None:

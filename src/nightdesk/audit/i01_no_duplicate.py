@@ -1,8 +1,8 @@
 """I1: what the venue took under one client order id is never more than was intended under it.
 
 Several orders with one id count together: what ended by what it filled, what lives by its whole quantity. A
-conditional order and what came of it are one. And a declared target has one order at a time: a second one,
-while the first may still trade, is the same wish twice.
+conditional order and what came of it are one. An order that takes another's place never stands beside it. And
+a declared target has one order at a time: a second one, while the first may still trade, is that wish twice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -64,6 +64,11 @@ class NoDuplicate:
         what = f"a second order for a target while {earlier.intent.client_id} may still trade"
         yield Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
 
+    def _beside(self, intent: Intent) -> bool:
+        """Whether what it was to replace lives at the venue."""
+        replaced = self.ledger.venue.by_client_id.get(intent.replaces or "", ())
+        return any(not order.ended for order in replaced)
+
     def _elsewhere(self, intent: Intent, orders: Sequence[VenueOrder]) -> str:
         """Where the venue took it, if that is another instrument."""
         wanted = self.ledger.names.of(intent.instrument)
@@ -85,6 +90,8 @@ class NoDuplicate:
             what = f"accepted as {', '.join(order.side for order in orders)}, intended as {side}"
         elif known is not None and (elsewhere := self._elsewhere(known.intent, orders)):
             what = f"accepted in {elsewhere}, intended in {known.intent.instrument}"
+        elif known is not None and self._beside(known.intent):
+            what = f"taken while {known.intent.replaces} lives, whose place it was to take"
         if not what:
             return ()
         self._told.add(client_id)

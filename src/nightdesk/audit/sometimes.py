@@ -94,7 +94,15 @@ _STOPPED = "protective order traded"
 _PAIRED = "one of a pair traded"
 _LEFT = "the desk left by itself where its protection was"
 _REPLACED = "protective order ended for another one"
+_MOVED = "order replaced in one request"
+_STAYED = "replacing refused, the old order stays"
+_ONLY_ENDED = "replacing ended the old order alone"
+_UNSURE = "replacing without an answer"
 DECLARED = (
+    _MOVED,
+    _STAYED,
+    _ONLY_ENDED,
+    _UNSURE,
     _STOPPED,
     _PAIRED,
     _LEFT,
@@ -220,6 +228,7 @@ class Sometimes:
                 self._cancelled(fact.record)
             case Answered(client_id=client_id, verdict=verdict):
                 self._flying.discard(client_id)
+                self._replaced(client_id, verdict)
                 if verdict is Verdict.UNKNOWN:
                     self._unknown.add(client_id)
                     self._accepted_unheard(client_id)
@@ -245,6 +254,20 @@ class Sometimes:
         self._flying.add(asked.client_id)
         if asked.why in _REPLACING:
             self.note(_REPLACED)
+
+    def _replaced(self, client_id: str, verdict: Verdict) -> None:
+        """How a request for two orders ended; what became of the old one is told before this."""
+        known = self.ledger.known(client_id)
+        if known is None or known.intent.replaces is None:
+            return
+        old = self.ledger.known(known.intent.replaces)
+        match verdict:
+            case Verdict.ACKED:
+                self.note(_MOVED)
+            case Verdict.UNKNOWN:
+                self.note(_UNSURE)
+            case Verdict.REJECTED | Verdict.NOT_SENT:
+                self.note(_ONLY_ENDED if old is not None and old.ended else _STAYED)
 
     def _told(self, client_id: str, status: VenueStatus) -> None:
         if status is VenueStatus.WORKING:
