@@ -435,3 +435,31 @@ class Books(RuleBasedStateMachine):
 
 
 TestBooks = Books.TestCase
+
+
+@pytest.mark.parametrize(
+    ("verdict", "asked"),
+    [
+        (Verdict.ACKED, True),
+        (Verdict.UNKNOWN, True),
+        (Verdict.REJECTED, False),
+        (Verdict.NOT_SENT, False),
+    ],
+)
+def test_what_was_to_be_replaced_stands_as_it_did_once_its_successor_is_surely_not_there(
+    verdict, asked
+):
+    book, old = a_book()
+    new = book.intend(an_intent(client_id=an_id(2), replaces=ID), epoch=1, at=NOW)
+    old.cancel_asked = True
+    book.answered(new.intent.client_id, verdict, "why", NOW)
+    assert old.cancel_asked is asked
+
+
+def test_what_was_never_accepted_replaced_nothing():
+    book, old = a_book()
+    new = book.intend(an_intent(client_id=an_id(2), replaces=ID), epoch=1, at=NOW)
+    old.cancel_asked = True
+    book.answered(new.intent.client_id, Verdict.UNKNOWN, "why", NOW)
+    book.absent(new.intent.client_id, NOW)
+    assert not old.cancel_asked

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from benches import Bench, sent
 from builders import BTCUSDT, NOW, tell_time
-from nightdesk.desk.events import Event, Pause, SendEnded, SendOrder
+from nightdesk.desk.events import CancelEnded, Event, Pause, SendEnded, SendOrder
 from nightdesk.model.ids import VenueId
 from nightdesk.model.order import OrderType, Side
 from nightdesk.model.outcome import Reason, Verdict
@@ -307,5 +308,42 @@ def test_the_deadline_on_the_wire_does_not_move_with_the_wait() -> None:
         assert ends_ms == approved.intent.deadline // 1_000_000
         assert fields["newClientOrderId"] == approved.intent.client_id
         assert approved.intent.deadline > NOW
+
+    rigged(body)
+
+
+def replacing(rig: Rig) -> Approved:
+    """One that takes the place of an order that rests."""
+    old, new = rig.bench.open_order(), rig.approved(price="99")
+    intent = msgspec.structs.replace(new.intent, replaces=old.client_id)
+    return msgspec.structs.replace(new, intent=intent)
+
+
+def test_one_request_for_two_tells_of_the_old_order_and_of_the_new_one() -> None:
+    async def body(rig: Rig) -> None:
+        approved = replacing(rig)
+        rig.send(approved)
+        (request,) = rig.hand.requests
+        assert request.target == "/api/v3/order/cancelReplace"
+        rig.hand.answers[0].set_result(HttpFailure(written=True, timed_out=True, cause="c"))
+        await asyncio.sleep(120)
+        cancel, send = rig.told
+        assert isinstance(cancel, CancelEnded)
+        assert isinstance(send, SendEnded)
+        assert cancel.client_id == approved.intent.replaces
+        assert send.client_id == approved.intent.client_id
+        assert cancel.outcome.verdict is send.outcome.verdict is Verdict.UNKNOWN
+        assert len(rig.hand.requests) == 1
+
+    rigged(body)
+
+
+def test_what_does_not_leave_ends_nothing() -> None:
+    async def body(rig: Rig) -> None:
+        approved = replacing(rig)
+        lose_lease(rig)
+        rig.send(approved)
+        assert rig.hand.requests == []
+        assert rig.outcome()[0] is Verdict.NOT_SENT
 
     rigged(body)

@@ -51,6 +51,7 @@ from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
 from nightdesk.simulation.campaign import SeedOptions
 from nightdesk.simulation.scenario import Scenario, read_scenario
+from nightdesk.venues import binance_replace, binance_spot
 from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.binance_usdm import BinanceUsdm
 
@@ -332,6 +333,36 @@ def a_stop_is_replaced_before_its_end_is_final(patch: Patch) -> None:
     patch.setattr(Order, "settled", property(lambda order: not order.live))
 
 
+def a_replace_whose_cancel_failed_is_taken_as_cancelled(patch: Patch) -> None:
+    replaced = BinanceSpot.replaced
+
+    def gone(self: BinanceSpot, intent: Intent, result: Any) -> Any:
+        new, cancel = replaced(self, intent, result)
+        if cancel.verdict is not Verdict.REJECTED or intent.replaces is None:
+            return new, cancel
+        report = OrderReport(
+            client_id=intent.replaces,
+            venue_order_id="",
+            instrument=intent.instrument,
+            status=VenueStatus.CANCELLED,
+            filled=ZERO,
+            venue_time=Wall(0),
+            source=ReportSource.ANSWER,
+        )
+        return new, msgspec.structs.replace(cancel, verdict=Verdict.ACKED, report=report)
+
+    patch.setattr(BinanceSpot, "replaced", gone)
+
+
+def a_replace_goes_on_where_its_cancel_failed(patch: Patch) -> None:
+    terms = binance_replace.replace_terms
+
+    def regardless(intent: Intent) -> str:
+        return terms(intent).replace("STOP_ON_FAILURE", "ALLOW_FAILURE")
+
+    patch.setattr(binance_spot, "replace_terms", regardless)
+
+
 def the_other_of_a_pair_is_forgotten(patch: Patch) -> None:
     ended = Gateway._ended
 
@@ -473,6 +504,8 @@ PLANTS: tuple[Plant, ...] = (
     what_was_under_way_is_forgotten_at_a_start,
     a_stop_is_sized_to_the_first_fill,
     a_stop_is_replaced_before_its_end_is_final,
+    a_replace_whose_cancel_failed_is_taken_as_cancelled,
+    a_replace_goes_on_where_its_cancel_failed,
     the_other_of_a_pair_is_forgotten,
     a_target_buys_back_what_a_stop_sold,
     an_order_that_the_venue_dropped_still_protects,

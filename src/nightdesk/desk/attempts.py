@@ -32,7 +32,7 @@ def again_at(work: Work, owner: Owner, what: Trying, about: tuple[object, ...]) 
     if last is None:
         return LONG_AGO
     wait_ns = RETRY_NS
-    if last.about == about and _refused(work, last):
+    if last.about == about and refused(work, last):
         judged = any(order.state is not State.NOT_SENT for order in _orders(work, last))
         most_ns = REFUSED_MAX_NS if judged and what not in WAYS_OUT else SOON_MAX_NS
         wait_ns = min(RETRY_NS << last.refused, most_ns)
@@ -55,18 +55,18 @@ def note(
     """Keep what was tried now, and how our own gate took it; whether it is anything new."""
     last = work.views.attempts.get((owner, what))
     again = last is not None and last.about == about
-    refused = last.refused + 1 if last is not None and again and _refused(work, last) else 0
+    before = last.refused + 1 if last is not None and again and refused(work, last) else 0
     rule = next((result.rule for result in results if isinstance(result, Refused)), "")
     work.views.attempts[owner, what] = Attempt(
         at=work.mono,
         about=about,
         ids=tuple(result for result in results if not isinstance(result, Refused)),
         rule=rule,
-        refused=min(refused, 30),
+        refused=min(before, 30),
         moved=_moved(work, owner),
     )
     same_rule = last is not None and again and rule == last.rule != ""
-    return refused == 0 and not same_rule
+    return before == 0 and not same_rule
 
 
 def _moved(work: Work, owner: Owner) -> Mono:
@@ -78,7 +78,7 @@ def _orders(work: Work, last: Attempt) -> list[Order]:
     return [order for order in found if order is not None]
 
 
-def _refused(work: Work, last: Attempt) -> bool:
+def refused(work: Work, last: Attempt) -> bool:
     """Whether the venue took nothing of it: refused or not done, or not for as long as it takes to look."""
     return any(_never_stood(order) for order in _orders(work, last))
 

@@ -210,7 +210,8 @@ Event = (
 
 
 class SendOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """Send an approved order, once; with the `other` of its pair, of which the venue lets only one trade."""
+    """Send an approved order, once; with the `other` of its pair, of which the venue lets only one trade. Where
+    its intent replaces an order, the same request ends that one: `CancelEnded` and `SendEnded` tell of both."""
 
     approved: Approved
     other: Intent | None = None

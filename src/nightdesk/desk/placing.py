@@ -42,7 +42,7 @@ class Wish:
     """One order somebody wants, before it has an id."""
 
     __slots__ = (
-        *("instrument", "origin", "price", "qty", "side", "strategy"),
+        *("instrument", "origin", "price", "qty", "replaces", "side", "strategy"),
         *("trail_bps", "trigger", "type"),
     )
 
@@ -58,6 +58,7 @@ class Wish:
     ) -> None:
         self.trigger: Decimal | None = None
         self.trail_bps = 0
+        self.replaces: ClientOrderId | None = None
         self.strategy = strategy
         self.instrument = instrument
         self.side = side
@@ -102,6 +103,17 @@ def submit(work: Work, wish: Wish) -> Intent | Refused:
 def submit_pair(work: Work, wish: Wish, other: Wish) -> Intent | Refused:
     """The same for two orders of which the venue lets only one trade: judged as one, sent as one."""
     return _submit(work, [wish, other])
+
+
+def replace(work: Work, old: Order, wish: Wish, why: str) -> Intent | Refused:
+    """The same for one that takes the place of `old`, which the same request ends: both are counted until the
+    venue's word is final. A refusal asks for nobody's end."""
+    client_id = wish.replaces = old.intent.client_id
+    result = _submit(work, [wish])
+    if isinstance(result, Intent):
+        work.record(CancelAsked(client_id=client_id, why=why))
+        work.views.cancels_sent[client_id] = Asked().again(work.mono)
+    return result
 
 
 def _submit(work: Work, wishes: list[Wish]) -> Intent | Refused:
@@ -157,6 +169,7 @@ def _intent(
         inputs=None if seen is None else _inputs(*seen, looked),
         trigger=wish.trigger,
         trail_bps=wish.trail_bps,
+        replaces=wish.replaces,
         reduce_only=looked.instrument.contract
         and (wish.origin is Origin.PROTECT or reduces(wish.side, wish.qty, looked)),
     )
@@ -178,6 +191,13 @@ def _inputs(quote: Quote, age_ns: int, looked: View) -> Inputs:
 
 def _canonical(value: Decimal | None) -> Decimal | None:
     return None if value is None else money.canonical(value)
+
+
+def _free(work: Work, wish: Wish, asset: str) -> Decimal:
+    """What it may take of an asset: what is held by the order whose place it takes is free again by then."""
+    free = work.state.funds.available(asset)
+    hold = None if wish.replaces is None else work.state.funds.holds.get(wish.replaces)
+    return money.add(free, hold.amount) if hold is not None and hold.asset == asset else free
 
 
 def _refused(work: Work, refused: Refused) -> Refused:
@@ -208,10 +228,10 @@ def view(work: Work, wish: Wish, seen: tuple[Quote, int] | None) -> View:
         bid=seen[0].bid if seen else wish.price,
         ask=seen[0].ask if seen else wish.price,
         quote_age_ns=seen[1] if seen else None,
-        available_base=ZERO if contract else state.funds.available(instrument.base),
+        available_base=ZERO if contract else _free(work, wish, instrument.base),
         available_quote=free_margin(work, instrument)
         if contract
-        else state.funds.available(instrument.quote),
+        else _free(work, wish, instrument.quote),
         may_add_risk=Action.NEW_RISK in ALLOWED[mode],
         may_reduce=reducing in ALLOWED[mode],
         mode=NAMES[mode],

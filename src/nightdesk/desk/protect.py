@@ -3,9 +3,10 @@
 Level-triggered as targets are: look at what is held, look at the protective orders that live, do one thing,
 look again. A position is covered by one or a few pieces, each a conditional order, or a pair of them of which
 the venue lets only one trade. More to protect is a further piece, so that what was covered stays covered. Less,
-or another price, ends pieces first and places anew once their end is final, since what may have traded unseen
-must not be sold twice: that while is measured, told, and bounded by settle window and read lag. On contracts
-none of this is needed (`protect_contracts`).
+or another price, takes a piece's place in one request where the venue offers that (`protect_moves`). Elsewhere
+it ends pieces first and places anew once their end is final, since what may have traded unseen must not be sold
+twice: that while is measured, told, and bounded by settle window and read lag. On contracts none of this is
+needed (`protect_contracts`).
 
 A target that goes towards flat makes the protection smaller first: the rest stays covered, what leaves is free.
 Where the price is reached and nothing of ours waits there (the venue dropped it, refused it, or has no such
@@ -21,6 +22,7 @@ import msgspec
 from nightdesk.desk import protect_contracts, protect_orders
 from nightdesk.desk.events import Tell
 from nightdesk.desk.placing import cancel, submit, submit_pair
+from nightdesk.desk.protect_moves import movable, move, same_way, yielding
 from nightdesk.desk.protect_orders import CAUSE, bare, end, wishes
 from nightdesk.desk.protection import Protection, reached, side_of, terms_of
 from nightdesk.desk.state import Owner
@@ -43,6 +45,7 @@ from nightdesk.strategy.messages import ProtectionEnded
 PIECES_MAX = (
     2  # of one position; Binance spot takes five conditional orders of a symbol, a pair is two
 )
+CHANGED, LESS, MERGED = "the protection changed", "less is held", "two pieces become one"
 _PROTECT, _EXIT, _OPEN = Origin.PROTECT, OrderType.IOC, State.OPEN  # members are looked up slowly
 
 
@@ -112,26 +115,88 @@ def _keep(work: Work, owner: Owner, protection: Protection) -> None:
         protect_contracts.keep(work, owner, protection, side)
         return
     wanted = rules.qty_down(_to_cover(work, owner, held))
-    guarding = work.state.guarding(owner)
-    pieces = [p for p in _pieces(guarding) if _fits(p, protection, side) and not p.ending]
-    standing = {order.intent.client_id for piece in pieces for order in piece.orders}
-    for order in guarding:
-        if order.intent.client_id not in standing:
-            end(work, order, why="the protection changed")
+    pieces = _kept(work, owner, protection, wanted)
+    _shrink(work, owner, protection, pieces, wanted)
     covered = money.total(piece.qty for piece in pieces)
-    while pieces and covered > wanted:
-        piece = pieces.pop()
-        covered = money.subtract(covered, piece.qty)
-        for order in piece.orders:
-            end(work, order, why="less is held")
     free = money.subtract(
         money.subtract(money.magnitude(held), covered), _leaving(work, owner, side)
     )
     missing = min(money.subtract(wanted, covered), free, rules.waiting_qty_max)
-    open_to = money.subtract(wanted, money.total(piece.qty for piece in pieces if piece.stands))
+    standing = money.total(piece.qty for piece in pieces if piece.stands)
+    open_to = money.subtract(wanted, money.add(standing, yielding(work, owner)))
     bare(work, owner, open_to if _sellable(rules, open_to, held, protection) else ZERO)
     if missing > 0 and not _occupied(work, owner, pieces):
         _cover(work, owner, protection, missing, pieces)
+
+
+def _kept(work: Work, owner: Owner, protection: Protection, wanted: Decimal) -> list[Piece]:
+    """The pieces that do their work, or move to where they would; all others are ended."""
+    kept, left = list[Piece](), wanted
+    side = Side.SELL if work.state.position(*owner).qty > 0 else Side.BUY
+    for piece in _pieces(work.state.guarding(owner)):
+        stays: Piece | None = None
+        if not piece.ending:
+            fits = _fits(piece, protection, side)
+            stays = piece if fits else _moved(work, owner, protection, piece, left)
+        if stays is None:
+            _end(work, piece, why=CHANGED)
+        else:
+            kept.append(stays)
+            left = money.subtract(left, stays.qty)
+    return kept
+
+
+def _moved(
+    work: Work, owner: Owner, protection: Protection, piece: Piece, left: Decimal
+) -> Piece | None:
+    """What takes the place of a piece at another price, or the piece itself where that has to wait a little;
+    None where it can only be ended."""
+    order, qty = movable(work, owner, protection, piece.orders), min(piece.qty, left)
+    rules, held = work.settings.instruments[owner[1]], work.state.position(*owner).qty
+    if order is None or not _sellable(rules, qty, held, protection):
+        return None
+    moved = move(work, owner, protection, order, qty, why=CHANGED)
+    if moved is None and not same_way(order, protection):
+        return None  # it does not protect from what is meant now
+    return _piece_of(work, piece, moved)
+
+
+def _shrink(
+    work: Work, owner: Owner, protection: Protection, pieces: list[Piece], wanted: Decimal
+) -> None:
+    """Cover no more than is wanted: the newest first, and one only by what is too much where it can be replaced
+    at once."""
+    rules, held = work.settings.instruments[owner[1]], work.state.position(*owner).qty
+    covered = money.total(piece.qty for piece in pieces)
+    while pieces and covered > wanted:
+        piece = pieces.pop()
+        covered = money.subtract(covered, piece.qty)
+        left, stays = money.subtract(wanted, covered), None
+        order = movable(work, owner, protection, piece.orders)
+        if order is not None and _sellable(rules, left, held, protection):
+            result = move(work, owner, protection, order, left, why=LESS)
+            stays = None if result is None else _piece_of(work, piece, result)
+        if stays is None:
+            _end(work, piece, why=LESS)
+        else:
+            pieces.append(stays)
+            return
+
+
+def _piece_of(work: Work, piece: Piece, moved: Intent | Refused | None) -> Piece | None:
+    """What stands for a piece that was to be moved."""
+    if moved is None:
+        return piece
+    if isinstance(moved, Refused):
+        return None
+    order = work.state.orders.get(moved.client_id)
+    assert order is not None, "it was intended just now"
+    return Piece(orders=(order,))
+
+
+def _end(work: Work, piece: Piece, why: str) -> None:
+    for order in piece.orders:
+        end(work, order, why=why)
 
 
 def _served(work: Work, owner: Owner, held: Decimal, rules: Instrument) -> None:
@@ -227,16 +292,28 @@ def _cover(
     if seen is not None and at_price:
         protect_orders.leave(work, owner, protection, missing, seen[0])
         return
-    results = list[Intent | Refused]()
     if len(pieces) >= PIECES_MAX:
-        for order in pieces[-1].orders:
-            end(work, order, why="two pieces become one")
-    else:
-        side = Side.SELL if held > 0 else Side.BUY
-        made = wishes(owner, rules, seen, side, [(leg, missing) for leg in protection.legs])
-        if made:
-            results = [submit_pair(work, *made) if len(made) > 1 else submit(work, made[0])]
+        _merge(work, owner, protection, pieces[-1], missing)
+        return
+    side, results = Side.SELL if held > 0 else Side.BUY, list[Intent | Refused]()
+    made = wishes(owner, rules, seen, side, [(leg, missing) for leg in protection.legs])
+    if made:
+        results = [submit_pair(work, *made) if len(made) > 1 else submit(work, made[0])]
     protect_orders.tried(work, owner, protection, results)
+
+
+def _merge(
+    work: Work, owner: Owner, protection: Protection, piece: Piece, missing: Decimal
+) -> None:
+    """The newest piece becomes larger by what is missing; where it has to end for that, all is placed anew."""
+    order, whole = movable(work, owner, protection, piece.orders), money.add(piece.qty, missing)
+    fits = whole <= work.settings.instruments[owner[1]].waiting_qty_max
+    if order is not None and fits and not protect_orders.refused(work, owner):
+        moved = move(work, owner, protection, order, whole, why=MERGED)
+        if not isinstance(moved, Refused):
+            return
+    _end(work, piece, why=MERGED)
+    protect_orders.tried(work, owner, protection, [])
 
 
 def _room(work: Work, owner: Owner, held: Decimal) -> Decimal:

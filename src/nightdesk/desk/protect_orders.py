@@ -94,6 +94,12 @@ def tried(
             work.note("warning", "protection.not_placed", strategy=owner[0], why=result)
 
 
+def refused(work: Work, owner: Owner) -> bool:
+    """Whether the venue refused the last order that was to wait for its price."""
+    last = work.views.attempts.get((owner, Trying.COVER))
+    return last is not None and attempts.refused(work, last)
+
+
 def _about(work: Work, owner: Owner, protection: Protection) -> tuple[object, ...]:
     held = work.state.position(*owner).qty
     return held, protection.stop, protection.take_profit, protection.trail_bps

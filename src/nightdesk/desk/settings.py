@@ -42,7 +42,8 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     `baseline` is per asset: what the account holds that is not the desk's to sell. `order_ttl_ns` bounds how
     late an order may reach the venue; `slippage_bps` how far beyond the touch a converging or flattening order
     may go; `account_every_ns` how often the books are compared while nothing is wrong; `terms` is of each
-    contract. `venues` follow from the instruments, in their order.
+    contract. `venues` follow from the instruments, in their order. `replacing` are those that end one order and
+    place another in one request: it is theirs, and no part of what a desk is told to be.
     """
 
     name: str
@@ -57,6 +58,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     losses: LossLimits = LossLimits()
     terms: Mapping[InstrumentId, Terms] = {}
     venues: tuple[VenueId, ...] = ()
+    replacing: frozenset[VenueId] = frozenset()
 
     def __post_init__(self) -> None:
         found = dict.fromkeys(instrument.venue for instrument in self.instruments.values())
@@ -86,7 +88,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     def canonical(self) -> str:
         """One spelling, for the journal and for the hash that nodes compare."""
         built = msgspec.to_builtins(self)
-        del built["venues"]
+        del built["venues"], built["replacing"]
         if not self.terms:
             del built["terms"]  # a desk without contracts is spelled as it always was
         return msgspec.json.encode(built, order="sorted").decode()

@@ -94,7 +94,7 @@ def _quote(instrument: InstrumentId, bid: Decimal, ask: Decimal) -> Quote:
 
 
 def _wish(intent: Intent) -> Wish:
-    return Wish(
+    made = Wish(
         intent.strategy,
         intent.instrument,
         intent.side,
@@ -103,6 +103,8 @@ def _wish(intent: Intent) -> Wish:
         intent.price,
         intent.origin,
     )
+    made.replaces = intent.replaces
+    return made
 
 
 def _same(intent: Intent) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ import msgspec
 from nightdesk.desk.accounts import ask, ask_account
 from nightdesk.desk.events import AskTrades, OrderNotFound
 from nightdesk.desk.placing import cancel
+from nightdesk.desk.protect_moves import in_doubt
 from nightdesk.desk.work import Work
 from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.mode import Mode
@@ -202,10 +203,18 @@ def _orders(work: Work) -> None:
         elif order.cancel_asked and order.state is _OPEN:
             sent = work.views.cancels_sent.get(client_id, Asked())
             if work.mono - sent.last >= CANCEL_AGAIN_NS:
-                cancel(work, order, why="again")
+                _again(work, order, sent)
         elif _sought(work, order) and due(work.views.asked[client_id], work.mono):
             work.views.asked[client_id] = work.views.asked[client_id].again(work.mono)
             ask(work, order)
+
+
+def _again(work: Work, order: Order, sent: Asked) -> None:
+    if in_doubt(work, order):
+        work.views.cancels_sent[order.intent.client_id] = sent.again(work.mono)
+        ask(work, order)
+    else:
+        cancel(work, order, why="again")
 
 
 def _sought(work: Work, order: Order) -> bool:

@@ -48,7 +48,10 @@ class Meeting:
             if name not in self.away:
                 await self._vet(name, venue)
         self._judge()
-        return self._plan.settled([i for name in self._venues for i in self._rules[name]])
+        replacing = [n for n, outside in self._world.venues.items() if outside.codec.replacing]
+        return self._plan.settled(
+            [i for name in self._venues for i in self._rules[name]], replacing
+        )
 
     def tell(self, shell: Shell) -> None:
         """What an absence means for the desk; without everybody's word nobody knows whose money it is."""

@@ -1,6 +1,6 @@
 """What a node is told to run, and the world it is given."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -70,8 +70,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     asset_max: Mapping[str, Decimal] = {}  # by base asset
     terms: Mapping[InstrumentId, Terms] = {}
 
-    def settled(self, rules: Sequence[Instrument]) -> DeskSettings:
-        """The settings once the rules are known; raises `BadInput` where positions could not be told apart."""
+    def settled(
+        self, rules: Sequence[Instrument], replacing: Iterable[VenueId] = ()
+    ) -> DeskSettings:
+        """The settings once the rules are known, and which venues replace orders; raises `BadInput` where
+        positions could not be told apart."""
         bases: dict[str, str] = {}
         for instrument in rules:
             if instrument.contract:
@@ -102,6 +105,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             losses=self.losses,
             account_every_ns=self.pace.account_every_ns,
             terms=self.terms,
+            replacing=frozenset(replacing),
         )
 
     def _limits(self, rules: Sequence[Instrument]) -> dict[InstrumentId, Limits]:

@@ -35,6 +35,7 @@ _FACT_OF_VERDICT = {
     Verdict.NOT_SENT: Fact.UNSENT,
     Verdict.UNKNOWN: Fact.LOST,
 }
+_NOT_PLACED = frozenset({Verdict.REJECTED, Verdict.NOT_SENT})
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -132,6 +133,8 @@ class OrderBook:
             return None
         if reason and verdict is not Verdict.ACKED:
             order.reason = reason
+        if verdict in _NOT_PLACED:
+            self._stays(order)
         return self._advance(order, _FACT_OF_VERDICT[verdict], at)
 
     def reported(self, report: OrderReport, at: Wall) -> Change | None:
@@ -171,7 +174,12 @@ class OrderBook:
     def absent(self, client_id: ClientOrderId, at: Wall) -> Change | None:
         """The venue was asked in time and never had it."""
         order = self.get(client_id)
-        return None if order is None else self._advance(order, Fact.ABSENT, at)
+        if order is None:
+            return None
+        change = self._advance(order, Fact.ABSENT, at)
+        if not order.live:
+            self._stays(order)
+        return change
 
     def settle(self, client_id: ClientOrderId) -> Order | None:
         """Its cancel is final."""
@@ -179,6 +187,13 @@ class OrderBook:
         if order is not None:
             order.confirmed = True
         return order
+
+    def _stays(self, order: Order) -> None:
+        """What it was to replace stands as it did, where it still lives: the request came to nothing."""
+        replaced = order.intent.replaces
+        old = None if replaced is None else self.live.get(replaced)
+        if old is not None:
+            old.cancel_asked = False
 
     def _advance(self, order: Order, fact: Fact, at: Wall, filled: Decimal = ZERO) -> Change:
         before = order.state

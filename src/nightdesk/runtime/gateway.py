@@ -13,6 +13,7 @@ from nightdesk.desk.events import (
     SendEnded,
     SendOrder,
 )
+from nightdesk.model.ids import ClientOrderId
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import SECOND_NS, Mono, Wall
@@ -152,6 +153,11 @@ class Gateway:
         self.in_flight.discard(intent.client_id)
         self._requester.heed(result)
         self._telemetry.stages["wire_to_answer"].record(self._requester.mono() - wire)
+        if intent.replaces is not None:
+            outcome, of_cancel = self._codec.replaced(intent, result)
+            self._cancel_ended(intent.replaces, of_cancel)  # first: what still stands is told below
+            self._ended(intent, outcome, sent_at)
+            return
         if other is None:
             self._ended(intent, self._codec.placed(intent, result), sent_at)
             return
@@ -171,9 +177,11 @@ class Gateway:
             lambda now: self._codec.cancel(intent, now), way_out=True
         )
         self._telemetry.stages["cancel_to_answer"].record(self._requester.mono() - started)
-        outcome = self._codec.cancelled(intent, result)
+        self._cancel_ended(intent.client_id, self._codec.cancelled(intent, result))
+
+    def _cancel_ended(self, client_id: ClientOrderId, outcome: Outcome) -> None:
         self._telemetry.count(f"cancel.{outcome.verdict}")
-        self._tell(CancelEnded(client_id=intent.client_id, outcome=outcome))
+        self._tell(CancelEnded(client_id=client_id, outcome=outcome))
 
     def _time(self, trigger: Trigger, wire: int) -> None:
         stages = self._telemetry.stages

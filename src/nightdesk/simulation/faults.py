@@ -48,7 +48,6 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 _PATH = "/api/v3/order*|/fapi/v1/order*|/fapi/v1/algoOrder*"
 _ORDER: dict[str, object] = {"match": {"path": _PATH}}
 _PLACE: dict[str, object] = {"match": {"method": "POST", "path": _PATH}}
-_CANCEL: dict[str, object] = {"match": {"method": "DELETE", "path": _PATH}}
 _HELD: dict[str, object] = {"match": {"method": "GET", "path": "/api/v3/account|/fapi/v3/account"}}
 _QUERY: dict[str, object] = {"match": {"method": "GET", "path": _PATH}}
 _HERE: dict[str, object] = {"account": "practice"}
@@ -92,7 +91,7 @@ KINDS: dict[str, Kind] = {
     "venue.unauthorized": Kind(per_minute=0.2, lasts_s=(1.0, 10.0), args={"percent": (10, 60)}),
     "venue.insufficient_balance": _venue((10, 60), _PLACE),
     "venue.cancel_only": Kind(per_minute=0.3, lasts_s=(1.0, 15.0)),
-    "venue.unknown_order_on_cancel": _venue((10, 60), _CANCEL),
+    "venue.unknown_order_on_cancel": _venue((10, 60), _ORDER),  # whatever cancels
     "venue.stp_expire": _venue((10, 60), {}),
     "venue.duplicate_report": _venue((20, 100), {}),
     "venue.late_report": _venue((20, 100), {}, ms=(200, 8_000)),

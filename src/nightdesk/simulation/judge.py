@@ -47,7 +47,10 @@ _WHAT = {"POST": "place", "DELETE": "cancel", "GET": "query"}
 _FIELDS = Entry.__struct_fields__  # those of a line of the venue's log that checkers read
 _UNHEARD = frozenset({Kind.MARKET})
 _ORDERS = frozenset(
-    {"/api/v3/order", "/api/v3/orderList/oco", "/fapi/v1/order", "/fapi/v1/algoOrder"}
+    {
+        *("/api/v3/order", "/api/v3/order/cancelReplace", "/api/v3/orderList/oco"),
+        *("/fapi/v1/order", "/fapi/v1/algoOrder"),
+    }
 )
 # A desk's own ids need no escapes.
 _ID = re.compile("(?:^|&)(?:(new|orig|above|below)ClientOrderId|clientAlgoId)=([^&]*)")

@@ -48,7 +48,9 @@ class Trap(msgspec.Struct, frozen=True, kw_only=True):
     spring: Callable[[Incarnation], None]
 
 
-_ORDERS = frozenset({"/api/v3/order", "/fapi/v1/order", "/fapi/v1/algoOrder"})
+_ORDERS = frozenset(
+    {"/api/v3/order", "/api/v3/order/cancelReplace", "/fapi/v1/order", "/fapi/v1/algoOrder"}
+)
 _ACCOUNTS = frozenset({"/api/v3/account", "/fapi/v3/account"})
 
 
