@@ -128,6 +128,16 @@ def test_a_protection_never_sells_more_than_its_strategy_holds(qty: str, found: 
     assert law.checked
 
 
+@pytest.mark.parametrize(("declared_anew", "found"), [(False, 0), (True, 1)])
+def test_an_order_that_the_venue_denied_may_sell_again_what_another_sold(
+    declared_anew: bool, found: int
+) -> None:
+    denied = said("fault_fired", 550, order_id=2, client_order_id=an_id(2), what="order_vanishes")
+    anew = [declared(580, stop="91")] if declared_anew else []
+    sold = fill(600, "1.5", order_id=2, client_order_id=an_id(2), side="SELL")
+    assert len(whats(Protection(), [*LONG, *stop(500, "1.5"), denied, *anew, sold])) == found
+
+
 @pytest.mark.parametrize(
     ("between", "found"),
     [([], 1), ([target("1", 700, suspended="sold")], 1), ([target("1", 700)], 0)],

@@ -18,7 +18,7 @@ from nightdesk.model.records import Answered, Intended, Resolved
 from nightdesk.model.time import SECOND_NS
 
 LAW = "I5 every intent resolved"
-_VANISHES = "order_vanishes"  # a venue that denies an order everywhere is believed: nobody could know better
+VANISHES = "order_vanishes"  # a venue that denies an order everywhere is believed: nobody could know better
 
 
 class Resolution:
@@ -52,7 +52,7 @@ class Resolution:
         match fact:
             case Written(record=Answered(client_id=client_id) | Resolved(client_id=client_id)):
                 return list(self._guessed(client_id, fact.at_ns))
-            case VenueSaid(entry=entry) if entry.what == _VANISHES:
+            case VenueSaid(entry=entry) if entry.what == VANISHES:
                 self._told.add(entry.client_order_id or "")
             case VenueSaid(entry=entry) if entry.accepts:
                 return list(self._guessed(entry.client_order_id or "", fact.at_ns))

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from nightdesk.audit.books import Owner
 from nightdesk.audit.facts import Fact, Published, VenueSaid, Written
+from nightdesk.audit.i05_resolved import VANISHES
 from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.limits import scopes_of
@@ -40,6 +41,7 @@ class Protection:
             "accept",
             "algo",
             "fill",
+            "fault_fired",
             ProtectionSet,
             TargetSet,
             Intended,
@@ -60,12 +62,15 @@ class Protection:
         self._filled_of: dict[str, Decimal] = {}  # protective orders, as far as the journal knows
         self._bare_since: dict[Owner, int] = {}
         self._told: set[Owner] = set()
+        self._denied: set[Owner] = set()  # an order of its protection, by a venue that had it
         self._published_ns = 0
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
         """Judge a protective fill by what it leaves, a target by what was sold, a bare position by its time."""
         self.ledger.hear(fact)
         match fact:
+            case VenueSaid(entry=entry) if entry.kind == "fault_fired":
+                self._vanished(entry)
             case VenueSaid(entry=entry) if entry.kind != "fill":
                 self._accepted(entry)
             case VenueSaid(entry=entry):
@@ -96,6 +101,7 @@ class Protection:
                 self._sold.discard(owner)
             return
         self._bare_since.pop(owner, None)
+        self._denied.discard(owner)
         self._declared.pop(owner, None)
         self._closes_by.pop(owner, None)
         if record.side is not None:
@@ -126,6 +132,12 @@ class Protection:
         if declared is not None and self._bare(owner, declared) == 0:
             self._bare_since.pop(owner, None)
 
+    def _vanished(self, entry: Entry) -> None:
+        """Believed where the venue denies it everywhere, as I5 has it: nobody could know better."""
+        known = self.ledger.told_of(entry) if entry.what == VANISHES else None
+        if known is not None and known.intent.origin is Origin.PROTECT:
+            self._denied.add(self._owner(known.intent))
+
     def _filled(self, entry: Entry, at_ns: int) -> Iterator[Finding]:
         known = self.ledger.told_of(entry)
         if known is None or known.intent.origin is not Origin.PROTECT:
@@ -137,7 +149,7 @@ class Protection:
         beyond = money.multiply(held, Decimal(intent.side.sign))
         fees = money.multiply(intent.qty, FEE_SHARE)
         over = beyond > fees and not self.ledger.dust(name, held)
-        if over and not self.ledger.unheard(name):
+        if over and owner not in self._denied and not self.ledger.unheard(name):
             what = f"a protective {intent.side.name} left {intent.strategy} at {money.canonical(held)} {name}"
             yield Finding(law=LAW, order=intent.client_id, what=what, at_ns=at_ns)
 
