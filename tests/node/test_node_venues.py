@@ -250,6 +250,26 @@ def test_a_restart_with_one_venue_away_leaves_the_way_out_at_the_other(tmp_path:
     live(main)
 
 
+def test_terms_that_changed_while_a_venue_was_away_end_no_desk(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = BothWorld(tmp_path)
+        life = await world.desk().up()
+        await asyncio.sleep(5)
+        await life.crash()
+        world.fault("error_503", match={"path": "/fapi/v1/time"})
+        again = await world.desk().up()
+        world.fault("mode_switched", account="practice", mode="multi_assets")
+        world.heal()
+        await asyncio.sleep(20)
+        ladder = again.state.ladder
+        assert not ladder.holds(venue_scope(USDM), "away")
+        assert ladder.demands(venue_scope(USDM), "terms") is Mode.REDUCE_ONLY
+        assert again.node.shell.trading, "at the other venue"
+        await again.stop()
+
+    live(main)
+
+
 def test_a_first_start_waits_for_every_venue(tmp_path: Path) -> None:
     async def main() -> None:
         world = BothWorld(tmp_path)

@@ -82,6 +82,7 @@ class Meeting:
                 f"{name} is back with other rules than the journal has; the next life takes them"
             )
         await self._vet(name, venue)
+        venue.ask_terms()  # other ones than the config's stop new risk there, as while the desk runs
         self.away.remove(name)
         self._judge()
         self.tell(shell)
@@ -95,7 +96,9 @@ class Meeting:
         return len(self._rules) == len(self._venues)
 
     async def _meet(self, name: VenueId, venue: Venue) -> list[Instrument] | str:
-        told = await venue.meet(list(self._plan.limits), self._plan.terms)
+        told = await venue.meet(list(self._plan.limits))
+        if not isinstance(told, str) and name not in self.away:
+            told = await venue.agree(self._plan.terms) or told
         if isinstance(told, str):
             self._world.log.log("warning", "venue.not_reached", {"venue": name, "why": told})
         return told

@@ -69,11 +69,8 @@ class Venue:
         self._shell: Shell
         self._clock: ClockWatch
 
-    async def meet(
-        self, instruments: Sequence[InstrumentId], terms: Mapping[InstrumentId, Terms]
-    ) -> list[Instrument] | str:
-        """Its clock, its rules, its terms; or why the venue was not reached. Raises `BadInput` where they are
-        not what the config says."""
+    async def meet(self, instruments: Sequence[InstrumentId]) -> list[Instrument] | str:
+        """Its clock and its rules, or why the venue was not reached. Raises `NotListed`."""
         if not await self.link.measure_clock():
             return "the venue does not tell its time"
         self.requester.clock.correct()
@@ -82,12 +79,16 @@ class Venue:
             rules = await self.link.rules([instrument_key(instrument) for instrument in ours])
         except VenueDown as error:
             return str(error)
-        if self._contracts is not None:
-            wanted = {i: t for i, t in terms.items() if venue_of(i) == self.id}
-            why = await self._contracts.agreed(wanted)
-            if why:
-                return why
         return list(rules.values())
+
+    async def agree(self, terms: Mapping[InstrumentId, Terms]) -> str:
+        """Why it is not known yet on which terms it holds contracts, or nothing. Raises `BadInput` where they
+        are not the config's."""
+        if self._contracts is None:
+            return ""
+        return await self._contracts.agreed(
+            {i: t for i, t in terms.items() if venue_of(i) == self.id}
+        )
 
     async def vet(self, *, owner: bool) -> KeyFacts | None:
         """What the key may do and, with `owner`, whose it is; None in a world whose venue was made with it."""
