@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benches import READ_LAG_NS, Bench, cancels, causes, effects, sent, some_limits, some_settings
-from builders import BTCUSDT, STRATEGY, D
+from builders import BTCUSDT, STRATEGY, D, an_instrument
 from desk.protections import OWNER, covered, ended, protect, stops
 from nightdesk.desk.attempts import RETRY_NS
 from nightdesk.desk.events import AskOrder, CancelAll, CancelEnded, Decision, Flatten, Pause
@@ -16,7 +16,7 @@ from nightdesk.model.ids import ClientOrderId, Seq, StrategyId, VenueId
 from nightdesk.model.order import Intent, OrderType, Origin, Side, VenueStatus
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.records import CancelAsked, Intended
-from nightdesk.model.time import SECOND_NS
+from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.reconcile.resolve import SETTLE_NS
 from nightdesk.strategy.messages import Target
 
@@ -152,6 +152,51 @@ def test_what_could_not_be_ended_is_asked_for_and_stands_where_it_was() -> None:
     (again,) = sent(*bench.ticks(2, quoted=True))
     assert again.replaces == old.client_id
     assert again.client_id != new.client_id
+
+
+def test_a_cancel_leg_that_nobody_vouches_for_is_asked_about() -> None:
+    bench, old = held()
+    new, _ = moved(bench, stop="95")
+    decisions = [cancel_ended(bench, old, Verdict.UNKNOWN)]
+    bench.answer(new, Verdict.NOT_SENT, Reason.BY_STATE)
+    decisions += bench.ticks(0.4, quoted=True)
+    assert old.client_id in {asked.intent.client_id for asked in effects(AskOrder, *decisions)}
+
+
+def test_without_a_lease_nothing_that_protects_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, _ = held()
+    bench.wait(RETRY_NS)
+    bench.quote()
+    moment = bench.moment()
+    lapsed = msgspec.structs.replace(moment, lease_until=Mono(0))
+    with monkeypatch.context() as patch:
+        patch.setattr(bench, "moment", lambda: lapsed)
+        decisions = [protect(bench, stop="95"), bench.tick()]
+    assert sent(*decisions) == []
+    assert cancels(*decisions) == []
+    assert sent(bench.tick()), "as soon as there is one again"
+
+
+@pytest.mark.parametrize("made", [some_settings, lambda **rest: replacing(**rest)])
+def test_more_than_two_orders_at_the_market_are_as_many(made) -> None:
+    at_market = an_instrument(market_qty_max=D(1))
+    bench = Bench(made(instruments=[at_market])).ready()
+    bench.buy("2.5")
+    protect(bench, stop="90")
+    stops(bench, 3)
+    assert covered(bench) == D("2.5")
+    gone = [ended(bench, *bench.ticks(0.5, quoted=True)) for _ in range(60)]
+    assert not any(gone)
+
+
+def test_of_pairs_there_are_two_and_what_they_leave_is_bare() -> None:
+    bench = Bench(replacing(instruments=[an_instrument(market_qty_max=D(1))])).ready()
+    bench.buy("2.5")
+    protect(bench, stop="90", take_profit="110")
+    stops(bench, 3)
+    gone = [ended(bench, *bench.ticks(0.5, quoted=True)) for _ in range(60)]
+    assert not any(gone)
+    assert causes(bench.state)["unprotected"] == "REDUCE_ONLY"
 
 
 def test_what_had_traded_is_not_sold_again() -> None:

@@ -231,6 +231,7 @@ def test_one_instrument_of_two_is_set_alone_or_all_together() -> None:
         ("position_max", "NaN", {}, "above zero"),
         ("open_orders_max", "1.5", {}, "a whole number"),
         ("position_max", "off", {}, "cannot be off"),
+        ("concentration_max", "50", {}, "a share, and 1 is all: got 50; half is 0.5"),
         ("position_max", "1", {"kind": "instrument", "of": "binance:DOGE"}, "no instrument"),
         ("gross_max", "1", {"kind": "instrument", "of": BTCUSDT}, "no limit of an instrument"),
         ("position_max", "1", {"kind": "strategy", "of": "nobody"}, "no strategy 'nobody'"),

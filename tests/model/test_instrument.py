@@ -84,6 +84,11 @@ def test_what_waits_for_a_price_may_be_no_more_than_trades_at_any(market_max, wa
     assert (instrument.fault_of(D(qty), D(100), waits=waits) is None) is fits
 
 
+def test_what_trades_at_any_price_is_told_in_lots():
+    instrument = an_instrument(market_qty_max=D("1.50000123"))
+    assert instrument.waiting_qty_max == instrument.qty_down(D("1.50000123"))
+
+
 def test_an_instruments_id_is_venue_and_symbol():
     assert instrument_id("binance", "BTCUSDT") == "binance:BTCUSDT"
 

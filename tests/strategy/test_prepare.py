@@ -102,6 +102,7 @@ def test_a_strategy_without_a_way_from_an_older_version_says_so() -> None:
         (lambda: [Bars("1m", instrument="binance:X")], "binance:X is not among its"),
         (lambda: ["1m"], r"declare\(\) returns Bars and Depth, not '1m'"),
         (lambda: [Depth(7)], "no depth of 7 levels; venues tell 5, 10, 20"),
+        (lambda: [Depth(10.0)], "no depth of 10.0 levels; venues tell 5, 10, 20"),
         (lambda: [Depth(5, instrument="binance:X")], "binance:X is not among its"),
         (lambda: 1 / 0, "ZeroDivisionError.*test_prepare.py"),
     ],

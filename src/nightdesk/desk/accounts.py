@@ -232,12 +232,21 @@ def _cancel_ended(work: Work, event: CancelEnded) -> None:
     if event.outcome.report is not None:
         told(work, event.outcome.report)
     order = work.state.orders.live.get(event.client_id)
-    if order is not None and event.outcome.verdict is Verdict.REJECTED:
-        # "Unknown order": it ended before the cancel, or is not visible yet. Only asking tells.
+    if order is not None and (
+        event.outcome.verdict is Verdict.REJECTED
+        or (event.outcome.verdict is Verdict.UNKNOWN and _replaced(work, event.client_id))
+    ):
+        # "Unknown order": it ended before the cancel, or is not visible yet; or nobody knows whether another
+        # one took its place. Only asking tells.
         asked = work.views.asked.get(event.client_id, Asked())
         work.views.asked[event.client_id] = asked.again(work.mono)
         ask(work, order)
     _heed(work, event.client_id, event.outcome)
+
+
+def _replaced(work: Work, client_id: ClientOrderId) -> bool:
+    """Whether another order was to take its place: then no cancel of its own is repeated."""
+    return any(new.intent.replaces == client_id for new in work.state.orders.live.values())
 
 
 def _confirm(work: Work, report: OrderReport, asked_at: Wall) -> None:

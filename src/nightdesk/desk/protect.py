@@ -45,6 +45,7 @@ from nightdesk.strategy.messages import ProtectionEnded
 PIECES_MAX = (
     2  # of one position; Binance spot takes five conditional orders of a symbol, a pair is two
 )
+FULL_MAX = 4  # where each is as large as the venue takes one
 CHANGED, LESS, MERGED = "the protection changed", "less is held", "two pieces become one"
 _PROTECT, _EXIT, _OPEN = Origin.PROTECT, OrderType.IOC, State.OPEN  # members are looked up slowly
 
@@ -85,13 +86,18 @@ def step(work: Work) -> None:
 
 
 def dues(work: Work) -> Iterator[Mono]:
-    """When `step` has something to do next, as long as nothing happens: at once while anything is uncovered."""
+    """When `step` has something to do next, as long as nothing happens: at once while anything is uncovered, or
+    nothing may be sent."""
     causes = work.state.ladder.causes
     said = any(causes.get(strategy_scope(s), {}).get(CAUSE) for s, _ in work.state.protections)
-    if work.views.bare_since or said:
+    if work.views.bare_since or said or (work.state.protections and not _leased(work)):
         yield work.mono
     for owner, protection in work.state.protections.items():
         yield from protect_orders.dues(work, owner, protection)
+
+
+def _leased(work: Work) -> bool:
+    return work.mono < work.moment.lease_until
 
 
 def drop(work: Work) -> None:
@@ -106,6 +112,8 @@ def _keep(work: Work, owner: Owner, protection: Protection) -> None:
     rules = work.settings.instruments.get(owner[1])
     if rules is None or work.state.ladder.mode(*scopes(*owner)) is Mode.FLATTENING:
         return  # what is held is being sold, and nothing may hold it back
+    if not _leased(work):
+        return  # nothing could take the place of what is ended now
     held = work.state.position(*owner).qty
     if protection.side is not None and side_of(held, rules.qty_min) is not protection.side:
         _served(work, owner, held, rules)
@@ -293,8 +301,12 @@ def _cover(
         protect_orders.leave(work, owner, protection, missing, seen[0])
         return
     if len(pieces) >= PIECES_MAX:
-        _merge(work, owner, protection, pieces[-1], missing)
-        return
+        growing = [piece for piece in pieces if piece.qty < rules.waiting_qty_max]
+        if growing:
+            _merge(work, owner, protection, growing[-1], missing)
+            return
+        if len(protection.legs) > 1 or len(pieces) >= FULL_MAX:
+            return  # the venue takes no more: what is uncovered is told
     side, results = Side.SELL if held > 0 else Side.BUY, list[Intent | Refused]()
     made = wishes(owner, rules, seen, side, [(leg, missing) for leg in protection.legs])
     if made:
@@ -306,9 +318,10 @@ def _merge(
     work: Work, owner: Owner, protection: Protection, piece: Piece, missing: Decimal
 ) -> None:
     """The newest piece becomes larger by what is missing; where it has to end for that, all is placed anew."""
-    order, whole = movable(work, owner, protection, piece.orders), money.add(piece.qty, missing)
-    fits = whole <= work.settings.instruments[owner[1]].waiting_qty_max
-    if order is not None and fits and not protect_orders.refused(work, owner):
+    order = movable(work, owner, protection, piece.orders)
+    most = work.settings.instruments[owner[1]].waiting_qty_max
+    whole = min(money.add(piece.qty, missing), most)
+    if order is not None and not protect_orders.refused(work, owner):
         moved = move(work, owner, protection, order, whole, why=MERGED)
         if not isinstance(moved, Refused):
             return

@@ -29,6 +29,7 @@ OF_INSTRUMENT = (
     "orders_per_fill_max",
 )
 OF_ASSET = ("asset_max",)
+SHARES = frozenset({"concentration_max", "margin_use_max"})
 OF_CONTRACTS = ("margin_use_max", "leverage_max")
 OF_DESK = (
     "gross_max",
@@ -182,6 +183,8 @@ def _number(asked: SetLimit, *, needed: str) -> Decimal | None:
     if not money.is_amount(value) or value <= 0 or (whole and value != value.to_integral_value()):
         kind = "a whole number above zero" if whole else "an amount above zero"
         raise BadInput(f"{limit} must be {kind}, got {text}")
+    if limit in SHARES and value > 1:
+        raise BadInput(f"{limit} is a share, and 1 is all: got {text}; half is 0.5")
     return money.canonical(value)
 
 

@@ -51,9 +51,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def waiting_qty_max(self) -> Decimal:
         """The most that one order may be which waits for a price and then trades at any."""
-        return (
-            self.qty_max if self.market_qty_max is None else min(self.qty_max, self.market_qty_max)
-        )
+        if self.market_qty_max is None:
+            return self.qty_max
+        return self.qty_down(min(self.qty_max, self.market_qty_max))
 
     @property
     def held_as(self) -> str:

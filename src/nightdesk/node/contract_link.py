@@ -36,13 +36,15 @@ class ContractLink:
             raise BadInput(f"{self._codec.venue}: " + "; ".join(found))
         return ""
 
-    async def ask_terms(self, tell: Callable[[Event], None]) -> None:
-        """The same while the desk runs: somebody may have changed them when nobody listened."""
+    async def ask_terms(self, tell: Callable[[Event], None]) -> bool:
+        """The same while the desk runs: somebody may have changed them when nobody listened. Whether they were
+        told."""
         told = await self.terms()
         if isinstance(told, NoAnswer):
             self._unanswered(told)
-        else:
-            tell(TermsSeen(venue=self._codec.venue, terms=told))
+            return False
+        tell(TermsSeen(venue=self._codec.venue, terms=told))
+        return True
 
     async def ask(self, question: AskFlows | AskForced, tell: Callable[[Event], None]) -> None:
         """What moved wallets or positions without an order of ours."""

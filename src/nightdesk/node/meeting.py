@@ -5,7 +5,9 @@ starts after a while with the rules its journal has, and risks nothing new where
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
 
 from nightdesk.desk.events import Health
 from nightdesk.desk.settings import DeskSettings
@@ -17,7 +19,7 @@ from nightdesk.model.time import SECOND_NS
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.plan import Plan, World
 from nightdesk.node.venue import Venue
-from nightdesk.node.vetting import KeyFacts, judge
+from nightdesk.node.vetting import judge
 from nightdesk.runtime.shell import Shell
 
 AGAIN_S = 1.0
@@ -33,7 +35,7 @@ class Meeting:
         self._world = world
         self._venues = venues
         self._rules: dict[VenueId, list[Instrument]] = {}
-        self._facts: dict[VenueId, KeyFacts] = {}
+        self._facts = {n: facts for n, venue in venues.items() if (facts := venue.unvetted())}
         self.away: list[VenueId] = []  # not met yet, traded by the journal's rules
 
     async def settle(self, known: Mapping[InstrumentId, Instrument]) -> DeskSettings:
@@ -47,6 +49,9 @@ class Meeting:
         for name, venue in self._venues.items():
             if name not in self.away:
                 await self._vet(name, venue)
+        if all(instrument in known for instrument in self._plan.limits):
+            # One that has run before gets out also where nobody says what the key may do.
+            self.away = [n for n in self._venues if n in self.away or self._untold(n)]
         self._judge()
         replacing = [n for n, outside in self._world.venues.items() if outside.codec.replacing]
         return self._plan.settled(
@@ -77,12 +82,16 @@ class Meeting:
         while isinstance(rules, str):
             await asyncio.sleep(AGAIN_S)
             rules = await self._meet(name, venue)
-        if rules != assumed:
+        if _lasting(rules) != _lasting(assumed):
             raise TaskEnded(
                 f"{name} is back with other rules than the journal has; the next life takes them"
             )
-        await self._vet(name, venue)
-        venue.ask_terms()  # other ones than the config's stop new risk there, as while the desk runs
+        while True:
+            await self._vet(name, venue)
+            # Other terms than the config's stop new risk there, as while the desk runs.
+            if not self._untold(name) and await venue.terms_told():
+                break
+            await asyncio.sleep(AGAIN_S)
         self.away.remove(name)
         self._judge()
         self.tell(shell)
@@ -121,7 +130,17 @@ class Meeting:
             if told.may_withdraw is None:
                 self._world.log.log("warning", "key.not_told", {"venue": name, "why": told.why})
 
+    def _untold(self, name: VenueId) -> bool:
+        """Whether a venue of real money has not said all that is asked of its key."""
+        told = self._facts.get(name)
+        return name in self._plan.real and told is not None and not told.whole
+
     def _judge(self) -> None:
         """Are these keys to trade with, and this desk the one that was named? Of those that are here."""
         if self._facts:
-            judge(self._facts, self._plan)
+            judge(self._facts, self._plan, self.away)
+
+
+def _lasting(rules: Iterable[Instrument]) -> list[Instrument]:
+    """Without what a venue tells anew every hour: how much it takes at the market."""
+    return [replace(instrument, market_qty_max=None) for instrument in rules]

@@ -3,7 +3,15 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from nightdesk.desk.desk import Desk
-from nightdesk.desk.events import AccountTold, AskFlows, AskForced, Event, Health, SendEnded
+from nightdesk.desk.events import (
+    AccountTold,
+    AskFlows,
+    AskForced,
+    CancelEnded,
+    Event,
+    Health,
+    SendEnded,
+)
 from nightdesk.model.account import Terms
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
 from nightdesk.model.instrument import Instrument
@@ -89,6 +97,12 @@ class Venue:
         return await self._contracts.agreed(
             {i: t for i, t in terms.items() if venue_of(i) == self.id}
         )
+
+    def unvetted(self) -> KeyFacts | None:
+        """What is known of the key before anybody is asked; None in a world whose venue was made with it."""
+        if self._key is None:
+            return None
+        return KeyFacts(tail=self._key.tail, may_withdraw=None, account=None, why="not asked yet")
 
     async def vet(self, *, owner: bool) -> KeyFacts | None:
         """What the key may do and, with `owner`, whose it is; None in a world whose venue was made with it."""
@@ -179,12 +193,18 @@ class Venue:
 
     def ask_terms(self) -> None:
         """On which terms they are held."""
-        if self._contracts is not None:
-            self._spawn(self._contracts.ask_terms(self._tell), "terms")
+        self._spawn(self._ask_terms(), "terms")
+
+    async def terms_told(self) -> bool:
+        """The same, waited for; whether the venue said so, which one without contracts need not."""
+        return self._contracts is None or await self._contracts.ask_terms(self._tell)
+
+    async def _ask_terms(self) -> None:
+        await self.terms_told()
 
     def _tell(self, event: Event) -> None:
         """An answer from outside becomes an event; some also concern this side of it."""
-        if isinstance(event, SendEnded) and event.outcome.reason is Reason.CLOCK:
+        if isinstance(event, SendEnded | CancelEnded) and event.outcome.reason is Reason.CLOCK:
             self._clock.doubted("the venue refuses our clock")
         self._shell.handle(event)
         if isinstance(event, AccountTold):

@@ -4,7 +4,7 @@ A key that may withdraw is refused wherever it is told. Where orders cost real m
 the desk by its fingerprint, and what the venue does not tell is not taken for a no.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import blake2b
 
 import msgspec
@@ -16,6 +16,7 @@ from nightdesk.node.venue_link import measure_clock
 from nightdesk.runtime.requester import Requester
 from nightdesk.venues.protocol import KeyCodec, NoAnswer
 
+UNKNOWN = "?"  # in place of the account that a venue has not named yet
 NOBODY = "no address is known where that is told"
 
 
@@ -26,6 +27,11 @@ class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
     may_withdraw: bool | None
     account: str | None
     why: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything was told that real money asks for."""
+        return self.may_withdraw is not None and self.account is not None
 
 
 async def look(key: KeyCodec, requester: Requester | None, *, owner: bool) -> KeyFacts:
@@ -49,15 +55,18 @@ async def look(key: KeyCodec, requester: Requester | None, *, owner: bool) -> Ke
     )
 
 
-def fingerprint(facts: Mapping[VenueId, KeyFacts], plan: Plan) -> str:
+def fingerprint(
+    facts: Mapping[VenueId, KeyFacts], plan: Plan, away: Collection[VenueId] = ()
+) -> str:
     """VENUE:ACCOUNT:KEY:LIMITS, the last two as the key's last four and a hash; of several venues where orders
-    cost real money VENUE:ACCOUNT:KEY+VENUE:ACCOUNT:KEY:LIMITS. Raises `Untold`."""
+    cost real money VENUE:ACCOUNT:KEY+VENUE:ACCOUNT:KEY:LIMITS. Of a venue that is `away` the account is "?".
+    Raises `Untold`."""
     named = []
     for venue, kind in plan.real.items():
         told = facts[venue]
-        if told.account is None:
+        if told.account is None and venue not in away:
             raise Untold(f"{venue} does not say whose the key ending in {told.tail} is: {told.why}")
-        named.append(":".join((kind, told.account, told.tail)))
+        named.append(":".join((kind, told.account or UNKNOWN, told.tail)))
     return f"{'+'.join(named)}:{limits_hash(plan)}"
 
 
@@ -73,9 +82,9 @@ def limits_hash(plan: Plan) -> str:
     return blake2b(text, digest_size=6).hexdigest()
 
 
-def judge(facts: Mapping[VenueId, KeyFacts], plan: Plan) -> None:
-    """Raises `MayWithdraw`, `NotNamed`, and `Untold` where real money would be risked on a guess. Whether the
-    desk is the one that was named can be told once there are facts of all venues."""
+def judge(facts: Mapping[VenueId, KeyFacts], plan: Plan, away: Collection[VenueId] = ()) -> None:
+    """Raises `MayWithdraw`, `NotNamed`, and `Untold` where real money would be risked on a guess. Of a venue
+    that is `away` only the key is held against what was named: it is the one that was looked at then."""
     for told in facts.values():
         if told.may_withdraw:
             raise MayWithdraw(told.tail)
@@ -83,13 +92,13 @@ def judge(facts: Mapping[VenueId, KeyFacts], plan: Plan) -> None:
         return
     if not plan.live:
         raise NotNamed("")
-    here = [venue for venue in plan.real if venue in facts]
-    for venue in here:
-        if facts[venue].may_withdraw is None:
+    for venue in plan.real:
+        if facts[venue].may_withdraw is None and venue not in away:
             why = facts[venue].why
             raise Untold(f"{venue} does not say whether the key may withdraw: {why}")
-    if len(here) < len(plan.real):
-        return
-    found = fingerprint(facts, plan)
-    if plan.live != found:
+    found = fingerprint(facts, plan, away)
+    typed, ours = plan.live.split(":"), found.split(":")
+    if len(typed) != len(ours) or any(
+        o not in (UNKNOWN, t) for t, o in zip(typed, ours, strict=True)
+    ):
         raise NotNamed(plan.live, found)

@@ -67,7 +67,7 @@ class Depth(msgspec.Struct, frozen=True):
     instrument: InstrumentId | None = None
 
     def __post_init__(self) -> None:
-        if self.levels not in DEPTH_LEVELS:
+        if type(self.levels) is not int or self.levels not in DEPTH_LEVELS:
             told = ", ".join(map(str, DEPTH_LEVELS))
             raise ValueError(f"no depth of {self.levels!r} levels; venues tell {told}")
 

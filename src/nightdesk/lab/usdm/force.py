@@ -57,7 +57,7 @@ class Force:
         cross ones all together."""
         short = {}
         for symbol, row in rows.items():
-            if not row.position.amount or row.position.updated_ns > made_ns:
+            if not row.position.amount or row.position.grown_ns > made_ns:
                 continue
             if row.position.isolated:
                 worth, least = row.position.isolated_wallet + row.unrealised, row.maintenance

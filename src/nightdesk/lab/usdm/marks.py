@@ -65,6 +65,11 @@ class Marks:
         middles.append(middle)
         self.marks[symbol] = rounded(median(middles))
 
+    def traded(self, symbol: str, price: Decimal) -> None:
+        """Where only bars are known it is worth what it traded at, from now on."""
+        self._middles[symbol] = deque([price] * _MIDDLES, maxlen=_MIDDLES)
+        self.marks[symbol] = price
+
     def stands(self, symbol: str, book: Book) -> bool:
         """Whether another look at an unchanged book would leave the mark where it is."""
         middle = book.mid()

@@ -25,6 +25,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     isolated: bool = False
     isolated_wallet: Decimal = ZERO
     updated_ns: int = 0
+    grown_ns: int = 0  # when it was last opened, made larger, or turned
 
     @property
     def entry(self) -> Decimal:
@@ -58,7 +59,9 @@ class Holdings(msgspec.Struct, frozen=True, kw_only=True):
 
     def with_position(self, position: Position, at_ns: int) -> "Holdings":
         """The same with this position in place of the one of its contract."""
-        moved = replace(position, updated_ns=at_ns)
+        before = self.positions[position.symbol]
+        grew = abs(position.amount) > abs(before.amount) or position.amount * before.amount < 0
+        moved = replace(position, updated_ns=at_ns, grown_ns=at_ns if grew else before.grown_ns)
         positions = self.positions | {position.symbol: moved}
         return replace(self, positions=positions, updated_ns=at_ns)
 

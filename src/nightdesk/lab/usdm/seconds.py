@@ -71,7 +71,7 @@ class Seconds:
         """A contract of which only bars are known was worth as much as it traded at: whoever could not stand
         that is not asked how long it lasted."""
         symbol, now_ns, made_ns = trade.symbol, trade.at_ns, trade.trade_ns
-        self.exchange.marks.marks[symbol] = trade.price
+        self.exchange.marks.traded(symbol, trade.price)
         self.algos.hear(symbol, WorkingType.MARK_PRICE, trade.price, now_ns, made_ns)
         self.force.watch(now_ns, made_ns)
 
