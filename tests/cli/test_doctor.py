@@ -146,6 +146,17 @@ def test_a_desk_of_perpetuals_asks_another_host_what_its_key_may_do() -> None:
         assert code == 0, said
 
         post_fault(wallet, kind="error_503", match={"path": RIGHTS})
+        code, said = node(config, fingerprint, stop_after="cause=unnamed")
+        assert code == 0, "one that has run before manages what it holds"
+        other = fingerprint.replace(key[-4:], "zzzz")
+        code, said = node(config, other)
+        assert (code, "another key" in said) == (3, True), said
+
+
+def test_a_desk_of_perpetuals_does_not_begin_while_its_wallet_is_silent() -> None:
+    with real_perps() as (wallet, config):
+        fingerprint = doctor(config)["fingerprint"][1]
+        post_fault(wallet, kind="error_503", match={"path": RIGHTS})
         code, said = node(config, fingerprint)
         assert code == 1, "not a mistake of the config: the next start asks again"
         assert "usdm does not say whether the key may withdraw" in said

@@ -97,7 +97,7 @@ def _difference(given: str, found: str) -> str:
     if len(theirs) != len(ours):
         return f"it is written {':'.join(part.upper() for part in PARTS)}"
     names = [*PARTS[:-1] * (len(ours) // 3), PARTS[-1]]
-    parts = [name for name, a, b in zip(names, theirs, ours, strict=True) if a != b]
+    parts = [name for name, a, b in zip(names, theirs, ours, strict=True) if b not in (a, "?")]
     return f"another {' and another '.join(dict.fromkeys(parts))}"
 
 
