@@ -23,6 +23,7 @@ NAMES = (
     "wire",
     "rival",
     "bars",
+    "crowd",
     "limits",
     "intents",
     "frames",

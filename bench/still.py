@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from bench.node import BTCUSDT, CONFIG, ONE_PER_TICK, STRATEGY, Silent
+from bench.node import CONFIG, ONE_PER_TICK, STRATEGY, Silent
 from bench.venue import BALANCES, rules
 from nightdesk.adapters.system import SystemClock, SystemEntropy
 from nightdesk.config.load import load
@@ -19,7 +19,7 @@ from nightdesk.desk.events import AccountTold, Event, SendOrder
 from nightdesk.desk.state import DeskState
 from nightdesk.journal.chain import Head
 from nightdesk.journal.frame import GENESIS
-from nightdesk.model.ids import Epoch, Seq, StrategyId, VenueId
+from nightdesk.model.ids import Epoch, InstrumentId, Seq, StrategyId, VenueId
 from nightdesk.model.records import Configured, EpochOpened, Record
 from nightdesk.model.time import Mono
 from nightdesk.node.compose import plan_of
@@ -79,7 +79,7 @@ class Accepting:
             status = "EXPIRED"
         client_id = asked.get("newClientOrderId") or asked.get("origClientOrderId", "")
         body = {
-            "symbol": "BTCUSDT",
+            "symbol": asked.get("symbol", ""),
             "orderId": self.written,
             "clientOrderId": client_id,
             "origClientOrderId": client_id,
@@ -131,8 +131,10 @@ def one_per_tick_desk(group: asyncio.TaskGroup) -> StillDesk:
 def still_desk(group: asyncio.TaskGroup, config: Config) -> StillDesk:
     """What a node composes, opened and trading."""
     plan, clock, telemetry, http = plan_of(config, Path()), SystemClock(), Telemetry(), Accepting()
-    codec = BinanceSpot(VenueId("binance"), HmacSigner("key", "secret"), {"BTCUSDT": BTCUSDT})
-    rules_of = codec.ruled(HttpAnswer(status=200, headers={}, body=msgspec.json.encode(rules())))
+    names = {of.id.partition(":")[2]: InstrumentId(of.id) for of in config.instrument}
+    codec = BinanceSpot(VenueId("binance"), HmacSigner("key", "secret"), names)
+    told = msgspec.json.encode(rules(list(names)))
+    rules_of = codec.ruled(HttpAnswer(status=200, headers={}, body=told))
     assert isinstance(rules_of, Mapping), "the bench's own rules"
     desk = Desk(DeskState(), plan.settled(list(rules_of.values())))
     engine = cast("JournalEngine", AtOnce())

@@ -52,6 +52,24 @@ class OnePerMinute(Strategy):
         self.side = Side.SELL if self.side is Side.BUY else Side.BUY
 
 
+class Following(Strategy):
+    """Two means of the touch with every quote; a small target now and then, as the faster one says."""
+
+    def on_start(self, ctx: Context) -> None:
+        """Nothing seen."""
+        self.fast = self.slow = 0.0
+        self.seen = 0
+
+    def on_quote(self, ctx: Context, quote: Quote) -> None:
+        """What two lines of arithmetic cost, and one order in a thousand quotes."""
+        mid = float(quote.mid)
+        self.fast += 0.2 * (mid - self.fast)
+        self.slow += 0.02 * (mid - self.slow)
+        self.seen += 1
+        if self.seen % 1_000 == 500:
+            ctx.target(quote.instrument, QTY if self.fast > self.slow else 2 * QTY)
+
+
 class Averaging(Strategy):
     """Takes the mean of 500 closes at each bar, in plain Python."""
 

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
@@ -31,24 +31,27 @@ _FILTERS = [
 ]
 
 
-def rules() -> dict[str, Any]:
-    """exchangeInfo of the one symbol."""
-    symbol = {
-        "symbol": SYMBOL,
-        "status": "TRADING",
-        "baseAsset": "BTC",
-        "quoteAsset": "USDT",
-        "filters": _FILTERS,
-    }
-    return {"symbols": [symbol]}
+def rules(symbols: Sequence[str] = (SYMBOL,)) -> dict[str, Any]:
+    """exchangeInfo of some symbols, all in USDT; of one as a rule."""
+    told = [
+        {
+            "symbol": symbol,
+            "status": "TRADING",
+            "baseAsset": symbol.removesuffix("USDT"),
+            "quoteAsset": "USDT",
+            "filters": _FILTERS,
+        }
+        for symbol in symbols
+    ]
+    return {"symbols": told}
 
 
-def quote_frame(number: int) -> bytes:
+def quote_frame(number: int, symbol: str = SYMBOL) -> bytes:
     """A bookTicker frame; the touch moves with `number` so that no two orders are alike."""
     move = Decimal(number % 50) / 10
     return (
-        f'{{"stream":"btcusdt@bookTicker","data":{{"u":{number + 1},"s":"{SYMBOL}","b":"{BID + move}0",'
-        f'"B":"3.15000000","a":"{ASK + move}0","A":"2.04000000"}}}}'
+        f'{{"stream":"{symbol.lower()}@bookTicker","data":{{"u":{number + 1},"s":"{symbol}",'
+        f'"b":"{BID + move}0","B":"3.15000000","a":"{ASK + move}0","A":"2.04000000"}}}}'
     ).encode()
 
 
