@@ -382,8 +382,10 @@ def without_views(state: DeskState) -> DeskState:
 
 
 def sent(*decisions: Decision) -> list[Intent]:
-    """The orders that would leave; of a pair both."""
-    leaving = [e for d in decisions for e in d.after if isinstance(e, SendOrder)]
+    """The orders that would leave; of a pair both. Other terms for one that rests are no order."""
+    leaving = [
+        e for d in decisions for e in d.after if isinstance(e, SendOrder) and e.amendment is None
+    ]
     return [
         intent for e in leaving for intent in (e.approved.intent, e.other) if intent is not None
     ]

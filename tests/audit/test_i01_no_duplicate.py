@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.told import ID, accept, fill, heard, intended, said, whats
+from audit.told import ID, accept, amend_asked, amended, fill, heard, intended, said, whats
 from builders import D, an_id
 from nightdesk.audit.facts import Fact
 from nightdesk.audit.i01_no_duplicate import NoDuplicate
@@ -25,6 +25,8 @@ TWICE = [accept(1), accept(2, order_id=2)]
         [accept()],
         [accept(client_order_id="web_x"), accept(client_order_id="web_x", order_id=2)],
         [intended(), accept(qty="0.5")],
+        [intended(), accept(), amend_asked("2"), amended("2"), fill(qty="2")],
+        [intended(), accept(), amend_asked("0.5"), amended("0.5"), fill(qty="0.5")],
     ],
     ids=[
         "filled",
@@ -34,6 +36,8 @@ TWICE = [accept(1), accept(2, order_id=2)]
         "unknown",
         "foreign",
         "less",
+        "amended to more",
+        "amended to less",
     ],
 )
 def test_what_was_meant_is_no_duplicate(facts: list[Fact]) -> None:
@@ -50,6 +54,8 @@ def test_what_was_meant_is_no_duplicate(facts: list[Fact]) -> None:
         [intended(), accept(), fill(), accept(order_id=2)],
         [intended(), accept(qty="1.1")],
         [intended(side=Side.SELL), accept()],
+        [intended(), accept(), amend_asked("2"), amended("2.1")],
+        [intended(), accept(), amended("2")],
     ],
     ids=[
         "live twice",
@@ -59,6 +65,8 @@ def test_what_was_meant_is_no_duplicate(facts: list[Fact]) -> None:
         "after a fill",
         "larger",
         "side",
+        "amended beyond what was asked",
+        "amended, and nobody asked",
     ],
 )
 def test_more_than_was_meant_is_found_once(facts: list[Fact]) -> None:

@@ -2,7 +2,19 @@
 
 import pytest
 
-from audit.told import accept, at, bought, entry, intended, leased, opened, sent, whats
+from audit.told import (
+    accept,
+    amend_asked,
+    amended,
+    at,
+    bought,
+    entry,
+    intended,
+    leased,
+    opened,
+    sent,
+    whats,
+)
 from builders import NOW, D, an_id
 from nightdesk.audit.facts import Fact, VenueSaid
 from nightdesk.audit.i03_single_writer import SingleWriter
@@ -43,6 +55,23 @@ def test_an_accept_after_its_window_is_found(fact: Fact, late: bool) -> None:
 def test_a_window_that_outlives_its_intents_deadline_is_found(deadline_ms: int, wide: bool) -> None:
     known = intended(-10, deadline=Wall(MS * MS_NS + deadline_ms * MS_NS))
     assert bool(whats(SingleWriter(), [known, stamped(10)])) == wide
+
+
+@pytest.mark.parametrize(("deadline_ms", "wide"), [(500, False), (499, True)])
+def test_a_window_that_outlives_the_deadline_of_other_terms_is_found(
+    deadline_ms: int, wide: bool
+) -> None:
+    deadline = Wall(MS * MS_NS + deadline_ms * MS_NS)
+    asked = amend_asked("1", "101", -5, deadline=deadline)
+    stamp = {"timestamp": str(MS), "recv_window": "500"}
+    taken = amended("1", "101", 10, arrived_ns=at(10), **stamp)
+    assert bool(whats(SingleWriter(), [intended(-10), asked, taken])) == wide
+
+
+def test_only_the_leases_holder_amends() -> None:
+    lease = leased(epoch=1, holder="a", until=1_000)
+    assert whats(SingleWriter(), [lease, sent(1, "amend", node="a", epoch=1)]) == []
+    assert len(whats(SingleWriter(), [lease, sent(1, "amend", node="b", epoch=1)])) == 1
 
 
 def of_epoch(epoch: int, number: int, nonce: int = 1, desk: int = 1, **rest: object) -> Fact:

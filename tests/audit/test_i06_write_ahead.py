@@ -2,7 +2,19 @@
 
 import pytest
 
-from audit.told import MS_NS, NOW, accept, an_id, arrival, at, intended, sent, whats
+from audit.told import (
+    MS_NS,
+    NOW,
+    accept,
+    amend_asked,
+    amended,
+    an_id,
+    arrival,
+    at,
+    intended,
+    sent,
+    whats,
+)
 from nightdesk.audit.facts import Fact
 from nightdesk.audit.i06_write_ahead import WriteAhead
 
@@ -31,6 +43,11 @@ OTHER = an_id(2)
         ([accept(client_order_id="web_somebody-else")], []),
         ([intended(client_id=OTHER), accept(client_order_id=an_id(9, desk=7))], []),
         ([intended(client_id=OTHER), accept()], ["not in the journal"]),
+        ([intended(), sent(1), amend_asked(ms=2), sent(3, "amend"), amended()], []),
+        ([intended(), sent(1), sent(2, "amend"), amend_asked(ms=3)], ["before that was durable"]),
+        ([intended(), amend_asked(), sent(1, "amend"), sent(2, "amend")], ["or twice"]),
+        ([intended(), sent(1), amend_asked(), amended("3")], ["amended to 3 at 101, and no"]),
+        ([intended(), sent(1), amend_asked(), amended(price="102")], ["amended to 2 at 102"]),
     ],
 )
 def test_an_intent_comes_before_its_order(facts: list[Fact], found: list[str]) -> None:

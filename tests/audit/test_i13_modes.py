@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit.told import accept, bought, fill, intended, opened, written
+from audit.told import accept, amend_asked, bought, fill, intended, opened, written
 from builders import D, an_intent
 from nightdesk.audit.facts import Fact, Written
 from nightdesk.audit.i13_modes import Modes
@@ -25,6 +25,8 @@ SELL = intended(side=Side.SELL)
         ([mode("REDUCE_ONLY"), mode("NORMAL"), intended()], []),
         ([mode("REDUCE_ONLY", cause="feed"), mode("NORMAL"), intended()], ["feed holds desk"]),
         ([mode("CAUTIOUS"), intended()], []),
+        ([intended(), mode("REDUCE_ONLY"), amend_asked()], ["adds risk although operator holds"]),
+        ([mode("REDUCE_ONLY"), amend_asked()], []),
         ([mode("HALTED"), intended()], ["in HALTED"]),
         ([mode("HALTED"), intended(origin=Origin.FLATTEN)], []),
         ([mode("CANCEL_ONLY"), intended(origin=Origin.TARGET)], ["in CANCEL_ONLY"]),

@@ -5,6 +5,8 @@ import pytest
 from audit.contracts import algo
 from audit.told import (
     accept,
+    amend_answered,
+    amend_asked,
     answered,
     cancel_asked,
     commanded,
@@ -31,6 +33,10 @@ DENIED = said("refusal", code=-2013, order_id=None)
 CANCELLED = reported(VenueStatus.CANCELLED)
 NEW = an_id(2)
 REPLACING = [intended(), intended(client_id=NEW, replaces=an_id())]
+
+
+AMENDING = [intended(), answered(Verdict.ACKED), amend_asked()]
+AMEND_LOST = [amend_answered(Verdict.UNKNOWN)]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +97,27 @@ REPLACING = [intended(), intended(client_id=NEW, replaces=an_id())]
             ["fault delay", "fault delay, order in flight"],
         ),
         ([accept(), fill()], []),
+        ([*AMENDING, amend_answered(Verdict.ACKED)], ["order amended in its place"]),
+        (
+            [*AMENDING, amend_answered(Verdict.REJECTED), FIRED],
+            ["amending refused, the old terms stand", "fault delay"],
+        ),
+        (
+            [*AMENDING, FIRED, *AMEND_LOST],
+            ["fault delay", "fault delay, order in flight", "amending without an answer"],
+        ),
+        (
+            [*AMENDING, *AMEND_LOST, amend_answered(Verdict.ACKED)],
+            ["amending without an answer", "terms without an answer found in force"],
+        ),
+        (
+            [*AMENDING, *AMEND_LOST, reported(VenueStatus.WORKING, qty=D(2), price=D(101))],
+            ["amending without an answer", "terms without an answer found in force"],
+        ),
+        (
+            [*AMENDING, *AMEND_LOST, amend_answered(Verdict.NOT_SENT)],
+            ["amending without an answer", "terms without an answer never came"],
+        ),
         ([*REPLACING, answered(Verdict.ACKED, 1, NEW)], ["order replaced in one request"]),
         ([*REPLACING, answered(Verdict.UNKNOWN, 1, NEW)], ["replacing without an answer"]),
         (

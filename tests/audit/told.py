@@ -23,9 +23,11 @@ from nightdesk.audit.laws import Hearing
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import Entry, Sender
 from nightdesk.model.ids import Epoch
-from nightdesk.model.order import Inputs, OrderReport, Origin, Side, VenueStatus
+from nightdesk.model.order import Amendment, Inputs, OrderReport, Origin, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.records import (
+    AmendAnswered,
+    AmendAsked,
     Answered,
     CancelAsked,
     Configured,
@@ -141,6 +143,34 @@ def reported(status: VenueStatus, filled: str = "0", ms: float = 0, **rest: Any)
 
 def executed(ms: float = 0, **rest: Any) -> Written:
     return written(Executed(execution=an_execution(**rest)), ms)
+
+
+def amend_asked(
+    qty: str = "2", price: str = "101", ms: float = 0, *, number: int = 1, **rest: Any
+) -> Written:
+    """Other terms for the order are asked for."""
+    made: dict[str, Any] = {"client_id": ID, "deadline": Wall(at(2_000)), **rest}
+    new = Amendment(number=number, qty=D(qty), price=D(price), **made)
+    return written(AmendAsked(amendment=new, why="target"), ms)
+
+
+def amend_answered(verdict: Verdict, ms: float = 0, number: int = 1) -> Written:
+    record = AmendAnswered(
+        client_id=ID,
+        number=number,
+        verdict=verdict,
+        reason=Reason.NONE,
+        code=0,
+        text="",
+        sent_at=Wall(at(ms)),
+        answered_at=Wall(at(ms)),
+    )
+    return written(record, ms)
+
+
+def amended(qty: str = "2", price: str = "101", ms: float = 0, **rest: Any) -> VenueSaid:
+    """The venue gave it other terms."""
+    return said("amend", ms, quantity=D(qty), price=D(price), **rest)
 
 
 def resolved(ms: float = 0) -> Written:

@@ -95,6 +95,8 @@ def test_tags_are_stable_words_of_the_format():
         "Reported": "report",
         "Executed": "execution",
         "CancelAsked": "cancel",
+        "AmendAsked": "amend",
+        "AmendAnswered": "amended",
         "Resolved": "resolved",
         "Settled": "settled",
         "ModeSet": "mode",

@@ -10,9 +10,9 @@ import pytest
 
 from benches import Bench, sent
 from builders import BTCUSDT, NOW, tell_time
-from nightdesk.desk.events import CancelEnded, Event, Pause, SendEnded, SendOrder
+from nightdesk.desk.events import AmendEnded, CancelEnded, Event, Pause, SendEnded, SendOrder
 from nightdesk.model.ids import VenueId
-from nightdesk.model.order import OrderType, Side
+from nightdesk.model.order import Amendment, OrderType, Side
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed
@@ -25,6 +25,7 @@ from nightdesk.simulation.loop import run
 from nightdesk.strategy.messages import Place
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
+from nightdesk.venues.binance_usdm import BinanceUsdm
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
 
@@ -334,6 +335,62 @@ def test_one_request_for_two_tells_of_the_old_order_and_of_the_new_one() -> None
         assert send.client_id == approved.intent.client_id
         assert cancel.outcome.verdict is send.outcome.verdict is Verdict.UNKNOWN
         assert len(rig.hand.requests) == 1
+
+    rigged(body)
+
+
+def amending(rig: Rig) -> tuple[SendOrder, Amendment]:
+    """Other terms for an order that rests, at a venue that gives them."""
+    rig.gateway._codec = BinanceUsdm(VenueId("binance"), HmacSigner("k", "s"), {"BTCUSDT": BTCUSDT})
+    approved = rig.approved()
+    rig.bench.ack(approved.intent)
+    new = Amendment(
+        client_id=approved.intent.client_id,
+        number=3,
+        qty=Decimal(2),
+        price=Decimal(99),
+        deadline=approved.intent.deadline,
+    )
+    return SendOrder(approved=approved, amendment=new), new
+
+
+def test_other_terms_leave_once_and_what_became_of_them_is_told() -> None:
+    async def body(rig: Rig) -> None:
+        effect, new = amending(rig)
+        rig.gateway.send(effect, Trigger(0, rig.bench.mono))
+        (request,) = rig.hand.requests
+        assert (request.method, request.target) == ("PUT", "/fapi/v1/order")
+        rig.hand.answers[0].set_result(HttpFailure(written=True, timed_out=True, cause="c"))
+        await asyncio.sleep(120)
+        (event,) = rig.told
+        assert isinstance(event, AmendEnded)
+        assert (event.client_id, event.number) == (new.client_id, 3)
+        assert event.outcome.verdict is Verdict.UNKNOWN
+        assert event.sent_at > 0
+        assert len(rig.hand.requests) == 1
+
+    rigged(body)
+
+
+@pytest.mark.parametrize("why", ["lease", "deadline", "connection"])
+def test_other_terms_that_do_not_leave_are_told_so(why: str) -> None:
+    async def body(rig: Rig) -> None:
+        effect, new = amending(rig)
+        match why:
+            case "lease":
+                lose_lease(rig)
+            case "deadline":
+                passes_deadline(rig)
+            case _:
+                rig.hand.connected, rig.hand.fails = False, "refused"
+                rig.hand.gate.set()
+        rig.gateway.send(effect, Trigger(0, rig.bench.mono))
+        await asyncio.sleep(10)
+        (event,) = rig.told
+        assert isinstance(event, AmendEnded)
+        assert (event.number, event.sent_at) == (new.number, 0)
+        assert event.outcome.verdict is Verdict.NOT_SENT
+        assert rig.hand.requests == []
 
     rigged(body)
 

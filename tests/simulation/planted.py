@@ -13,6 +13,7 @@ import pytest
 
 from nightdesk.desk import (
     accounts,
+    amending,
     contracts,
     degrade,
     flatten,
@@ -111,7 +112,7 @@ def sent_before_it_is_durable(patch: Patch) -> None:
 
 def no_lease_in_the_last_step(patch: Patch) -> None:
     patch.setattr(Gateway, "_latched", lambda *_: "")
-    patch.setattr(placing, "_deadline", lambda work: Wall(work.now + 10 * SECOND_NS))
+    patch.setattr(placing, "ends_by", lambda work: Wall(work.now + 10 * SECOND_NS))
 
 
 def risk_sees_only_what_is_filled(patch: Patch) -> None:
@@ -464,6 +465,35 @@ def the_algo_book_is_not_cancelled(patch: Patch) -> None:
     patch.setattr(flatten, "cancel", of_the_plain_book)
 
 
+def other_terms_without_an_answer_are_taken_as_in_force(patch: Patch) -> None:
+    amended = OrderBook.amended
+
+    def believed(self: OrderBook, client_id: Any, number: int, verdict: Any, at: Wall) -> Any:
+        done = Verdict.ACKED if verdict is Verdict.UNKNOWN else verdict
+        return amended(self, client_id, number, done, at)
+
+    patch.setattr(OrderBook, "amended", believed)
+
+
+def other_terms_are_counted_from_the_old_quantity(patch: Patch) -> None:
+    patch.setattr(Order, "most", property(lambda order: order.intent.qty))
+    patch.setattr(amending, "max", lambda most, _: most, raising=False)
+
+
+def other_terms_are_asked_for_again_without_an_answer(patch: Patch) -> None:
+    answered = Gateway._answered
+
+    def again(self: Gateway, order: Any, sent_at: Wall, wire: int, result: Any) -> None:
+        new, intent = order.amendment, order.approved.intent
+        if new is not None and self._codec.amended(intent, new, result).verdict is Verdict.UNKNOWN:
+            request = self._codec.amend(intent, new, self._requester.venue_now())
+            if request is not None:
+                self._requester.http.exchange(request, timeout_ns=SECOND_NS)
+        answered(self, order, sent_at, wire, result)
+
+    patch.setattr(Gateway, "_answered", again)
+
+
 PLANTS_OF_CONTRACTS: tuple[Plant, ...] = (
     funding_is_counted_as_a_trade,
     the_venue_is_not_told_what_only_reduces,
@@ -472,6 +502,9 @@ PLANTS_OF_CONTRACTS: tuple[Plant, ...] = (
     each_contract_has_the_whole_wallet,
     margin_is_judged_before_its_order_is_reserved,
     the_algo_book_is_not_cancelled,
+    other_terms_without_an_answer_are_taken_as_in_force,
+    other_terms_are_counted_from_the_old_quantity,
+    other_terms_are_asked_for_again_without_an_answer,
 )
 PLANTS: tuple[Plant, ...] = (
     the_wait_of_the_venue_is_not_heeded,

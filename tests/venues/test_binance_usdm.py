@@ -165,6 +165,8 @@ def test_an_accepted_order_is_acked_with_what_the_venue_told_of_it():
         "filled": "1",
         "venue_time": 1566818724722 * MS_NS,
         "source": "answer",
+        "qty": "1",
+        "price": "100",
     }
 
 

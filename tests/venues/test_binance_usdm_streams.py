@@ -204,6 +204,16 @@ def test_a_trade_of_ours_is_told_with_its_profit():
     }
 
 
+def test_an_update_tells_the_terms_of_an_order_with_a_price():
+    changed = {**ORDER["o"], "x": "AMENDMENT", "X": "NEW", "l": "0", "z": "0"}
+    told = CODEC.private(json.dumps({**ORDER, "o": changed}).encode())
+    assert (told.report.qty, told.report.price) == (D("0.002"), D("7100.5"))
+    assert told.execution is None
+    at_market = {**ORDER["o"], "o": "MARKET"}
+    told = CODEC.private(json.dumps({**ORDER, "o": at_market}).encode())
+    assert (told.report.qty, told.report.price) == (None, None)
+
+
 def test_a_frame_in_an_envelope_is_the_same_frame():
     assert private({"stream": "key", "data": ORDER}) == private(ORDER)
 

@@ -45,7 +45,7 @@ class SentOut(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
     node: str
     client_id: str
-    what: Literal["place", "cancel", "query", "other"]
+    what: Literal["place", "amend", "cancel", "query", "other"]
     epoch: int
     weight: int = 1
     after_wait: bool = False

@@ -1,8 +1,9 @@
 """I1: what the venue took under one client order id is never more than was intended under it.
 
 Several orders with one id count together: what ended by what it filled, what lives by its whole quantity. A
-conditional order and what came of it are one. An order that takes another's place never stands beside it. And
-a declared target has one order at a time: a second one, while the first may still trade, is that wish twice.
+conditional order and what came of it are one; what is amended may be as large as was ever asked for. An order
+that takes another's place never stands beside it. And a declared target has one order at a time: a second one,
+while the first may still trade, is that wish twice.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import Intended
 
 LAW = "I1 no duplicate exposure"
+_TAKES = frozenset({"accept", "amend", "fill"})
 
 
 class NoDuplicate:
@@ -23,7 +25,7 @@ class NoDuplicate:
 
     law = LAW
     needs = "orders of this desk in the venue's log"
-    hears: frozenset[Heard] = frozenset({"accept", "algo", "fill", Intended})
+    hears: frozenset[Heard] = frozenset({"accept", "algo", "amend", "fill", Intended})
 
     def __init__(self, *, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
@@ -37,7 +39,7 @@ class NoDuplicate:
         """Judge the id that the fact is about."""
         self.ledger.hear(fact)
         match fact:
-            case VenueSaid(entry=entry) if entry.accepts or entry.kind in ("accept", "fill"):
+            case VenueSaid(entry=entry) if entry.accepts or entry.kind in _TAKES:
                 order = self.ledger.venue.of(entry)
                 return () if order is None else self._judge(order.client_id, fact.at_ns)
             case Written(record=Intended(intent=intent)):
@@ -80,7 +82,7 @@ class NoDuplicate:
             return ()
         self.checked = True
         known = self.ledger.known(client_id)
-        wanted = max(order.qty for order in orders) if known is None else known.intent.qty
+        wanted = max(order.qty for order in orders) if known is None else known.largest
         side = orders[0].side if known is None else known.intent.side.name
         taken = money.total(order.exposes for order in orders)
         what = ""

@@ -17,7 +17,7 @@ from nightdesk.audit.limits import InstrumentLimits, StrategyLimits
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin
-from nightdesk.model.records import CancelAsked, Executed, Intended
+from nightdesk.model.records import AmendAsked, CancelAsked, Executed, Intended
 from nightdesk.model.time import SECOND_NS
 
 MINUTE_NS = 60 * SECOND_NS
@@ -59,8 +59,8 @@ class Caps:
                 known = self._ledger.known(client_id)
                 if known is not None:
                     self._cancels.append((self._now, self._name(known.intent)))
-            case Intended(intent=intent):
-                self._orders.append((self._now, intent))
+            case Intended() | AmendAsked():
+                self._decided(record)
             case Executed(execution=execution):
                 name = self._ledger.names.of(execution.instrument)
                 if (name, execution.trade_id) not in self._trades:
@@ -72,6 +72,12 @@ class Caps:
         for seen in (self._orders, self._cancels, self._fills):
             while seen and seen[0][0][1] <= fact.at_ns - MINUTE_NS - SECOND_NS:
                 seen.popleft()
+
+    def _decided(self, record: Intended | AmendAsked) -> None:
+        """Venues count other terms for an order like an order."""
+        decided = self._ledger.decided(record)
+        if decided is not None:
+            self._orders.append((self._now, decided[0]))
 
     def judge(self, intent: Intent) -> Iterator[str]:
         """What `intent`, which is learnt already, breaks."""
@@ -208,7 +214,7 @@ class Caps:
         for known in self._live.values():
             intent = known.intent
             if self._name(intent) == name and strategy in ("", intent.strategy):
-                left = money.subtract(intent.qty, known.filled)
+                left = money.subtract(known.most, known.filled)
                 before = found.get(intent.pair, (0, ZERO, False))[1]
                 reduces = intent.reduce_only
                 reduces &= strategy == EVERYBODY or intent.origin is Origin.PROTECT
@@ -264,7 +270,7 @@ def _about(fact: Written) -> str:
     record = fact.record
     for part in (
         record,
-        *(getattr(record, name, None) for name in ("intent", "report", "execution")),
+        *(getattr(record, name, None) for name in ("intent", "amendment", "report", "execution")),
     ):
         found = getattr(part, "client_id", None)
         if found is not None:

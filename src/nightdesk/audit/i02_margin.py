@@ -30,8 +30,8 @@ class Margin:
     def __init__(self, ledger: Ledger, caps: Caps, losing: Losing, lots: Lots) -> None:
         self._ledger, self._caps, self._losing, self._lots = ledger, caps, losing, lots
 
-    def judge(self, intent: Intent, at_ns: int) -> Iterator[str]:
-        """What `intent`, which is learnt already, would need, where there is less."""
+    def judge(self, intent: Intent, added: Decimal, at_ns: int) -> Iterator[str]:
+        """What `intent`, which is learnt already and `added` so much, would need, where there is less."""
         name, inputs = self._ledger.names.of(intent.instrument), intent.inputs
         rules = self._ledger.instruments.get(name)
         if rules is None or not rules.contract or inputs is None or intent.origin in _OUT:
@@ -49,7 +49,7 @@ class Margin:
             margin for each, margin in bound.items() if self._rules(each).paid_in == rules.paid_in
         )
         have = self._less_losses(rules.paid_in, at_ns)
-        if self._grows(intent, name) and money.multiply(needed, SURE) > have:
+        if self._grows(intent, added, name) and money.multiply(needed, SURE) > have:
             yield (
                 f"{rules.paid_in} has {money.shown(have)} after losses, "
                 f"the worst case needs {money.shown(needed)} of margin"
@@ -64,13 +64,11 @@ class Margin:
         if most is not None and _over(gross, most, inputs.equity, self._equity(at_ns)):
             yield f"contracts may come to {money.shown(gross)}, over {most} times what the desk has"
 
-    def _grows(self, intent: Intent, name: str) -> bool:
+    def _grows(self, intent: Intent, added: Decimal, name: str) -> bool:
         """Whether it makes the worst case larger; it is among the open ones already."""
         low, high = self._caps.sides(name)
-        if intent.side.sign > 0:
-            before = (low, money.subtract(high, intent.qty))
-        else:
-            before = (money.add(low, intent.qty), high)
+        buys = intent.side.sign > 0
+        before = (low, money.subtract(high, added)) if buys else (money.add(low, added), high)
         return worst_of((low, high)) > worst_of(before)
 
     def _worst(self, name: str, price: Decimal, inputs: Inputs, at_ns: int) -> dict[str, Decimal]:

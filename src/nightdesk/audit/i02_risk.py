@@ -22,7 +22,7 @@ from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin, Side
-from nightdesk.model.records import Intended, LimitSet, Reconciled
+from nightdesk.model.records import LimitSet, Reconciled
 from nightdesk.model.time import SECOND_NS
 
 LAW = "I2 risk never exceeded"
@@ -43,7 +43,9 @@ class Risk:
     needs = (
         "orders of this desk in the venue's log, and limits: given, or from a journal's Configured"
     )
-    hears: frozenset[Heard] = frozenset({"accept", "algo", "fill", "cancel", "expire", *RECORDS})
+    hears: frozenset[Heard] = frozenset(
+        {"accept", "algo", "amend", "fill", "cancel", "expire", *RECORDS}
+    )
 
     def __init__(
         self,
@@ -87,6 +89,8 @@ class Risk:
         told = list(self._worst_case(order, limits))
         if fact.entry.accepts:
             told += self._order(order, fact, limits)
+        elif fact.entry.kind == "amend":
+            told += self._size(order, fact, limits)
         return [Finding(law=LAW, order=order.client_id, what=w, at_ns=fact.at_ns) for w in told]
 
     def rest(self, at_ns: int) -> Sequence[Finding]:
@@ -103,21 +107,26 @@ class Risk:
                     self._worst[name] = self.ledger.worst(name)
             case LimitSet():
                 return self._set(fact, fact.record)
-            case Intended(intent=intent):
-                self._decide(intent)
-                broken = (
-                    *self._decision(intent),
-                    *self._caps.judge(intent),
-                    *self._losing.judge(intent, fact),
-                    *self._margin.judge(intent, fact.at_ns),
-                )
-                return [
-                    Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
-                    for what in broken
-                ]
             case _:
-                pass
+                return self._judged(fact)
         return ()
+
+    def _judged(self, fact: Written) -> Sequence[Finding]:
+        """An order, or other terms for one, which are judged alike."""
+        decided = self.ledger.decided(fact.record)
+        if decided is None:
+            return ()
+        intent, added = decided
+        self._decide(intent, added)
+        broken = (
+            *self._decision(intent, added),
+            *self._caps.judge(intent),
+            *self._losing.judge(intent, fact),
+            *self._margin.judge(intent, added, fact.at_ns),
+        )
+        return [
+            Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns) for what in broken
+        ]
 
     def _set(self, fact: Written, record: LimitSet) -> Sequence[Finding]:
         """A limit is loosened by somebody who says why."""
@@ -128,21 +137,22 @@ class Risk:
         what = f"{record.limit} of {record.scope} went from {before} to {now} without a reason"
         return [Finding(law=LAW, order="", what=what, at_ns=fact.at_ns)]
 
-    def _decide(self, intent: Intent) -> None:
+    def _decide(self, intent: Intent, added: Decimal) -> None:
         """Remember what was known when it was decided."""
         name, side = self.ledger.names.of(intent.instrument), intent.side.name
         limits = self._in_force(name)
         if limits is not None:
             self._then[intent.client_id] = limits
         self._fees_known[intent.client_id] = self.ledger.books.fees.get(name, ZERO)
-        closing = money.add(self.ledger.open_of(name, side), intent.qty)
+        closing = money.add(self.ledger.open_of(name, side), added)
         unknown = self._forced_unknown[intent.client_id] = self.ledger.unknown_forced(name)
         slack = money.add(self._slack.get(name, ZERO), unknown)
         enough = money.add(self._closable(name, side), slack)
+        self._reduced.discard(intent.client_id)
         if intent.reduce_only or closing <= enough:
             self._reduced.add(intent.client_id)
 
-    def _decision(self, intent: Intent) -> Iterator[str]:
+    def _decision(self, intent: Intent, added: Decimal) -> Iterator[str]:
         """What only the prices that it was decided on can say: a market may lie, and mislead the desk."""
         name, inputs = self.ledger.names.of(intent.instrument), intent.inputs
         limits = self._in_force(name)
@@ -159,17 +169,17 @@ class Risk:
         if gross_max is None or elsewhere is None or self.ledger.adopted:
             return
         price = max(intent.price, inputs.ask)
-        gross = money.add(elsewhere, money.notional(price, self._worst_with(intent, name)))
+        gross = money.add(elsewhere, money.notional(price, self._worst_with(intent, added, name)))
         if gross > gross_max:
             yield f"all instruments may come to {gross} at worst, the limit is {gross_max}"
 
     def _in_force(self, name: str) -> InstrumentLimits | None:
         return self._limits.get(name) or self.ledger.limits.get(name)
 
-    def _worst_with(self, intent: Intent, name: str) -> Decimal:
+    def _worst_with(self, intent: Intent, added: Decimal, name: str) -> Decimal:
         held = self.ledger.position(name)
         unknown = money.add(self.ledger.unknown_fees(name), self.ledger.unknown_forced(name))
-        signed = intent.qty if intent.side is Side.BUY else money.minus(intent.qty)
+        signed = added if intent.side is Side.BUY else money.minus(added)
         joined = money.add(money.add(held, signed), self._open_signed(name, intent.side))
         allowed = money.add(self._slack.get(name, ZERO), unknown)
         return max(ZERO, money.subtract(money.magnitude(joined), allowed))
@@ -205,21 +215,33 @@ class Risk:
         known = self.ledger.known(order.client_id)
         if known is not None and known.intent.reduce_only and not order.reduce_only:
             yield "may open a position, and was intended to only reduce one"
-        if self._reduces(order) or order.client_id in self._reduced:
+        if self._free(order):
             return
-        if known is not None and known.intent.origin is Origin.PROTECT:
-            return  # as large as what its strategy holds: only the worst case counts
-        only = "and does not only reduce"
-        if limits.order_qty_max is not None and order.qty > limits.order_qty_max:
-            yield f"quantity {order.qty} is over {limits.order_qty_max} {only}"
-        value = money.notional(fact.entry.price or ZERO, order.qty)
-        if limits.order_notional_max is not None and value > limits.order_notional_max:
-            yield f"notional {value} is over {limits.order_notional_max} {only}"
+        yield from self._size(order, fact, limits)
         most = limits.orders_per_second_max
         if most is not None and rate > most + RATE_SLACK:
             yield f"{rate} orders within a second, the limit is {most}"
         if limits.open_orders_max is not None and len(self.ledger.live) > limits.open_orders_max:
             yield f"{len(self.ledger.live)} orders open, the limit is {limits.open_orders_max}"
+
+    def _free(self, order: VenueOrder) -> bool:
+        """Whether limits of single orders do not bind it."""
+        if self._reduces(order) or order.client_id in self._reduced:
+            return True
+        known = self.ledger.known(order.client_id)
+        # As large as what its strategy holds: only the worst case counts.
+        return known is not None and known.intent.origin is Origin.PROTECT
+
+    def _size(self, order: VenueOrder, fact: VenueSaid, limits: InstrumentLimits) -> Iterator[str]:
+        """What is too large of one order, or of what is left of one that was amended."""
+        if self._free(order):
+            return
+        only, qty = "and does not only reduce", order.at_stake
+        if limits.order_qty_max is not None and qty > limits.order_qty_max:
+            yield f"quantity {qty} is over {limits.order_qty_max} {only}"
+        value = money.notional(fact.entry.price or ZERO, qty)
+        if limits.order_notional_max is not None and value > limits.order_notional_max:
+            yield f"notional {value} is over {limits.order_notional_max} {only}"
 
     def _reduces(self, order: VenueOrder) -> bool:
         """Whether it can only bring the position nearer to zero, this desk's other orders considered."""

@@ -14,6 +14,7 @@ from nightdesk.audit.ledger import Ledger, key_of
 from nightdesk.audit.venue_log import Entry
 from nightdesk.model.ids import OrderKey
 from nightdesk.model.records import EpochOpened
+from nightdesk.model.time import Wall
 
 LAW = "I3 single writer"
 
@@ -23,7 +24,7 @@ class SingleWriter:
 
     law = LAW
     needs = "orders of this desk in the venue's log; who held the lease, only a simulation tells"
-    hears: frozenset[Heard] = frozenset({"accept", "algo", SentOut, Leased, EpochOpened})
+    hears: frozenset[Heard] = frozenset({"accept", "algo", "amend", SentOut, Leased, EpochOpened})
 
     def __init__(self, *, margin_ns: int = 0, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
@@ -42,14 +43,15 @@ class SingleWriter:
                 self._lease = fact
             case Written(record=EpochOpened(nonce=nonce)):
                 self._nonces.add(nonce)
-            case SentOut(what="place"):
+            case SentOut(what="place" | "amend"):
                 return [_finding(fact.client_id, what, fact.at_ns) for what in self._sent(fact)]
-            case VenueSaid(entry=entry) if entry.accepts:
+            case VenueSaid(entry=entry) if entry.accepts or entry.kind == "amend":
                 key = key_of(entry.client_order_id or "")
                 if key is None or not self.ledger.is_ours(entry.client_order_id):
                     return ()
                 self.checked = True
-                told = [*self._window(entry), *self._epoch(entry, key)]
+                newer = self._epoch(entry, key) if entry.accepts else ()
+                told = [*self._window(entry), *newer]
                 return [_finding(entry.client_order_id or "", w, fact.at_ns) for w in told]
             case _:
                 pass
@@ -83,10 +85,18 @@ class SingleWriter:
         late_ns = arrived_ns + entry.clock_offset_ns - expiry_ns
         if late_ns > 0:
             yield f"accepted although it arrived {late_ns / 1e6:.3f} ms after its window"
-        known = self.ledger.known(entry.client_order_id)
-        if known is not None and expiry_ns > known.intent.deadline:
-            wide_ms = (expiry_ns - known.intent.deadline) / 1e6
+        deadline = self._deadline(entry)
+        if deadline is not None and expiry_ns > deadline:
+            wide_ms = (expiry_ns - deadline) / 1e6
             yield f"its window ends {wide_ms:.3f} ms after the deadline of its intent"
+
+    def _deadline(self, entry: Entry) -> Wall | None:
+        """Until when the journal lets the request count: other terms for an order have their own."""
+        known = self.ledger.known(entry.client_order_id)
+        if known is None or entry.kind != "amend":
+            return None if known is None else known.intent.deadline
+        asked = known.asked_for(entry.quantity, entry.price)
+        return None if asked is None else asked.deadline
 
     def _epoch(self, entry: Entry, key: OrderKey) -> Iterator[str]:
         if self._nonces and key.nonce not in self._nonces:

@@ -1,4 +1,4 @@
-"""I6: no order leaves before its intent is durable.
+"""I6: no order leaves before its intent is durable, no other terms for one before they are, and none twice.
 
 A simulation hears bytes leave and records become durable, and judges at once. Artefacts tell neither: there
 a request must not be stamped (or, unstamped, arrive) before the frame of its intent was made, give or take a
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from nightdesk.audit.facts import Fact, SentOut, VenueSaid, Written
 from nightdesk.audit.invariant import RECORDS, Finding, Heard
 from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.venue_log import Entry
 from nightdesk.model.records import Intended
 from nightdesk.model.time import MS_NS
 
@@ -23,7 +24,7 @@ class WriteAhead:
 
     law = LAW
     needs = "orders of this desk that were sent, or that arrived at the venue"
-    hears: frozenset[Heard] = frozenset({"arrival", "accept", "algo", SentOut, *RECORDS})
+    hears: frozenset[Heard] = frozenset({"arrival", "accept", "algo", "amend", SentOut, *RECORDS})
 
     def __init__(
         self, *, clock_error_ns: int = CLOCK_ERROR_NS, ledger: Ledger | None = None
@@ -36,6 +37,8 @@ class WriteAhead:
             str, int
         ] = {}  # client id -> when it was made, by its stamp or its arrival
         self._told: set[str] = set()
+        self._amends_sent: dict[str, int] = {}
+        self._amended: list[Entry] = []  # what the venue changed
         self._newest_slot = 0
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
@@ -46,6 +49,10 @@ class WriteAhead:
                 self.checked = self._hears_sends = True
                 if self.ledger.known(client_id) is None:
                     return self._tell(client_id, "sent before its intent was durable", fact.at_ns)
+            case SentOut(what="amend", client_id=client_id):
+                return self._amends(client_id, fact.at_ns)
+            case VenueSaid(entry=entry) if entry.kind == "amend":
+                self._amended.append(entry)
             case VenueSaid(entry=entry) if entry.places or entry.accepts:
                 client_id = entry.client_order_id or ""
                 if self.ledger.venue.concerns(entry) and self.ledger.is_ours(client_id):
@@ -61,12 +68,26 @@ class WriteAhead:
 
     def rest(self, at_ns: int) -> Sequence[Finding]:
         """What is at the venue and was never written."""
-        return [
+        found = [
             finding
             for client_id, made_ns in self._made.items()
             if self.ledger.known(client_id) is None and self.ledger.is_ours(client_id)
             for finding in self._tell(client_id, "at the venue, not in the journal", made_ns)
         ]
+        for entry in self._amended:
+            known = self.ledger.known(entry.client_order_id)
+            if known is not None and known.asked_for(entry.quantity, entry.price) is None:
+                what = f"amended to {entry.quantity} at {entry.price}, and no record asks for that"
+                found += self._tell(known.intent.client_id, what, entry.at_ns)
+        return found
+
+    def _amends(self, client_id: str, at_ns: int) -> Sequence[Finding]:
+        """Each record lets one request leave."""
+        known = self.ledger.known(client_id)
+        sent = self._amends_sent[client_id] = self._amends_sent.get(client_id, 0) + 1
+        if known is not None and sent <= len(known.asked):
+            return ()
+        return self._tell(client_id, "amended before that was durable, or twice", at_ns)
 
     def _written(self, fact: Written) -> Sequence[Finding]:
         """A slot that is filled twice lost what it held: it had been durable, and may have been acted on."""

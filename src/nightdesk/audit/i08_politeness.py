@@ -62,7 +62,7 @@ class Politeness:
             case SentOut():
                 self.checked = self._hears_sends = True
                 told = list(self._weigh(fact))
-                if fact.what == "place" and not fact.after_wait:
+                if fact.what in ("place", "amend") and not fact.after_wait:
                     told += self._placed(fact.client_id, fact.at_ns, self._sent_to(fact))
                     told += self._entered(fact)
                 return told

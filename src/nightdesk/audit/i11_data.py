@@ -1,6 +1,7 @@
 """I11: what adds risk was decided on a market that was fresh and made sense."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from nightdesk.audit.facts import Fact, Written
 from nightdesk.audit.invariant import Finding, Heard
@@ -8,7 +9,7 @@ from nightdesk.audit.ledger import Ledger
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Inputs, Intent, Origin, Side
-from nightdesk.model.records import Intended
+from nightdesk.model.records import AmendAsked, Intended
 
 LAW = "I11 data hygiene"
 
@@ -19,7 +20,7 @@ class Data:
 
     law = LAW
     needs = "a journal with orders that strategies decided"
-    hears: frozenset[Heard] = frozenset({Intended})
+    hears: frozenset[Heard] = frozenset({Intended, AmendAsked})
 
     def __init__(self, *, stale_after_ns: int | None = None, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
@@ -29,13 +30,14 @@ class Data:
     def hear(self, fact: Fact) -> Sequence[Finding]:
         """Judge the inputs of what was decided."""
         self.ledger.hear(fact)
-        if not isinstance(fact, Written) or not isinstance(fact.record, Intended):
+        decided = self.ledger.decided(fact.record) if isinstance(fact, Written) else None
+        if decided is None:
             return ()
-        intent = fact.record.intent
+        intent, added = decided
         if intent.origin in (Origin.FLATTEN, Origin.PROTECT):
             return ()  # the ways out go without a market
         self.checked = True
-        if self._reduces(intent):
+        if self._reduces(intent, added):
             return ()
         return [
             Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
@@ -62,13 +64,13 @@ class Data:
             old, most = inputs.age_ns / 1e6, most_ns / 1e6
             yield f"decided on a quote {old:.3f} ms old, {most:.0f} ms are allowed"
 
-    def _reduces(self, intent: Intent) -> bool:
+    def _reduces(self, intent: Intent, added: Decimal) -> bool:
         if intent.reduce_only:
             return True  # the venue sees to it
         name = self.ledger.names.of(intent.instrument)
         held = self.ledger.position(name)
         closable = held if intent.side is Side.SELL else money.minus(held)
-        closing = money.add(self.ledger.open_of(name, intent.side.name), intent.qty)
+        closing = money.add(self.ledger.open_of(name, intent.side.name), added)
         return closing <= money.add(closable, self.ledger.unknown_fees(name))
 
 

@@ -11,7 +11,7 @@ from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.limits import DESK, scopes_of
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Intent, Origin
-from nightdesk.model.records import Intended, ModeSet
+from nightdesk.model.records import AmendAsked, Intended, ModeSet
 
 LAW = "I13 modes hold"
 
@@ -22,7 +22,7 @@ class Modes:
 
     law = LAW
     needs = "a journal with a mode that forbids new risk, and intents"
-    hears: frozenset[Heard] = frozenset({ModeSet, Intended})
+    hears: frozenset[Heard] = frozenset({ModeSet, Intended, AmendAsked})
 
     def __init__(self, *, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
@@ -38,9 +38,11 @@ class Modes:
                 if Mode[mode] > Mode.CAUTIOUS:
                     self.checked = True
                     self._causes[scope, cause] = Mode[mode]
-            case Written(record=Intended(intent=intent)) if self._causes:
+            case Written(record=Intended() | AmendAsked() as record) if self._causes:
+                decided = self.ledger.decided(record)
                 return [
                     Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
+                    for intent, _ in ([] if decided is None else [decided])
                     for what in self._judge(intent)
                 ]
             case _:

@@ -9,6 +9,8 @@ from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 
+from msgspec.structs import replace
+
 from nightdesk.audit.accounts import Accounts
 from nightdesk.audit.books import Books, Owner
 from nightdesk.audit.facts import Fact, VenueSaid, Written
@@ -22,12 +24,14 @@ from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.records import (
+    AmendAsked,
     Configured,
     ForceTraded,
     Intended,
     LimitSet,
     ModeSet,
     Reconciled,
+    Record,
 )
 
 key_of = lru_cache(maxsize=65_536)(decode_order_id)  # an id comes back with every fact of its order
@@ -97,6 +101,28 @@ class Ledger:
         of a conditional one."""
         order = self.venue.of(entry)
         return self.known(entry.client_order_id if order is None else order.client_id)
+
+    def decided(self, record: Record) -> tuple[Intent, Decimal] | None:
+        """The order that a record decides, and how much it adds to what was open: other terms for one are
+        decided like an order."""
+        match record:
+            case Intended(intent=intent):
+                return intent, intent.qty
+            case AmendAsked(amendment=new):
+                known = self.known(new.client_id)
+                if known is None:
+                    return None
+                added = max(money.subtract(new.qty, known.qty), ZERO)
+                intent = replace(
+                    known.intent,
+                    qty=known.most,
+                    price=new.price,
+                    deadline=new.deadline,
+                    inputs=new.inputs,
+                )
+                return intent, added
+            case _:
+                return None
 
     def position(self, instrument: str) -> Decimal:
         """This desk's, by the venue's fills, less fees taken in base, plus what it has adopted; of contracts

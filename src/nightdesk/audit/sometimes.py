@@ -10,9 +10,11 @@ from nightdesk.audit.facts import Commanded, Fact, Leased, SentOut, VenueSaid, W
 from nightdesk.audit.intents import Known
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import Entry
-from nightdesk.model.order import Origin, ReportSource, VenueStatus
+from nightdesk.model.order import OrderReport, Origin, ReportSource, VenueStatus
 from nightdesk.model.outcome import Verdict
 from nightdesk.model.records import (
+    AmendAnswered,
+    AmendAsked,
     Answered,
     CancelAsked,
     EpochOpened,
@@ -98,11 +100,21 @@ _MOVED = "order replaced in one request"
 _STAYED = "replacing refused, the old order stays"
 _ONLY_ENDED = "replacing ended the old order alone"
 _UNSURE = "replacing without an answer"
+_AMENDED = "order amended in its place"
+_KEPT = "amending refused, the old terms stand"
+_AMEND_UNSURE = "amending without an answer"
+_AMEND_FOUND = "terms without an answer found in force"
+_AMEND_LOST = "terms without an answer never came"
 DECLARED = (
     _MOVED,
     _STAYED,
     _ONLY_ENDED,
     _UNSURE,
+    _AMENDED,
+    _KEPT,
+    _AMEND_UNSURE,
+    _AMEND_FOUND,
+    _AMEND_LOST,
     _STOPPED,
     _PAIRED,
     _LEFT,
@@ -138,6 +150,7 @@ class Sometimes:
         self._counts: Counter[str] = Counter()
         self._flying: set[str] = set()  # intended and not answered, or asked to be cancelled
         self._unknown: set[str] = set()
+        self._unsure: set[str] = set()  # of whose terms
         self._sent: set[str] = set()
         self._hears_sends = False
         self._denied: set[str] = set()  # accepted, and not found when asked for
@@ -222,10 +235,12 @@ class Sometimes:
 
     def _written(self, fact: Written) -> None:
         match fact.record:
-            case Intended(intent=intent):
-                self._flying.add(intent.client_id)
+            case Intended(intent=about) | AmendAsked(amendment=about):
+                self._flying.add(about.client_id)
             case CancelAsked():
                 self._cancelled(fact.record)
+            case AmendAnswered(client_id=client_id, verdict=verdict):
+                self._amended(client_id, verdict)
             case Answered(client_id=client_id, verdict=verdict):
                 self._flying.discard(client_id)
                 self._replaced(client_id, verdict)
@@ -235,16 +250,9 @@ class Sometimes:
             case Resolved(client_id=client_id):
                 self._resolve(client_id, _UNKNOWN_NEVER)
             case Reported(report=report):
-                if report.source is ReportSource.QUERY and report.client_id in self._denied:
-                    self._denied.discard(report.client_id)
-                    self.note(_FOUND)
-                self._told(report.client_id, report.status)
+                self._reported(report)
             case Executed(execution=execution):
-                known = self.ledger.known(execution.client_id)
-                filled = known is not None and known.ended == VenueStatus.FILLED
-                self._told(
-                    execution.client_id, VenueStatus.FILLED if filled else VenueStatus.WORKING
-                )
+                self._told(execution.client_id, self._status(execution.client_id))
             case EpochOpened(epoch=epoch):
                 self._new_epoch(epoch)
             case _:
@@ -254,6 +262,38 @@ class Sometimes:
         self._flying.add(asked.client_id)
         if asked.why in _REPLACING:
             self.note(_REPLACED)
+
+    def _reported(self, report: OrderReport) -> None:
+        if report.source is ReportSource.QUERY and report.client_id in self._denied:
+            self._denied.discard(report.client_id)
+            self.note(_FOUND)
+        self._terms_told(report.client_id)
+        self._told(report.client_id, report.status)
+
+    def _status(self, client_id: str) -> VenueStatus:
+        """What a trade says of its order."""
+        known = self.ledger.known(client_id)
+        filled = known is not None and known.ended == VenueStatus.FILLED
+        return VenueStatus.FILLED if filled else VenueStatus.WORKING
+
+    def _amended(self, client_id: str, verdict: Verdict) -> None:
+        self._flying.discard(client_id)
+        unsure = client_id in self._unsure
+        self._unsure.discard(client_id)
+        match verdict:
+            case Verdict.ACKED:
+                self.note(_AMEND_FOUND if unsure else _AMENDED)
+            case Verdict.UNKNOWN:
+                self.note(_AMEND_UNSURE)
+                self._unsure.add(client_id)
+            case Verdict.REJECTED | Verdict.NOT_SENT:
+                self.note(_AMEND_LOST if unsure else _KEPT)
+
+    def _terms_told(self, client_id: str) -> None:
+        known = self.ledger.known(client_id)
+        if client_id in self._unsure and known is not None and known.pending is None:
+            self._unsure.discard(client_id)
+            self.note(_AMEND_FOUND)
 
     def _replaced(self, client_id: str, verdict: Verdict) -> None:
         """How a request for two orders ended; what became of the old one is told before this."""

@@ -16,10 +16,20 @@ from nightdesk.desk.verdict import verdict_on
 from nightdesk.journal.frame import Frame
 from nightdesk.model.ids import Seq, decode_order_id
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.records import Answered, Configured, Executed, Intended, Record, Reported
+from nightdesk.model.records import (
+    AmendAnswered,
+    AmendAsked,
+    Answered,
+    Configured,
+    Executed,
+    Intended,
+    Record,
+    Reported,
+)
 from nightdesk.model.time import Wall
 from nightdesk.node.compose import telling_codec
 from nightdesk.risk.gate import Weighed
+from nightdesk.venues.http import HttpRequest
 
 STEP = 1_000  # records between two looks of the progress bar
 
@@ -67,7 +77,7 @@ def _story(journal: JournalFile, wanted: str) -> Story:
 
         def history() -> Iterator[tuple[Seq, Wall, Record]]:
             for frame, record in read():
-                if _about(record) == story.order:
+                if about_of(record) == story.order:
                     story.records.append((frame, record))
                 if isinstance(record, Configured):
                     instruments.update({i.id: i for i in record.instruments})
@@ -76,7 +86,7 @@ def _story(journal: JournalFile, wanted: str) -> Story:
         rest = history()
         story.verdict = verdict_on(story.order, rest)
         deque(rest, maxlen=0)  # what came after the verdict
-    story.sent = _sent(story.records, instruments)
+    story.sent = requests_of(story.records, instruments)
     return story
 
 
@@ -114,10 +124,11 @@ def _client_id(wanted: str, records: Iterator[tuple[Frame, Record]]) -> str:
     return wanted
 
 
-def _about(record: Record) -> str:
+def about_of(record: Record) -> str:
+    """The client order id that a record is about, or nothing."""
     match record:
-        case Intended(intent=intent):
-            return intent.client_id
+        case Intended(intent=about) | AmendAsked(amendment=about):
+            return about.client_id
         case Reported(report=report):
             return report.client_id
         case Executed(execution=execution):
@@ -126,16 +137,29 @@ def _about(record: Record) -> str:
             return str(getattr(record, "client_id", ""))
 
 
-def _sent(
+def requests_of(
     story: list[tuple[Frame, Record]], instruments: dict[str, Instrument]
 ) -> dict[str, str] | None:
-    """The request as it left, made again from the intent and its stamp; None when nothing left."""
+    """The requests as they left, made again from the records and their stamps; None when nothing left."""
     intents = [record.intent for _, record in story if isinstance(record, Intended)]
     stamps = [record.sent_at for _, record in story if isinstance(record, Answered)]
     if not intents or not any(stamps):
         return None
-    request = telling_codec(instruments[intents[0].instrument]).place(intents[0], max(stamps))
+    codec = telling_codec(instruments[intents[0].instrument])
+    request = codec.place(intents[0], max(stamps))
     if request is None:
         return None
-    line = f"{request.method} {request.target} HTTP/1.1"
-    return {"request": line, "body": request.body.decode()}
+    parts = {"request": _line(request), "body": request.body.decode()}
+    left = {r.number: r.sent_at for _, r in story if isinstance(r, AmendAnswered) and r.sent_at}
+    for _, record in story:
+        if not isinstance(record, AmendAsked) or record.amendment.number not in left:
+            continue
+        number = record.amendment.number
+        request = codec.amend(intents[0], record.amendment, left[number])
+        if request is not None:
+            parts[f"amendment {number}"] = f"{_line(request)} {request.body.decode()}"
+    return parts
+
+
+def _line(request: HttpRequest) -> str:
+    return f"{request.method} {request.target} HTTP/1.1"

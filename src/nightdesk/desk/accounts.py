@@ -25,7 +25,13 @@ from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import WAITING, Execution, OrderReport, VenueStatus
 from nightdesk.model.outcome import Outcome, Reason, Verdict
-from nightdesk.model.records import Answered, Executed, Reconciled, Reported, Settled
+from nightdesk.model.records import (
+    Answered,
+    Executed,
+    Reconciled,
+    Reported,
+    Settled,
+)
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK
 from nightdesk.orders.book import Order
@@ -225,7 +231,7 @@ def _send_ended(work: Work, event: SendEnded) -> None:
         work.note("warning", "order.outcome_unknown", id=event.client_id, why=outcome.text)
     elif outcome.verdict is not Verdict.ACKED:
         work.note("info", "order.not_placed", id=event.client_id, why=outcome.text)
-    _heed(work, event.client_id, outcome)
+    heed(work, event.client_id, outcome)
 
 
 def _cancel_ended(work: Work, event: CancelEnded) -> None:
@@ -241,7 +247,7 @@ def _cancel_ended(work: Work, event: CancelEnded) -> None:
         asked = work.views.asked.get(event.client_id, Asked())
         work.views.asked[event.client_id] = asked.again(work.mono)
         ask(work, order)
-    _heed(work, event.client_id, event.outcome)
+    heed(work, event.client_id, event.outcome)
 
 
 def _replaced(work: Work, client_id: ClientOrderId) -> bool:
@@ -261,7 +267,7 @@ def _confirm(work: Work, report: OrderReport, asked_at: Wall) -> None:
         work.views.settle_asked.pop(report.client_id, None)
 
 
-def _heed(work: Work, client_id: ClientOrderId, outcome: Outcome) -> None:
+def heed(work: Work, client_id: ClientOrderId, outcome: Outcome) -> None:
     """What one answer says about the venue as a whole."""
     order = work.state.orders.get(client_id)
     if order is None:

@@ -7,6 +7,7 @@ ends this incarnation, and the next one folds only what is durable.
 
 from nightdesk.desk import (
     accounts,
+    amended,
     contracts,
     degrade,
     flatten,
@@ -21,6 +22,7 @@ from nightdesk.desk import (
 )
 from nightdesk.desk.events import (
     AccountTold,
+    AmendEnded,
     CancelAll,
     CancelEnded,
     Decision,
@@ -79,8 +81,15 @@ class Desk:
         match event:  # the most frequent first: each case is asked for in turn
             case Proposed():
                 wishes.take(work, event.strategy, event.proposal)
-            case SendEnded() | CancelEnded() | OrderTold() | OrderFound() | TradesTold():
-                accounts.learn(work, event)
+            case (
+                SendEnded()
+                | AmendEnded()
+                | CancelEnded()
+                | OrderTold()
+                | OrderFound()
+                | TradesTold()
+            ):
+                amended.learn(work, event)
             case OrderNotFound():
                 watch.not_found(work, event)
             case AccountTold():

@@ -20,7 +20,7 @@ from nightdesk.model.account import (
 from nightdesk.model.ids import ClientOrderId, InstrumentId, StrategyId, VenueId
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
-from nightdesk.model.order import Execution, Intent, OrderReport
+from nightdesk.model.order import Amendment, Execution, Intent, OrderReport
 from nightdesk.model.outcome import Outcome
 from nightdesk.model.records import Record
 from nightdesk.model.time import Wall
@@ -46,6 +46,15 @@ class SendEnded(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway knows what it can about a send; times on the venue's clock, `sent_at` 0 if nothing left."""
 
     client_id: ClientOrderId
+    outcome: Outcome
+    sent_at: Wall
+
+
+class AmendEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """The same for a request to give an order other terms, the one of that number."""
+
+    client_id: ClientOrderId
+    number: int
     outcome: Outcome
     sent_at: Wall
 
@@ -190,6 +199,7 @@ Event = (
     | Proposed
     | SendEnded
     | CancelEnded
+    | AmendEnded
     | OrderTold
     | OrderFound
     | OrderNotFound
@@ -211,10 +221,12 @@ Event = (
 
 class SendOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Send an approved order, once; with the `other` of its pair, of which the venue lets only one trade. Where
-    its intent replaces an order, the same request ends that one: `CancelEnded` and `SendEnded` tell of both."""
+    its intent replaces an order, the same request ends that one: `CancelEnded` and `SendEnded` tell of both.
+    With an `amendment` the order rests already, and is given those terms: `AmendEnded` tells of that."""
 
     approved: Approved
     other: Intent | None = None
+    amendment: Amendment | None = None
 
 
 class SendCancel(msgspec.Struct, frozen=True, kw_only=True):

@@ -118,9 +118,9 @@ def replace(work: Work, old: Order, wish: Wish, why: str) -> Intent | Refused:
 
 def _submit(work: Work, wishes: list[Wish]) -> Intent | Refused:
     wish = wishes[0]
-    ends = _deadline(work)
+    ends = ends_by(work)
     if ends <= work.now:
-        return _refused(work, Refused(rule="lease", limit="a lease that is held", value="none"))
+        return refused_by(work, Refused(rule="lease", limit="a lease that is held", value="none"))
     deadline = Wall(ends + work.moment.ahead_ns.get(venue_of(wish.instrument), 0))
     seen = work.quote(wish.instrument)
     looked = view(work, wish, seen)
@@ -138,8 +138,8 @@ def _submit(work: Work, wishes: list[Wish]) -> Intent | Refused:
     intent = intents[0]
     verdict = check(intent, work.limits(wish.strategy, wish.instrument), looked)
     if isinstance(verdict, Refused):
-        return _refused(work, verdict)
-    _remember(work, wish)
+        return refused_by(work, verdict)
+    remember(work, wish)
     for one in intents:
         work.record(Intended(intent=one))
     other = intents[1] if len(intents) > 1 else None
@@ -166,7 +166,7 @@ def _intent(
         price=wish.price,
         deadline=deadline,
         origin=wish.origin,
-        inputs=None if seen is None else _inputs(*seen, looked),
+        inputs=None if seen is None else inputs_of(*seen, looked),
         trigger=wish.trigger,
         trail_bps=wish.trail_bps,
         replaces=wish.replaces,
@@ -175,7 +175,8 @@ def _intent(
     )
 
 
-def _inputs(quote: Quote, age_ns: int, looked: View) -> Inputs:
+def inputs_of(quote: Quote, age_ns: int, looked: View) -> Inputs:
+    """What a decision looked at, for the journal."""
     seen, contract = looked.whole, looked.instrument.contract
     return Inputs(
         bid=money.canonical(quote.bid),
@@ -200,7 +201,8 @@ def _free(work: Work, wish: Wish, asset: str) -> Decimal:
     return money.add(free, hold.amount) if hold is not None and hold.asset == asset else free
 
 
-def _refused(work: Work, refused: Refused) -> Refused:
+def refused_by(work: Work, refused: Refused) -> Refused:
+    """Count a refusal by its rule."""
     refusals = work.views.refusals
     refusals[refused.rule] = refusals.get(refused.rule, 0) + 1
     return refused
@@ -276,7 +278,7 @@ def _next_id(work: Work, ahead: int = 0) -> ClientOrderId:
     return order_id(front, Seq(work.next_seq() + ahead), attempt=0)
 
 
-def _deadline(work: Work) -> Wall:
+def ends_by(work: Work) -> Wall:
     """When the venue must refuse the order, on the desk's clock: soon, and never past the lease."""
     moment = work.moment
     lease_ends = moment.wall_at(moment.lease_until)
@@ -288,7 +290,8 @@ def same_order(wish: Wish) -> SameOrder:
     return (wish.strategy, wish.instrument, wish.side, wish.type, wish.qty, wish.price)
 
 
-def _remember(work: Work, wish: Wish) -> None:
+def remember(work: Work, wish: Wish) -> None:
+    """Keep it for the duplicate window."""
     same = work.views.same
     key = same_order(wish)
     same.pop(key, None)

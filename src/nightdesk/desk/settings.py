@@ -43,7 +43,8 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     late an order may reach the venue; `slippage_bps` how far beyond the touch a converging or flattening order
     may go; `account_every_ns` how often the books are compared while nothing is wrong; `terms` is of each
     contract. `venues` follow from the instruments, in their order. `replacing` are those that end one order and
-    place another in one request: it is theirs, and no part of what a desk is told to be.
+    place another in one request, `amending` those that give an order that rests another price: both are theirs,
+    and no part of what a desk is told to be.
     """
 
     name: str
@@ -59,6 +60,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     terms: Mapping[InstrumentId, Terms] = {}
     venues: tuple[VenueId, ...] = ()
     replacing: frozenset[VenueId] = frozenset()
+    amending: frozenset[VenueId] = frozenset()
 
     def __post_init__(self) -> None:
         found = dict.fromkeys(instrument.venue for instrument in self.instruments.values())
@@ -88,7 +90,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     def canonical(self) -> str:
         """One spelling, for the journal and for the hash that nodes compare."""
         built = msgspec.to_builtins(self)
-        del built["venues"], built["replacing"]
+        del built["venues"], built["replacing"], built["amending"]
         if not self.terms:
             del built["terms"]  # a desk without contracts is spelled as it always was
         return msgspec.json.encode(built, order="sorted").decode()

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from nightdesk.desk.protection import Protection, Terms, terms_of
 from nightdesk.desk.settings import OPERATOR
+from nightdesk.desk.stakes import hold_of, stake_of
 from nightdesk.desk.target import TargetState, target_of
 from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, Seq, StrategyId
@@ -16,6 +17,8 @@ from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Execution, Origin
 from nightdesk.model.records import (
+    AmendAnswered,
+    AmendAsked,
     Answered,
     CancelAsked,
     Configured,
@@ -43,8 +46,8 @@ from nightdesk.orders.lifecycle import State
 from nightdesk.orders.traffic import Traffic
 from nightdesk.portfolio.booked import Booked, fee_key, flow_key, forced_key
 from nightdesk.portfolio.exits import Exits
-from nightdesk.portfolio.exposure import Exposure, Leg
-from nightdesk.portfolio.funds import Funds, Hold
+from nightdesk.portfolio.exposure import Exposure
+from nightdesk.portfolio.funds import Funds
 from nightdesk.portfolio.position import Position
 from nightdesk.risk.losses import Marks
 from nightdesk.strategy.messages import Kept
@@ -181,10 +184,9 @@ class DeskState:
             case Executed():
                 return self._executed(record.execution, at)
             case CancelAsked():
-                order = self.orders.get(record.client_id)
-                if order is not None:
-                    order.cancel_asked = True
-                    self.traffic.cancelled(order.intent.instrument, at)
+                self._cancel_asked(record, at)
+            case AmendAsked() | AmendAnswered():
+                return self._amended(record, at)
             case Resolved():
                 return self._changed(self.orders.absent(record.client_id, at), at)
             case Settled():
@@ -242,6 +244,7 @@ class DeskState:
         for order in self.orders.live.values():
             if order.state is State.PENDING:
                 order.state = State.UNKNOWN
+            order.in_doubt = order.amending is not None
 
     def _reconciled(self, record: Reconciled, at: Wall) -> None:
         venue = record.venue or next((i.venue for i in self.instruments.values()), record.venue)
@@ -310,12 +313,32 @@ class DeskState:
 
     def _intended(self, record: Intended, at: Wall) -> None:
         order = self.orders.intend(record.intent, self.epoch, at)
-        self.traffic.ordered(record.intent.strategy, record.intent.instrument, at)
+        self._ordered(order, at)
+        self._tally("intended")
+        self._count(order, at)
+
+    def _cancel_asked(self, record: CancelAsked, at: Wall) -> None:
+        order = self.orders.get(record.client_id)
+        if order is not None:
+            order.cancel_asked = True
+            self.traffic.cancelled(order.intent.instrument, at)
+
+    def _amended(self, record: AmendAsked | AmendAnswered, at: Wall) -> Change | None:
+        if isinstance(record, AmendAnswered):
+            ended = self.orders.amended(record.client_id, record.number, record.verdict, at)
+            return self._changed(ended, at)
+        order = self.orders.amend(record.amendment, at)
+        if order is not None:
+            self._ordered(order, at)
+            self._count(order, at)
+        return None
+
+    def _ordered(self, order: Order, at: Wall) -> None:
+        """A message that venues count as an order."""
+        self.traffic.ordered(order.intent.strategy, order.intent.instrument, at)
         while self.intents_at and self.intents_at[0] <= at - SECOND_NS:
             self.intents_at.popleft()
         self.intents_at.append(at)
-        self._tally("intended")
-        self._count(order, at)
 
     def _executed(self, execution: Execution, at: Wall) -> Change | None:
         change = self.orders.executed(execution, at)
@@ -364,33 +387,12 @@ class DeskState:
             self.untraded.setdefault(intent.client_id, now)
         else:
             self.untraded.pop(intent.client_id, None)
-        stake, owed, key = order.at_stake, order.untold, intent.pair
-        if intent.other is not None:
-            # Of a pair only one trades: together they are what it may still come to, before that the larger.
-            other = self.orders.get(intent.other)
-            if other is not None:
-                pair = (order, other)
-                trading = [one for one in pair if one.filled > 0] or pair
-                stake, owed = max(o.at_stake for o in trading), money.add(owed, other.untold)
-        leg = Leg(
-            side=intent.side,
-            qty=stake,
-            price=intent.price,
-            owner=intent.strategy,
-            reduces=intent.reduce_only,
-            protects=intent.origin is _PROTECT,
-        )
-        self.exposure(intent.instrument).set_leg(key, leg)
+        other = None if intent.other is None else self.orders.get(intent.other)
+        leg, owed = stake_of(order, other)
+        self.exposure(intent.instrument).set_leg(intent.pair, leg)
         instrument = self.instruments[intent.instrument]
-        if instrument.contract:
-            return  # margin follows from the exposure
-        # A fill whose trade is not known yet has not moved the balance: it stays held.
-        owed = money.add(stake, owed)
-        if intent.side.sign > 0:
-            hold = Hold(asset=instrument.quote, amount=money.notional(intent.price, owed))
-        else:
-            hold = Hold(asset=instrument.base, amount=owed)
-        self.funds.set_hold(key, hold)
+        if not instrument.contract:  # its margin follows from the exposure
+            self.funds.set_hold(intent.pair, hold_of(leg, owed, instrument))
 
     def _tally(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1

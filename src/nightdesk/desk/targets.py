@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from nightdesk.desk import attempts
+from nightdesk.desk.amending import amend, movable
 from nightdesk.desk.attempts import RETRY_NS
 from nightdesk.desk.placing import Wish, cancel, sized, submit, unrest, view
 from nightdesk.desk.settings import OPERATOR
@@ -19,6 +20,7 @@ from nightdesk.model import money
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
+from nightdesk.model.money import ZERO
 from nightdesk.model.order import OrderType, Origin, Side, Urgency
 from nightdesk.model.records import TargetSet
 from nightdesk.model.time import LONG_AGO, SECOND_NS, Mono, Wall
@@ -26,7 +28,7 @@ from nightdesk.orders.book import Order
 from nightdesk.risk import caps
 from nightdesk.risk.gate import Refused, reduces
 
-# A resting order is not moved sooner: each move waits until its cancel is final.
+# A resting order is not moved sooner: where its cancel must be final first, each move costs several seconds.
 FOLLOW_NS = SECOND_NS
 # Refusals that time alone ends; the others last until something happens, which is when a target is tried again.
 PASSING = caps.PASSING | {"order_rate", "duplicate", "lease"}
@@ -74,8 +76,8 @@ def _moves(work: Work) -> Iterator[tuple[Owner, TargetState, Mono]]:
         resting = _resting(work, key)
         if resting is not None:
             if not resting.cancel_asked and not _stays(work, resting, target):
-                follows = Wall(resting.intended_at + FOLLOW_NS)
-                yield key, target, work.moment.mono_at(follows)
+                follows = work.moment.mono_at(Wall(resting.changed_at + FOLLOW_NS))
+                yield key, target, max(follows, _not_before(work, key))
         elif target.slice_qty is not None:
             if _wish(work, *key, target) is not None:
                 yield key, target, max(work.mono, _not_before(work, key))
@@ -118,19 +120,22 @@ def crossing(instrument: Instrument, quote: Quote, side: Side, slippage_bps: Dec
     return instrument.price_down(money.shifted_bps(quote.bid, -slippage_bps))
 
 
-def sure(work: Work, strategy: StrategyId, instrument: InstrumentId) -> bool:
-    """Whether everything about the strategy's orders here is final or resting and known."""
+def sure(
+    work: Work, strategy: StrategyId, instrument: InstrumentId, but: Order | None = None
+) -> bool:
+    """Whether everything about the strategy's orders here is final or resting and known, `but` for one."""
     if any(order.intent.instrument == instrument for order in work.state.orders.unknown()):
         return False
     for client_id in (*work.state.settling, *work.state.untraded):
         order = work.state.orders.get(client_id)
         owner = None if order is None else (order.intent.strategy, order.intent.instrument)
-        if owner == (strategy, instrument):
+        if owner == (strategy, instrument) and order is not but:
             return False
     return not any(
         order.intent.strategy == strategy
         and order.intent.instrument == instrument
         and order.intent.origin in (Origin.TARGET, Origin.FLATTEN)
+        and order is not but
         for order in work.state.orders.live.values()
     )
 
@@ -141,9 +146,7 @@ def _step(work: Work, strategy: StrategyId, instrument: InstrumentId, target: Ta
         return
     resting = _resting(work, key)
     if resting is not None:
-        old = work.now >= resting.intended_at + FOLLOW_NS or _too_much(work, resting, target)
-        if old and not resting.cancel_asked and not _stays(work, resting, target):
-            cancel(work, resting, why="target")
+        _tend(work, key, resting, target)
         return
     wish = _wish(work, strategy, instrument, target)
     if wish is None:
@@ -157,6 +160,42 @@ def _step(work: Work, strategy: StrategyId, instrument: InstrumentId, target: Ta
     elif wish.type is OrderType.IOC:  # one that rests is refused because the market moves
         about = (work.state.position(*key).qty,)
         attempts.note(work, key, Trying.TARGET, about, [result.client_id])
+
+
+def _tend(work: Work, key: Owner, order: Order, target: TargetState) -> None:
+    """Let a resting order follow the market: in its place where that can be, else its end is asked for."""
+    fresh, too_much = work.now < order.changed_at + FOLLOW_NS, _too_much(work, order, target)
+    answered = order.amending is None or order.in_doubt
+    if order.cancel_asked or (fresh and not (too_much and answered)):
+        return
+    if not _stays(work, order, target) and not _moved(work, key, order, target):
+        cancel(work, order, why="target")
+
+
+def _moved(work: Work, key: Owner, order: Order, target: TargetState) -> bool:
+    """Whether a resting order was given other terms, or may be soon; as large as is missing now."""
+    seen, rules = work.quote(key[1]), work.settings.instruments[key[1]]
+    hurries = target.urgency is Urgency.TAKE
+    if seen is None or hurries or not movable(work, order) or not sure(work, *key, but=order):
+        return False
+    intent = order.intent
+    gap = money.subtract(target.by(work.now), work.state.position(*key).qty)
+    missing = max(gap if intent.side is Side.BUY else money.minus(gap), ZERO)
+    most = missing if target.slice_qty is None else min(missing, target.slice_qty)
+    qty = sized(work, *key, money.add(order.filled, most))
+    price = _price(work, rules, seen[0], intent.side, target.urgency)
+    if intent.reduce_only:
+        qty = min(qty, intent.qty)  # what it may only reduce by was judged at that
+    elif money.notional(price, qty) < rules.notional_min:
+        return False
+    if qty <= order.filled:
+        return False
+    work.views.not_before[key] = Mono(work.mono + RETRY_NS)
+    result = amend(work, order, qty, price, why="target")
+    if isinstance(result, Refused):
+        work.note("info", "target.refused", strategy=key[0], rule=result.rule, why=result)
+        return result.rule in PASSING and not _too_much(work, order, target)
+    return True
 
 
 def _wish(
@@ -215,7 +254,8 @@ def _too_much(work: Work, order: Order, target: TargetState) -> bool:
 
 
 def _stays(work: Work, order: Order, target: TargetState) -> bool:
-    """Whether a resting order is still wanted, as large as it is, at a price that is still meant."""
+    """Whether a resting order is still wanted, as large as it may be, at a price that is still meant: the one
+    that it is on its way to."""
     if _too_much(work, order, target):
         return False
     intent = order.intent
@@ -224,7 +264,8 @@ def _stays(work: Work, order: Order, target: TargetState) -> bool:
         return True
     rules = work.settings.instruments[intent.instrument]
     wanted = _price(work, rules, seen[0], intent.side, target.urgency)
-    behind = (wanted - intent.price) * intent.side.sign
+    price = intent.price if order.amending is None else order.amending.price
+    behind = (wanted - price) * intent.side.sign
     return behind <= (0 if target.urgency is Urgency.PASSIVE else rules.tick)
 
 

@@ -82,6 +82,7 @@ class Views:
         self.trades_asked: dict[ClientOrderId, Asked] = {}
         self.settle_asked: dict[ClientOrderId, Asked] = {}
         self.cancels_sent: dict[ClientOrderId, Asked] = {}
+        self.terms_asked: dict[ClientOrderId, Asked] = {}  # which of two are in force
         self.same: dict[SameOrder, Mono] = {}
         self.moved: dict[InstrumentId, Mono] = {}  # when the quote was last another one
         self.not_before: dict[tuple[StrategyId, InstrumentId], Mono] = {}
@@ -137,3 +138,4 @@ class Views:
             self.id_of.pop((strategy, ref), None)
         self.asked.pop(client_id, None)
         self.cancels_sent.pop(client_id, None)
+        self.terms_asked.pop(client_id, None)

@@ -57,14 +57,8 @@ def dues(work: Work) -> Iterator[Mono]:
     yield from (_account_due(work, venue) for venue in work.settings.venues)
     for instrument in work.settings.instruments:
         yield from _feed_dues(work, instrument)
-    for client_id, order in work.state.orders.live.items():
-        if order.state is _UNKNOWN:
-            yield due_at(work.views.asked.get(client_id, Asked()))
-        elif order.cancel_asked and order.state is _OPEN:
-            sent = work.views.cancels_sent.get(client_id, Asked())
-            yield Mono(sent.last + CANCEL_AGAIN_NS)
-        elif _sought(work, order):
-            yield due_at(work.views.asked[client_id])
+    for order in work.state.orders.live.values():
+        yield from _order_dues(work, order)
     for client_id, ended_at in work.state.settling.items():
         asked_from = final_from(ended_at, work.settings.read_lag_ns)
         again = due_at(work.views.settle_asked.get(client_id, Asked()))
@@ -76,6 +70,18 @@ def dues(work: Work) -> Iterator[Mono]:
         if order_untraded is not None and order_untraded.venue_order_id:
             asked = work.views.trades_asked.get(client_id, Asked())
             yield max(work.moment.mono_at(Wall(since + TRADES_WAIT_NS)), due_at(asked))
+
+
+def _order_dues(work: Work, order: Order) -> Iterator[Mono]:
+    views, client_id = work.views, order.intent.client_id
+    if order.state is _UNKNOWN:
+        yield due_at(views.asked.get(client_id, Asked()))
+    elif order.cancel_asked and order.state is _OPEN:
+        yield Mono(views.cancels_sent.get(client_id, Asked()).last + CANCEL_AGAIN_NS)
+    elif order.in_doubt:
+        yield due_at(views.terms_asked.get(client_id, Asked()))
+    elif _sought(work, order):
+        yield due_at(views.asked[client_id])
 
 
 def _account_due(work: Work, venue: VenueId) -> Mono:
@@ -98,10 +104,11 @@ def _feed_dues(work: Work, instrument: InstrumentId) -> Iterator[Mono]:
 
 def unresolved(work: Work) -> None:
     """What an unknown order does to its instrument: one of an earlier epoch stops new risk, one of this makes
-    it cautious, and so does a cancel whose end the venue does not confirm."""
+    it cautious, and so do terms that nobody knows, and a cancel whose end the venue does not confirm."""
     waiting: dict[InstrumentId, list[Order]] = {}
     for order in work.state.orders.unknown():
         waiting.setdefault(order.intent.instrument, []).append(order)
+    doubted = {order.intent.instrument for order in work.state.orders.in_doubt()}
     unconfirmed: set[InstrumentId] = set()
     for client_id, ended_at in work.state.settling.items():
         order_settling = work.state.orders.get(client_id)
@@ -116,6 +123,11 @@ def unresolved(work: Work) -> None:
             mode, why = Mode.CAUTIOUS, f"{len(orders)} orders have an unknown outcome"
             if older:
                 mode, why = Mode.REDUCE_ONLY, f"{older} orders from before the start are unresolved"
+        elif instrument in doubted:
+            mode, why = (
+                Mode.CAUTIOUS,
+                "nobody knows yet which terms of an amended order are in force",
+            )
         elif instrument in unconfirmed:
             mode, why = Mode.CAUTIOUS, "the venue does not confirm the end of a cancelled order"
         work.set_mode(instrument_scope(instrument), "unresolved", mode, by="desk", why=why)
@@ -204,6 +216,11 @@ def _orders(work: Work) -> None:
             sent = work.views.cancels_sent.get(client_id, Asked())
             if work.mono - sent.last >= CANCEL_AGAIN_NS:
                 _again(work, order, sent)
+        elif order.in_doubt:
+            asked = work.views.terms_asked.get(client_id, Asked())
+            if due(asked, work.mono):
+                work.views.terms_asked[client_id] = asked.again(work.mono)
+                ask(work, order)
         elif _sought(work, order) and due(work.views.asked[client_id], work.mono):
             work.views.asked[client_id] = work.views.asked[client_id].again(work.mono)
             ask(work, order)

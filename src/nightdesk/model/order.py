@@ -120,6 +120,25 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             )
 
 
+class Amendment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another price and whole quantity, what has filled included, for an order that rests; the `number` counts
+    from 1 for each order.
+
+    `deadline` and `inputs` are as an intent's: of this request, and of this decision.
+    """
+
+    client_id: ClientOrderId
+    number: int
+    qty: Decimal
+    price: Decimal
+    deadline: Wall
+    inputs: Inputs | None = None
+
+    def __post_init__(self) -> None:
+        if self.qty <= 0 or self.price <= 0:
+            raise ValueError(f"{self.client_id}: amended to {self.qty} at {self.price}")
+
+
 class VenueStatus(StrEnum):
     """What a venue says an order is."""
 
@@ -143,8 +162,9 @@ WAITING = (
 )
 
 
-class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one order as a venue tells it; `filled` is cumulative."""
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The state of one order as a venue tells it; `filled` is cumulative. `qty` and `price` are its terms,
+    where they may have been amended and the venue tells both."""
 
     client_id: ClientOrderId
     venue_order_id: str
@@ -153,6 +173,8 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     filled: Decimal
     venue_time: Wall
     source: ReportSource
+    qty: Decimal | None = None
+    price: Decimal | None = None
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,7 +12,7 @@ from nightdesk.model.account import ForcedFill, WalletMove
 from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, StrategyId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Execution, Intent, OrderReport, Side, Urgency
+from nightdesk.model.order import Amendment, Execution, Intent, OrderReport, Side, Urgency
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import Wall
 
@@ -70,6 +70,29 @@ class CancelAsked(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
 
     client_id: ClientOrderId
     why: str
+
+
+class AmendAsked(msgspec.Struct, frozen=True, kw_only=True, tag="amend"):
+    """An order that rests may be given other terms once this is durable: until it is known whether they were
+    taken, the larger quantity and the dearer price count."""
+
+    amendment: Amendment
+    why: str
+
+
+class AmendAnswered(msgspec.Struct, frozen=True, kw_only=True, tag="amended"):
+    """How asking for other terms ended. ACKED: they are in force, unless the order ended. REJECTED, NOT_SENT:
+    the old ones stand. UNKNOWN: either. `text` names the evidence where the venue was asked; times are as in
+    `Answered`."""
+
+    client_id: ClientOrderId
+    number: int
+    verdict: Verdict
+    reason: Reason
+    code: int
+    text: str
+    sent_at: Wall
+    answered_at: Wall
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True, tag="resolved"):
@@ -204,6 +227,8 @@ Record = (
     | Reported
     | Executed
     | CancelAsked
+    | AmendAsked
+    | AmendAnswered
     | Resolved
     | Settled
     | ModeSet

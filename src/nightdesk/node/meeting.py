@@ -53,9 +53,11 @@ class Meeting:
             # One that has run before gets out also where nobody says what the key may do.
             self.away = [n for n in self._venues if n in self.away or self._untold(n)]
         self._judge()
-        replacing = [n for n, outside in self._world.venues.items() if outside.codec.replacing]
+        codecs = {name: outside.codec for name, outside in self._world.venues.items()}
         return self._plan.settled(
-            [i for name in self._venues for i in self._rules[name]], replacing
+            [i for name in self._venues for i in self._rules[name]],
+            replacing=[name for name, codec in codecs.items() if codec.replacing],
+            amending=[name for name, codec in codecs.items() if codec.amending],
         )
 
     def tell(self, shell: Shell) -> None:

@@ -71,10 +71,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     terms: Mapping[InstrumentId, Terms] = {}
 
     def settled(
-        self, rules: Sequence[Instrument], replacing: Iterable[VenueId] = ()
+        self,
+        rules: Sequence[Instrument],
+        replacing: Iterable[VenueId] = (),
+        amending: Iterable[VenueId] = (),
     ) -> DeskSettings:
-        """The settings once the rules are known, and which venues replace orders; raises `BadInput` where
-        positions could not be told apart."""
+        """The settings once the rules are known, and which venues replace and amend orders; raises `BadInput`
+        where positions could not be told apart."""
         bases: dict[str, str] = {}
         for instrument in rules:
             if instrument.contract:
@@ -106,6 +109,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             account_every_ns=self.pace.account_every_ns,
             terms=self.terms,
             replacing=frozenset(replacing),
+            amending=frozenset(amending),
         )
 
     def _limits(self, rules: Sequence[Instrument]) -> dict[InstrumentId, Limits]:

@@ -14,7 +14,14 @@ import msgspec
 from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId, Epoch
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import WAITING, Execution, Intent, OrderReport, VenueStatus
+from nightdesk.model.order import (
+    WAITING,
+    Amendment,
+    Execution,
+    Intent,
+    OrderReport,
+    VenueStatus,
+)
 from nightdesk.model.outcome import Verdict
 from nightdesk.model.time import Wall
 from nightdesk.orders.lifecycle import TERMINAL, Fact, State, advance
@@ -41,6 +48,11 @@ _NOT_PLACED = frozenset({Verdict.REJECTED, Verdict.NOT_SENT})
 class Order(msgspec.Struct, kw_only=True):
     """One order and what is known of it. Mutable; one writer, the desk's fold.
 
+    `intent` has the terms in force, as far as they are known; `amending` are others that were asked for, and
+    `in_doubt` says that the answer to it was lost. `amendments` counts the requests, the last one `amended_at`
+    (UTC). `terms_at` is the venue's time of the report that told other terms last: an older one tells what
+    they were. `unamendable`: the venue refused others.
+
     `filled` is the highest cumulative quantity ever told; `traded` is the sum of the trades known one by one.
     `ended_at` is when it ended, or grew after that (UTC, 0 while it lives). `confirmed` says that the venue was
     asked about a cancel after its settle window and nothing more had filled.
@@ -58,6 +70,12 @@ class Order(msgspec.Struct, kw_only=True):
     ended_at: Wall = Wall(0)
     confirmed: bool = False
     reason: str = ""
+    amending: Amendment | None = None
+    in_doubt: bool = False
+    amendments: int = 0
+    amended_at: Wall = Wall(0)
+    terms_at: Wall = Wall(0)
+    unamendable: bool = False
 
     @property
     def live(self) -> bool:
@@ -65,9 +83,26 @@ class Order(msgspec.Struct, kw_only=True):
         return self.state not in TERMINAL
 
     @property
+    def most(self) -> Decimal:
+        """The quantity that it may come to: the larger one while two may be in force."""
+        asked = self.amending
+        return self.intent.qty if asked is None else max(self.intent.qty, asked.qty)
+
+    @property
+    def dearest(self) -> Decimal:
+        """The same of its price."""
+        asked = self.amending
+        return self.intent.price if asked is None else max(self.intent.price, asked.price)
+
+    @property
+    def changed_at(self) -> Wall:
+        """When its terms were last decided (UTC)."""
+        return max(self.intended_at, self.amended_at)
+
+    @property
     def remaining(self) -> Decimal:
-        """What has not been filled."""
-        return money.subtract(self.intent.qty, self.filled)
+        """What has not been filled, of the most that it may come to."""
+        return money.subtract(self.most, self.filled)
 
     @property
     def settled(self) -> bool:
@@ -94,11 +129,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     before: State
     filled: Decimal = ZERO  # how much the cumulative quantity grew
     surprise: str = ""
+    amended: bool = False  # other terms are in force
 
     @property
     def changed(self) -> bool:
         """Whether anything a strategy should hear of happened."""
-        return self.order.state is not self.before or self.filled > 0
+        return self.order.state is not self.before or self.filled > 0 or self.amended
 
 
 class OrderBook:
@@ -144,7 +180,26 @@ class OrderBook:
             return None
         if _names(order, report):
             order.venue_order_id = report.venue_order_id
-        return self._advance(order, _FACT_OF_STATUS[report.status], at, filled=report.filled)
+        amended, surprise = False, ""
+        if _tells_terms(order, report):
+            assert report.qty is not None, "both are told"
+            assert report.price is not None, "both are told"
+            asked, terms = order.amending, (report.qty, report.price)
+            if asked is None or terms != (asked.qty, asked.price):
+                intent = order.intent
+                surprise = (
+                    f"{intent.client_id}: told to be {report.qty} at {report.price}, which nobody asked for: "
+                    f"it was {intent.qty} at {intent.price}"
+                )
+            else:
+                order.amending, order.in_doubt = None, False
+            _take(order, *terms)
+            order.terms_at, amended = report.venue_time, True
+        change = self._advance(order, _FACT_OF_STATUS[report.status], at, filled=report.filled)
+        if not amended:
+            return change
+        told = change.surprise or surprise
+        return msgspec.structs.replace(change, amended=True, surprise=told)
 
     def teaches(self, report: OrderReport) -> bool:
         """Whether the report would change what is known of its order."""
@@ -154,6 +209,7 @@ class OrderBook:
         step = advance(order.state, _FACT_OF_STATUS[report.status])
         return (
             report.filled > order.filled
+            or _tells_terms(order, report)
             or step.surprise
             or step.state is not order.state
             or (_names(order, report) and order.venue_order_id != report.venue_order_id)
@@ -170,6 +226,38 @@ class OrderBook:
         if order.state in (State.REJECTED, State.NOT_SENT, State.NEVER_ACCEPTED):
             fact = Fact.WORKING
         return self._advance(order, fact, at, filled=order.traded)
+
+    def amend(self, amendment: Amendment, at: Wall) -> Order | None:
+        """Other terms are asked for: from now on either may be in force."""
+        order = self.get(amendment.client_id)
+        if order is not None:
+            order.amending, order.in_doubt = amendment, False
+            order.amendments, order.amended_at = amendment.number, at
+        return order
+
+    def amended(
+        self, client_id: ClientOrderId, number: int, verdict: Verdict, at: Wall
+    ) -> Change | None:
+        """How that ended; None where a report has told it before."""
+        order = self.get(client_id)
+        asked = None if order is None else order.amending
+        if order is None or asked is None or asked.number != number:
+            return None
+        before, taken = order.state, verdict is Verdict.ACKED and order.live
+        if verdict is Verdict.UNKNOWN:
+            order.in_doubt = True
+        else:
+            order.amending, order.in_doubt = None, False
+            order.unamendable = verdict is Verdict.REJECTED
+            if taken:
+                _take(order, asked.qty, asked.price)
+            if order.live and order.filled >= order.intent.qty:
+                self._move(order, State.FILLED, at)
+        return Change(order=order, before=before, amended=taken)
+
+    def in_doubt(self) -> Iterator[Order]:
+        """Live orders of which nobody knows which terms are in force."""
+        return (order for order in self.live.values() if order.in_doubt)
 
     def absent(self, client_id: ClientOrderId, at: Wall) -> Change | None:
         """The venue was asked in time and never had it."""
@@ -204,13 +292,13 @@ class OrderBook:
             if not order.live:
                 order.ended_at, order.confirmed = at, False  # stable means stable from here on
         step = advance(before, fact)
-        state = State.FILLED if order.filled >= order.intent.qty else step.state
+        state = State.FILLED if order.filled >= order.most else step.state
         surprise = f"{order.intent.client_id}: {fact} while {before}" if step.surprise else ""
         if fact is Fact.FILLED and before is not State.FILLED and order.filled < order.intent.qty:
             surprise = f"{order.intent.client_id}: told to be filled at {order.filled} of {order.intent.qty}"
-        if order.filled > order.intent.qty:
+        if order.filled > order.most:
             surprise = (
-                f"{order.intent.client_id}: filled {order.filled} of {order.intent.qty}, "
+                f"{order.intent.client_id}: filled {order.filled} of {order.most}, "
                 "more than was asked"
             )
         self._move(order, state, at)
@@ -250,3 +338,17 @@ def _names(order: Order, report: OrderReport) -> bool:
     told = report.venue_order_id
     was = order.venue_order_id
     return bool(told) and not (told.startswith(WAITING) and was and not was.startswith(WAITING))
+
+
+def _take(order: Order, qty: Decimal, price: Decimal) -> None:
+    """These are its terms from now on."""
+    order.intent = msgspec.structs.replace(order.intent, qty=qty, price=price)
+
+
+def _tells_terms(order: Order, report: OrderReport) -> bool:
+    """Whether the report tells other terms than those known; an older one tells what they were."""
+    intent = order.intent
+    if report.qty is None or report.price is None or intent.type.conditional:
+        return False
+    newer = report.venue_time > order.terms_at
+    return newer and (report.qty, report.price) != (intent.qty, intent.price)

@@ -58,6 +58,10 @@ class Exposure:
             self.legs[client_id] = leg
             self._count(leg, 1)
 
+    def leg(self, client_id: ClientOrderId) -> Leg | None:
+        """What `client_id` may still trade; None where it may not."""
+        return self.legs.get(client_id) or self.reducing.get(client_id)
+
     def worst_long(self, position: Decimal) -> Decimal:
         """The position if every buy fills and no sell does."""
         return money.total((position, self.buying, self.closing(position)[0]))

@@ -12,7 +12,7 @@ import msgspec
 
 from nightdesk.model.ids import ClientOrderId
 from nightdesk.model.order import Intent
-from nightdesk.model.records import CancelAsked, Intended, ModeSet, Record, TargetSet
+from nightdesk.model.records import AmendAsked, CancelAsked, Intended, ModeSet, Record, TargetSet
 from nightdesk.model.time import SECOND_NS
 from nightdesk.results.runs import History
 
@@ -86,6 +86,10 @@ def _what(record: Record, intents: dict[ClientOrderId, Intent]) -> str:
     match record:
         case Intended(intent=intent):
             return f"place {_order(intent)}"
+        case AmendAsked(amendment=new, why=why):
+            known = intents.get(new.client_id)
+            order = new.client_id if known is None else _order(known)
+            return f"amend {order} to {new.qty:f} at {new.price:f}: {why}"
         case CancelAsked(client_id=client_id, why=why):
             known = intents.get(client_id)
             return f"cancel {client_id if known is None else _order(known)}: {why}"

@@ -100,10 +100,18 @@ class Run:
             case Reported(report=report):
                 working = report.status is VenueStatus.WORKING
                 self._states[report.client_id] = "open" if working else str(report.status)
+                self._take(report.client_id, report.qty, report.price)
             case Resolved(client_id=client_id):
                 self._states[client_id] = "never accepted"
             case _:
                 pass
+
+    def _take(self, client_id: ClientOrderId, qty: Decimal | None, price: Decimal | None) -> None:
+        """The terms that the venue told last: an order may have been amended."""
+        known = self._intents.get(client_id)
+        if known is not None and qty is not None and price is not None:
+            intent = msgspec.structs.replace(known[1], qty=qty, price=price)
+            self._intents[client_id] = (known[0], intent)
 
     def _trade(self, at: Wall, execution: Execution) -> None:
         known = self._intents.get(execution.client_id)

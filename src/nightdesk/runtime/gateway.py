@@ -8,20 +8,21 @@ from collections.abc import Awaitable, Callable
 
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import (
+    AmendEnded,
     CancelEnded,
     Event,
     SendEnded,
     SendOrder,
 )
 from nightdesk.model.ids import ClientOrderId
-from nightdesk.model.order import Intent, Origin
+from nightdesk.model.order import Amendment, Intent, Origin
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.risk.gate import Approved
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
-from nightdesk.venues.http import HttpResult
+from nightdesk.venues.http import HttpRequest, HttpResult
 from nightdesk.venues.protocol import VenueCodec
 
 ORDER_TIMEOUT_NS = 5 * SECOND_NS  # past every deadline we give: later nothing new can happen to it
@@ -67,7 +68,7 @@ class Gateway:
         self._held_back = 0
 
     def send(self, order: SendOrder, trigger: Trigger) -> None:
-        """Send one order (or pair), now if a connection is held."""
+        """Send one order (or pair, or an order's other terms), now if a connection is held."""
         if self._requester.http.ready():
             self._last_step(order, trigger)
         elif self._held_back >= HELD_BACK_MAX:
@@ -82,8 +83,7 @@ class Gateway:
 
     def _last_step(self, order: SendOrder, trigger: Trigger) -> None:
         """Nothing may be awaited between the first check and the write."""
-        intent, other = order.approved.intent, order.other
-        now = self._requester.mono()
+        intent, now = order.approved.intent, self._requester.mono()
         latched = self._latched(order.approved, now)
         if latched:
             self._not_sent(order, latched)
@@ -91,11 +91,7 @@ class Gateway:
         sent_at = (
             self._requester.venue_now()
         )  # also the request's stamp: its bytes can be told again
-        request = (
-            self._codec.place(intent, sent_at)
-            if other is None
-            else self._codec.place_pair(intent, other, sent_at)
-        )
+        request = self._request(order, sent_at)
         if request is None:
             self._not_sent(order, "its deadline has passed")
             return
@@ -105,6 +101,14 @@ class Gateway:
         self.in_flight.add(intent.client_id)
         self._time(trigger, wire)
         future.add_done_callback(lambda done: self._answered(order, sent_at, wire, done.result()))
+
+    def _request(self, order: SendOrder, now: Wall) -> HttpRequest | None:
+        intent = order.approved.intent
+        if order.amendment is not None:
+            return self._codec.amend(intent, order.amendment, now)
+        if order.other is not None:
+            return self._codec.place_pair(intent, order.other, now)
+        return self._codec.place(intent, now)
 
     def _latched(self, approved: Approved, now: Mono) -> str:
         """Why the last step refuses, or nothing."""
@@ -142,6 +146,9 @@ class Gateway:
         reason = Reason.LATCHED if sent else Reason.CONNECTION
         self._telemetry.count(f"not_sent.{reason}")
         outcome = Outcome(verdict=Verdict.NOT_SENT, reason=reason, text=why)
+        if order.amendment is not None:
+            self._amend_ended(order.amendment, outcome, Wall(0))
+            return
         self._tell(
             SendEnded(client_id=order.approved.intent.client_id, outcome=outcome, sent_at=Wall(0))
         )
@@ -153,6 +160,10 @@ class Gateway:
         self.in_flight.discard(intent.client_id)
         self._requester.heed(result)
         self._telemetry.stages["wire_to_answer"].record(self._requester.mono() - wire)
+        if order.amendment is not None:
+            amended = self._codec.amended(intent, order.amendment, result)
+            self._amend_ended(order.amendment, amended, sent_at)
+            return
         if intent.replaces is not None:
             outcome, of_cancel = self._codec.replaced(intent, result)
             self._cancel_ended(intent.replaces, of_cancel)  # first: what still stands is told below
@@ -164,6 +175,13 @@ class Gateway:
         outcome, of_other = self._codec.placed_pair(intent, other, result)
         self._ended(intent, outcome, sent_at)
         self._ended(other, of_other, sent_at)
+
+    def _amend_ended(self, amendment: Amendment, outcome: Outcome, sent_at: Wall) -> None:
+        self._telemetry.count(f"amend.{outcome.verdict}")
+        if outcome.reason is Reason.UNMAPPED:
+            self._telemetry.count(f"unmapped.{outcome.code}")
+        client_id, number = amendment.client_id, amendment.number
+        self._tell(AmendEnded(client_id=client_id, number=number, outcome=outcome, sent_at=sent_at))
 
     def _ended(self, intent: Intent, outcome: Outcome, sent_at: Wall) -> None:
         self._telemetry.count(f"send.{outcome.verdict}")

@@ -27,7 +27,7 @@ from nightdesk.lab.truth import Kind
 from nightdesk.model import money
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.model.outcome import Reason
-from nightdesk.model.records import Answered, Record
+from nightdesk.model.records import AmendAnswered, Answered, Record
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK
 from nightdesk.orders.lifecycle import State
@@ -43,7 +43,7 @@ from nightdesk.venues.http import HttpRequest
 ACCOUNT = "practice"
 LATE_NS = 15 * SECOND_NS  # the longest that a fault keeps a report back, and what follows it
 KEPT_LINES = 400  # of what was said last, for whoever looks into a violation
-_WHAT = {"POST": "place", "DELETE": "cancel", "GET": "query"}
+_WHAT = {"POST": "place", "PUT": "amend", "DELETE": "cancel", "GET": "query"}
 _FIELDS = Entry.__struct_fields__  # those of a line of the venue's log that checkers read
 _UNHEARD = frozenset({Kind.MARKET})
 _ORDERS = frozenset(
@@ -156,7 +156,7 @@ class Judge(Watch):
                 at_ns=self._now(), seq=seq, epoch=epoch, record=record, decided_at=at, node=node
             )
         )
-        if isinstance(record, Answered) and record.reason is Reason.LATCHED:
+        if isinstance(record, Answered | AmendAnswered) and record.reason is Reason.LATCHED:
             self.sometimes.note(REFUSED.format(record.text))
         self._line(node, "journal {}.{} {}", epoch, seq, type(record).__name__)
 
@@ -176,13 +176,13 @@ class Judge(Watch):
                 at_ns=self._now(),
                 node=node,
                 client_id=client_id,
-                what=what,  # type: ignore[arg-type]  # one of the four by the table
+                what=what,  # type: ignore[arg-type]  # one of the five by the table
                 epoch=epoch,
                 weight=weight,
                 venue=_venue(request),
             )
             self._hear(sent)
-        if what == "place":
+        if what in ("place", "amend"):
             self._overlap()
         if order:
             self._line(node, "sends {} {}", what, " ".join(ids))

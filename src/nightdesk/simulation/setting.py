@@ -30,13 +30,15 @@ from nightdesk.simulation.contracts import with_contracts
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.guarded import guarded_text
 from nightdesk.simulation.hungry import hungry_text
+from nightdesk.simulation.resting import resting_text
 from nightdesk.venues.binance_sign import HmacSigner
 
 KEY, SECRET = "simulated-key", "simulated-secret"
 PACE = 0.1  # of the practice market: two quotes a second and symbol, and a trade now and then
 HELD = Decimal(1_000)  # of an asset the practice account does not name
 CONTRACTS_SHARE = 0.25  # of all desks
-GUARDED_SHARE = 0.6  # of those; the rest leans
+RESTING_SHARE = 0.25  # of those
+GUARDED_SHARE = 0.6  # of the others; the rest leans
 PROTECTS_SHARE = 0.25  # of the others
 LOSSES_SHARE = 0.3  # of the desks that lean: the rest trades on
 CAPS_SHARE = 0.5  # of the desks that lean: these have limits that may be set or not
@@ -75,13 +77,16 @@ class Ended(msgspec.Struct, kw_only=True):
 
 def drawn_config(seed: int) -> str:
     """The practice desk, or one that protects what it holds, or one that leans on every limit, now and then
-    until it may lose no more; some of the last two trade perpetuals beside spot."""
+    until it may lose no more; some of the last two trade perpetuals beside spot, and so does one whose orders
+    rest."""
     practice = practice_text("http://lab", list(KNOWN_SYMBOLS))
     traded = [f"binance:{symbol}" for symbol in KNOWN_SYMBOLS]
     draw = Random(f"{seed}/contracts")
     if draw.random() < CONTRACTS_SHARE:
         both, spot = with_contracts(practice), next(iter(KNOWN_SYMBOLS))
         traded = [f"binance:{spot}", *(f"usdm:{symbol}" for symbol in KNOWN_PERPS)]
+        if Random(f"{seed}/resting").random() < RESTING_SHARE:
+            return resting_text(both, traded)
         if draw.random() < GUARDED_SHARE:
             return guarded_text(both, traded)
         return hungry_text(both, traded, caps=drawn_margin_caps(Random(f"{seed}/margin")))

@@ -10,7 +10,15 @@ import msgspec
 
 from nightdesk.journal.frame import decode_frame
 from nightdesk.model.order import Origin
-from nightdesk.model.records import Answered, EpochOpened, Intended, Record, decode_record
+from nightdesk.model.records import (
+    AmendAnswered,
+    AmendAsked,
+    Answered,
+    EpochOpened,
+    Intended,
+    Record,
+    decode_record,
+)
 from nightdesk.simulation.incarnation import Incarnation
 from nightdesk.venues.http import HttpRequest
 
@@ -18,7 +26,7 @@ from nightdesk.venues.http import HttpRequest
 class Moment(StrEnum):
     """Where a trap can be set; the process has done what the name says, and nothing after it."""
 
-    INTENT_UNWRITTEN = auto()  # an intent was decided and handed to nobody
+    INTENT_UNWRITTEN = auto()  # an intent (or other terms) was decided and handed to nobody
     INTENT_DURABLE = auto()  # it is on disk, and the process has not heard so
     ORDER_CHECKED = auto()  # the last step let it pass; its bytes have not left
     ORDER_SENT = auto()
@@ -51,6 +59,7 @@ class Trap(msgspec.Struct, frozen=True, kw_only=True):
 _ORDERS = frozenset(
     {"/api/v3/order", "/api/v3/order/cancelReplace", "/fapi/v1/order", "/fapi/v1/algoOrder"}
 )
+_CHANGES = frozenset({"POST", "PUT"})
 _ACCOUNTS = frozenset({"/api/v3/account", "/fapi/v3/account"})
 
 
@@ -83,9 +92,9 @@ class Traps:
         if self._set:
             for record in _records(frames):
                 match record:
-                    case Intended():
+                    case Intended() | AmendAsked():
                         self._at(process, Moment.INTENT_UNWRITTEN)
-                    case Answered():
+                    case Answered() | AmendAnswered():
                         self._at(process, Moment.ANSWER_UNWRITTEN)
                     case EpochOpened():
                         self._at(process, Moment.EPOCH_UNWRITTEN)
@@ -96,14 +105,14 @@ class Traps:
         """They are durable."""
         if self._set:
             for record in _records(frames):
-                if isinstance(record, Intended):
+                if isinstance(record, Intended | AmendAsked):
                     self._at(process, Moment.INTENT_DURABLE)
-                    if record.intent.origin is Origin.FLATTEN:
-                        self._at(process, Moment.FLATTENING)
+                if isinstance(record, Intended) and record.intent.origin is Origin.FLATTEN:
+                    self._at(process, Moment.FLATTENING)
 
     def sending(self, process: Incarnation, request: HttpRequest) -> None:
         """The process is about to write a request."""
-        if self._set and request.method == "POST" and _path(request) in _ORDERS:
+        if self._set and request.method in _CHANGES and _path(request) in _ORDERS:
             self._at(process, Moment.ORDER_CHECKED)
 
     def sent(self, process: Incarnation, request: HttpRequest) -> None:
@@ -111,7 +120,7 @@ class Traps:
         if not self._set:
             return
         match request.method, _path(request):
-            case "POST", path if path in _ORDERS:
+            case "POST" | "PUT", path if path in _ORDERS:
                 self._at(process, Moment.ORDER_SENT)
             case "DELETE", path if path in _ORDERS:
                 self._at(process, Moment.CANCEL_SENT)
@@ -122,7 +131,7 @@ class Traps:
 
     def answered(self, process: Incarnation, request: HttpRequest) -> None:
         """Its answer came; nobody in the process has looked."""
-        if self._set and request.method == "POST" and _path(request) in _ORDERS:
+        if self._set and request.method in _CHANGES and _path(request) in _ORDERS:
             self._at(process, Moment.ANSWER_HEARD)
 
     def at(self, process: Incarnation, moment: Moment) -> None:

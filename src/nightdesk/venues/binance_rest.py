@@ -56,15 +56,17 @@ class BinanceRest:
         target = f"{path}?{signed_query(self._signer, payload)}"
         return HttpRequest(method=method, target=target, headers=self.key)
 
-    def placing(self, path: str, parameters: str, deadline: Wall, now: Wall) -> HttpRequest | None:
-        """A POST that the venue refuses after `deadline`; None when that has passed."""
+    def placing(
+        self, path: str, parameters: str, deadline: Wall, now: Wall, method: str = "POST"
+    ) -> HttpRequest | None:
+        """A request that the venue refuses after `deadline`; None when that has passed."""
         timestamp_ms = now // MS_NS
         window_ms = min((deadline - timestamp_ms * MS_NS) // MS_NS, RECV_WINDOW_MS_MAX)
         if window_ms <= 0:
             return None
         payload = f"{parameters}&recvWindow={window_ms}&timestamp={timestamp_ms}"
         body = signed_query(self._signer, payload).encode()
-        return HttpRequest(method="POST", target=path, headers=self._post, body=body)
+        return HttpRequest(method=method, target=path, headers=self._post, body=body)
 
     def read(self, result: HttpResult, shape: type[T], build: Callable[[T], R]) -> R | Outcome:
         """What `build` makes of the body in its shape, or what may be believed without it."""

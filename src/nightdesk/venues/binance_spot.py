@@ -16,6 +16,7 @@ from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.order import (
+    Amendment,
     Execution,
     Intent,
     OrderReport,
@@ -59,6 +60,9 @@ class BinanceSpot(BinanceStreams):
     """The codec of one account. Holds no state but keys and names."""
 
     replacing = True
+    amending = (
+        False  # here an order keeps its price, and only gets smaller (`order/amend/keepPriority`)
+    )
 
     def __init__(
         self,
@@ -105,6 +109,14 @@ class BinanceSpot(BinanceStreams):
             new if isinstance(new, Outcome) else self.placed(intent, new),
             cancel if isinstance(cancel, Outcome) else self.cancelled(old, cancel),
         )
+
+    def amend(self, intent: Intent, amendment: Amendment, now: Wall) -> HttpRequest | None:
+        """Never asked."""
+        raise AssertionError(f"{intent.client_id} at {now}: {amendment}")
+
+    def amended(self, intent: Intent, amendment: Amendment, result: HttpResult) -> Outcome:
+        """Never asked."""
+        raise AssertionError(f"{intent.client_id}: {amendment}, {result}")
 
     def place_pair(self, intent: Intent, other: Intent, now: Wall) -> HttpRequest | None:
         """Two orders of which only one may trade, as one order list; the same for its deadline."""

@@ -20,7 +20,16 @@ from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument, Kind
 from nightdesk.model.market import Quote
-from nightdesk.model.order import WAITING, Execution, Intent, OrderReport, OrderType, ReportSource
+from nightdesk.model.order import (
+    WAITING,
+    Amendment,
+    Execution,
+    Intent,
+    OrderReport,
+    OrderType,
+    ReportSource,
+    VenueStatus,
+)
 from nightdesk.model.outcome import Outcome, Verdict
 from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.venues import binance_bars
@@ -58,12 +67,13 @@ _TYPE = {
     OrderType.TRAILING_STOP: "TRAILING_STOP_MARKET",
 }
 _PER_CENT_BPS = Decimal(100)
+_ENDED = frozenset({VenueStatus.CANCELLED, VenueStatus.EXPIRED})
 
 
 class BinanceUsdm(UsdmAccount):
     """The codec of one account. Holds no state but keys and names."""
 
-    replacing = False
+    replacing, amending = False, True
 
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None:
         """A signed order that the venue refuses after the intent's deadline; None when that has passed."""
@@ -98,13 +108,38 @@ class BinanceUsdm(UsdmAccount):
             )
         return self._rest.read(
             result,
-            wire.OrderAnswer,
+            usdm.ContractOrder,
             lambda told: acked(self._order_of(intent, told, ReportSource.ANSWER)),
         )
 
     def replaced(self, intent: Intent, result: HttpResult) -> tuple[Outcome, Outcome]:
         """Never asked: what only reduces may stand beside what it is to replace."""
         raise AssertionError(f"{intent.client_id}: {result}")
+
+    def amend(self, intent: Intent, amendment: Amendment, now: Wall) -> HttpRequest | None:
+        """Other terms for an order that rests, both of them told; None when the request's deadline has passed.
+
+        The quantity is the whole order's ("Modify Order", read 2026-11-22). What breaks a filter is refused,
+        and the order stays as it is; the venue ends it where it has traded as much already, and where one that
+        may only rest (GTX) would trade.
+        """
+        parameters = (
+            f"{self._of(intent)}&side={SIDE[intent.side]}&quantity={money.plain(amendment.qty)}"
+            f"&price={money.plain(amendment.price)}"
+        )
+        return self._rest.placing(ORDER, parameters, amendment.deadline, now, "PUT")
+
+    def amended(self, intent: Intent, amendment: Amendment, result: HttpResult) -> Outcome:
+        """What may be believed after an `amend`; an order that lives on other terms says nothing of this."""
+
+        def acked(told: usdm.ContractOrder) -> Outcome:
+            report = self._order_of(intent, told, ReportSource.ANSWER)
+            taken = (report.qty, report.price) == (amendment.qty, amendment.price)
+            if not taken and report.status not in _ENDED:
+                raise msgspec.ValidationError(f"{report.qty} at {report.price} was not asked for")
+            return Outcome(verdict=Verdict.ACKED, report=report)
+
+        return self._rest.read(result, usdm.ContractOrder, acked)
 
     def place_pair(self, intent: Intent, other: Intent, now: Wall) -> HttpRequest | None:
         """This market has no pairs: each of two protective orders only reduces what is held."""
@@ -163,7 +198,7 @@ class BinanceUsdm(UsdmAccount):
             return self._rest.found(result, usdm.AlgoAnswer, waiting)
         return self._rest.found(
             result,
-            wire.OrderAnswer,
+            usdm.ContractOrder,
             lambda told: Found(report=self._order_of(intent, told, ReportSource.QUERY)),
         )
 
@@ -176,9 +211,9 @@ class BinanceUsdm(UsdmAccount):
         """The order of an `identify`."""
         return self._rest.found(
             result,
-            wire.OrderAnswer,
+            usdm.ContractOrder,
             lambda told: Found(
-                report=report_of(told, self._symbols[told.symbol], ReportSource.QUERY)
+                report=_report_of(told, self._symbols[told.symbol], ReportSource.QUERY)
             ),
         )
 
@@ -243,14 +278,14 @@ class BinanceUsdm(UsdmAccount):
         silent."""
         ids, source = self._symbols, ReportSource.QUERY
 
-        def usual(answer: list[wire.OrderAnswer]) -> list[OrderReport]:
-            return [report_of(o, ids[o.symbol], source) for o in answer if o.symbol in ids]
+        def usual(answer: list[usdm.ContractOrder]) -> list[OrderReport]:
+            return [_report_of(o, ids[o.symbol], source) for o in answer if o.symbol in ids]
 
         def waiting(answer: list[usdm.AlgoAnswer]) -> list[OrderReport]:
             return [_waiting(o, ids[o.symbol], source) for o in answer if o.symbol in ids]
 
         first, second = results
-        orders = self._rest.answered(first, list[wire.OrderAnswer], usual)
+        orders = self._rest.answered(first, list[usdm.ContractOrder], usual)
         algos = self._rest.answered(second, list[usdm.AlgoAnswer], waiting)
         if isinstance(orders, NoAnswer):
             return orders
@@ -304,10 +339,10 @@ class BinanceUsdm(UsdmAccount):
         return f"symbol={self._names[intent.instrument]}&origClientOrderId={intent.client_id}"
 
     def _order_of(
-        self, intent: Intent, told: wire.OrderAnswer, source: ReportSource
+        self, intent: Intent, told: usdm.ContractOrder, source: ReportSource
     ) -> OrderReport:
         about(intent, told.client_order_id)
-        return report_of(told, self._symbols[told.symbol], source)
+        return _report_of(told, self._symbols[told.symbol], source)
 
     def _algo_of(self, intent: Intent, told: usdm.AlgoAnswer, source: ReportSource) -> OrderReport:
         about(intent, told.client_algo_id)
@@ -321,6 +356,16 @@ class BinanceUsdm(UsdmAccount):
                 "take it out of the config"
             )
         return rules
+
+
+def _report_of(
+    told: usdm.ContractOrder, instrument: InstrumentId, source: ReportSource
+) -> OrderReport:
+    report = report_of(told, instrument, source)
+    terms = usdm.terms_of(told.type, told.orig_qty, told.price)
+    return (
+        report if terms is None else msgspec.structs.replace(report, qty=terms[0], price=terms[1])
+    )
 
 
 def _waiting(told: usdm.AlgoAnswer, instrument: InstrumentId, source: ReportSource) -> OrderReport:

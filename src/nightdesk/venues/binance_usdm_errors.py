@@ -16,7 +16,7 @@ _BALANCE: Meaning = (Verdict.REJECTED, Reason.BY_BALANCE)
 _THROTTLED: Meaning = (Verdict.NOT_SENT, Reason.THROTTLED)
 _CLOCK: Meaning = (Verdict.NOT_SENT, Reason.CLOCK)
 _CLOSED: Meaning = (Verdict.NOT_SENT, Reason.MAINTENANCE)
-# The id is taken by an open order of ours: it exists, only asking says what became of it.
+# The id is taken by an open order of ours, or its terms are: only asking says what became of it.
 _DUPLICATE: Meaning = (Verdict.UNKNOWN, Reason.BY_STATE)
 
 _BY_CODE: dict[int, Meaning] = {
@@ -76,6 +76,8 @@ _BY_CODE: dict[int, Meaning] = {
     -4402: _AUTH,
     -5021: _STATE,  # a FOK that could not be filled
     -5022: _STATE,  # a GTX that would have traded
+    -5026: _STATE,  # amended too often
+    -5027: _DUPLICATE,  # nothing to amend: the terms may be in force already
     -5028: _CLOCK,  # outside recvWindow at the matching engine
     -5041: _STATE,
 }

@@ -194,6 +194,7 @@ class UsdmStreams:
                 )
             )
         client_id = ClientOrderId(told.c)
+        qty, price = usdm.terms_of(told.o, told.q, told.p) or (None, None)
         report = OrderReport(
             client_id=client_id,
             venue_order_id=str(told.i),
@@ -202,6 +203,8 @@ class UsdmStreams:
             filled=wire.amount(told.z),
             venue_time=at,
             source=ReportSource.STREAM,
+            qty=qty,
+            price=price,
         )
         execution = None
         if traded:

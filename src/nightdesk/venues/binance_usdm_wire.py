@@ -10,6 +10,7 @@ import msgspec
 
 from nightdesk.model.account import Flow, Forced, Margin
 from nightdesk.model.order import VenueStatus
+from nightdesk.venues import binance_wire as wire
 
 # Until it is triggered an algo order tells of itself; from then on only the order it became does. FINISHED says
 # no more than that the other one ended.
@@ -49,6 +50,15 @@ def reason_of(word: str) -> Flow | None:
     return None if word == "ORDER" else REASON.get(word, Flow.OTHER)
 
 
+def terms_of(
+    kind: str, qty: Decimal | None, price: Decimal | None
+) -> tuple[Decimal, Decimal] | None:
+    """Quantity and price of an order that has both; None for another kind, and where one is not told."""
+    if kind != "LIMIT" or qty is None or price is None:
+        return None
+    return wire.amount(qty), wire.amount(price)
+
+
 def forced_of(client_id: str) -> Forced | None:
     """Why the venue placed the order of that client id; None where somebody else did."""
     for start, kind in _FORCED:
@@ -69,6 +79,14 @@ class AlgoAnswer(msgspec.Struct, rename="camel"):
     algo_status: str
     update_time: int = 0
     actual_order_id: str | int = ""
+
+
+class ContractOrder(wire.OrderAnswer, rename="camel"):
+    """POST, PUT, DELETE and GET of an order, and each element of openOrders, with terms that may be amended."""
+
+    type: str = ""
+    orig_qty: Decimal | None = None
+    price: Decimal | None = None
 
 
 class AlgoCancelled(msgspec.Struct, rename="camel"):
@@ -222,6 +240,9 @@ class OrderUpdate(msgspec.Struct, rename={"last_qty": "l"}):
     L: Decimal
     T: int
     t: int
+    o: str = ""
+    q: Decimal | None = None
+    p: Decimal | None = None
     m: bool = False
     n: Decimal = Decimal(0)
     N: str | None = None

@@ -19,7 +19,7 @@ from nightdesk.model.bars import Bar, BarsOf
 from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthOf, MarketEvent, Quote
-from nightdesk.model.order import Execution, Intent, OrderReport
+from nightdesk.model.order import Amendment, Execution, Intent, OrderReport
 from nightdesk.model.outcome import Outcome
 from nightdesk.model.time import Mono, Wall
 from nightdesk.venues.http import HttpRequest, HttpResult
@@ -132,15 +132,21 @@ class VenueCodec(Protocol):
     Where the venue ends one order and places another in one request, `replacing` says so: `place` then takes
     intents that name what they replace, and `replaced` tells what may be believed of the new order and of the
     old one's cancel.
+    Where it gives an order that rests other terms, `amending` says so: `amend` asks for them, and `amended`
+    tells what may be believed of that; its report may say that the order ended.
     `bars` asks for the last `count` (at most `BARS_MAX`) that opened at or before `until`; the newest told may
     not have ended. `market` tells only bars that have.
     """
 
     @property
     def replacing(self) -> bool: ...
+    @property
+    def amending(self) -> bool: ...
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None: ...
     def placed(self, intent: Intent, result: HttpResult) -> Outcome: ...
     def replaced(self, intent: Intent, result: HttpResult) -> tuple[Outcome, Outcome]: ...
+    def amend(self, intent: Intent, amendment: Amendment, now: Wall) -> HttpRequest | None: ...
+    def amended(self, intent: Intent, amendment: Amendment, result: HttpResult) -> Outcome: ...
     def place_pair(self, intent: Intent, other: Intent, now: Wall) -> HttpRequest | None: ...
     def placed_pair(
         self, intent: Intent, other: Intent, result: HttpResult
