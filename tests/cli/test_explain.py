@@ -56,3 +56,8 @@ def test_each_request_is_told_as_it_left_and_none_that_did_not() -> None:
 
 def test_an_order_that_never_left_has_no_request() -> None:
     assert requests_of(story(Intended(intent=INTENT)), {PERP: RULES}) is None
+
+
+def test_an_amendment_that_left_is_told_where_the_order_was_never_answered() -> None:
+    told = story(Intended(intent=INTENT), asked(1), answered(1, NOW))
+    assert list(requests_of(told, {PERP: RULES}) or ()) == ["amendment 1"]

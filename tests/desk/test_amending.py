@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benches import READ_LAG_NS, TTL_NS, Bench, cancels, causes, effects, fold, sent, some_limits
 from builders import STRATEGY, D
 from desk.perpetuals import PERP, VENUE, PerpBench, perp_settings
-from nightdesk.desk.events import AmendEnded, AskOrder, Decision, OrderFound, SendOrder
+from nightdesk.desk.events import AmendEnded, AskOrder, Decision, OrderFound, Pause, SendOrder
 from nightdesk.desk.image import decode_state, encode_state, state_hash
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.targets import FOLLOW_NS
@@ -260,10 +260,67 @@ def test_a_start_knows_of_no_answer() -> None:
     moved(bench)
     again = PerpBench(bench.settings, history=bench.records, epoch=2, wall=bench.wall)
     assert again.order(intent).in_doubt
+    assert causes(again.state)["unresolved"] == "REDUCE_ONLY"
     assert again.state.exposure(PERP).buying == D(3)
     assert asks(again.tick()) == 1
     again.told(on_terms(again, intent, "3", "100.20"))
     assert terms(again, intent) == (D(3), D("100.20"))
+
+
+def test_what_is_too_much_ends_where_other_terms_do_not_come_into_force() -> None:
+    bench, intent = resting("3")
+    toward(bench, "1")
+    amendment = moved(bench, SEEN)
+    assert cancels(ended(bench, amendment, Verdict.NOT_SENT, Reason.LATCHED)) == []
+    bench.wait(FOLLOW_NS)
+    decision = quote(bench, SEEN)
+    assert (asked(decision), cancels(decision)) == ([], [intent.client_id])
+
+
+def test_what_is_not_too_much_is_asked_for_again_where_it_did_not_leave() -> None:
+    bench, _ = resting("1")
+    toward(bench, "3")
+    ended(bench, moved(bench), Verdict.NOT_SENT, Reason.LATCHED)
+    bench.wait(FOLLOW_NS)
+    assert moved(bench).number == 2
+
+
+def test_an_entry_grows_under_no_mode_that_forbids_new_risk() -> None:
+    bench, intent = resting("-1")
+    assert not intent.reduce_only
+    bought = bench.place(Side.BUY, "4", "100.10", strategy=OTHER, instrument=PERP)
+    bench.ack(bought)
+    bench.trade(bought, qty="4", price="100.10")
+    out = bench.place(Side.SELL, "3", "101", strategy=OTHER, instrument=PERP)
+    assert out.reduce_only
+    bench.ack(out)
+    bench.decide(Pause(reason="r", by="me", keep=True))
+    toward(bench, "-4")
+    bench.wait(FOLLOW_NS)
+    assert asked(quote(bench, ("99.80", "99.90"))) == []
+    assert bench.state.exposure(PERP).worst_short(bench.state.net(PERP)) >= 0
+
+
+def test_what_only_reduces_is_cancelled_and_placed_anew() -> None:
+    bench, intent = resting("2")
+    bench.trade(intent, qty="2")
+    toward(bench, "0")
+    (out,) = sent(quote(bench, SEEN))
+    assert out.reduce_only
+    bench.ack(out)
+    bench.wait(FOLLOW_NS)
+    decision = quote(bench, ("99.80", "99.90"))
+    assert (asked(decision), cancels(decision)) == ([], [out.client_id])
+
+
+def test_terms_that_the_venue_ended_an_order_for_are_not_taken() -> None:
+    bench, intent = resting("3")
+    toward(bench, "2")
+    moved(bench, SEEN)
+    bench.trade(intent, qty="2.5", price="100")
+    bench.told(on_terms(bench, intent, "2", "100", filled="2.5", status=VenueStatus.CANCELLED))
+    assert bench.order(intent).state is State.CANCELLED
+    assert "surprise" not in causes(bench.state)
 
 
 def test_an_older_report_takes_nothing_back() -> None:

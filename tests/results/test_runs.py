@@ -85,3 +85,20 @@ def test_the_average_price_is_of_what_was_filled() -> None:
     )
     (order,) = run.orders
     assert order.average_price == D(103)
+
+
+@pytest.mark.parametrize(
+    ("late", "filled", "price"),
+    [(1, "0", "101"), (-1, "0", "100"), (1, "3", "100")],
+    ids=["newer", "older", "ended for them"],
+)
+def test_the_terms_are_those_that_the_venue_told_at_its_latest_time(
+    late: int, filled: str, price: str
+) -> None:
+    first = a_report(qty=D(2), price=D(100))
+    other = a_report(
+        qty=D(2), price=D(101), filled=D(filled), venue_time=Wall(first.venue_time + late)
+    )
+    told = (Intended(intent=an_intent()), Reported(report=first), Reported(report=other))
+    (line,) = run_of(*told).orders
+    assert line.price == D(price)

@@ -10,9 +10,17 @@ import pytest
 
 from benches import Bench, sent
 from builders import BTCUSDT, NOW, tell_time
-from nightdesk.desk.events import AmendEnded, CancelEnded, Event, Pause, SendEnded, SendOrder
-from nightdesk.model.ids import VenueId
-from nightdesk.model.order import Amendment, OrderType, Side
+from nightdesk.desk.events import (
+    AmendEnded,
+    CancelAll,
+    CancelEnded,
+    Event,
+    Pause,
+    SendEnded,
+    SendOrder,
+)
+from nightdesk.model.ids import Epoch, VenueId
+from nightdesk.model.order import Amendment, OrderType, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed
@@ -289,12 +297,12 @@ def test_an_answer_that_never_came_is_unknown_and_nothing_is_sent_again(timed_ou
     async def body(rig: Rig) -> None:
         approved = rig.approved()
         rig.send(approved)
-        assert rig.gateway.in_flight == {approved.intent.client_id}
+        assert rig.gateway.in_flight == 1
         rig.hand.answers[0].set_result(HttpFailure(written=True, timed_out=timed_out, cause="c"))
         await asyncio.sleep(120)
         assert rig.outcome()[0] is Verdict.UNKNOWN
         assert len(rig.hand.requests) == 1
-        assert rig.gateway.in_flight == set()
+        assert rig.gateway.in_flight == 0
 
     rigged(body)
 
@@ -351,6 +359,7 @@ def amending(rig: Rig) -> tuple[SendOrder, Amendment]:
         price=Decimal(99),
         deadline=approved.intent.deadline,
     )
+    rig.bench.state.orders.amend(new, Epoch(1), rig.bench.wall)
     return SendOrder(approved=approved, amendment=new), new
 
 
@@ -372,7 +381,7 @@ def test_other_terms_leave_once_and_what_became_of_them_is_told() -> None:
     rigged(body)
 
 
-@pytest.mark.parametrize("why", ["lease", "deadline", "connection"])
+@pytest.mark.parametrize("why", ["lease", "deadline", "connection", "cancel", "others", "end"])
 def test_other_terms_that_do_not_leave_are_told_so(why: str) -> None:
     async def body(rig: Rig) -> None:
         effect, new = amending(rig)
@@ -381,6 +390,13 @@ def test_other_terms_that_do_not_leave_are_told_so(why: str) -> None:
                 lose_lease(rig)
             case "deadline":
                 passes_deadline(rig)
+            case "cancel":
+                rig.bench.decide(CancelAll(by="me"))
+            case "others":
+                newer = msgspec.structs.replace(new, number=new.number + 1)
+                rig.bench.state.orders.amend(newer, Epoch(1), rig.bench.wall)
+            case "end":
+                rig.bench.told(rig.bench.report(effect.approved.intent, VenueStatus.CANCELLED))
             case _:
                 rig.hand.connected, rig.hand.fails = False, "refused"
                 rig.hand.gate.set()

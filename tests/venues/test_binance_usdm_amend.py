@@ -84,6 +84,12 @@ def test_an_order_that_the_venue_ended_instead_tells_that(status, end):
         (HUNG, Verdict.UNKNOWN, Reason.TIMEOUT),
         (REFUSED, Verdict.NOT_SENT, Reason.CONNECTION),
         (refusal(400, -5025, "Only limit order is supported."), Verdict.REJECTED, Reason.PERMANENT),
+        (
+            refusal(400, -5024, "Symbol is not in trading status."),
+            Verdict.REJECTED,
+            Reason.BY_STATE,
+        ),
+        (refusal(400, -5029, "MODIFICATION_MIN_NOTIONAL"), Verdict.REJECTED, Reason.PERMANENT),
         (refusal(400, -5026, "Exceed maximum modify"), Verdict.REJECTED, Reason.BY_STATE),
         # They may be in force already: a report tells.
         (refusal(400, -5027, "No need to modify the order."), Verdict.UNKNOWN, Reason.BY_STATE),

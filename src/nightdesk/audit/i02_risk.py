@@ -22,7 +22,7 @@ from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, Origin, Side
-from nightdesk.model.records import LimitSet, Reconciled
+from nightdesk.model.records import AmendAsked, LimitSet, Reconciled
 from nightdesk.model.time import SECOND_NS
 
 LAW = "I2 risk never exceeded"
@@ -117,7 +117,7 @@ class Risk:
         if decided is None:
             return ()
         intent, added = decided
-        self._decide(intent, added)
+        self._decide(intent, added, amends=isinstance(fact.record, AmendAsked))
         broken = (
             *self._decision(intent, added),
             *self._caps.judge(intent),
@@ -137,7 +137,7 @@ class Risk:
         what = f"{record.limit} of {record.scope} went from {before} to {now} without a reason"
         return [Finding(law=LAW, order="", what=what, at_ns=fact.at_ns)]
 
-    def _decide(self, intent: Intent, added: Decimal) -> None:
+    def _decide(self, intent: Intent, added: Decimal, *, amends: bool) -> None:
         """Remember what was known when it was decided."""
         name, side = self.ledger.names.of(intent.instrument), intent.side.name
         limits = self._in_force(name)
@@ -149,7 +149,7 @@ class Risk:
         slack = money.add(self._slack.get(name, ZERO), unknown)
         enough = money.add(self._closable(name, side), slack)
         self._reduced.discard(intent.client_id)
-        if intent.reduce_only or closing <= enough:
+        if intent.reduce_only or (closing <= enough and not amends):
             self._reduced.add(intent.client_id)
 
     def _decision(self, intent: Intent, added: Decimal) -> Iterator[str]:

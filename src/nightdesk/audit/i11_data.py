@@ -37,7 +37,8 @@ class Data:
         if intent.origin in (Origin.FLATTEN, Origin.PROTECT):
             return ()  # the ways out go without a market
         self.checked = True
-        if self._reduces(intent, added):
+        amends = isinstance(fact, Written) and isinstance(fact.record, AmendAsked)
+        if not amends and self._reduces(intent, added):
             return ()
         return [
             Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)

@@ -43,7 +43,7 @@ class Modes:
                 return [
                     Finding(law=LAW, order=intent.client_id, what=what, at_ns=fact.at_ns)
                     for intent, _ in ([] if decided is None else [decided])
-                    for what in self._judge(intent)
+                    for what in self._judge(intent, amends=isinstance(record, AmendAsked))
                 ]
             case _:
                 pass
@@ -53,7 +53,7 @@ class Modes:
         """Nothing more: every fact was judged when it was heard."""
         return ()
 
-    def _judge(self, intent: Intent) -> Iterator[str]:
+    def _judge(self, intent: Intent, *, amends: bool) -> Iterator[str]:
         if intent.origin is Origin.FLATTEN:
             return  # the way out stays open in every mode
         if intent.origin is Origin.PROTECT and self._may_reduce(intent):
@@ -64,7 +64,7 @@ class Modes:
                 continue
             if mode > Mode.REDUCE_ONLY:
                 yield f"intended although {cause} holds {scope} in {mode.name}"
-            elif not self._may_reduce(intent):
+            elif amends or not self._may_reduce(intent):
                 yield f"adds risk although {cause} holds {scope} in {mode.name}"
 
     def _may_reduce(self, intent: Intent) -> bool:

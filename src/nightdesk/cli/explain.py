@@ -143,14 +143,13 @@ def requests_of(
     """The requests as they left, made again from the records and their stamps; None when nothing left."""
     intents = [record.intent for _, record in story if isinstance(record, Intended)]
     stamps = [record.sent_at for _, record in story if isinstance(record, Answered)]
-    if not intents or not any(stamps):
-        return None
-    codec = telling_codec(instruments[intents[0].instrument])
-    request = codec.place(intents[0], max(stamps))
-    if request is None:
-        return None
-    parts = {"request": _line(request), "body": request.body.decode()}
     left = {r.number: r.sent_at for _, r in story if isinstance(r, AmendAnswered) and r.sent_at}
+    if not intents or not (any(stamps) or left):
+        return None
+    codec, parts = telling_codec(instruments[intents[0].instrument]), {}
+    request = codec.place(intents[0], max(stamps)) if any(stamps) else None
+    if request is not None:
+        parts = {"request": _line(request), "body": request.body.decode()}
     for _, record in story:
         if not isinstance(record, AmendAsked) or record.amendment.number not in left:
             continue
@@ -158,7 +157,7 @@ def requests_of(
         request = codec.amend(intents[0], record.amendment, left[number])
         if request is not None:
             parts[f"amendment {number}"] = f"{_line(request)} {request.body.decode()}"
-    return parts
+    return parts or None
 
 
 def _line(request: HttpRequest) -> str:

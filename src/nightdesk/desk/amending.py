@@ -30,11 +30,15 @@ _OPEN_COUNTS = (Look.OPEN_HERE, Look.OPEN_OWN)
 
 
 def movable(work: Work, order: Order) -> bool:
-    """Whether it may be given other terms now: nothing else is asked of it, and none were refused before."""
+    """Whether it may be given other terms now: nothing else is asked of it, and none were refused before.
+
+    One that only reduces is not: what the request makes of that, the venue's page leaves open.
+    """
     intent = order.intent
     busy = order.cancel_asked or order.amending is not None or order.unamendable
     offered = venue_of(intent.instrument) in work.settings.amending
-    return offered and order.state is _OPEN and not busy and intent.type in _AMENDABLE
+    fits = intent.type in _AMENDABLE and not intent.reduce_only
+    return offered and order.state is _OPEN and not busy and fits
 
 
 def amend(work: Work, order: Order, qty: Decimal, price: Decimal, why: str) -> Amendment | Refused:
@@ -70,7 +74,8 @@ def amend(work: Work, order: Order, qty: Decimal, price: Decimal, why: str) -> A
 
 
 def _without(work: Work, order: Order, wish: Wish, seen: tuple[Quote, int] | None) -> View:
-    """What the gate would see if the order were not there."""
+    """What the gate would see if the order were not there. The venue does not see to it that this one only
+    reduces, so nothing is let pass because it would."""
     intent = order.intent
     exposure = work.state.exposure(intent.instrument)
     leg = exposure.leg(intent.client_id)
@@ -81,4 +86,6 @@ def _without(work: Work, order: Order, wish: Wish, seen: tuple[Quote, int] | Non
     if whole is not None:
         others = {each: whole.counts[each] - 1 for each in _OPEN_COUNTS if each in whole.counts}
         whole = msgspec.structs.replace(whole, counts={**whole.counts, **others})
-    return msgspec.structs.replace(looked, open_orders=looked.open_orders - 1, whole=whole)
+    return msgspec.structs.replace(
+        looked, open_orders=looked.open_orders - 1, whole=whole, may_reduce=False
+    )

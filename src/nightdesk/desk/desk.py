@@ -52,7 +52,7 @@ from nightdesk.desk.views import Views
 from nightdesk.desk.work import Work
 from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
-from nightdesk.model.order import Intent, Origin
+from nightdesk.model.order import Amendment, Intent, Origin
 from nightdesk.model.records import Record
 from nightdesk.model.time import Moment, Mono
 from nightdesk.modes.ladder import DESK, Action, scopes
@@ -168,6 +168,12 @@ class Desk:
         if approved.reduces or intent.origin is Origin.FLATTEN:
             action = placing.REDUCING.get(intent.origin, action)
         return self.state.ladder.allows(action, *scopes(intent.strategy, intent.instrument))
+
+    def still_meant(self, amendment: Amendment) -> bool:
+        """Of other terms for an order, in the same step: neither its end nor others were asked for since."""
+        order = self.state.orders.live.get(amendment.client_id)
+        asked = None if order is None or order.cancel_asked else order.amending
+        return asked is not None and asked.number == amendment.number
 
 
 def _next_due(work: Work) -> Mono:

@@ -23,7 +23,7 @@ def stake_of(order: Order, other: Order | None) -> tuple[Leg, Decimal]:
     leg = Leg(
         side=intent.side,
         qty=stake,
-        price=order.dearest,
+        price=order.intent.price,
         owner=intent.strategy,
         reduces=intent.reduce_only,
         protects=intent.origin is _PROTECT,

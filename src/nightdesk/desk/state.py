@@ -327,7 +327,7 @@ class DeskState:
         if isinstance(record, AmendAnswered):
             ended = self.orders.amended(record.client_id, record.number, record.verdict, at)
             return self._changed(ended, at)
-        order = self.orders.amend(record.amendment, at)
+        order = self.orders.amend(record.amendment, self.epoch, at)
         if order is not None:
             self._ordered(order, at)
             self._count(order, at)

@@ -173,10 +173,13 @@ def _tend(work: Work, key: Owner, order: Order, target: TargetState) -> None:
 
 
 def _moved(work: Work, key: Owner, order: Order, target: TargetState) -> bool:
-    """Whether a resting order was given other terms, or may be soon; as large as is missing now."""
+    """Whether a resting order was given other terms, or may be soon; as large as is missing now. What is too
+    much, and could not be made less so, ends."""
     seen, rules = work.quote(key[1]), work.settings.instruments[key[1]]
     hurries = target.urgency is Urgency.TAKE
     if seen is None or hurries or not movable(work, order) or not sure(work, *key, but=order):
+        return False
+    if order.kept and _too_much(work, order, target):
         return False
     intent = order.intent
     gap = money.subtract(target.by(work.now), work.state.position(*key).qty)
@@ -184,11 +187,7 @@ def _moved(work: Work, key: Owner, order: Order, target: TargetState) -> bool:
     most = missing if target.slice_qty is None else min(missing, target.slice_qty)
     qty = sized(work, *key, money.add(order.filled, most))
     price = _price(work, rules, seen[0], intent.side, target.urgency)
-    if intent.reduce_only:
-        qty = min(qty, intent.qty)  # what it may only reduce by was judged at that
-    elif money.notional(price, qty) < rules.notional_min:
-        return False
-    if qty <= order.filled:
+    if qty <= order.filled or money.notional(price, qty) < rules.notional_min:
         return False
     work.views.not_before[key] = Mono(work.mono + RETRY_NS)
     result = amend(work, order, qty, price, why="target")

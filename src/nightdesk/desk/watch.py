@@ -108,7 +108,7 @@ def unresolved(work: Work) -> None:
     waiting: dict[InstrumentId, list[Order]] = {}
     for order in work.state.orders.unknown():
         waiting.setdefault(order.intent.instrument, []).append(order)
-    doubted = {order.intent.instrument for order in work.state.orders.in_doubt()}
+    doubted = {order.intent.instrument: order.amended_in for order in work.state.orders.in_doubt()}
     unconfirmed: set[InstrumentId] = set()
     for client_id, ended_at in work.state.settling.items():
         order_settling = work.state.orders.get(client_id)
@@ -124,10 +124,9 @@ def unresolved(work: Work) -> None:
             if older:
                 mode, why = Mode.REDUCE_ONLY, f"{older} orders from before the start are unresolved"
         elif instrument in doubted:
-            mode, why = (
-                Mode.CAUTIOUS,
-                "nobody knows yet which terms of an amended order are in force",
-            )
+            older = doubted[instrument] < work.state.epoch
+            mode = Mode.REDUCE_ONLY if older else Mode.CAUTIOUS
+            why = "nobody knows yet which terms of an amended order are in force"
         elif instrument in unconfirmed:
             mode, why = Mode.CAUTIOUS, "the venue does not confirm the end of a cancelled order"
         work.set_mode(instrument_scope(instrument), "unresolved", mode, by="desk", why=why)

@@ -74,7 +74,7 @@ class CancelAsked(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
 
 class AmendAsked(msgspec.Struct, frozen=True, kw_only=True, tag="amend"):
     """An order that rests may be given other terms once this is durable: until it is known whether they were
-    taken, the larger quantity and the dearer price count."""
+    taken, the larger quantity counts."""
 
     amendment: Amendment
     why: str

@@ -308,7 +308,7 @@ class VenueLink:
         """What changes when something moves at this venue."""
         gateway, positions = shell.routes[self.venue].gateway, shell.desk.state.positions
         trades = sum(p.trades for (_, of), p in positions.items() if venue_of(of) == self.venue)
-        return (gateway.sent, trades, len(gateway.in_flight))
+        return (gateway.sent, trades, gateway.in_flight)
 
     async def _for_ever(
         self,

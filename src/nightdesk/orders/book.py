@@ -50,8 +50,9 @@ class Order(msgspec.Struct, kw_only=True):
 
     `intent` has the terms in force, as far as they are known; `amending` are others that were asked for, and
     `in_doubt` says that the answer to it was lost. `amendments` counts the requests, the last one `amended_at`
-    (UTC). `terms_at` is the venue's time of the report that told other terms last: an older one tells what
-    they were. `unamendable`: the venue refused others.
+    (UTC), in the epoch `amended_in`. `terms_at` is the venue's time of the report that told other terms last:
+    an older one tells what they were. `unamendable`: the venue refused others; `kept`: the last that were
+    asked for did not come into force.
 
     `filled` is the highest cumulative quantity ever told; `traded` is the sum of the trades known one by one.
     `ended_at` is when it ended, or grew after that (UTC, 0 while it lives). `confirmed` says that the venue was
@@ -74,8 +75,10 @@ class Order(msgspec.Struct, kw_only=True):
     in_doubt: bool = False
     amendments: int = 0
     amended_at: Wall = Wall(0)
+    amended_in: Epoch = Epoch(0)
     terms_at: Wall = Wall(0)
     unamendable: bool = False
+    kept: bool = False
 
     @property
     def live(self) -> bool:
@@ -87,12 +90,6 @@ class Order(msgspec.Struct, kw_only=True):
         """The quantity that it may come to: the larger one while two may be in force."""
         asked = self.amending
         return self.intent.qty if asked is None else max(self.intent.qty, asked.qty)
-
-    @property
-    def dearest(self) -> Decimal:
-        """The same of its price."""
-        asked = self.amending
-        return self.intent.price if asked is None else max(self.intent.price, asked.price)
 
     @property
     def changed_at(self) -> Wall:
@@ -192,7 +189,7 @@ class OrderBook:
                     f"it was {intent.qty} at {intent.price}"
                 )
             else:
-                order.amending, order.in_doubt = None, False
+                order.amending, order.in_doubt, order.kept = None, False, False
             _take(order, *terms)
             order.terms_at, amended = report.venue_time, True
         change = self._advance(order, _FACT_OF_STATUS[report.status], at, filled=report.filled)
@@ -227,12 +224,12 @@ class OrderBook:
             fact = Fact.WORKING
         return self._advance(order, fact, at, filled=order.traded)
 
-    def amend(self, amendment: Amendment, at: Wall) -> Order | None:
+    def amend(self, amendment: Amendment, epoch: Epoch, at: Wall) -> Order | None:
         """Other terms are asked for: from now on either may be in force."""
         order = self.get(amendment.client_id)
         if order is not None:
             order.amending, order.in_doubt = amendment, False
-            order.amendments, order.amended_at = amendment.number, at
+            order.amendments, order.amended_at, order.amended_in = amendment.number, at, epoch
         return order
 
     def amended(
@@ -248,7 +245,7 @@ class OrderBook:
             order.in_doubt = True
         else:
             order.amending, order.in_doubt = None, False
-            order.unamendable = verdict is Verdict.REJECTED
+            order.unamendable, order.kept = verdict is Verdict.REJECTED, not taken
             if taken:
                 _take(order, asked.qty, asked.price)
             if order.live and order.filled >= order.intent.qty:
@@ -346,9 +343,10 @@ def _take(order: Order, qty: Decimal, price: Decimal) -> None:
 
 
 def _tells_terms(order: Order, report: OrderReport) -> bool:
-    """Whether the report tells other terms than those known; an older one tells what they were."""
+    """Whether the report tells other terms than those known; an older one tells what they were, and one that
+    filled more than them, what the venue ended it for."""
     intent = order.intent
     if report.qty is None or report.price is None or intent.type.conditional:
         return False
-    newer = report.venue_time > order.terms_at
+    newer = report.venue_time > order.terms_at and report.filled <= report.qty
     return newer and (report.qty, report.price) != (intent.qty, intent.price)

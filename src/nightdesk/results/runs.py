@@ -8,7 +8,7 @@ import msgspec
 from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId, Epoch, Seq
 from nightdesk.model.money import ZERO
-from nightdesk.model.order import Execution, Inputs, Intent, VenueStatus
+from nightdesk.model.order import Execution, Inputs, Intent, OrderReport, VenueStatus
 from nightdesk.model.outcome import Verdict
 from nightdesk.model.records import Answered, Executed, Intended, Record, Reported, Resolved
 from nightdesk.model.time import Wall
@@ -63,6 +63,9 @@ class Run:
         self._seen: dict[ClientOrderId, set[str]] = {}
         self._states: dict[ClientOrderId, str] = {}
         self._bought: dict[ClientOrderId, tuple[Decimal, Decimal]] = {}  # quantity and value
+        self._terms_at: dict[
+            ClientOrderId, Wall
+        ] = {}  # the venue's time of the report that told them
         for _, _, at, record in history:
             self._fold(at, record)
 
@@ -100,16 +103,20 @@ class Run:
             case Reported(report=report):
                 working = report.status is VenueStatus.WORKING
                 self._states[report.client_id] = "open" if working else str(report.status)
-                self._take(report.client_id, report.qty, report.price)
+                self._take(report)
             case Resolved(client_id=client_id):
                 self._states[client_id] = "never accepted"
             case _:
                 pass
 
-    def _take(self, client_id: ClientOrderId, qty: Decimal | None, price: Decimal | None) -> None:
-        """The terms that the venue told last: an order may have been amended."""
+    def _take(self, report: OrderReport) -> None:
+        """The terms that the venue told at its latest time: an order may have been amended."""
+        client_id, qty, price = report.client_id, report.qty, report.price
         known = self._intents.get(client_id)
-        if known is not None and qty is not None and price is not None:
+        if known is None or qty is None or price is None or report.filled > qty:
+            return
+        if report.venue_time >= self._terms_at.get(client_id, 0):
+            self._terms_at[client_id] = report.venue_time
             intent = msgspec.structs.replace(known[1], qty=qty, price=price)
             self._intents[client_id] = (known[0], intent)
 

@@ -18,7 +18,6 @@ from nightdesk.model.ids import ClientOrderId
 from nightdesk.model.order import Amendment, Intent, Origin
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import SECOND_NS, Mono, Wall
-from nightdesk.risk.gate import Approved
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
@@ -56,7 +55,7 @@ class Gateway:
         spawn: Spawn,
         tell: Callable[[Event], None],
     ) -> None:
-        self.in_flight: set[str] = set()
+        self.in_flight = 0  # requests that left and were not answered
         self.sent = 0
         self._desk = desk
         self._codec = codec
@@ -83,8 +82,8 @@ class Gateway:
 
     def _last_step(self, order: SendOrder, trigger: Trigger) -> None:
         """Nothing may be awaited between the first check and the write."""
-        intent, now = order.approved.intent, self._requester.mono()
-        latched = self._latched(order.approved, now)
+        now = self._requester.mono()
+        latched = self._latched(order, now)
         if latched:
             self._not_sent(order, latched)
             return
@@ -98,7 +97,7 @@ class Gateway:
         future = self._requester.http.exchange(request, timeout_ns=ORDER_TIMEOUT_NS)
         wire = self._requester.mono()
         self.sent += 1
-        self.in_flight.add(intent.client_id)
+        self.in_flight += 1
         self._time(trigger, wire)
         future.add_done_callback(lambda done: self._answered(order, sent_at, wire, done.result()))
 
@@ -110,9 +109,9 @@ class Gateway:
             return self._codec.place_pair(intent, order.other, now)
         return self._codec.place(intent, now)
 
-    def _latched(self, approved: Approved, now: Mono) -> str:
+    def _latched(self, order: SendOrder, now: Mono) -> str:
         """Why the last step refuses, or nothing."""
-        intent = approved.intent
+        approved, intent = order.approved, order.approved.intent
         if not self.lease.held(now):
             return "the lease is not held"
         clock = self._requester.clock
@@ -122,6 +121,8 @@ class Gateway:
             return "the lease was not renewed since the venue's time was in doubt"
         if not self._desk.may_send(approved):
             return "the mode has changed"
+        if order.amendment is not None and not self._desk.still_meant(order.amendment):
+            return "the order is meant otherwise by now"
         if approved.reduces or intent.inputs is None or intent.origin is Origin.PROTECT:
             return ""
         if self._requester.told_to_wait():
@@ -157,7 +158,7 @@ class Gateway:
 
     def _answered(self, order: SendOrder, sent_at: Wall, wire: int, result: HttpResult) -> None:
         intent, other = order.approved.intent, order.other
-        self.in_flight.discard(intent.client_id)
+        self.in_flight -= 1
         self._requester.heed(result)
         self._telemetry.stages["wire_to_answer"].record(self._requester.mono() - wire)
         if order.amendment is not None:

@@ -26,4 +26,4 @@ def sent(routes: Iterable[Route]) -> int:
 
 def in_flight(routes: Iterable[Route]) -> int:
     """Orders that left and were not answered yet."""
-    return sum(len(route.gateway.in_flight) for route in routes)
+    return sum(route.gateway.in_flight for route in routes)

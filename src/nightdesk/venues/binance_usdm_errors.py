@@ -76,9 +76,11 @@ _BY_CODE: dict[int, Meaning] = {
     -4402: _AUTH,
     -5021: _STATE,  # a FOK that could not be filled
     -5022: _STATE,  # a GTX that would have traded
+    -5024: _STATE,  # no trading, no amending
     -5026: _STATE,  # amended too often
     -5027: _DUPLICATE,  # nothing to amend: the terms may be in force already
     -5028: _CLOCK,  # outside recvWindow at the matching engine
+    -5029: _PERMANENT,  # amended to less than the least notional
     -5041: _STATE,
 }
 # "Filters and other Issues": what the request says is wrong in itself.
