@@ -158,9 +158,9 @@ class Core:
         """The venue said no: the shortest life of an order."""
         outcome = Outcome(
             verdict=Verdict.REJECTED,
-            reason=Reason.BY_BALANCE,
+            reason=Reason.BY_STATE,
             code=-2010,
-            text="Insufficient balance.",
+            text="Order would immediately match and take.",
         )
         return SendEnded(client_id=intent.client_id, outcome=outcome, sent_at=self.wall)
 

@@ -19,7 +19,7 @@ from nightdesk.desk.events import Tick
 from nightdesk.model.time import SECOND_NS
 from nightdesk.node.plan import TICK_NS
 
-CROWDS = (50, 100, 200, 400, 800, 1600)
+CROWDS = (100, 200, 400, 800, 1600, 3200)
 PER_SECOND = 10
 FULL = 0.9  # of a core: beyond that lags grow
 SOME = 100

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bench.core import Core, intent_of
 from bench.measure import Figure, Run, at_least, rate, spread
@@ -77,6 +78,11 @@ class _Load:
         for _ in range(WINDOW):
             send()
 
+    def broken(self, told: dict[str, Any]) -> None:
+        """What nobody caught ends the measurement."""
+        if not self.ended.done():
+            self.ended.set_exception(told.get("exception") or RuntimeError(told["message"]))
+
     def _ready_made(self) -> None:
         if self._left:
             self._left -= 1
@@ -116,6 +122,7 @@ async def _load(path: Path, count: int, *, decide: bool) -> _Load:
     head = Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0))
     writer = JournalWriter(engine, granted.epoch, head, SystemClock(), telemetry)
     load = _Load(writer, telemetry, Core(), count)
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: load.broken(told))
     load.run(decide=decide)
     await asyncio.wait((load.ended, writer.failed), return_when=asyncio.FIRST_COMPLETED)
     await writer.drained()  # raises what ended the writer
