@@ -9,17 +9,16 @@ from statistics import median
 
 from bench.core import Core, intent_of
 from bench.measure import US, Figure, Run, at_most
-from nightdesk.risk.caps import CAPS, Of
+from nightdesk.risk.caps import CAPS
 
 TURN = 100  # orders
 AIM_PERCENT = 10.0
-OF_CONTRACTS = (Of.WALLET, Of.CONTRACTS)  # the bench's pair is none
 
 
 def measure(run: Run) -> list[Figure]:
     """Run it."""
     turns = run.pick(100, 30)
-    caps = [cap for cap in CAPS if cap.of not in OF_CONTRACTS]
+    caps = [cap for cap in CAPS if not cap.of_contracts]  # the bench's pair is none
     cores = {"": Core()} | {cap.rule: Core(cap=cap) for cap in caps}
     spent: dict[str, list[float]] = {rule: [] for rule in cores}
     for _ in range(turns):

@@ -75,17 +75,17 @@ class Truth:
     def worst(self, instrument: InstrumentId, strategy: StrategyId | None = None) -> Decimal:
         return max(abs(side) for side in self.sides(instrument, strategy))
 
-    def surely(self, instrument: InstrumentId) -> Decimal:
-        low, high = self.sides(instrument)
+    def surely(self, instrument: InstrumentId, strategy: StrategyId | None = None) -> Decimal:
+        low, high = self.sides(instrument, strategy)
         return D(0) if low <= 0 <= high else min(abs(low), abs(high))
 
-    def net(self, instruments: list[InstrumentId]) -> Decimal:
-        both = [self.sides(i) for i in instruments]
+    def net(self, instruments: list[InstrumentId], strategy: StrategyId | None = None) -> Decimal:
+        both = [self.sides(i, strategy) for i in instruments]
         return max(abs(sum((pair[k] for pair in both), D(0))) for k in (0, 1))
 
-    def contracts(self) -> Decimal:
+    def contracts(self, strategy: StrategyId | None = None) -> Decimal:
         """What all contracts may come to."""
-        return sum((self.worst(each.id) for each in PERPS if each.contract), D(0)) * ASK
+        return sum((self.worst(each.id, strategy) for each in PERPS if each.contract), D(0)) * ASK
 
     def has(self, *, spot: bool) -> Decimal:
         """What the wallet has less its losses, and the rest of what the desk has."""
@@ -98,9 +98,9 @@ class Truth:
         return sum(now - seconds * SECOND_NS < at for at in of)
 
 
-def share(truth: Truth, intent: Intent) -> Decimal:
-    here = truth.worst(intent.instrument)
-    others = sum((truth.surely(i.id) for i in PAIRS if i.id != intent.instrument), D(0))
+def share(truth: Truth, intent: Intent, strategy: StrategyId | None = None) -> Decimal:
+    here = truth.worst(intent.instrument, strategy)
+    others = sum((truth.surely(i.id, strategy) for i in PAIRS if i.id != intent.instrument), D(0))
     return D(0) if here * ASK <= 150 else here / (here + others)
 
 
@@ -154,6 +154,19 @@ MEASURED: dict[str, tuple[Decimal | int, Measure]] = {
         D(320),
         lambda t, i, _: sum((t.worst(p.id, i.strategy) for p in PAIRS), D(0)) * ASK,
     ),
+    "strategy_net": (D(320), lambda t, i, _: t.net([p.id for p in PAIRS], i.strategy) * ASK),
+    "strategy_asset": (
+        D(3),
+        lambda t, i, _: t.net(
+            [p.id for p in PAIRS if p.symbol[:3] == i.instrument[8:11]], i.strategy
+        ),
+    ),
+    "strategy_concentration": (D("0.6"), lambda t, i, _: share(t, i, i.strategy)),
+    "strategy_margin_use": (
+        D("0.045"),
+        lambda t, i, _: t.contracts(i.strategy) / LEVERAGE / t.has(spot=False),
+    ),
+    "strategy_leverage": (D("0.0022"), lambda t, i, _: t.contracts(i.strategy) / t.has(spot=True)),
     "strategy_open_orders": (
         2,
         lambda t, i, _: sum(t.open[c][0].strategy == i.strategy for c in t.live),
@@ -171,9 +184,10 @@ RULES = {cap.rule: cap for cap in CAPS}
 def limited(rule: str) -> DeskSettings:
     """Three instruments, two strategies, and one limit that the wishes reach."""
     cap, (most, _) = RULES[rule], MEASURED[rule]
-    given = {cap.limit: most} | ({"concentration_floor": D(150)} if rule == "concentration" else {})
+    floor = {"concentration_floor": D(150)} if cap.limit == "concentration_max" else {}
+    given = {cap.limit: most}
     own = StrategyLimits(**given) if cap.of is Of.STRATEGY else StrategyLimits()
-    limits = some_limits(position_max=D(50), **({} if cap.of is Of.STRATEGY else given))
+    limits = some_limits(position_max=D(50), **floor, **({} if cap.of is Of.STRATEGY else given))
     traded = traded_under(rule)
     made = some_settings(instruments=traded, strategies=(ONE, OTHER), limits=limits)
     terms = {each.id: Terms(leverage=LEVERAGE) for each in traded if each.contract}
@@ -185,7 +199,7 @@ def limited(rule: str) -> DeskSettings:
 
 def traded_under(rule: str) -> list[Instrument]:
     """What is traded where this limit is leant on."""
-    return PERPS if RULES[rule].of in (Of.WALLET, Of.CONTRACTS) else PAIRS
+    return PERPS if RULES[rule].of_contracts else PAIRS
 
 
 class Story:

@@ -86,6 +86,12 @@ PERP, ELSEWHERE = part("1", "2", "5", wallet="w"), part("9", wallet="v")
         ("strategy_position", whole(part(), own=part("2", "1")), D(3)),
         ("strategy_gross", whole(part(), own=part("-2", "1")), D(200)),
         ("strategy_gross", whole(part(), own=part("-2", ask=None)), None),
+        ("strategy_net", whole(LONG, own=part("-2", "1")), D(200)),
+        ("strategy_asset", whole(LONG, own=part("-2", "1")), D(2)),
+        ("strategy_concentration", whole(LONG, own=part("2")), D(1)),
+        ("strategy_concentration", whole(LONG, own=part("2"), floor=D(200)), D(0)),
+        ("strategy_margin_use", whole(PERP, own=part("1", wallet="w"), margin=D(200)), D("0.1")),
+        ("strategy_leverage", whole(PERP, own=part("1", wallet="w"), equity=D(1000)), D("0.1")),
         (
             "orders_per_fill",
             whole(LONG, counts=QUIET | {Look.ORDERS_MINUTE: 8, Look.FILLS_MINUTE: 2}),

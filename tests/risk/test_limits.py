@@ -35,17 +35,18 @@ def test_a_cautious_desk_has_half_of_each_size_and_count_and_room_for_one(size, 
     )
     assert cautious(limits).notional_max is None, "what is off stays off"
     optional = dict.fromkeys(OPTIONAL_SIZES, size) | dict.fromkeys(OPTIONAL_COUNTS, count)
-    own = StrategyLimits(
-        position_max=size, gross_max=size, open_orders_max=count, orders_per_second_max=count
-    )
     ratios = dict.fromkeys(("concentration_max", "margin_use_max", "leverage_max"), D("0.5"))
+    sizes = dict.fromkeys(("position_max", "gross_max", "net_max", "asset_max"), size)
+    counts = dict.fromkeys(("open_orders_max", "orders_per_second_max"), count)
+    own = StrategyLimits(**sizes, **counts, **ratios)
     limits = msgspec.structs.replace(limits, **optional, own=own, **ratios)
     tighter = cautious(limits)
     assert all(getattr(tighter, name) * 2 == size for name in OPTIONAL_SIZES)
     assert all(getattr(tighter, name) == max(1, count // 2) for name in OPTIONAL_COUNTS)
-    assert (tighter.own.position_max * 2, tighter.own.gross_max * 2) == (size, size)
-    assert tighter.own.open_orders_max == max(1, count // 2)
-    assert all(getattr(tighter, name) == half for name, half in ratios.items())
+    assert all(getattr(tighter.own, name) * 2 == size for name in sizes)
+    assert all(getattr(tighter.own, name) == max(1, count // 2) for name in counts)
+    for of in (tighter, tighter.own):
+        assert all(getattr(of, name) == half for name, half in ratios.items())
     assert all(getattr(tighter, name) * 2 == size for name in SIZES)
     assert all(getattr(tighter, name) == max(1, count // 2) for name in COUNTS)
     assert (tighter.collar_bps, tighter.stale_after_ns) == (D(50), 1)

@@ -22,16 +22,21 @@ def test_every_limit_that_may_be_set_is_drawn_by_some_seed() -> None:
     desks = "".join(desk for desk, _ in drawn)
     own = "".join(text for _, each in drawn for text in each.values())
     assert {limit for limit in capping.CAPS if limit in desks} == capping.CAPS.keys()
-    assert {limit for limit in capping.OWN_CAPS if limit in own} == OWN
+    assert {
+        limit for limit in OWN if limit in own
+    } == capping.OWN_CAPS.keys() | capping.OWN_MORE.keys()
 
 
 def test_every_limit_is_drawn_for_some_desk() -> None:
     desks = {*capping.CAPS, *capping.MARGIN_CAPS}
     assert desks == {cap.limit for cap in CAPS if cap.of is not Of.STRATEGY}
-    drawn = {drawn_margin_caps(Random(seed)) for seed in range(60)}
-    assert "" in drawn
-    for limit, values in capping.MARGIN_CAPS.items():
-        assert all(any(f"{limit} = {value}\n" in lines for lines in drawn) for value in values)
+    assert {*capping.OWN_CAPS, *capping.OWN_MORE, *capping.OWN_MARGIN_CAPS} == OWN
+    drawn = [drawn_margin_caps(Random(seed)) for seed in range(100)]
+    for which, table in enumerate((capping.MARGIN_CAPS, capping.OWN_MARGIN_CAPS)):
+        texts = {both[which] for both in drawn}
+        assert "" in texts
+        for limit, values in table.items():
+            assert all(any(f"{limit} = {value}\n" in lines for lines in texts) for value in values)
 
 
 def test_desks_that_lean_on_perpetuals_have_such_limits_in_some_worlds() -> None:

@@ -96,18 +96,28 @@ class Caps:
             yield from self._of_strategy(intent, name, own)
 
     def _exposed(self, intent: Intent, name: str, limits: InstrumentLimits) -> Iterator[str]:
-        prices = self._prices(intent)
-        here = money.notional(prices[name], worst_of(self.sides(name)))
+        here = money.notional(self._prices(intent)[name], worst_of(self.sides(name)))
         if limits.notional_max is not None and here > limits.notional_max:
             yield f"{name} may be worth {here} at worst, the limit is {limits.notional_max}"
-        base, rules = "", self._ledger.instruments
-        if name in rules:
-            base = rules[name].base
-        same = [self.sides(each) for each, rule in rules.items() if rule.base == base]
-        low, high = (money.total(side[k] for side in same) for k in (0, 1))
-        if limits.asset_max is not None and worst_of((low, high)) > limits.asset_max:
-            yield f"{base} may become {worst_of((low, high))} at worst, the limit is {limits.asset_max}"
-        sides = {each: self.sides(each) for each in rules}
+        yield from self._together(intent, name, limits, EVERYBODY)
+
+    def _together(
+        self, intent: Intent, name: str, limits: InstrumentLimits | StrategyLimits, whose: str
+    ) -> Iterator[str]:
+        """What several instruments come to, of everybody or of one strategy."""
+        prices, rules, of = (
+            self._prices(intent),
+            self._ledger.instruments,
+            f"{whose}: " if whose else "",
+        )
+        sides = {each: self.sides(each, whose) for each in rules}
+        base = rules[name].base if name in rules else ""
+        same = [sides[each] for each, rule in rules.items() if rule.base == base]
+        asset = worst_of(
+            (money.total(low for low, _ in same), money.total(high for _, high in same))
+        )
+        if limits.asset_max is not None and asset > limits.asset_max:
+            yield f"{of}{base} may become {asset} at worst, the limit is {limits.asset_max}"
         if any(worst_of(side) != 0 and each not in prices for each, side in sides.items()):
             return  # something had no price, or none was journaled: nobody can tell
         valued = [
@@ -117,8 +127,9 @@ class Caps:
         ]
         net = worst_of((money.total(v[0] for v in valued), money.total(v[1] for v in valued)))
         if limits.net_max is not None and net > limits.net_max:
-            yield f"longs against shorts may come to {net} at worst, the limit is {limits.net_max}"
-        most, floor = limits.concentration_max, limits.concentration_floor
+            yield f"{of}longs against shorts may come to {net} at worst, the limit is {limits.net_max}"
+        most, floor = limits.concentration_max, self._ledger.limits[name].concentration_floor
+        here = money.notional(prices[name], worst_of(self.sides(name, whose)))
         if most is None or here <= floor or intent.origin is Origin.PROTECT:
             return
         others = [
@@ -127,7 +138,7 @@ class Caps:
             if each != name and each in prices
         ]
         if here > money.multiply(most, money.add(here, money.total(others))):
-            yield f"{name} may be over {most} of everything that is held at worst"
+            yield f"{of}{name} may be over {most} of everything that is held at worst"
 
     def _counted(self, name: str, limits: InstrumentLimits) -> Iterator[str]:
         orders = [(at, self._name(each)) for at, each in self._orders]
@@ -175,6 +186,7 @@ class Caps:
         worst = worst_of(self.sides(name, mine))
         if own.position_max is not None and worst > own.position_max:
             yield f"{mine} may hold {worst} {name} at worst, the limit is {own.position_max}"
+        yield from self._together(intent, name, own, mine)
         held = {each: worst_of(self.sides(each, mine)) for each in self._ledger.instruments}
         if all(each in prices for each, qty in held.items() if qty != 0):
             value = money.total(

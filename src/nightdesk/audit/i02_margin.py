@@ -8,12 +8,13 @@ Other contracts are valued in the desk's favour, at the quotes of the last secon
 A limit is held exactly against what the desk says itself that it had, and less so against what it has here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from nightdesk.audit.i02_caps import EVERYBODY, Caps, worst_of
 from nightdesk.audit.i02_losses import Losing
 from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.limits import InstrumentLimits, StrategyLimits
 from nightdesk.audit.lots import Lots
 from nightdesk.model import money
 from nightdesk.model.instrument import Instrument
@@ -39,27 +40,44 @@ class Margin:
         wallet = self._lots.wallets.get(rules.paid_in)
         if wallet is None:
             return
-        worst = self._worst(name, max(intent.price, inputs.ask), inputs, at_ns)
-        bound = {
-            each: money.shown(money.average(value, Decimal(times)))
-            for each, value in worst.items()
-            if (times := self._ledger.in_force.leverage.get(each))
-        }
-        needed = money.total(
-            margin for each, margin in bound.items() if self._rules(each).paid_in == rules.paid_in
-        )
-        have = self._less_losses(rules.paid_in, at_ns)
+        price = max(intent.price, inputs.ask)
+        worst = self._worst(name, price, inputs, at_ns, EVERYBODY)
+        needed, have = self._bound(rules.paid_in, worst), self._less_losses(rules.paid_in, at_ns)
         if self._grows(intent, added, name) and money.multiply(needed, SURE) > have:
             yield (
                 f"{rules.paid_in} has {money.shown(have)} after losses, "
                 f"the worst case needs {money.shown(needed)} of margin"
             )
         limits = self._ledger.limits.get(name)
-        if limits is None or self._caps.reduces(intent, EVERYBODY):
-            return
+        if limits is not None and not self._caps.reduces(intent, EVERYBODY):
+            yield from self._shares(rules.paid_in, worst, limits, inputs, at_ns)
+        mine = intent.strategy
+        own = self._ledger.in_force.by_strategy.get(mine)
+        if own is not None and not self._caps.reduces(intent, mine):
+            worst = self._worst(name, price, inputs, at_ns, mine)
+            yield from self._shares(rules.paid_in, worst, own, inputs, at_ns)
+
+    def _bound(self, wallet: str, worst: Mapping[str, Decimal]) -> Decimal:
+        """Initial margin in a wallet of what each contract may come to."""
+        return money.total(
+            money.shown(money.average(value, Decimal(times)))
+            for each, value in worst.items()
+            if (times := self._ledger.in_force.leverage.get(each))
+            and self._rules(each).paid_in == wallet
+        )
+
+    def _shares(
+        self,
+        wallet: str,
+        worst: Mapping[str, Decimal],
+        limits: InstrumentLimits | StrategyLimits,
+        inputs: Inputs,
+        at_ns: int,
+    ) -> Iterator[str]:
+        needed, have = self._bound(wallet, worst), self._less_losses(wallet, at_ns)
         most = limits.margin_use_max
         if most is not None and _over(needed, most, inputs.margin, have):
-            yield f"margin of {money.shown(needed)} is over {most} of {rules.paid_in}"
+            yield f"margin of {money.shown(needed)} is over {most} of {wallet}"
         most, gross = limits.leverage_max, money.total(worst.values())
         if most is not None and _over(gross, most, inputs.equity, self._equity(at_ns)):
             yield f"contracts may come to {money.shown(gross)}, over {most} times what the desk has"
@@ -71,12 +89,14 @@ class Margin:
         before = (low, money.subtract(high, added)) if buys else (money.add(low, added), high)
         return worst_of((low, high)) > worst_of(before)
 
-    def _worst(self, name: str, price: Decimal, inputs: Inputs, at_ns: int) -> dict[str, Decimal]:
-        """What each contract may come to, in quote, `name` at that price."""
+    def _worst(
+        self, name: str, price: Decimal, inputs: Inputs, at_ns: int, whose: str
+    ) -> dict[str, Decimal]:
+        """What each contract may come to, in quote, `name` at that price; of everybody or of one strategy."""
         return {
             each: money.notional(
                 price if each == name else self._ask(each, inputs, at_ns),
-                worst_of(self._caps.sides(each)),
+                worst_of(self._caps.sides(each, whose)),
             )
             for each, rules in self._ledger.instruments.items()
             if rules.contract

@@ -61,6 +61,11 @@ class StrategyLimits(msgspec.Struct, frozen=True, kw_only=True):
     gross_max: Decimal | None = None
     open_orders_max: int | None = None
     orders_per_second_max: int | None = None
+    net_max: Decimal | None = None
+    asset_max: Decimal | None = None  # each base asset's
+    concentration_max: Decimal | None = None
+    margin_use_max: Decimal | None = None
+    leverage_max: Decimal | None = None
 
 
 class LossLimits(msgspec.Struct, frozen=True, kw_only=True):

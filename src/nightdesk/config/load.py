@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from nightdesk.config.schema import Config, Instrument, Venue
+from nightdesk.config.schema import Config, Instrument, Limits, StrategyLimits, Venue
 from nightdesk.model.errors import BadInput
 
 _TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}")
@@ -192,10 +192,17 @@ def _of_contracts(config: Config, places: Places) -> Iterable[str]:
     """Limits on contracts where none is traded: whoever set them believes in something."""
     if any(venue.contracts for venue in config.venue.values()):
         return
-    for limit in ("margin_use_max", "leverage_max"):
-        if getattr(config.limits, limit) is not None:
-            where = places.told(("limits", limit))
-            yield f"{where}: bounds contracts, and no [venue] has any; remove it"
+    tables: list[tuple[tuple[str | int, ...], Limits | StrategyLimits]] = [
+        (("limits",), config.limits)
+    ]
+    tables += [
+        (("strategy", index, "limits"), each.limits) for index, each in enumerate(config.strategy)
+    ]
+    for path, limits in tables:
+        for limit in ("margin_use_max", "leverage_max"):
+            if getattr(limits, limit) is not None:
+                where = places.told((*path, limit))
+                yield f"{where}: bounds contracts, and no [venue] has any; remove it"
 
 
 def _assets(config: Config, places: Places) -> Iterable[str]:

@@ -235,6 +235,21 @@ class StrategyLimits(_Strict):
     orders_per_second_max: Count | None = Field(
         default=None, description="orders decided for it within any second"
     )
+    net_max: Positive | None = Field(
+        default=None, description="its instruments together, longs against shorts, in quote"
+    )
+    asset_max: Positive | None = Field(
+        default=None, description="distance from flat in each base asset that it trades, in base"
+    )
+    concentration_max: Annotated[Decimal, Field(gt=0, le=1)] | None = Field(
+        default=None, description="share of one of its instruments, beyond the desk's floor"
+    )
+    margin_use_max: Annotated[Decimal, Field(gt=0, le=1)] | None = Field(
+        default=None, description="share of a wallet that its own contracts bind at worst"
+    )
+    leverage_max: Positive | None = Field(
+        default=None, description="worst case of its own contracts in what the desk has"
+    )
 
 
 class LimitsOverride(_Strict):

@@ -143,6 +143,7 @@ def _scopes(settings: DeskSettings, asked: SetLimit) -> list[str]:
         case "strategy":
             _must_know("strategy", of, settings.strategies)
             _must_know("limit of a strategy", limit, OF_STRATEGY)
+            _must_bind(settings, limit)
             return [strategy_scope(of)]
         case "instrument":
             _must_know("instrument", of, settings.instruments)
@@ -157,11 +158,15 @@ def _scopes(settings: DeskSettings, asked: SetLimit) -> list[str]:
                 raise BadInput(f"{limit} is a limit of one asset: say which, --asset NAME")
             known = (*OF_DESK, *OF_INSTRUMENT, *LOSSES)
             _must_know("limit that can be set while the desk runs", limit, known)
-            if limit in OF_CONTRACTS and not settings.terms:
-                raise BadInput(f"{limit} bounds contracts, and this desk trades none")
+            _must_bind(settings, limit)
             if limit in OF_INSTRUMENT:  # of every one
                 return [instrument_scope(instrument) for instrument in settings.instruments]
             return [DESK]
+
+
+def _must_bind(settings: DeskSettings, limit: str) -> None:
+    if limit in OF_CONTRACTS and not settings.terms:
+        raise BadInput(f"{limit} bounds contracts, and this desk trades none")
 
 
 def _must_know(kind: str, name: str, known: Iterable[str]) -> None:

@@ -1,6 +1,6 @@
 """What is used of each limit: now, and the worst that was ever allowed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -21,6 +21,13 @@ from nightdesk.risk.caps import Cap, Of
 from nightdesk.risk.gate import worst_with
 from nightdesk.risk.limits import View
 from nightdesk.risk.losses import LossLimits
+
+# Limits of a strategy that it has one of each: of what.
+_EACH: dict[str, Callable[[Instrument], str]] = {
+    "position_max": lambda instrument: instrument.id,
+    "asset_max": lambda instrument: instrument.base,
+    "margin_use_max": lambda instrument: instrument.paid_in,
+}
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,8 +132,8 @@ def _name(cap: Cap, strategy: StrategyId, instrument: Instrument) -> str:
             return f"{cap.rule} {instrument.id}"
         case Of.ASSET:
             return f"{cap.rule} {instrument.base}"
-        case Of.STRATEGY if cap.limit == "position_max":
-            return f"{cap.rule} {strategy} {instrument.id}"
+        case Of.STRATEGY if cap.limit in _EACH:
+            return f"{cap.rule} {strategy} {_EACH[cap.limit](instrument)}"
         case Of.STRATEGY:
             return f"{cap.rule} {strategy}"
         case Of.WALLET:

@@ -126,6 +126,11 @@ class Cap(NamedTuple):
     words: str
     looks: tuple[Look, ...] = ()
 
+    @property
+    def of_contracts(self) -> bool:
+        """Whether it bounds contracts, and is kept by orders for those alone."""
+        return not _OF_CONTRACTS.isdisjoint(self.looks)
+
     def most(self, limits: Any) -> Decimal | int | None:
         """The limit among a `Limits`; None is no limit."""
         found: Decimal | int | None = getattr(
@@ -158,9 +163,7 @@ class Binding(NamedTuple):
 def binding(limits: Any, *, contract: bool = False) -> Binding:
     """Find the rows whose limit is set, and that orders for a contract, or for none, have to keep."""
     caps = tuple(
-        cap
-        for cap in CAPS
-        if cap.most(limits) is not None and (contract or cap.of not in _OF_CONTRACTS)
+        cap for cap in CAPS if cap.most(limits) is not None and (contract or not cap.of_contracts)
     )
     looks = {look for cap in caps for look in cap.looks}
     return Binding(
@@ -176,13 +179,16 @@ def binding(limits: Any, *, contract: bool = False) -> Binding:
     )
 
 
-def _notional(whole: Whole) -> Decimal | None:
-    return _value(whole.parts[whole.here], whole.parts[whole.here].worst)
+Parts = Mapping[InstrumentId, Part]  # of the desk, or of one strategy
 
 
-def _net(whole: Whole) -> Decimal | None:
+def _notional(parts: Parts, here: InstrumentId) -> Decimal | None:
+    return _value(parts[here], parts[here].worst)
+
+
+def _net(parts: Parts) -> Decimal | None:
     up = down = ZERO
-    for part in whole.parts.values():
+    for part in parts.values():
         high, low = _value(part, part.most), _value(part, part.least)
         if high is None or low is None:
             return None
@@ -190,30 +196,30 @@ def _net(whole: Whole) -> Decimal | None:
     return max(money.magnitude(up), money.magnitude(down))
 
 
-def _asset(whole: Whole) -> Decimal:
-    base = whole.parts[whole.here].base
-    same = [part for part in whole.parts.values() if part.base == base]
+def _asset(parts: Parts, here: InstrumentId) -> Decimal:
+    base = parts[here].base
+    same = [part for part in parts.values() if part.base == base]
     up, down = money.total(p.most for p in same), money.total(p.least for p in same)
     return max(money.magnitude(up), money.magnitude(down))
 
 
-def _concentration(whole: Whole) -> Decimal | None:
+def _concentration(whole: Whole, parts: Parts) -> Decimal | None:
     """The share of one instrument at its largest while all others are at their smallest."""
-    here = _notional(whole)
+    here = _notional(parts, whole.here)
     if here is None:
         return None
     if here <= whole.floor:
         return ZERO
-    others = [part for name, part in whole.parts.items() if name != whole.here]
+    others = [part for name, part in parts.items() if name != whole.here]
     # One that has no price may be worth nothing.
     least = money.total(_value(part, part.surely) or ZERO for part in others)
     return money.average(here, money.add(here, least))
 
 
-def _margin_use(whole: Whole) -> Decimal | None:
+def _margin_use(whole: Whole, parts: Parts) -> Decimal | None:
     """Initial margin of everything that one wallet stands behind, in what it has."""
-    wallet = whole.parts[whole.here].wallet
-    behind = (part for part in whole.parts.values() if part.wallet == wallet)
+    wallet = parts[whole.here].wallet
+    behind = (part for part in parts.values() if part.wallet == wallet)
     return _share(_sum(_margin(part) for part in behind), whole.margin)
 
 
@@ -222,8 +228,8 @@ def _margin(part: Part) -> Decimal | None:
     return None if value is None else money.average(value, Decimal(part.leverage))
 
 
-def _leverage(whole: Whole) -> Decimal | None:
-    contracts = (part for part in whole.parts.values() if part.wallet)
+def _leverage(whole: Whole, parts: Parts) -> Decimal | None:
+    contracts = (part for part in parts.values() if part.wallet)
     return _share(_sum(_value(part, part.worst) for part in contracts), whole.equity)
 
 
@@ -234,8 +240,8 @@ def _share(value: Decimal | None, of: Decimal | None) -> Decimal | None:
     return None if of is None or of <= 0 else money.average(value, of)
 
 
-def _own_gross(whole: Whole) -> Decimal | None:
-    return _sum(_value(part, part.worst) for part in whole.own.values())
+def _gross(parts: Parts) -> Decimal | None:
+    return _sum(_value(part, part.worst) for part in parts.values())
 
 
 def _orders_per_fill(whole: Whole) -> Decimal:
@@ -265,7 +271,14 @@ def _counted(rule: str, of: Of, count: Look, words: str, limit: str = "") -> Cap
 
 
 CAPS: tuple[Cap, ...] = (
-    Cap("notional", "notional_max", Of.INSTRUMENT, _notional, "at worst", (Look.HERE,)),
+    Cap(
+        "notional",
+        "notional_max",
+        Of.INSTRUMENT,
+        lambda w: _notional(w.parts, w.here),
+        "at worst",
+        (Look.HERE,),
+    ),
     _counted("instrument_open_orders", Of.INSTRUMENT, Look.OPEN_HERE, "open"),
     _counted("cancels_per_second", Of.INSTRUMENT, Look.CANCELS_SECOND, "with this order's own"),
     _counted("cancels_per_minute", Of.INSTRUMENT, Look.CANCELS_MINUTE, "with this order's own"),
@@ -277,13 +290,20 @@ CAPS: tuple[Cap, ...] = (
         "orders a fill",
         (Look.ORDERS_MINUTE, Look.FILLS_MINUTE),
     ),
-    Cap("asset", "asset_max", Of.ASSET, _asset, "at worst", (Look.EVERYWHERE,)),
-    Cap("net", "net_max", Of.DESK, _net, "at worst", (Look.EVERYWHERE,)),
+    Cap(
+        "asset",
+        "asset_max",
+        Of.ASSET,
+        lambda w: _asset(w.parts, w.here),
+        "at worst",
+        (Look.EVERYWHERE,),
+    ),
+    Cap("net", "net_max", Of.DESK, lambda w: _net(w.parts), "at worst", (Look.EVERYWHERE,)),
     Cap(
         "concentration",
         "concentration_max",
         Of.DESK,
-        _concentration,
+        lambda w: _concentration(w, w.parts),
         "of gross at worst",
         (Look.EVERYWHERE,),
     ),
@@ -291,7 +311,7 @@ CAPS: tuple[Cap, ...] = (
         "margin_use",
         "margin_use_max",
         Of.WALLET,
-        _margin_use,
+        lambda w: _margin_use(w, w.parts),
         "of the wallet at worst",
         (Look.EVERYWHERE, Look.MARGIN),
     ),
@@ -299,7 +319,7 @@ CAPS: tuple[Cap, ...] = (
         "leverage",
         "leverage_max",
         Of.CONTRACTS,
-        _leverage,
+        lambda w: _leverage(w, w.parts),
         "times the equity at worst",
         (Look.EVERYWHERE, Look.EQUITY),
     ),
@@ -310,10 +330,57 @@ CAPS: tuple[Cap, ...] = (
         "strategy_position",
         "position_max",
         Of.STRATEGY,
-        lambda whole: whole.own[whole.here].worst,
+        lambda w: w.own[w.here].worst,
         "at worst",
     ),
-    Cap("strategy_gross", "gross_max", Of.STRATEGY, _own_gross, "at worst", (Look.OWN_EVERYWHERE,)),
+    Cap(
+        "strategy_gross",
+        "gross_max",
+        Of.STRATEGY,
+        lambda w: _gross(w.own),
+        "at worst",
+        (Look.OWN_EVERYWHERE,),
+    ),
+    Cap(
+        "strategy_net",
+        "net_max",
+        Of.STRATEGY,
+        lambda w: _net(w.own),
+        "at worst",
+        (Look.OWN_EVERYWHERE,),
+    ),
+    Cap(
+        "strategy_asset",
+        "asset_max",
+        Of.STRATEGY,
+        lambda w: _asset(w.own, w.here),
+        "at worst",
+        (Look.OWN_EVERYWHERE,),
+    ),
+    Cap(
+        "strategy_concentration",
+        "concentration_max",
+        Of.STRATEGY,
+        lambda w: _concentration(w, w.own),
+        "of its gross at worst",
+        (Look.OWN_EVERYWHERE,),
+    ),
+    Cap(
+        "strategy_margin_use",
+        "margin_use_max",
+        Of.STRATEGY,
+        lambda w: _margin_use(w, w.own),
+        "of the wallet at worst",
+        (Look.OWN_EVERYWHERE, Look.MARGIN),
+    ),
+    Cap(
+        "strategy_leverage",
+        "leverage_max",
+        Of.STRATEGY,
+        lambda w: _leverage(w, w.own),
+        "times the equity at worst",
+        (Look.OWN_EVERYWHERE, Look.EQUITY),
+    ),
     _counted("strategy_open_orders", Of.STRATEGY, Look.OPEN_OWN, "open", "open_orders_max"),
     _counted(
         "strategy_orders_per_second",
@@ -323,7 +390,7 @@ CAPS: tuple[Cap, ...] = (
         "orders_per_second_max",
     ),
 )
-_OF_CONTRACTS = frozenset({Of.WALLET, Of.CONTRACTS})
+_OF_CONTRACTS = frozenset({Look.MARGIN, Look.EQUITY})
 _NO_COUNTS = frozenset({Look.HERE, Look.EVERYWHERE, Look.OWN_EVERYWHERE, Look.MARGIN, Look.EQUITY})
 _IN_TIME = frozenset(Look) - _NO_COUNTS - {Look.OPEN_HERE, Look.OPEN_OWN}
 PASSING = frozenset(cap.rule for cap in CAPS if _IN_TIME.intersection(cap.looks))  # time ends them

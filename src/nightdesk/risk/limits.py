@@ -11,13 +11,19 @@ from nightdesk.risk.caps import Whole
 
 
 class StrategyLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Limits of one strategy's own positions and orders; None is no limit. `position_max` is per instrument, in
-    base, `gross_max` over its instruments, in quote."""
+    """Limits of one strategy's own positions and orders; None is no limit. `position_max` is per instrument and
+    `asset_max` per base asset, in base; gross and net over its instruments, in quote; the others are shares and
+    ratios as a desk's."""
 
     position_max: Decimal | None = None
     gross_max: Decimal | None = None
     open_orders_max: int | None = None
     orders_per_second_max: int | None = None
+    net_max: Decimal | None = None
+    asset_max: Decimal | None = None
+    concentration_max: Decimal | None = None
+    margin_use_max: Decimal | None = None
+    leverage_max: Decimal | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,7 +80,7 @@ _COUNTS = (
     "messages_per_minute_max",
 )
 _OWN_SIZES, _OWN_COUNTS = (
-    ("position_max", "gross_max"),
+    ("position_max", "gross_max", "net_max", "asset_max"),
     ("open_orders_max", "orders_per_second_max"),
 )
 

@@ -26,6 +26,15 @@ OWN_CAPS = {
     "open_orders_max": ("1", "4"),
     "orders_per_second_max": ("1", "3"),
 }
+OWN_MORE = {
+    "net_max": ('"800"', '"1500"'),
+    "asset_max": ('"0.015"', '"0.3"'),
+    "concentration_max": ('"0.6"', '"0.9"'),
+}
+OWN_MARGIN_CAPS = {
+    "margin_use_max": ('"0.03"', '"0.3"'),
+    "leverage_max": ('"0.005"', '"0.01"'),
+}
 CAP_SHARE = 0.3  # of all caps: one that is tighter hides others
 MARGIN_SHARE = 0.4
 FLOOR = 'concentration_floor = "1000"\n'
@@ -34,12 +43,13 @@ FLOOR = 'concentration_floor = "1000"\n'
 def drawn_caps(draw: Random) -> tuple[str, dict[str, str]]:
     """Lines of the desk's limits, and of each strategy's own."""
     of_desk = _drawn(CAPS, draw) + FLOOR
-    return of_desk, {name: _drawn(OWN_CAPS, draw) for name in ("hungry", "greedy")}
+    own = {name: _drawn(OWN_CAPS, draw) for name in ("hungry", "greedy")}
+    return of_desk, {name: lines + _drawn(OWN_MORE, draw) for name, lines in own.items()}
 
 
-def drawn_margin_caps(draw: Random) -> str:
-    """Lines of the limits of a desk that trades perpetuals."""
-    return _drawn(MARGIN_CAPS, draw, MARGIN_SHARE)
+def drawn_margin_caps(draw: Random) -> tuple[str, str]:
+    """Lines of the limits of a desk that trades perpetuals, and of its strategy's own."""
+    return _drawn(MARGIN_CAPS, draw, MARGIN_SHARE), _drawn(OWN_MARGIN_CAPS, draw, MARGIN_SHARE)
 
 
 def _drawn(table: Mapping[str, tuple[str, ...]], draw: Random, share: float = CAP_SHARE) -> str:

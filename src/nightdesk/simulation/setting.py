@@ -89,7 +89,8 @@ def drawn_config(seed: int) -> str:
             return resting_text(both, traded)
         if draw.random() < GUARDED_SHARE:
             return guarded_text(both, traded)
-        return hungry_text(both, traded, caps=drawn_margin_caps(Random(f"{seed}/margin")))
+        caps, own = drawn_margin_caps(Random(f"{seed}/margin"))
+        return hungry_text(both, traded, caps=caps, strategies={"hungry": own})
     if Random(f"{seed}/protects").random() < PROTECTS_SHARE:
         return guarded_text(practice, traded)
     if Random(f"{seed}/config").random() < 0.5:
