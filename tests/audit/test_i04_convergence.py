@@ -42,6 +42,10 @@ LONG: list[Fact] = [configured(), *bought(0, "1", 1)]
         ([*LONG, *every_second(1, 60, "7", unknown=1)], 0),
         ([*LONG, *every_second(1, 4, "7"), published(5_000, "1"), *every_second(6, 10, "7")], 0),
         ([*LONG, *every_second(1, 60, "0", positions={})], 1),
+        # Silent for longer than it may tell so: it begins anew, and is held to it from there.
+        ([*LONG, published(1_000, "7"), *every_second(30, 34, "7")], 0),
+        ([*LONG, published(1_000, "7"), *every_second(30, 36, "7")], 1),
+        ([*LONG, published(1_000, "7"), published(6_000, "7"), published(7_000, "7")], 1),
         (every_second(1, 60, "0"), 0),
         (every_second(1, 60, "1"), 1),
     ],

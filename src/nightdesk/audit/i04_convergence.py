@@ -23,8 +23,9 @@ LAST_DIGIT = Decimal("1E-8")  # a venue rounds what it books to this
 
 class Convergence:
     """`lag_ns` is how old the venue's position may be that a confident desk tells, and `lie_ns` for how long
-    it may tell one that never was: reports of two orders may cross, for a moment. At rest nothing is judged
-    before `recover_within_ns` after the faults."""
+    it may tell one that never was: reports of two orders may cross, for a moment. One that was silent for so
+    long (its process stood still) told nothing meanwhile. At rest nothing is judged before `recover_within_ns`
+    after the faults."""
 
     law = LAW
     needs = "what nodes published, or what a venue of contracts did by itself"
@@ -52,6 +53,7 @@ class Convergence:
         self._last: Published | None = None
         self._were: dict[str, deque[tuple[int, Decimal]]] = {}  # positions, since when
         self._wrong_since: dict[tuple[str, str], int] = {}  # (node, instrument)
+        self._spoke_ns: dict[str, int] = {}
         self._told: set[tuple[str, str]] = set()
 
     @property
@@ -102,6 +104,10 @@ class Convergence:
 
     def _confident(self, said: Published) -> Iterator[Finding]:
         sure = said.mode == "NORMAL" and said.trading and not said.unknown
+        if said.at_ns - self._spoke_ns.get(said.node, said.at_ns) > self._lie_ns:
+            for key in [key for key in self._wrong_since if key[0] == said.node]:
+                del self._wrong_since[key]
+        self._spoke_ns[said.node] = said.at_ns
         told = self._told_of(said)
         for name in sorted(told.keys() | self._were.keys()):
             key, qty = (said.node, name), told.get(name, ZERO)
