@@ -112,6 +112,10 @@ def test_a_transfer_moves_the_wallet_and_nobodys_profit():
     )
     bench.decide(FlowsTold(venue=VENUE, moves=[move]))
     assert bench.held()[WALLET] == D(1500)
+    assert bench.state.funds.flows == {Flow.TRANSFER: D(500)}
+    assert decode_state(encode_state(bench.state), bench.wall).funds.flows == {
+        Flow.TRANSFER: D(500)
+    }
     bench.tell("1500", "0")
     assert "reconcile" not in causes(bench.state)
 
@@ -143,6 +147,17 @@ def test_a_liquidation_closes_its_owners_position_and_reaches_a_person():
     assert bench.decide(told).records == []  # told again by another way
     bench.decide(Resume(reason="seen", by="me"))
     assert "forced" not in causes(bench.state)
+
+
+def test_the_fee_of_a_liquidation_is_borne_by_the_same_after_a_restart():
+    last = StrategyId("z")  # holds most, and comes last by name
+    bench = PerpBench(perp_settings((STRATEGY, last))).ready_with()
+    bench.go_long("1")
+    bench.go_long("2", strategy=last)
+    bench.decide(ForcedTold(fills=[bench.forced("3")]))
+    for state in (bench.state, bench.restart().state):
+        fees = [state.position(name, PERP).fees_quote for name in (STRATEGY, last)]
+        assert fees == [D(0), D(1)]
 
 
 def test_a_liquidations_fee_is_booked_once_though_it_is_told_twice():

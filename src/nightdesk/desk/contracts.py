@@ -134,7 +134,8 @@ def _forced(work: Work, fill: ForcedFill) -> None:
         return
     shares = _closed(work, fill)
     why = f"{fill.kind}: the venue traded {fill.side} {fill.qty} at {fill.price} for the account"
-    work.record(ForceTraded(fill=fill, shares=shares))
+    record = ForceTraded(fill=fill, shares=shares)
+    work.record(record)
     work.note("error", "position.forced", of=fill.instrument, why=why)
     for strategy, qty in shares.items():
         if strategy not in work.settings.strategies:
@@ -145,7 +146,7 @@ def _forced(work: Work, fill: ForcedFill) -> None:
             side=fill.side,
             price=fill.price,
             qty=qty,
-            fee=fill.fee if strategy == next(iter(shares)) else ZERO,
+            fee=record.fee_of(strategy),
             fee_asset=fill.fee_asset,
             maker=False,
         )

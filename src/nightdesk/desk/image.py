@@ -8,6 +8,7 @@ import msgspec
 from nightdesk.desk.protection import Protection
 from nightdesk.desk.state import DeskState
 from nightdesk.desk.target import TargetState
+from nightdesk.model.account import Flow
 from nightdesk.model.ids import Epoch, InstrumentId, Seq, StrategyId, VenueId, venue_of
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.records import LimitSet
@@ -48,6 +49,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     booked: list[tuple[str, Wall]] = []  # in the order in which it was booked
     booked_from: Wall = Wall(0)  # of the one venue of older journals
     compared: dict[VenueId, Wall] = {}
+    flows: dict[Flow, Decimal] = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
@@ -86,6 +88,7 @@ def encode_state(state: DeskState) -> bytes:
         ],
         booked=list(state.booked.at.items()),
         compared=state.booked.since,
+        flows=state.funds.flows,
     )
     return _ENCODER.encode(image)
 
@@ -101,6 +104,7 @@ def decode_state(body: bytes, now: Wall) -> DeskState:
     state.orders.ended = {o.intent.client_id: o for o in image.ended}
     state.positions = {(StrategyId(s), InstrumentId(i)): p for s, i, p in image.positions}
     state.funds.balances, state.opened = image.balances, image.opened
+    state.funds.flows = image.flows
     state.ladder.causes = image.causes
     state.targets = {(StrategyId(s), InstrumentId(i)): t for s, i, t in image.targets}
     state.protections = {(StrategyId(s), InstrumentId(i)): p for s, i, p in image.protections}

@@ -259,7 +259,7 @@ class DeskState:
     def _flowed(self, record: Flowed) -> None:
         move = record.move
         self.booked.book(flow_key(record.venue, move), move.at)
-        self.funds.move(wallet_of(record.venue, move.asset), move.amount)
+        self.funds.flow(wallet_of(record.venue, move.asset), move.kind, move.amount)
         for strategy, share in record.shares.items():
             assert move.instrument is not None, "only a contract's funding is shared"
             position = self._moved(strategy, move.instrument)
@@ -272,10 +272,9 @@ class DeskState:
         if fill.fee != 0:
             self.booked.book(fee_key(fill.instrument, fill.fee), fill.at)
         self.funds.contract_trade(instrument, fill)
-        fee = fill.fee  # whole, by the one that held most
         for strategy, qty in record.shares.items():
-            self._moved(strategy, fill.instrument).forced(fill, qty, fee, instrument.quote)
-            fee = ZERO
+            held = self._moved(strategy, fill.instrument)
+            held.forced(fill, qty, record.fee_of(strategy), instrument.quote)
         self._tally("fills")
 
     def _protected(self, record: ProtectionSet) -> None:

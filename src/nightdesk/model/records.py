@@ -218,6 +218,12 @@ class ForceTraded(msgspec.Struct, frozen=True, kw_only=True, tag="forced"):
     fill: ForcedFill
     shares: dict[StrategyId, Decimal]
 
+    def fee_of(self, strategy: StrategyId) -> Decimal:
+        """What it bears of the fee: all of it, or nothing. The largest share bears it, of equal ones the first
+        by name; the order in which they stand here is not that in which they were written."""
+        bears = min(self.shares, key=lambda each: (-self.shares[each], each))
+        return self.fill.fee if strategy == bears else Decimal(0)
+
 
 Record = (
     EpochOpened

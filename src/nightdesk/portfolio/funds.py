@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.model import money
-from nightdesk.model.account import ForcedFill
+from nightdesk.model.account import Flow, ForcedFill
 from nightdesk.model.ids import ClientOrderId
 from nightdesk.model.instrument import Instrument, wallet_of
 from nightdesk.model.money import ZERO
@@ -22,12 +22,14 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Funds:
-    """Balances opened by a reconcile and moved by trades; mutable, one writer, the desk's fold."""
+    """Balances opened by a reconcile and moved by trades; mutable, one writer, the desk's fold. `flows` is what
+    else the venues moved, by its kind, all wallets together; below zero it was taken."""
 
-    __slots__ = ("balances", "held", "holds")
+    __slots__ = ("balances", "flows", "held", "holds")
 
     def __init__(self) -> None:
         self.balances: dict[str, Decimal] = {}
+        self.flows: dict[Flow, Decimal] = {}
         self.holds: dict[ClientOrderId, Hold] = {}
         self.held: dict[str, Decimal] = {}
 
@@ -63,6 +65,11 @@ class Funds:
         self.move(instrument.paid_in, trade.realised or ZERO)
         if trade.fee != 0:
             self.move(wallet_of(instrument.venue, trade.fee_asset), money.minus(trade.fee))
+
+    def flow(self, wallet: str, kind: Flow, amount: Decimal) -> None:
+        """A venue moved a wallet by no trade."""
+        self.move(wallet, amount)
+        self.flows[kind] = money.add(self.flows.get(kind, ZERO), amount)
 
     def move(self, asset: str, amount: Decimal) -> None:
         """A balance became larger (or smaller)."""
