@@ -166,14 +166,13 @@ def _funnel(sample: Sample) -> Table:
 
 
 def _money(sample: Sample) -> Table:
-    funding = sum((row.funding for row in sample.positions), Decimal(0))
-    net = sample.realised + sample.unrealised - sample.fees_quote + funding
     rows: list[tuple[str, object]] = [
         ("realised", round(sample.realised, 2)),
         ("unrealised", round(sample.unrealised, 2)),
         ("fees", round(sample.fees_quote, 2)),
-        *([("funding", round(funding, 2))] if funding else []),
-        ("net", round(net, 2)),
+        *([("funding", round(sample.funding, 2))] if sample.funding else []),
+        *((name, round(moved, 2)) for name, moved in sample.flows.items() if moved),
+        ("net", round(sample.profit, 2)),
         ("volume", round(sample.volume, 2)),
         ("fills", sample.fills),
     ]

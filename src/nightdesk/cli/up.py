@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -196,8 +197,10 @@ def _table(result: Result) -> None:
             "what": "fees",
             "value": ", ".join(f"{v:f} {a}" for a, v in result.fees.items()) or "none",
         },
-        {"what": "profit realised", "value": f"{result.pnl_realised:,.2f}"},
-        {"what": "profit unrealised", "value": f"{result.pnl_unrealised:,.2f}"},
+        {"what": "realised", "value": f"{result.pnl_realised:,.2f} before fees and funding"},
+        {"what": "unrealised", "value": f"{result.pnl_unrealised:,.2f}"},
+        *({"what": name, "value": f"{moved:,.2f}"} for name, moved in _moved(result) if moved),
+        {"what": "profit", "value": f"{result.pnl:,.2f} after fees and funding"},
         {
             "what": "positions",
             "value": ", ".join(f"{v:f} {i}" for i, v in result.positions.items()),
@@ -211,3 +214,8 @@ def _table(result: Result) -> None:
         {"what": "against a law", "value": str(len(result.findings))},
     ]
     OUT.print(table("this run", rows, ("what", "value")))
+
+
+def _moved(result: Result) -> list[tuple[str, Decimal]]:
+    """What moved wallets besides trades; a transfer is no profit."""
+    return [("funding", result.funding), *result.flows.items()]

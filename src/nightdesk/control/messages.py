@@ -140,7 +140,9 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """The node in numbers, once a second. Times are ns; `at_ns` is UTC on the venue's clock."""
+    """The node in numbers, once a second. Times are ns; `at_ns` is UTC on the venue's clock. `realised` is of
+    trades alone, before fees and funding; `flows` is what venues moved besides, by its kind: transfer,
+    insurance, other."""
 
     at_ns: int
     desk: str
@@ -172,7 +174,15 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     clock_offset_ns: int
     log_dropped: int = 0
     limits_set: list[LimitSetRow] = []
+    funding: Decimal = Decimal(0)  # below zero it was paid
+    flows: dict[str, Decimal] = {}
     clock_error_ns: int | None = None  # the worst of the venues' clocks; None while one is in doubt
+
+    @property
+    def profit(self) -> Decimal:
+        """Realised and unrealised, less fees, with funding and what an insurance fund gave or took."""
+        earned = self.realised + self.unrealised + self.funding
+        return earned - self.fees_quote + self.flows.get("insurance", Decimal(0))
 
 
 _REQUEST = msgspec.json.Decoder(Request)

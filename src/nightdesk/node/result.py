@@ -21,6 +21,10 @@ from nightdesk.model.time import Wall
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The one JSON object that `nightdesk up --json` prints. Times in ns, money in quote where not said.
 
+    `pnl_realised` is of trades alone, before fees and funding. `pnl` is realised and unrealised, less fees,
+    with funding and with what an insurance fund gave or took. `flows` is what venues moved of the wallets
+    besides trades and funding, by its kind.
+
     Positions go by symbol, and by the instrument's id where two instruments have one symbol.
     """
 
@@ -31,8 +35,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     volume: Decimal
     fees: dict[str, Decimal]
     fees_quote: Decimal
+    pnl: Decimal
     pnl_realised: Decimal
     pnl_unrealised: Decimal
+    funding: Decimal
+    flows: dict[str, Decimal]
     positions: dict[str, Decimal]
     worst_exposure: dict[str, dict[str, Decimal]]
     feed: dict[str, object]
@@ -83,8 +90,11 @@ def result_of(
         volume=sample.volume,
         fees=sample.fees,
         fees_quote=sample.fees_quote,
+        pnl=sample.profit,
         pnl_realised=sample.realised,
         pnl_unrealised=sample.unrealised,
+        funding=sample.funding,
+        flows=sample.flows,
         positions=_positions(sample, keys),
         worst_exposure={
             row.limit: {"worst": row.worst, "limit": row.maximum} for row in sample.limits

@@ -22,6 +22,7 @@ from nightdesk.desk.settings import OPERATOR
 from nightdesk.desk.use import uses
 from nightdesk.desk.work import Work
 from nightdesk.model import money
+from nightdesk.model.account import Flow
 from nightdesk.model.money import ZERO
 from nightdesk.model.time import Moment
 from nightdesk.modes.ladder import DESK, scopes
@@ -31,6 +32,7 @@ from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.venue_clock import VenueClock
 
 EVENTS_SHOWN = 12
+_ENDS = ("filled", "cancelled", "expired", "rejected", "not_sent", "never_accepted", "unknown")
 
 
 def order_rows(desk: Desk, moment: Moment) -> list[OrderRow]:
@@ -179,18 +181,7 @@ class Sampler:
                 "intended": counts.get("intended", 0),
                 "sent": sent(shell.routes.values()),
                 "acked": counts.get("open", 0),
-                **{
-                    name: counts.get(name, 0)
-                    for name in (
-                        "filled",
-                        "cancelled",
-                        "expired",
-                        "rejected",
-                        "not_sent",
-                        "never_accepted",
-                        "unknown",
-                    )
-                },
+                **{name: counts.get(name, 0) for name in _ENDS},
             },
             refusals=dict(desk.views.refusals),
             limits=limit_rows(desk, moment),
@@ -199,6 +190,8 @@ class Sampler:
             volume=money.total(row.volume for row in positions),
             realised=money.total(row.realised for row in positions),
             unrealised=money.total(row.unrealised for row in positions),
+            funding=money.total(row.funding for row in positions),
+            flows=_flows(desk),
             fees=_fees(desk),
             fees_quote=money.total(row.fees for row in positions),
             balances={a: money.canonical(v) for a, v in desk.state.funds.balances.items()},
@@ -230,6 +223,12 @@ def _fees(desk: Desk) -> dict[str, Decimal]:
         for asset, amount in position.fees.items():
             fees[asset] = money.canonical(money.add(fees.get(asset, ZERO), amount))
     return dict(sorted(fees.items()))
+
+
+def _flows(desk: Desk) -> dict[str, Decimal]:
+    """What venues moved of wallets besides trades and funding."""
+    moved = sorted(desk.state.funds.flows.items())
+    return {str(k): money.canonical(v) for k, v in moved if k is not Flow.FUNDING}
 
 
 def _journal(writer: JournalWriter) -> dict[str, int]:
