@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 from cli.test_main import run
+from nightdesk.node.practice import practice_text
 
 pytestmark = pytest.mark.process
+# What a replay says at its end and what it writes are one thing.
+SAME = {"profit": "pnl", "realised": "pnl_realised", "unrealised": "pnl_unrealised"}
+SAME |= {"fees": "fees_quote", "funding": "funding"}
 
 
 def replay(out: Path, *arguments: str) -> dict[str, object]:
@@ -23,8 +27,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """The same run twice, and another."""
     places = tuple(tmp_path_factory.mktemp("runs") / name for name in "abc")
     for place, seed in zip(places, ("3", "3", "4"), strict=True):
-        replay(place, "--seed", seed)
+        told = replay(place, "--seed", seed)
+        metrics = json.loads((place / "metrics.json").read_text())
+        for name, other in SAME.items():
+            assert float(str(told[other])) == pytest.approx(float(metrics[name])), name
     return places  # type: ignore[return-value]  # three of them
+
+
+def made_of(row: dict[str, str]) -> float:
+    """Profit, from its parts."""
+    earned = (float(row[name]) for name in ("realised", "unrealised", "funding", "insurance"))
+    return sum(earned) - float(row["fees"])
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -39,9 +52,13 @@ def test_everything_that_is_written_agrees(runs: tuple[Path, Path, Path]) -> Non
     assert len(rows(place / "orders.csv")) == metrics["orders"] > 0
     last = rows(place / "equity.csv")[-1]
     assert last["profit"] == metrics["profit"]
-    assert float(last["realised"]) + float(last["unrealised"]) - float(
-        last["fees"]
-    ) == pytest.approx(float(last["profit"]))
+    assert made_of(last) == pytest.approx(float(last["profit"]))
+    assert float(last["equity"]) == pytest.approx(
+        float(metrics["start_equity"]) + float(last["profit"])
+    )
+    held = rows(place / "positions.csv")
+    for name in ("profit", "realised", "fees", "funding"):
+        assert sum(float(row[name]) for row in held) == pytest.approx(float(metrics[name])), name
     told = {**rows(place / "metrics.csv")[0]}
     assert told["profit"] == metrics["profit"]
     page = (place / "report.html").read_text()
@@ -82,7 +99,23 @@ def test_what_is_no_run_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = run("compare", str(tmp_path / "empty"), str(tmp_path / "none"))
     assert done.returncode == 3
-    assert "desk.journal: no such file" in done.stderr
+    assert "none: no run" in done.stderr or "empty: no run" in done.stderr
+    assert "--out DIR" in done.stderr
+    assert "nightdesk up" not in done.stderr
+
+
+def test_a_replay_that_fails_leaves_nothing_so_that_it_can_be_tried_again(tmp_path: Path) -> None:
+    config, out = tmp_path / "desk.toml", tmp_path / "out"
+    text = practice_text("http://127.0.0.1:1", ["BTCUSDT"])
+    config.write_text(text.replace("examples.trend:Trend", "examples.nothing:Trend"))
+    said = []
+    for _ in range(2):
+        done = run("replay", "--duration", "1", "--config", str(config), "--out", str(out))
+        assert done.returncode != 0
+        said.append(done.stderr)
+    assert said[0] == said[1]
+    assert "nothing" in said[0]
+    assert list(out.iterdir()) == []
 
 
 def test_a_generated_market_never_ends_by_itself() -> None:

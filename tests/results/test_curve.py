@@ -11,7 +11,8 @@ from nightdesk.results.curve import Curve, Point
 
 
 def a_point(at_ns: int, profit: Decimal) -> Point:
-    return Point(at_ns=at_ns, profit=profit, realised=profit, unrealised=ZERO, fees=ZERO, held=ZERO)
+    nothing = dict.fromkeys(("unrealised", "fees", "funding", "insurance", "held"), ZERO)
+    return Point(at_ns=at_ns, equity=profit, profit=profit, realised=profit, **nothing)
 
 
 @given(st.lists(st.integers(-100, 100), min_size=1, max_size=300))
@@ -26,7 +27,8 @@ def test_points_stay_few_and_in_order_and_the_largest_fall_is_kept(profits: list
         module.POINTS_MAX = most
     times = [point.at_ns for point in made.points]
     assert times == sorted(set(times))
-    assert len(times) <= 51
+    assert len(times) <= 52
+    assert times[-1] == len(profits)
     assert times[0] == 1
     peak = worst = 0
     for profit in profits:
@@ -41,3 +43,11 @@ def test_points_between_two_steps_are_measured_and_not_kept() -> None:
         made.add(a_point(at_ns, Decimal(profit)))
     assert [point.at_ns for point in made.points] == [1, 11]
     assert made.drawdown == 10
+
+
+def test_the_last_point_is_always_there_so_that_a_run_ends_where_it_ended() -> None:
+    made = Curve(step_ns=10)
+    assert made.points == []
+    for at_ns, profit in ((1, 0), (5, 7), (11, 3), (12, -2)):
+        made.add(a_point(at_ns, Decimal(profit)))
+    assert [(point.at_ns, point.profit) for point in made.points] == [(1, 0), (11, 3), (12, -2)]

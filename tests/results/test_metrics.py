@@ -1,5 +1,6 @@
 """A run in numbers: shares of what it began with, and nothing said of too little."""
 
+import msgspec
 import pytest
 
 from builders import D, an_execution, an_intent
@@ -40,6 +41,15 @@ def test_a_run_in_which_nothing_happened_has_no_shares() -> None:
     told = metrics_of(Run(()), Curve(1), D(0))
     assert (told.profit, told.return_pct, told.turnover, told.slippage_bps) == (0, None, None, None)
     assert (told.sharpe, told.seconds) == (None, 0.0)
+
+
+def test_funding_and_what_an_insurance_fund_gave_are_told_by_their_names() -> None:
+    curve = Curve(step_ns=1)
+    ended = msgspec.structs.replace(a_point(1, D(-4)), funding=D("-1.5"), insurance=D(2))
+    curve.add(ended)
+    told = metrics_of(Run(()), curve, D(1000))
+    assert (told.funding, told.insurance) == (D("-1.5"), D(2))
+    assert (told.transfers, told.other_flows) == (0, 0)
 
 
 def test_sharpe_is_scaled_to_a_year_from_at_least_a_day() -> None:

@@ -3,10 +3,22 @@
 import pytest
 
 from builders import D, a_report, an_execution, an_id, an_intent
-from nightdesk.model.ids import Epoch, Seq
+from desk.perpetuals import PERP, VENUE
+from nightdesk.model import money
+from nightdesk.model.account import Flow, Forced, ForcedFill, WalletMove
+from nightdesk.model.ids import Epoch, Seq, StrategyId
 from nightdesk.model.order import Inputs, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
-from nightdesk.model.records import Answered, Executed, Intended, Record, Reported, Resolved
+from nightdesk.model.records import (
+    Answered,
+    Executed,
+    Flowed,
+    ForceTraded,
+    Intended,
+    Record,
+    Reported,
+    Resolved,
+)
 from nightdesk.model.time import Wall
 from nightdesk.results.runs import Run
 
@@ -102,3 +114,64 @@ def test_the_terms_are_those_that_the_venue_told_at_its_latest_time(
     told = (Intended(intent=an_intent()), Reported(report=first), Reported(report=other))
     (line,) = run_of(*told).orders
     assert line.price == D(price)
+
+
+def forced(kind: Forced, trade: str, order: str, **shares: str) -> ForceTraded:
+    """A venue's own trade, by whose position it was."""
+    fill = ForcedFill(
+        kind=kind,
+        instrument=PERP,
+        venue_order_id=order,
+        trade_id=trade,
+        side=Side.SELL,
+        price=D(90),
+        qty=money.total(D(qty) for qty in shares.values()),
+        fee=D("0.3"),
+        fee_asset="USDT",
+        realised=D(-30),
+        at=Wall(7),
+    )
+    return ForceTraded(fill=fill, shares={StrategyId(s): D(q) for s, q in shares.items()})
+
+
+def test_what_the_venue_traded_for_the_account_is_a_row_of_each_strategys_share() -> None:
+    run = run_of(forced(Forced.LIQUIDATION, "t1", "o1", a="1", b="2"))
+    assert [
+        (t.strategy, t.side, t.qty, t.value, t.fee, t.order, t.trade, t.slippage_bps)
+        for t in run.trades
+    ] == [
+        ("a", "sell", D(1), D(90), D(0), "liquidation", "t1", None),
+        ("b", "sell", D(2), D(180), D("0.3"), "liquidation", "t1", None),
+    ]
+    assert list(run.orders) == [], "no order of the desk"
+
+
+def test_orders_of_the_venue_are_counted_once_in_however_many_trades() -> None:
+    run = run_of(
+        forced(Forced.LIQUIDATION, "t1", "o1", a="1"),
+        forced(Forced.LIQUIDATION, "t2", "o1", a="1"),
+        forced(Forced.ADL, "t3", "o2", a="1"),
+    )
+    assert [run.forced(kind) for kind in Forced] == [1, 1, 0]
+
+
+def test_moves_of_wallets_add_up_by_their_kind() -> None:
+    moves = [(Flow.TRANSFER, "500"), (Flow.INSURANCE, "7"), (Flow.TRANSFER, "-100")]
+    run = run_of(
+        *(
+            Flowed(
+                venue=VENUE,
+                move=WalletMove(
+                    kind=kind,
+                    id=str(n),
+                    instrument=None,
+                    asset="USDT",
+                    amount=D(amount),
+                    at=Wall(n),
+                ),
+                shares={},
+            )
+            for n, (kind, amount) in enumerate(moves)
+        )
+    )
+    assert run.flows == {Flow.TRANSFER: D(400), Flow.INSURANCE: D(7)}

@@ -1,6 +1,6 @@
 """Pages that need nothing else: no script, no address of anything, light and dark."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from html import escape
 
@@ -12,19 +12,31 @@ body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding
 background:var(--bg)}
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}
 td,th{padding:.15rem .8rem .15rem 0;text-align:left;border-bottom:1px solid var(--line);white-space:nowrap}
-td.n{text-align:right;font-variant-numeric:tabular-nums}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 td.wide{white-space:normal}
 .bad{color:var(--bad);font-weight:600}
 .bar{width:17rem;height:.75rem;background:none;padding:0}
 .bar i{display:block;height:100%;background:var(--soft);border-radius:2px}
 .bar i i{background:var(--bar)}
+.scroll{overflow-x:auto}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.6rem;
+margin:1rem 0;padding:0}
+.cards div{border:1px solid var(--line);border-radius:6px;padding:.5rem .8rem}
+.cards dt{font-size:.85em;opacity:.75}
+.cards dd{margin:0;font-size:1.2em;font-variant-numeric:tabular-nums}
+.alarm{border-left:4px solid var(--bad);margin:1rem 0;padding:.5rem 1rem .5rem 2rem}
 figure{margin:.5rem 0 1.5rem}
 figcaption{font-size:.85em;opacity:.75}
-svg{width:100%;border:solid var(--line);border-width:1px 0}
-polyline{fill:none;stroke:var(--bar);stroke-width:1.5;vector-effect:non-scaling-stroke}
-.zero{stroke:var(--line)}
+svg{width:100%;height:auto;display:block}
+svg text{font-size:11px;fill:var(--fg);opacity:.75;font-variant-numeric:tabular-nums}
+svg .value{text-anchor:end}
+polyline{fill:none;stroke:var(--bar);stroke-width:1.5;stroke-linejoin:round}
+polygon{fill:var(--soft);opacity:.5}
+.grid{stroke:var(--line);stroke-width:.6}
+.zero{stroke:var(--fg);opacity:.5;stroke-width:.8}
+.level{stroke:var(--fg);opacity:.5;stroke-dasharray:4 4}
+.mark{stroke:var(--bad);stroke-width:1.5}
 """
-WIDTH, HEIGHT = 900, 220  # of a chart, in its own units
 
 
 def page_head(title: str) -> str:
@@ -35,18 +47,27 @@ def page_head(title: str) -> str:
     )
 
 
-def html_table(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows under named columns; numbers to the right."""
-    head = "".join(f"<th>{escape(c.replace('_', ' '))}</th>" for c in columns)
+def html_table(
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, object]],
+    *,
+    figures: Collection[str] = (),
+) -> str:
+    """Rows under named columns; numbers to the right, and columns of `figures`, which are numbers as text."""
+    head = "".join(
+        f"<th{' class=n' if c in figures else ''}>{escape(c.replace('_', ' '))}</th>"
+        for c in columns
+    )
     body = "".join(
-        "<tr>" + "".join(_html_cell(row.get(column)) for column in columns) + "</tr>"
+        "<tr>" + "".join(_html_cell(row.get(c), figure=c in figures) for c in columns) + "</tr>"
         for row in rows
     )
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f"<div class=scroll><table><tr>{head}</tr>{body}</table></div>"
 
 
-def _html_cell(value: object) -> str:
-    kind = " class=n" if isinstance(value, int | float | Decimal) else " class=wide"
+def _html_cell(value: object, *, figure: bool) -> str:
+    number = figure or isinstance(value, int | float | Decimal)
+    kind = " class=n" if number else " class=wide"
     bad = isinstance(value, str) and "first seed" in value
     return f"<td{' class=bad' if bad else kind}>{escape(str(value))}</td>"
 
@@ -63,24 +84,7 @@ def bars(rows: Sequence[tuple[str, str, int, int]]) -> str:
     return f"<table>{body}</table>"
 
 
-def line_chart(points: Sequence[tuple[float, float]], unit: str) -> str:
-    """One line over time (x rising), with its lowest and highest value written beside it; "" for no points."""
-    if not points:
-        return ""
-    lows, highs = min(y for _, y in points), max(y for _, y in points)
-    first, last = points[0][0], points[-1][0]
-    wide, high = max(last - first, 1e-9), max(highs - lows, 1e-9)
-    drawn = " ".join(
-        f"{(x - first) / wide * WIDTH:.1f},{HEIGHT - (y - lows) / high * HEIGHT:.1f}"
-        for x, y in points
-    )
-    zero = ""
-    if lows < 0 < highs:
-        y = HEIGHT + lows / high * HEIGHT
-        zero = f"<line x1=0 x2={WIDTH} y1={y:.1f} y2={y:.1f} class=zero />"
-    return (
-        f"<figure><figcaption>highest {highs:,.2f} {escape(unit)}</figcaption>"
-        f"<svg viewBox='0 -4 {WIDTH} {HEIGHT + 8}' role=img aria-label='from {lows:,.2f} to {highs:,.2f}'>"
-        f"{zero}<polyline points='{drawn}' /></svg>"
-        f"<figcaption>lowest {lows:,.2f} {escape(unit)}</figcaption></figure>"
-    )
+def cards(figures: Sequence[tuple[str, str]]) -> str:
+    """The few figures that are looked at first, each with its name."""
+    body = "".join(f"<div><dt>{escape(n)}</dt><dd>{escape(v)}</dd></div>" for n, v in figures)
+    return f"<dl class=cards>{body}</dl>"

@@ -1,7 +1,9 @@
 """`nightdesk replay` and `nightdesk compare`: a run on recorded data, and two of them side by side."""
 
 import csv
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,11 +20,14 @@ from nightdesk.results.curve import Point
 from nightdesk.results.decisions import compare, decisions_of
 from nightdesk.results.metrics import Metrics, metrics_of
 from nightdesk.results.runs import OrderLine, Run, Trade
-from nightdesk.results.standing import Standing
+from nightdesk.results.standing import Holding, Standing
 from nightdesk.simulation.replay import ReplayOptions, run_replay
 
-JOURNAL, METRICS = "journal/desk.journal", "metrics.json"
+JOURNAL, METRICS, REPORT = "journal/desk.journal", "metrics.json", "report.html"
 SHOWN_MAX = 40  # differences in a table; all of them with --json
+# Most runs have none of these: in tables they stand where there is one.
+_RARE = {"insurance", "transfers", "other_flows", "liquidations", "adl", "settlements"}
+_HOW = "nightdesk replay FILE … --config desk.toml --out DIR"
 
 
 def run_to(
@@ -39,26 +44,25 @@ def run_to(
     if config is not None:
         load_config(config)  # every error of the file before anything is started
     standing = Standing()
-    journal = None if out is None else _fresh(out) / JOURNAL
-    with reading(shown=bool(files or perpetuals) and not as_json) as told:
-        options = ReplayOptions(
-            replay=files,
-            usdm=perpetuals,
-            seed=seed,
-            duration_s=duration_s,
-            config=config,
-            journal=journal,
-            looks=standing.look,
-            told=told,
-            says=say,
-        )
-        result = run_replay(options)
-    if out is not None:
-        metrics = _write(out, standing)
+    with _fresh(out) as journal:
+        with reading(shown=bool(files or perpetuals) and not as_json) as told:
+            options = ReplayOptions(
+                replay=files,
+                usdm=perpetuals,
+                seed=seed,
+                duration_s=duration_s,
+                config=config,
+                journal=journal,
+                looks=standing.look,
+                told=told,
+                says=say,
+            )
+            result = run_replay(options)
+        metrics = None if out is None else _write(out, standing)
+    if out is not None and metrics is not None:
         say(f"written: {out}/ ({', '.join(sorted(path.name for path in out.iterdir()))})")
         if not as_json:
-            rows = [{"what": n.replace("_", " "), "value": _told(v)} for n, v in _fields(metrics)]
-            OUT.print(table("results", rows, ("what", "value")))
+            OUT.print(table("results", _numbers({"value": metrics}), ("what", "value")))
     return end(ExitCode.OK, result, as_json=as_json)
 
 
@@ -72,11 +76,7 @@ def compare_runs(ours: Path, theirs: Path, *, as_json: bool) -> int:
         return ExitCode.FAILED if compared.differences else ExitCode.OK
     a, b = numbers
     if a is not None and b is not None:
-        rows = [
-            {"what": name.replace("_", " "), "a": _told(left), "b": _told(right)}
-            for (name, left), (_, right) in zip(_fields(a), _fields(b), strict=True)
-        ]
-        OUT.print(table("results", rows, ("what", "a", "b")))
+        OUT.print(table("results", _numbers({"a": a, "b": b}), ("what", "a", "b")))
     if compared.differences:
         first = compared.differences[0].at_ns
         rows = [
@@ -98,9 +98,10 @@ def _write(out: Path, standing: Standing) -> Metrics:
     _csv(out / "trades.csv", Trade, run.trades)
     _csv(out / "orders.csv", OrderLine, run.orders)
     _csv(out / "equity.csv", Point, standing.curve.points)
+    _csv(out / "positions.csv", Holding, standing.holdings)
     _csv(out / "metrics.csv", Metrics, [metrics])
     (out / METRICS).write_bytes(json_line(metrics))
-    (out / "report.html").write_text(replay_page(run, standing.curve, metrics))
+    (out / REPORT).write_text(replay_page(run, standing, metrics))
     return metrics
 
 
@@ -119,6 +120,18 @@ def _fields(row: msgspec.Struct) -> list[tuple[str, object]]:
     return [(name, getattr(row, name)) for name in row.__struct_fields__]
 
 
+def _numbers(runs: Mapping[str, Metrics]) -> list[dict[str, object]]:
+    """A row of each number, runs beside each other; without the rare ones that none of them has."""
+    return [
+        {
+            "what": name.replace("_", " "),
+            **{run: _told(getattr(m, name)) for run, m in runs.items()},
+        }
+        for name in Metrics.__struct_fields__
+        if name not in _RARE or any(getattr(metrics, name) for metrics in runs.values())
+    ]
+
+
 def _told(value: object) -> str:
     match value:
         case None:
@@ -129,8 +142,13 @@ def _told(value: object) -> str:
             return str(value)
 
 
-def _fresh(out: Path) -> Path:
-    """A folder that holds no other run."""
+@contextmanager
+def _fresh(out: Path | None) -> Iterator[Path | None]:
+    """A place for the journal in a folder that holds no other run. A replay that failed or was stopped leaves
+    nothing in it: the same command is free to try again, and fails alike."""
+    if out is None:
+        yield None
+        return
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
@@ -138,12 +156,31 @@ def _fresh(out: Path) -> Path:
         (out / JOURNAL).parent.mkdir()
     except OSError as error:
         raise BadInput(f"--out {out}: {error.strerror}") from error
-    return out
+    done = False
+    try:
+        yield out / JOURNAL
+        done = True
+    finally:
+        if not done:
+            _empty(out)
+
+
+def _empty(out: Path) -> None:
+    """What is made here, and nothing else."""
+    shutil.rmtree((out / JOURNAL).parent)
+    for made in (*out.glob("*.csv"), out / METRICS, out / REPORT):
+        made.unlink(missing_ok=True)
 
 
 def _journal_of(place: Path) -> Path:
     """A run's journal: in the folder that `replay --out` wrote, or named itself."""
-    return place / JOURNAL if place.is_dir() else place
+    journal = place / JOURNAL if place.is_dir() else place
+    if not journal.is_file():
+        lacks = f"has no {JOURNAL}" if place.is_dir() else "is not there"
+        raise BadInput(
+            f"{place}: no run, it {lacks}. A run is a folder that {_HOW} wrote, or a desk's journal file"
+        )
+    return journal
 
 
 def _metrics_of(place: Path) -> Metrics | None:
@@ -153,4 +190,6 @@ def _metrics_of(place: Path) -> Metrics | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Metrics)
     except msgspec.MsgspecError as error:
-        raise BadInput(f"{path}: {error}; run nightdesk replay --out again") from error
+        raise BadInput(
+            f"{path}: {error}; it was written by another release: write it again with {_HOW}"
+        ) from error

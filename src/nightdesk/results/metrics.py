@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 import msgspec
 
 from nightdesk.model import money
+from nightdesk.model.account import Flow, Forced
 from nightdesk.model.money import ZERO
 from nightdesk.results.curve import Curve, Point
 from nightdesk.results.runs import Run, Trade
@@ -19,11 +20,16 @@ _HUNDRED = Decimal(100)
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """Money in quote. `return_pct` and `drawdown_pct` are of `start_equity`, what the account was worth at the
-    first prices seen; `turnover` is bought and sold together, over the same. `sharpe` is the mean over the
-    deviation of the changes of profit from point to point, scaled to a year, without a riskless rate; None for
-    a run of less than a day, which says nothing about a year. `slippage_bps` is weighted by value, positive
-    when it was paid."""
+    """Money in quote. `profit` is realised and unrealised, less fees, with funding and insurance.
+    `realised` is of trades alone, before fees and funding; `funding` is below zero where it was paid;
+    `insurance` is what a venue's insurance fund gave or took at liquidations. `transfers`, by the account's
+    owner, and `other_flows`, for reasons that nobody here knows, moved wallets and are no profit.
+    `return_pct` and `drawdown_pct` are of `start_equity`, what the account was worth at the first prices
+    seen; `turnover` is bought and sold together, over the same. `sharpe` is the mean over the deviation of
+    the changes of profit from point to point, scaled to a year, without a riskless rate; None for a run of
+    less than a day, which says nothing about a year. `trades`, `volume` and `maker_pct` count what the
+    venue traded for the account too; `liquidations`, `adl` and `settlements` say how many of its orders
+    did. `slippage_bps` is weighted by value, positive when it was paid."""
 
     seconds: float
     start_equity: Decimal
@@ -35,10 +41,17 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     realised: Decimal
     unrealised: Decimal
     fees: Decimal
+    funding: Decimal
+    insurance: Decimal
+    transfers: Decimal
+    other_flows: Decimal
     volume: Decimal
     turnover: Decimal | None
     orders: int
     trades: int
+    liquidations: int
+    adl: int
+    settlements: int
     maker_pct: Decimal | None
     slippage_bps: Decimal | None
 
@@ -60,10 +73,17 @@ def metrics_of(run: Run, curve: Curve, start_equity: Decimal) -> Metrics:
         realised=ZERO if last is None else money.shown(last.realised),
         unrealised=ZERO if last is None else money.shown(last.unrealised),
         fees=ZERO if last is None else money.shown(last.fees),
+        funding=ZERO if last is None else money.shown(last.funding),
+        insurance=ZERO if last is None else money.shown(last.insurance),
+        transfers=money.shown(run.flows.get(Flow.TRANSFER, ZERO)),
+        other_flows=money.shown(run.flows.get(Flow.OTHER, ZERO)),
         volume=money.shown(volume),
         turnover=_share(volume, start_equity, Decimal(1)),
         orders=sum(1 for _ in run.orders),
         trades=len(run.trades),
+        liquidations=run.forced(Forced.LIQUIDATION),
+        adl=run.forced(Forced.ADL),
+        settlements=run.forced(Forced.SETTLEMENT),
         maker_pct=_share(made, volume, _HUNDRED),
         slippage_bps=_slippage(run.trades),
     )

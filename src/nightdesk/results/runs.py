@@ -6,11 +6,21 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.model import money
+from nightdesk.model.account import Flow, Forced
 from nightdesk.model.ids import ClientOrderId, Epoch, Seq
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Execution, Inputs, Intent, OrderReport, VenueStatus
 from nightdesk.model.outcome import Verdict
-from nightdesk.model.records import Answered, Executed, Intended, Record, Reported, Resolved
+from nightdesk.model.records import (
+    Answered,
+    Executed,
+    Flowed,
+    ForceTraded,
+    Intended,
+    Record,
+    Reported,
+    Resolved,
+)
 from nightdesk.model.time import Wall
 
 History = Iterable[tuple[Seq, Epoch, Wall, Record]]
@@ -20,7 +30,9 @@ _ENDS = {Verdict.REJECTED: "rejected", Verdict.NOT_SENT: "not sent"}
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
     """One trade. `slippage_bps` is what it cost against the middle of the market that was decided on, positive
-    when it was worse; None where no market was seen."""
+    when it was worse; None where no market was seen. `order` is the desk's id of it, or what made the venue
+    trade for the account: "liquidation", "adl" or "settlement"; then each strategy has a row of its share, and
+    the one that held most the fee."""
 
     at_ns: int
     strategy: str
@@ -59,6 +71,8 @@ class Run:
 
     def __init__(self, history: History) -> None:
         self.trades: list[Trade] = []
+        self.flows: dict[Flow, Decimal] = {}  # what venues moved of wallets, by no trade
+        self._forced: dict[Forced, set[str]] = {}  # the venue's orders
         self._intents: dict[ClientOrderId, tuple[int, Intent]] = {}
         self._seen: dict[ClientOrderId, set[str]] = {}
         self._states: dict[ClientOrderId, str] = {}
@@ -89,6 +103,10 @@ class Run:
                 order=client_id,
             )
 
+    def forced(self, kind: Forced) -> int:
+        """How many orders of that kind the venue placed for the account."""
+        return len(self._forced.get(kind, ()))
+
     def _fold(self, at: Wall, record: Record) -> None:
         match record:
             case Intended(intent=intent):
@@ -106,6 +124,10 @@ class Run:
                 self._take(report)
             case Resolved(client_id=client_id):
                 self._states[client_id] = "never accepted"
+            case ForceTraded():
+                self._force_traded(record)
+            case Flowed(move=move):
+                self.flows[move.kind] = money.add(self.flows.get(move.kind, ZERO), move.amount)
             case _:
                 pass
 
@@ -119,6 +141,28 @@ class Run:
             self._terms_at[client_id] = report.venue_time
             intent = msgspec.structs.replace(known[1], qty=qty, price=price)
             self._intents[client_id] = (known[0], intent)
+
+    def _force_traded(self, record: ForceTraded) -> None:
+        fill = record.fill
+        order = f"{fill.instrument} {fill.venue_order_id}"
+        self._forced.setdefault(fill.kind, set()).add(order)
+        for strategy, qty in record.shares.items():
+            trade = Trade(
+                at_ns=fill.at,
+                strategy=strategy,
+                instrument=fill.instrument,
+                side=fill.side,
+                qty=qty,
+                price=fill.price,
+                value=money.canonical(money.notional(fill.price, qty)),
+                fee=record.fee_of(strategy),
+                fee_asset=fill.fee_asset,
+                maker=False,
+                slippage_bps=None,
+                order=fill.kind,
+                trade=fill.trade_id,
+            )
+            self.trades.append(trade)
 
     def _trade(self, at: Wall, execution: Execution) -> None:
         known = self._intents.get(execution.client_id)

@@ -152,6 +152,7 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
         running.add_done_callback(lambda _: acted.set())
         await _until_over(options, lab, running, look, acted)
         node.stop()
+    look()  # the end: what is told of the run is told of this moment
     journal.close()
     return _result(options, lab, node, path, clock, config)
 
