@@ -1,11 +1,14 @@
 """The view of a desk."""
 
 import io
+from decimal import Decimal
 
 import msgspec
+import pytest
 from rich.console import Console
 
 from nightdesk.cli.screen import render
+from nightdesk.control.messages import InstrumentRow, LimitRow
 from node.test_result import a_sample
 
 SAMPLE = msgspec.structs.replace(a_sample([]), journal={"durable": 1})
@@ -22,3 +25,26 @@ def test_how_far_a_recording_is_stands_above_what_a_low_window_cuts_off() -> Non
     assert "NORMAL" in first
     assert (second.split()[0], second.split()[-1]) == ("replaying", "42%")
     assert lines(None) == [first, *rest]
+
+
+@pytest.mark.parametrize("width", [70, 80, 120, 200])
+def test_every_number_is_whole_at_every_width(width: int) -> None:
+    market = InstrumentRow(
+        instrument="binance-usdm:FILUSDT",
+        mode="NORMAL",
+        bid=Decimal("67012.34"),
+        ask=Decimal("67012.35"),
+        feed_age_ns=12_000_000,
+        position=Decimal("0.00999"),
+        worst=Decimal("0.04000"),
+        position_max=Decimal("0.25"),
+    )
+    limit = LimitRow(limit="gross", worst=Decimal("12345.6789"), maximum=Decimal("1000000"))
+    sample = msgspec.structs.replace(SAMPLE, instruments=[market], limits=[limit])
+    out = io.StringIO()
+    Console(file=out, width=width).print(render(sample))
+    told = out.getvalue()
+    words = told.split()
+    assert {"67,012.34", "67,012.35", "0.00999", "0.04", "0.25"} <= set(words)
+    assert "12,345.6789 of 1,000,000" in told
+    assert all(len(line.rstrip()) <= width for line in told.splitlines())

@@ -10,7 +10,7 @@ import msgspec
 
 from nightdesk.cli.places import desk_of
 from nightdesk.cli.screen import render
-from nightdesk.cli.tables import OUT, duration, names_of, print_json, say, table
+from nightdesk.cli.tables import OUT, digits, duration, names_of, print_json, say, table
 from nightdesk.control.messages import ExitCode, OrderRow, PositionRow, Reply, Request, sample_of
 from nightdesk.model.errors import BadInput
 
@@ -65,7 +65,13 @@ def show_rows(verb: str, config: Path | None, folder: Path | None, *, as_json: b
         )
     else:
         held = msgspec.convert(reply.data, list[PositionRow])
-        rows = [msgspec.structs.asdict(p) for p in held]
+        rows = [
+            {
+                **msgspec.structs.asdict(p),
+                "average_price": p.average_price and digits(p.average_price),
+            }
+            for p in held
+        ]
         columns = (
             "strategy",
             "instrument",
@@ -149,11 +155,6 @@ def change_limit(
     else:
         say(reply.text)
     return reply.code
-
-
-def _short(price: Decimal) -> Decimal:
-    """Seven digits: an average has as many as a division gives."""
-    return price.quantize(Decimal(1).scaleb(price.adjusted() - 6))
 
 
 def _share(used: Decimal | None, maximum: Decimal) -> str:

@@ -13,6 +13,8 @@ from nightdesk.control.messages import ExitCode
 from nightdesk.journal.frame import Frame
 from nightdesk.model.records import Record
 
+SHORT_MAX = 400  # characters of a record on one line
+
 
 def verify_journal(path: Path, *, as_json: bool) -> int:
     """Read the whole chain; exit 1 when it is torn, and a hole is an error."""
@@ -103,10 +105,11 @@ def at_text(wall_ns: int) -> str:
 
 
 def short(record: Record) -> str:
-    """The record on one line: what says nothing is left out."""
+    """The record on one line: what says nothing is left out, and what is beyond `SHORT_MAX` marked so."""
     body = msgspec.to_builtins(record)
     flat: dict[str, object] = {}
     for name, value in body.items():
         flat.update(value if isinstance(value, dict) else {name: value})
     shown = {k: v for k, v in flat.items() if v not in ("", None, 0) and k not in ("type_", "body")}
-    return " ".join(f"{name}={value}" for name, value in shown.items())[:400]
+    whole = " ".join(f"{name}={value}" for name, value in shown.items())
+    return whole if len(whole) <= SHORT_MAX else f"{whole[:SHORT_MAX]}… (all with --json)"

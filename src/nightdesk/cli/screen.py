@@ -4,20 +4,21 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from nightdesk.cli.tables import OUT, cell, duration, names_of, table
+from nightdesk.cli.tables import OUT, Rows, cell, digits, duration, names_of, plain, table
 from nightdesk.control.messages import InstrumentRow, Sample
 
 _MODE_STYLE = {"NORMAL": "green", "CAUTIOUS": "yellow"}
 _LEVEL_STYLE = {"info": "dim", "warning": "yellow", "error": "bold red"}
 BAR = 10
-_SHOWN = Decimal("0.00001")
+APART = 4  # blanks between parts that stand side by side
+WIDEST = 1_000  # no part is: what a part would take if it could
 
 
 class Screen:
@@ -48,10 +49,25 @@ class Screen:
 
 def render(sample: Sample, share: float | None = None) -> RenderableType:
     """The whole view; `share` is how much was read of what is replayed, None where nothing is."""
-    middle = Table.grid(padding=(0, 4))
-    middle.add_row(_funnel(sample), _money(sample), _machine(sample))
+    middle = Beside(_funnel(sample), _money(sample), _machine(sample))
     head = [_head(sample)] if share is None else [_head(sample), _played(share)]
     return Group(*head, _markets(sample), _positions(sample), middle, _events(sample))
+
+
+class Beside:
+    """Parts side by side where all of them fit whole, under each other where they do not."""
+
+    def __init__(self, *parts: Table) -> None:
+        self._parts = parts
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        grid = Table.grid(padding=(0, APART))
+        grid.add_row(*self._parts)
+        needed = sum(
+            console.measure(p, options=options.update(max_width=WIDEST)).maximum + APART
+            for p in self._parts
+        )
+        yield grid if needed <= options.max_width else Group(*self._parts)
 
 
 def _played(share: float) -> RenderableType:
@@ -78,28 +94,23 @@ def _head(sample: Sample) -> RenderableType:
     return Group(*rows)
 
 
-def _plain(price: Decimal | None) -> Decimal | None:
-    """Without the zeros a venue pads its prices with."""
-    return None if price is None else Decimal(f"{price.normalize():f}")
-
-
 def _bar(used: Decimal, maximum: Decimal) -> str:
     filled = min(BAR, round(BAR * used / maximum)) if maximum else 0
     return "█" * filled + "░" * (BAR - filled)
 
 
-def _markets(sample: Sample) -> RenderableType:
+def _markets(sample: Sample) -> Rows:
     names = names_of(market.instrument for market in sample.instruments)
 
     def row(market: InstrumentRow) -> dict[str, object]:
         return {
             "instrument": names[market.instrument],
             "mode": market.mode,
-            "bid": _plain(market.bid),
-            "ask": _plain(market.ask),
+            "bid": market.bid and plain(market.bid),
+            "ask": market.ask and plain(market.ask),
             "feed_age": duration(market.feed_age_ns),
-            "position": market.position.quantize(_SHOWN),
-            "worst_case": market.worst.quantize(_SHOWN),
+            "position": plain(market.position),
+            "worst_case": plain(market.worst),
             "limit": market.position_max,
             "used": _bar(market.worst, market.position_max),
         }
@@ -118,15 +129,15 @@ def _markets(sample: Sample) -> RenderableType:
     return table("markets and exposure", [row(m) for m in sample.instruments], columns)
 
 
-def _positions(sample: Sample) -> RenderableType:
+def _positions(sample: Sample) -> Rows:
     names = names_of(market.instrument for market in sample.instruments)
     rows = [
         {
             "strategy": p.strategy,
             "instrument": names.get(p.instrument, p.instrument),
-            "position": p.qty.quantize(_SHOWN),
+            "position": plain(p.qty),
             "target": p.target,
-            "average": None if p.average_price is None else round(p.average_price, 2),
+            "average": p.average_price and digits(p.average_price),
             "realised": round(p.realised, 2),
             "unrealised": round(p.unrealised, 2),
             "fees": round(p.fees, 2),
@@ -214,4 +225,4 @@ def _events(sample: Sample) -> RenderableType:
         style = _LEVEL_STYLE.get(event.level, "")
         lines.append(f"{at} {event.event} {fields}\n", style=style)
     lines.rstrip()
-    return Panel(lines, title="last events", title_align="left", border_style="dim")
+    return Panel(lines, title="last events", title_align="left", border_style="dim", expand=False)
