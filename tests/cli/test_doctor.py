@@ -153,6 +153,41 @@ def test_a_desk_of_perpetuals_asks_another_host_what_its_key_may_do() -> None:
         assert (code, "another key" in said) == (3, True), said
 
 
+@pytest.mark.parametrize(
+    ("written", "other", "found"),
+    [
+        ("leverage = 20", "leverage = 5", "leverage"),
+        ("leverage = 20", 'leverage = 20\nmargin = "isolated"', "isolated"),
+    ],
+)
+def test_terms_that_the_start_refuses_are_found_before_it(
+    written: str, other: str, found: str
+) -> None:
+    with real_perps() as (_, config):
+        assert doctor(config)["terms"] == (
+            "ok",
+            "usdm holds 1 of 1 contracts on the config's terms",
+        )
+        config.write_text(config.read_text().replace(written, other))
+        told = doctor(config)
+        result, what = told["terms"]
+        assert (result, found in what) == ("failed", True), what
+        code, said = node(config, told["fingerprint"][1])
+        assert (code, what in said) == (3, True), "the same words as the start's"
+
+
+def test_a_desk_of_spot_has_no_terms() -> None:
+    with real_desk() as (_, config):
+        assert doctor(config)["terms"][0] == "skipped"
+
+
+def test_the_fingerprint_stands_on_a_line_of_its_own_in_a_narrow_window() -> None:
+    with real_desk() as (_, config):
+        fingerprint = doctor(config)["fingerprint"][1]
+        done = run("doctor", "--config", str(config), COLUMNS="60")
+        assert done.stdout.splitlines().count(fingerprint) == 1
+
+
 def test_a_desk_of_perpetuals_does_not_begin_while_its_wallet_is_silent() -> None:
     with real_perps() as (wallet, config):
         fingerprint = doctor(config)["fingerprint"][1]

@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import apsw
 
@@ -12,7 +13,7 @@ from nightdesk.adapters.journal_file import JournalFile
 from nightdesk.adapters.sqlite_journal import check_library
 from nightdesk.cli.errors import worded
 from nightdesk.cli.places import config_file, desk_of, journal_file, load_config
-from nightdesk.cli.tables import OUT, print_json, table
+from nightdesk.cli.tables import OUT, line, print_json, table
 from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode, Request, sample_of
 from nightdesk.model.errors import NightdeskError
@@ -20,9 +21,10 @@ from nightdesk.model.ids import VenueId
 from nightdesk.node.compose import codecs_of, plan_of
 from nightdesk.node.refused import MayWithdraw, NobodyToAsk, Untold
 from nightdesk.node.venue_link import VenueDown
-from nightdesk.node.vetting import KeyFacts, fingerprint
-from nightdesk.wiring.asking import ask_key, ask_rules
+from nightdesk.node.vetting import fingerprint
+from nightdesk.wiring.asking import ask_key, ask_rules, ask_terms
 
+T = TypeVar("T")
 FREE_MIN_BYTES = 1 << 30
 SKEW_MAX_NS = 500_000_000
 
@@ -39,6 +41,7 @@ def examine(config: Path | None, folder: Path | None, *, as_json: bool) -> int:
         ("config", lambda: _config(config, folder)),
         ("secrets and strategies", lambda: _composed(config, folder)),
         ("venue", lambda: _venue(config, folder)),
+        ("terms", lambda: _terms(config, folder)),
         ("key", lambda: _key(config, folder)),
         ("fingerprint", lambda: _fingerprint(config, folder)),
         ("disk", lambda: _disk(config, folder)),
@@ -49,8 +52,19 @@ def examine(config: Path | None, folder: Path | None, *, as_json: bool) -> int:
     if as_json:
         print_json(rows)
     else:
-        OUT.print(table("doctor", rows, ("check", "result", "what")))
+        _print(rows)
     return ExitCode.FAILED if any(row["result"] == "failed" for row in rows) else ExitCode.OK
+
+
+def _print(rows: list[dict[str, object]]) -> None:
+    """The table; the fingerprint below it, on a line of its own, since it is there to be copied."""
+    named = next(row for row in rows if row["check"] == "fingerprint")
+    shown = [
+        row | {"what": "below"} if row is named and row["result"] == "ok" else row for row in rows
+    ]
+    OUT.print(table("doctor", shown, ("check", "result", "what")))
+    if named["result"] == "ok":
+        line(str(named["what"]))
 
 
 def _run(name: str, check: Callable[[], str]) -> dict[str, object]:
@@ -105,13 +119,25 @@ def _venue(config: Path | None, folder: Path | None) -> str:
     return "; ".join(told)
 
 
+def _terms(config: Path | None, folder: Path | None) -> str:
+    loaded, base = _outside(config, folder)
+    held = {name: _asked(ask_terms, loaded, base, VenueId(name)) for name in loaded.venue}
+    if not any(held.values()):
+        raise _Skipped(
+            "no contracts are traded: an account of spot has neither leverage nor margin"
+        )
+    return "; ".join(
+        f"{name} holds {n} of {n} contracts on the config's terms" for name, n in held.items() if n
+    )
+
+
 def _key(config: Path | None, folder: Path | None) -> str:
     loaded, base = _outside(config, folder)
     said, untold = [], []
     for name, venue in loaded.venue.items():
         if venue.real and not venue.rights_at:
             raise NobodyToAsk(name)
-        facts = _asked(loaded, base, VenueId(name))
+        facts = _asked(ask_key, loaded, base, VenueId(name))
         if facts.may_withdraw:
             raise MayWithdraw(facts.tail)
         if facts.may_withdraw is not None:
@@ -130,7 +156,7 @@ def _fingerprint(config: Path | None, folder: Path | None) -> str:
     plan = plan_of(loaded, base)
     if not plan.real:
         raise _Skipped("no order costs real money here: nightdesk up needs no --live")
-    return fingerprint({venue: _asked(loaded, base, venue) for venue in plan.real}, plan)
+    return fingerprint({venue: _asked(ask_key, loaded, base, venue) for venue in plan.real}, plan)
 
 
 def _outside(config: Path | None, folder: Path | None) -> tuple[Config, Path]:
@@ -142,9 +168,11 @@ def _outside(config: Path | None, folder: Path | None) -> tuple[Config, Path]:
     return loaded, path.parent
 
 
-def _asked(loaded: Config, base: Path, venue: VenueId) -> KeyFacts:
+def _asked(
+    ask: Callable[[Config, Path, VenueId], T], loaded: Config, base: Path, venue: VenueId
+) -> T:
     try:
-        return ask_key(loaded, base, venue)
+        return ask(loaded, base, venue)
     except VenueDown as error:
         raise _Skipped(f"{venue} does not answer: {error}") from error
 

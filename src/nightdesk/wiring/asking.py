@@ -1,7 +1,7 @@
-"""One look at a desk's venue, without a desk: does it answer, does it list the instruments, what of the key."""
+"""One look at a desk's venue, without a desk: does it answer, what it lists, on which terms, what of the key."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,10 +11,14 @@ from nightdesk.adapters.system import SystemClock, SystemEntropy
 from nightdesk.config.schema import Config
 from nightdesk.model.errors import OperatingError
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
-from nightdesk.node.compose import codecs_of, keys_of
+from nightdesk.node.compose import codecs_of, keys_of, terms_of
+from nightdesk.node.contract_link import ContractLink
+from nightdesk.node.refused import Untold
 from nightdesk.node.venue_link import VenueDown, VenueLink
 from nightdesk.node.vetting import KeyFacts, look
 from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.venues.protocol import ContractCodec
 
 T = TypeVar("T")
 WITHIN_S = 30.0  # for all questions together
@@ -25,29 +29,61 @@ def ask_rules(config: Config, base: Path, venue: VenueId) -> int:
     traded = [InstrumentId(i.id) for i in config.instrument]
     symbols = [instrument_key(instrument) for instrument in traded if venue_of(instrument) == venue]
 
-    async def run() -> int:
-        where, clock = config.venue[venue], SystemClock()
-        http = HttpPool(where.rest)
-        requester = Requester(http, clock)
-        link = VenueLink(
-            venue=venue,
-            codec=codecs_of(config, base)[venue],
-            market=PicowsStreams(where.stream, clock),
-            private=PicowsStreams(where.private, clock),
-            requester=requester,
-            clock=clock,
-            draw=SystemEntropy(1).stream("asking"),
-        )
-        try:
-            why = await requester.hold()
-            if why or not await link.measure_clock():
-                raise VenueDown(why or "it does not tell its time")
-            requester.clock.correct()
-            return len(await link.rules(symbols))
-        finally:
-            http.close()
+    async def ask(requester: Requester) -> int:
+        link = _link(config, base, venue, requester)
+        await _on_time(link, requester)
+        return len(await link.rules(symbols))
 
-    return _within(run())
+    return _within(_asking(config, venue, ask))
+
+
+def ask_terms(config: Config, base: Path, venue: VenueId) -> int:
+    """How many contracts the account at `venue` holds on the config's terms, as the start asks; 0 where it has
+    none. Raises `BadInput` for other terms, `Untold` where they are not told, `VenueDown` as above."""
+    wanted = {i: terms for i, terms in terms_of(config).items() if venue_of(i) == venue}
+
+    async def ask(requester: Requester) -> int:
+        codec = codecs_of(config, base)[venue]
+        if not isinstance(codec, ContractCodec):
+            return 0
+        await _on_time(_link(config, base, venue, requester), requester)
+        if why := await ContractLink(codec, requester, Telemetry()).agreed(wanted):
+            raise Untold(why)
+        return len(wanted)
+
+    return _within(_asking(config, venue, ask))
+
+
+async def _asking(
+    config: Config, venue: VenueId, ask: Callable[[Requester], Coroutine[None, None, T]]
+) -> T:
+    http = HttpPool(config.venue[venue].rest)
+    requester = Requester(http, SystemClock())
+    try:
+        if why := await requester.hold():
+            raise VenueDown(why)
+        return await ask(requester)
+    finally:
+        http.close()
+
+
+def _link(config: Config, base: Path, venue: VenueId, requester: Requester) -> VenueLink:
+    where, clock = config.venue[venue], SystemClock()
+    return VenueLink(
+        venue=venue,
+        codec=codecs_of(config, base)[venue],
+        market=PicowsStreams(where.stream, clock),
+        private=PicowsStreams(where.private, clock),
+        requester=requester,
+        clock=clock,
+        draw=SystemEntropy(1).stream("asking"),
+    )
+
+
+async def _on_time(link: VenueLink, requester: Requester) -> None:
+    if not await link.measure_clock():
+        raise VenueDown("it does not tell its time")
+    requester.clock.correct()
 
 
 def ask_key(config: Config, base: Path, venue: VenueId) -> KeyFacts:
