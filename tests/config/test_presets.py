@@ -68,6 +68,15 @@ def test_a_preset_names_every_address_and_without_one_it_is_production() -> None
     assert not given.real
 
 
+def test_a_preset_that_the_kind_does_not_have_is_refused_and_those_that_it_has_are_named() -> None:
+    contracts = NAMED.replace('kind = "binance-spot"', 'kind = "binance-usdm"\npreset = "demo"')
+    with pytest.raises(ConfigError) as refused:
+        load(contracts, "x")
+    told = 'venue.binance: kind = "binance-usdm" has no preset "demo"; it has production, testnet'
+    assert any(told in problem for problem in refused.value.problems)
+    assert not any("http" in problem for problem in refused.value.problems)
+
+
 def test_a_preset_and_an_address_contradict_each_other() -> None:
     with pytest.raises(ConfigError, match=r'preset = "demo" names every address.*private, rest'):
         load(with_preset("demo", GIVEN), "x")

@@ -1,7 +1,7 @@
 """What `desk.toml` may say. Money is written as strings, so that no float touches it; units are in names."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -74,9 +74,14 @@ class Venue(_Strict):
         """Addresses of the preset, where none are given. What is wrong with kind or preset, its field says."""
         if not isinstance(value, dict):
             return value
-        named = value.get("preset", PRODUCTION)
-        preset = PRESETS.get(str(value.get("kind")), {}).get(str(named))
+        kind, named = value.get("kind"), value.get("preset", PRODUCTION)
+        known = PRESETS.get(str(kind), {})
+        preset = known.get(str(named))
         if preset is None:
+            if known and named in get_args(Preset):
+                raise ValueError(
+                    f'kind = "{kind}" has no preset "{named}"; it has {", ".join(known)}'
+                )
             return value
         given = sorted({*Addresses._fields} & {*value})
         if "preset" in value and given:
