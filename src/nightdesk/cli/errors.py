@@ -42,7 +42,7 @@ def _next(error: NightdeskError) -> str:
         case NoStrategyFile(path=path):
             return f"write it, or have it written: {_making(Path(path))}"
         case NotListed(listed=listed) if listed:
-            return "or play a recording that has it: --replay FILE"
+            return "or play a recording that has it: nightdesk replay FILE, of contracts --usdm-replay FILE"
         case MayWithdraw() | NotNamed():
             return "what the venue tells of the key: nightdesk doctor --config FILE"
         case _:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from cli.test_main import NIGHTDESK, run
 from nightdesk.cli.main import app
 from nightdesk.config.load import load
+from nightdesk.model.errors import BadInput
 from nightdesk.node.purity import reaches_of
 from nightdesk.strategy.api import Strategy
 
@@ -89,6 +90,34 @@ def test_init_for_the_real_venue_can_be_played_without_keys(tmp_path: Path) -> N
     assert json.loads(done.stdout)["fills"] > 0
     real = run("up", "--config", str(tmp_path / "desk.toml"), BINANCE_KEY="", BINANCE_SECRET="")
     assert (real.returncode, "export BINANCE_KEY=" in real.stderr) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol", "first", "last"),
+    [
+        ("binance-spot", "BTCUSDT", "--speed max --duration 600", "--live FINGERPRINT"),
+        ("binance-usdm", "FILUSDT", "--paper", "--live FINGERPRINT"),
+    ],
+)
+def test_what_init_says_comes_next_is_not_refused_for_its_options(
+    venue: str, symbol: str, first: str, last: str, tmp_path: Path
+) -> None:
+    told = CliRunner().invoke(app, ["init", str(tmp_path), "--venue", venue, "--symbol", symbol])
+    lines = [line.partition("    #")[0] for line in told.stderr.splitlines() if "#" in line]
+    assert lines[0].endswith(f"desk.toml {first}")
+    assert lines[-1].endswith(f"desk.toml {last}")
+
+
+@pytest.mark.parametrize("kind", ["spot", "usdm"])
+def test_a_symbol_that_no_lab_has_is_sent_to_the_real_venue_of_its_kind(
+    kind: str, tmp_path: Path
+) -> None:
+    practice = {"spot": "practice", "usdm": "practice-usdm"}[kind]
+    done = CliRunner().invoke(
+        app, ["init", str(tmp_path), "--venue", practice, "--symbol", "FILUSDT"]
+    )
+    assert isinstance(done.exception, BadInput)
+    assert str(done.exception).endswith(f"others with --venue binance-{kind}")
 
 
 def test_init_with_both_markets_trades_on_both_at_the_practice_exchange(tmp_path: Path) -> None:

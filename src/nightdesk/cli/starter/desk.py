@@ -8,7 +8,8 @@ import msgspec
 
 PRACTICE, BINANCE = "practice", "binance-spot"
 PRACTICE_USDM, USDM = "practice-usdm", "binance-usdm"
-PLAY = (PRACTICE, PRACTICE_USDM)
+REAL = {PRACTICE: BINANCE, PRACTICE_USDM: USDM}  # what each practice venue stands for
+PLAY = tuple(REAL)
 NAMES = {PRACTICE: "binance", BINANCE: "binance", PRACTICE_USDM: "usdm", USDM: "usdm"}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from nightdesk.cli.starter.desk import BINANCE, NAMES, PLAY, Answers, desk_text
+from nightdesk.cli.starter.desk import NAMES, PLAY, REAL, Answers, desk_text
 from nightdesk.cli.tables import say
 from nightdesk.config.load import ConfigError, load
 from nightdesk.control.messages import ExitCode
@@ -44,7 +44,9 @@ def new_desk(
     play = venues[0] in PLAY
     answers = Answers(
         venues=list(dict.fromkeys(venues)),
-        symbols=[_symbol(symbol, play=play) for symbol in dict.fromkeys(symbols)],
+        symbols=[
+            _symbol(symbol, play=venues[0] if play else "") for symbol in dict.fromkeys(symbols)
+        ],
         size=_amount("--size", size),
         order_max=_amount("--order-max", order_max),
         gross_max=_amount("--gross-max", gross_max),
@@ -68,10 +70,10 @@ def new_desk(
         }
         if play
         else {
-            f"nightdesk up --config {typed} --speed max --duration 600": "in play, without keys",
+            f"nightdesk up --config {typed} {_in_play(answers)}": "in play, without keys",
             _exports(answers.venues): "the account's",
             f"nightdesk doctor --config {typed}": "is everything there?",
-            f"nightdesk up --config {typed}": "trade, with real money",
+            f"nightdesk up --config {typed} --live FINGERPRINT": "trade, with real money; as doctor tells it",
         }
     )
     return ExitCode.OK
@@ -116,13 +118,20 @@ def _on_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _symbol(symbol: str, *, play: bool) -> str:
+def _in_play(answers: Answers) -> str:
+    """On a market that a lab makes, if it makes one of each symbol; else on today's."""
+    made = all(symbol in KNOWN_SYMBOLS for symbol in answers.symbols)
+    return "--speed max --duration 600" if made else "--paper"
+
+
+def _symbol(symbol: str, *, play: str) -> str:
+    """As the venue writes it, and listed at the practice venue `play`, where one was asked for."""
     if not _SYMBOL.fullmatch(symbol):
         raise BadInput(f"--symbol {symbol!r}: write it as the venue does, like BTCUSDT")
     if play and symbol not in KNOWN_SYMBOLS:
         raise BadInput(
             f"--symbol {symbol}: the practice exchange lists {', '.join(KNOWN_SYMBOLS)}; "
-            f"others with --venue {BINANCE}"
+            f"others with --venue {REAL[play]}"
         )
     return symbol
 
