@@ -8,7 +8,14 @@ import pytest
 from nightdesk.config.load import load
 from nightdesk.lab.launch import LaunchOptions, prepare
 from nightdesk.model.errors import BadInput
-from nightdesk.node.practice import BALANCES, accounts_text, held_by, refuse_unlisted
+from nightdesk.node.practice import (
+    BALANCES,
+    accounts_text,
+    held_by,
+    practice_text,
+    refuse_unlisted,
+    refuse_unplayed,
+)
 from node.perps import CONFIG
 
 
@@ -27,6 +34,19 @@ def test_a_desk_has_one_account_of_perpetuals_at_a_lab() -> None:
     config = load(f"{CONFIG}\n{more}\n{listed}", "perps")
     with pytest.raises(BadInput, match=r"\[venue.usdm\] and \[venue.other\] are two accounts"):
         refuse_unlisted(config, ["BTCUSDT"], ["BTCUSDT", "ETHUSDT"])
+
+
+@pytest.mark.parametrize(
+    ("text", "then"),
+    [(None, "--config"), (practice_text("http://127.0.0.1:1", ["BTCUSDT"]), "binance-usdm")],
+)
+def test_recorded_perpetuals_that_nobody_would_trade_are_refused(
+    text: str | None, then: str
+) -> None:
+    with pytest.raises(BadInput, match=then):
+        refuse_unplayed(["k.csv"], None if text is None else load(text, "x"))
+    refuse_unplayed(["k.csv"], load(CONFIG, "perps"))
+    refuse_unplayed([], None)
 
 
 def test_the_account_of_a_practice_lab_holds_contracts_as_the_config_says(tmp_path: Path) -> None:

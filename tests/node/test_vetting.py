@@ -70,6 +70,8 @@ def test_a_person_can_read_the_fingerprint_and_is_told_which_part_differs() -> N
     assert f"binance-spot:1000:wxyz:{limits_hash(PLAN)}" == NAMED
     told = str(NotNamed(NAMED, fingerprint({BINANCE: facts(account="7", tail="abcd")}, PLAN)))
     assert "another account and another key" in told
+    two = "binance-spot:1:abcd+binance-usdm:1:abcd:0123"
+    assert "written VENUE:ACCOUNT:KEY+VENUE:ACCOUNT:KEY:LIMITS" in str(NotNamed(NAMED, two))
     assert "VENUE:ACCOUNT:KEY:LIMITS" in str(NotNamed("yes", NAMED))
     both = msgspec.structs.replace(PLAN, real={BINANCE: "binance-spot", USDM: "binance-usdm"})
     found = fingerprint({BINANCE: GOOD, USDM: facts(account="7")}, both)

@@ -48,12 +48,27 @@ def examine(config: Path | None, folder: Path | None, *, as_json: bool) -> int:
         ("journal", lambda: _journal(config, folder)),
         ("desk", lambda: _desk(config, folder)),
     )
-    rows = [_run(name, check) for name, check in checks]
+    rows = _once([_run(name, check) for name, check in checks])
     if as_json:
         print_json(rows)
     else:
         _print(rows)
     return ExitCode.FAILED if any(row["result"] == "failed" for row in rows) else ExitCode.OK
+
+
+def _once(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """A config that cannot be read is told once, and not by everything that needs it."""
+    (config,) = (row for row in rows if row["check"] == "config")
+    unknown = {"result": "skipped", "what": "needs the config"}
+    same = ("result", "what")
+    return [
+        row | unknown
+        if row is not config
+        and config["result"] == "failed"
+        and all(row[k] == config[k] for k in same)
+        else row
+        for row in rows
+    ]
 
 
 def _print(rows: list[dict[str, object]]) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 app = typer.Typer(no_args_is_help=True, help="The practice exchange.")
 
@@ -19,7 +20,9 @@ def lab_serve(
     replay: Annotated[list[str] | None, typer.Option(help="Recorded market data.")] = None,
     speed: Annotated[float, typer.Option(help="How fast a recording plays.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Draws of the generated market.")] = 1,
-    accounts: Annotated[Path | None, typer.Option(help="TOML with [[account]] tables.")] = None,
+    accounts: Annotated[
+        Path | None, typer.Option(help=escape("TOML with [[account]] tables."))
+    ] = None,
     usdm: Annotated[bool, typer.Option("--usdm", help="USD-M perpetuals beside spot.")] = False,
     usdm_replay: Annotated[list[str] | None, typer.Option(help="Recorded perpetuals.")] = None,
 ) -> None:

@@ -12,6 +12,7 @@ from nightdesk.node.compose import control_path, journal_path
 from nightdesk.node.practice import CONFIG_FILE, JOURNAL, SOCKET
 
 PRACTICE = "practice"
+FILE = "desk.toml"
 
 
 def practice_folder(folder: Path | None) -> Path:
@@ -31,8 +32,12 @@ def config_text(path: Path) -> str:
             f"config {path}: no such file; name another, or write one with: "
             f"nightdesk init {shlex.quote(str(path.parent))}"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"config {path}: {error}") from error
+    except IsADirectoryError as error:
+        raise BadInput(f"config {path}: a folder; name the file in it: {path / FILE}") from error
+    except OSError as error:
+        raise BadInput(f"config {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"config {path}: no text: {error}") from error
 
 
 def load_config(path: Path) -> Config:

@@ -16,7 +16,8 @@ from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode, Sample
 from nightdesk.model.errors import BadInput
 from nightdesk.node.compose import codecs_of, plan_of
-from nightdesk.node.refused import NobodyToAsk
+from nightdesk.node.practice import refuse_unplayed
+from nightdesk.node.refused import NobodyToAsk, parts_of, written
 from nightdesk.node.result import Result
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def run_up(
         return end(ExitCode.OK, replayed, as_json=as_json)
     from nightdesk.wiring.up import UpOptions
 
+    refuse_unplayed(usdm_replay, None if config is None else load_config(config))
     on_lab, place = _checked(config, folder, replays=replays, paper=paper, live=live)
     options = UpOptions(
         config=config,
@@ -152,9 +154,15 @@ def refuse_unnamed(loaded: Config, config: Path, live: str) -> None:
             f"then start it with the fingerprint that is told there: nightdesk up --config {typed} --live "
             f"FINGERPRINT; without risk: nightdesk up --config {typed} --paper"
         )
-    for name, venue in loaded.venue.items():
-        if venue.real and not venue.rights_at:
+    real = [name for name, venue in loaded.venue.items() if venue.real]
+    for name in real:
+        if not loaded.venue[name].rights_at:
             raise NobodyToAsk(name)
+    if live and real and len(parts_of(live)) != len(parts_of(written(len(real)))):
+        raise BadInput(
+            f"--live {live}: a fingerprint of this desk is written {written(len(real))}; it is told by: "
+            f"nightdesk doctor --config {typed}"
+        )
     if live and not any(venue.real for venue in loaded.venue.values()):
         raise BadInput(f"--live {live}: no order of {config} costs real money; leave it out")
 

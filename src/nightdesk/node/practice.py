@@ -128,6 +128,18 @@ def refuse_unlisted(config: Config, spot: Sequence[str], perpetuals: Sequence[st
             raise NotListed(missing, listed)
 
 
+def refuse_unplayed(perpetuals: Sequence[str], config: Config | None) -> None:
+    """Raises `BadInput` for recorded perpetuals that no desk of `config` would trade."""
+    if not perpetuals or (config and any(venue.contracts for venue in config.venue.values())):
+        return
+    if config is None:
+        raise BadInput("perpetuals are traded by a config that says so: name one with --config")
+    raise BadInput(
+        f"--usdm-replay {perpetuals[0]}: the config has no venue of contracts to trade it at; give it a "
+        '[venue] of kind = "binance-usdm", or leave the recording out'
+    )
+
+
 def booked(account: Any, config: Config) -> dict[str, Decimal]:
     """What a lab says of its account (`GET /lab/account`), by the names in the books of a desk of `config`."""
     held = {a: Decimal(b["free"]) + Decimal(b["locked"]) for a, b in account["balances"].items()}

@@ -91,16 +91,22 @@ class Untold(OperatingError):
 PARTS = ("venue", "account", "key", "limits")
 
 
+def written(venues: int) -> str:
+    """How the fingerprint of a desk with real money at so many venues is written."""
+    *of_venue, last = (part.upper() for part in PARTS)
+    return f"{'+'.join([':'.join(of_venue)] * venues)}:{last}"
+
+
 def _difference(given: str, found: str) -> str:
     """Which parts of two fingerprints differ."""
-    theirs, ours = _parts(given), _parts(found)
+    theirs, ours = parts_of(given), parts_of(found)
     if len(theirs) != len(ours):
-        return f"it is written {':'.join(part.upper() for part in PARTS)}"
+        return f"it is written {written(len(ours) // 3)}"
     names = [*PARTS[:-1] * (len(ours) // 3), PARTS[-1]]
     parts = [name for name, a, b in zip(names, theirs, ours, strict=True) if b not in (a, "?")]
     return f"another {' and another '.join(dict.fromkeys(parts))}"
 
 
-def _parts(fingerprint: str) -> list[str]:
+def parts_of(fingerprint: str) -> list[str]:
     """Venue, account and key of each venue, then the limits of all."""
     return fingerprint.replace("+", ":").split(":")

@@ -38,6 +38,7 @@ from nightdesk.node.practice import (
     markets,
     practice_config,
     refuse_unlisted,
+    refuse_unplayed,
 )
 from nightdesk.node.result import Result, result_of
 from nightdesk.ports.process import LogSink
@@ -235,11 +236,10 @@ def _start_of(lab: Lab) -> Wall:
 
 
 def _given(options: ReplayOptions) -> Config | None:
-    if options.config is None:
-        if options.usdm:
-            raise BadInput("perpetuals are traded by a config that says so: name one with --config")
-        return None
-    return load(options.config.read_text(), str(options.config))
+    path = options.config
+    config = None if path is None else load(path.read_text(), str(path))
+    refuse_unplayed(options.usdm, config)
+    return config
 
 
 def _practice(lab: Lab) -> Config:
