@@ -24,6 +24,10 @@ REACHES = [
     ("from datetime import date\n\n\ndate.today()", 4, "date.today()", "ctx.now"),
     ("import os\nos.urandom(3)", 2, "os.urandom", "ctx.random"),
     ("import os\nkey = os.environ['KEY']", 2, "os.environ", "params"),
+    ("def f(path):\n    return open(path).read()", 2, "open", "no handler may wait"),
+    ("answer = input('go on?')", 1, "input", "no handler may wait"),
+    ("import io\nio.open('x')", 2, "io.open", "no handler may wait"),
+    ("import builtins\nbuiltins.input()", 2, "builtins.input", "no handler may wait"),
     ("import uuid", 1, "import uuid", "ctx.place"),
     ("import asyncio", 1, "import asyncio", "handlers"),
     ("try:\n    import requests\nexcept ImportError:\n    pass", 2, "import requests", "network"),
@@ -31,6 +35,8 @@ REACHES = [
 
 CLEAN = [
     "",
+    "def on_bar(self, ctx, bar):\n    open, high = bar.open, bar.high\n    return high - open",
+    "def change(open, close):\n    return close - open",
     "from decimal import Decimal\nimport math\nimport msgspec",
     "from datetime import datetime, timedelta, UTC\nx = datetime.fromtimestamp(1, UTC)",
     "import datetime\nday = datetime.timedelta(days=1)",

@@ -28,6 +28,8 @@ from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.binance_usdm import BinanceUsdm
 from nightdesk.venues.protocol import VenueCodec
 
+_EXTRAS = {"numpy": "indicators"}  # optional dependencies of the examples, by the module they bring
+
 
 def plan_of(config: Config, base: Path, live: str = "") -> Plan:
     """The plan of a desk; raises `BadInput` naming the strategy that cannot be loaded. `live` is the
@@ -156,10 +158,11 @@ def load_strategy(where: str, base: Path) -> type[Strategy]:
             module = importlib.import_module(source)
     except BadInput:
         raise
+    except ModuleNotFoundError as error:
+        raise BadInput(f"strategy class {where!r}: {error}; {_mending(error, source)}") from error
     except Exception as error:  # a user's file may raise anything while it is loaded
         raise BadInput(
-            f"strategy class {where!r}: {type(error).__name__}: {error}; mend it, or write class as "
-            "path/to/file.py:Class"
+            f"strategy class {where!r}: {type(error).__name__}: {error}; mend it"
         ) from error
     kind = getattr(module, name, None)
     if not (isinstance(kind, type) and issubclass(kind, Strategy)):
@@ -168,6 +171,16 @@ def load_strategy(where: str, base: Path) -> type[Strategy]:
             f"{_there_is(module)}"
         )
     return kind
+
+
+def _mending(error: ModuleNotFoundError, source: str) -> str:
+    """What to type or edit where a module is missing: the strategy's own, or one that it imports."""
+    missing = (error.name or "").partition(".")[0]
+    if missing in _EXTRAS:
+        return f"it comes with: pip install 'nightdesk[{_EXTRAS[missing]}]'"
+    if f"{source}.".startswith(f"{error.name}."):
+        return "write class as package.module:Class or path/to/file.py:Class"
+    return "install it where nightdesk is installed, or mend the import"
 
 
 def _refuse_impure(file: Path, where: str) -> None:

@@ -34,6 +34,7 @@ _MODULES = {
 _PURE = {"datetime": {"datetime", "timedelta", "date", "UTC", "timezone"}}
 _IMPURE_CALLS = {"now", "utcnow", "today"}
 _OS = "params, or ctx.random"
+_WAITS = "params: no handler may wait for a file or a person, and no replay has either"
 _HIDDEN = "an import that can be read: what a string names cannot be judged"
 # By their whole names, whatever they are called where they are used.
 _IMPURE = {
@@ -50,7 +51,10 @@ _IMPURE = {
         for module in ("", "builtins.")
         for name in ("__import__", "eval", "exec", "compile")
     },
+    **{f"{module}{name}": _WAITS for module in ("", "builtins.") for name in ("open", "input")},
+    **dict.fromkeys(("io.open", "os.open"), _WAITS),
 }
+_COMMON = {"open", "input"}  # also names of prices and the like, where a file gives them a value
 _STARS = {"os": _OS, "importlib": _HIDDEN, "builtins": _HIDDEN}
 
 
@@ -102,6 +106,11 @@ class _Names:
                         self._origins[name.asname or name.name] = f"{module}.{name.name}"
                 case _:
                     pass
+        self._own = {
+            n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
+        self._own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+        self._own &= _COMMON
         assigned = [node for node in nodes if isinstance(node, ast.Assign)]
         for _ in assigned:  # one may build on another
             for node in assigned:
@@ -113,7 +122,8 @@ class _Names:
         """The whole name of what an expression stands for, where that can be told."""
         match node:
             case ast.Name(id=name):
-                return self._origins.get(name, name if name in _IMPURE else None)
+                known = name in _IMPURE and name not in self._own
+                return self._origins.get(name, name if known else None)
             case ast.Attribute(value=value, attr=attr):
                 of = self.origin(value)
                 return None if of is None else f"{of}.{attr}"

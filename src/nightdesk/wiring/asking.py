@@ -1,4 +1,4 @@
-"""One look at a desk's venue, without a desk: does it answer, what it lists, on which terms, what of the key."""
+"""One look at a desk's venue, without a desk: does it answer, its list, on which terms, what of the key."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
