@@ -20,6 +20,7 @@ BALANCES = {"BTC": "1", "ETH": "10", "USDT": "100000"}
 WALLETS = {"USDT": "100000"}  # what stands behind contracts
 NO_TERMS: Mapping[str, Terms] = {}
 JOURNAL, SOCKET, CONFIG_FILE = "desk.journal", "desk.sock", "desk.toml"
+VENUE_LOG = "venue.jsonl"  # what the lab did, as `nightdesk audit` reads it; written when the desk has stopped
 
 _CONFIG = Template("""\
 # The practice desk: a lab exchange on this machine, two example strategies, tight limits.
@@ -205,4 +206,5 @@ def fresh_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("", "-wal", "-shm", ".ballast"):
         (folder / f"{JOURNAL}{suffix}").unlink(missing_ok=True)
-    (folder / CONFIG_FILE).unlink(missing_ok=True)
+    for name in (CONFIG_FILE, VENUE_LOG):
+        (folder / name).unlink(missing_ok=True)

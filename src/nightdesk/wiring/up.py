@@ -5,6 +5,7 @@ end has the node cancel what is open before anything else is stopped.
 """
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from nightdesk.node.practice import (
     CONFIG_FILE,
     JOURNAL,
     SOCKET,
+    VENUE_LOG,
     WALLETS,
     accounts_text,
     fresh_folder,
@@ -309,14 +311,20 @@ class Up:
         return sample
 
     def _result(self, sample: Sample) -> Result:
-        return result_at(
+        journal = self._options.folder / JOURNAL
+        result = result_at(
             self._url,
-            self._options.folder / JOURNAL,
+            journal,
             sample,
             self._loaded(),
             speed=self._options.speed,
             seed=self._options.seed,
         )
+        files = ["--journal", str(journal), "--venue-log", str(journal.with_name(VENUE_LOG))]
+        self._say(
+            f"held against the laws, law by law, by: {shlex.join(['nightdesk', 'audit', *files])}"
+        )
+        return result
 
     def _end(self, child: subprocess.Popen[bytes] | None) -> None:
         if child is None or child.poll() is not None:
