@@ -35,6 +35,7 @@ def found(tmp_path: Path) -> dict[str, str]:
         ("nightdesk simulate shrink --profile sl", {"slow-disk"}),
         ("nightdesk up --speed m", {"max"}),
         ("nightdesk init --venue b", {"binance-spot", "binance-usdm"}),
+        ("nightdesk limits set gross", {"gross_max"}),
         ("nightdesk completion f", {"fish"}),
     ],
 )

@@ -9,6 +9,13 @@ from nightdesk.cli.options import ConfigOption, FolderOption, JsonOption, Reason
 app = typer.Typer(invoke_without_command=True)
 
 
+def _names() -> list[str]:
+    """What can be set; read where a shell asks for it, since every start of the command would pay for it."""
+    from nightdesk.desk.set_limits import LOSSES, OF_ASSET, OF_DESK, OF_INSTRUMENT, OF_STRATEGY
+
+    return sorted({*OF_DESK, *OF_INSTRUMENT, *OF_ASSET, *OF_STRATEGY, *LOSSES})
+
+
 @app.callback()
 def limits(
     context: typer.Context,
@@ -28,7 +35,9 @@ def limits(
 
 @app.command(name="set")
 def set_limit(
-    name: Annotated[str, typer.Argument(help="As in the config: position_max.")],
+    name: Annotated[
+        str, typer.Argument(help="As in the config: position_max.", autocompletion=_names)
+    ],
     value: Annotated[str, typer.Argument(help="A number, off, or file: what the config says.")],
     instrument: Annotated[str, typer.Option(help="Of this one alone.")] = "",
     strategy: Annotated[str, typer.Option(help="Of this one's own.")] = "",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 
 import msgspec
 
@@ -170,8 +171,12 @@ def _must_bind(settings: DeskSettings, limit: str) -> None:
 
 
 def _must_know(kind: str, name: str, known: Iterable[str]) -> None:
-    if name not in known:
-        raise BadInput(f"no {kind} {name!r}; there are {', '.join(known)}")
+    listed = list(known)
+    if name in listed:
+        return
+    close = get_close_matches(name, listed, n=1)
+    meant = f"did you mean {close[0]!r}? " if close else ""
+    raise BadInput(f"no {kind} {name!r}; {meant}there are {', '.join(listed)}")
 
 
 def _number(asked: SetLimit, *, needed: str) -> Decimal | None:
