@@ -66,6 +66,9 @@ def test_init_writes_a_desk_that_runs_at_once_and_commands_find_it() -> None:
         result = json.loads(out)
         assert result["fills"] >= 1
         assert result["findings"] == []
+        (audit,) = re.findall(r"nightdesk (audit --journal \S+ --venue-log \S+)", err)
+        judged = run(*audit.split(), "--json")
+        assert (judged.returncode, json.loads(judged.stdout)["clean"]) == (0, True), judged.stderr
         assert folder_of(folder) == ["desk.toml", "dip.py", "practice", "test_dip.py"]
         assert (folder / "desk.toml").read_text().startswith("# A desk")
         assert run("journal", "verify", str(folder / "practice" / "desk.journal")).returncode == 0
@@ -237,7 +240,7 @@ def test_on_a_terminal_it_asks_and_return_keeps_what_was_given(
 ) -> None:
     monkeypatch.setattr("nightdesk.cli.starter.write._on_terminal", lambda: True)
     done = CliRunner().invoke(
-        app, ["init", str(tmp_path), "--interactive"], input="btcusdt ethusdt\n0.5\n\n90000\n"
+        app, ["init", str(tmp_path), "--interactive"], input="\nbtcusdt ethusdt\n0.5\n\n90000\n\n"
     )
     assert done.exit_code == 0, done.output
     config = load((tmp_path / "desk.toml").read_text(), "x")
@@ -245,3 +248,31 @@ def test_on_a_terminal_it_asks_and_return_keeps_what_was_given(
     limits = config.limits
     assert [str(limits.order_qty_max), str(limits.order_notional_max)] == ["1.0", "5000"]
     assert str(limits.gross_max) == "90000"
+
+
+def test_an_answer_that_cannot_be_used_is_asked_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nightdesk.cli.starter.write._on_terminal", lambda: True)
+    typed = [
+        "kraken",
+        "binance-usdm",
+        "b-t-c",
+        "filusdt",
+        "lots",
+        "3",
+        "",
+        "0",
+        "900",
+        "class",
+        "fade",
+    ]
+    done = CliRunner().invoke(
+        app, ["init", str(tmp_path), "--interactive"], input="".join(f"{line}\n" for line in typed)
+    )
+    assert done.exit_code == 0, done.output
+    config = load((tmp_path / "desk.toml").read_text(), "x")
+    assert [i.id for i in config.instrument] == ["usdm:FILUSDT"]
+    assert str(config.limits.gross_max) == "900"
+    assert (tmp_path / "fade.py").exists()
+    assert done.stderr.count("Error: ") == 5, done.stderr

@@ -5,10 +5,12 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import typer
 
@@ -24,6 +26,17 @@ _SYMBOL = re.compile(r"[A-Z0-9]{2,20}")
 _TOP_MODULES = sys.stdlib_module_names | {"nightdesk", "msgspec"}
 
 
+class Given(NamedTuple):
+    """Answers as they were typed."""
+
+    venues: list[str]
+    symbols: list[str]
+    size: str
+    order_max: str
+    gross_max: str
+    strategy: str
+
+
 def new_desk(
     folder: Path,
     *,
@@ -36,22 +49,18 @@ def new_desk(
     interactive: bool,
 ) -> int:
     """desk.toml, a strategy and its test in `folder`."""
+    given = Given(list(venues), list(symbols), size, order_max, gross_max, strategy)
     if interactive:
-        symbols, size, order_max, gross_max = _asked(symbols, size, order_max, gross_max)
-    for venue in venues:
-        if venue not in NAMES:
-            raise BadInput(f"--venue {venue}: it is {' or '.join(NAMES)}")
-    play = venues[0] in PLAY
+        given = _asked(given)
+    play = given.venues[0] in PLAY
     answers = Answers(
-        venues=list(dict.fromkeys(venues)),
-        symbols=[
-            _symbol(symbol, play=venues[0] if play else "") for symbol in dict.fromkeys(symbols)
-        ],
-        size=_amount("--size", size),
-        order_max=_amount("--order-max", order_max),
-        gross_max=_amount("--gross-max", gross_max),
-        strategy=_module(strategy, "--strategy").lower(),
-        kind=_class(strategy),
+        venues=_venues(given.venues),
+        symbols=_symbols(given.symbols, given.venues[0]),
+        size=_amount("--size", given.size),
+        order_max=_amount("--order-max", given.order_max),
+        gross_max=_amount("--gross-max", given.gross_max),
+        strategy=_module(given.strategy, "--strategy").lower(),
+        kind=_class(given.strategy),
     )
     config = folder / "desk.toml"
     text = desk_text(answers)
@@ -94,24 +103,49 @@ def new_strategy(name: str, folder: Path) -> int:
     return ExitCode.OK
 
 
-def _asked(symbols: Sequence[str], *amounts: str) -> tuple[Sequence[str], str, str, str]:
-    """The same from a person, who may press Return for what was given."""
+def _asked(given: Given) -> Given:
+    """The same from a person, who may press Return for what was given, and is asked again where an answer
+    cannot be used."""
     if not _on_terminal():
         raise BadInput(
             "--interactive asks questions and there is no terminal: leave it out, every answer is an "
             "option: nightdesk init --help"
         )
-    told = typer.prompt("symbols, with spaces between", default=" ".join(symbols), err=True)
-    questions = (
-        "size of one order, in the base asset",
-        "at most in one order, in the quote asset",
-        "at most in all instruments together, in the quote asset",
+    venues = _ask(f"venues: {', '.join(NAMES)}", given.venues, lambda told: _venues(told.split()))
+    symbols = _ask(
+        "symbols, with spaces between",
+        given.symbols,
+        lambda told: _symbols(told.upper().split(), venues.split()[0]),
     )
-    size, order_max, gross_max = (
-        str(typer.prompt(question, default=amount, err=True))
-        for question, amount in zip(questions, amounts, strict=True)
+    return Given(
+        venues=venues.split(),
+        symbols=symbols.upper().split(),
+        size=_ask("size of one order, in the base asset", [given.size], partial(_amount, "size")),
+        order_max=_ask(
+            "at most in one order, in the quote asset",
+            [given.order_max],
+            partial(_amount, "amount"),
+        ),
+        gross_max=_ask(
+            "at most in all instruments together, in the quote asset",
+            [given.gross_max],
+            partial(_amount, "amount"),
+        ),
+        strategy=_ask("name of the strategy", [given.strategy], lambda told: _module(told, "name")),
     )
-    return str(told).upper().split(), size, order_max, gross_max
+
+
+def _ask(question: str, given: Sequence[str], check: Callable[[str], object]) -> str:
+    """An answer that passes `check`."""
+
+    def checked(told: str) -> str:
+        try:
+            check(told)
+        except BadInput as error:
+            raise typer.BadParameter(str(error)) from error  # told, and asked again
+        return told
+
+    return str(typer.prompt(question, default=" ".join(given), value_proc=checked, err=True))
 
 
 def _on_terminal() -> bool:
@@ -122,6 +156,22 @@ def _in_play(answers: Answers) -> str:
     """On a market that a lab makes, if it makes one of each symbol; else on today's."""
     made = all(symbol in KNOWN_SYMBOLS for symbol in answers.symbols)
     return "--speed max --duration 600" if made else "--paper"
+
+
+def _venues(names: Sequence[str]) -> list[str]:
+    for name in names:
+        if name not in NAMES:
+            raise BadInput(f"--venue {name}: it is {' or '.join(NAMES)}")
+    if not names:
+        raise BadInput(f"--venue: it is {' or '.join(NAMES)}")
+    return list(dict.fromkeys(names))
+
+
+def _symbols(names: Sequence[str], venue: str) -> list[str]:
+    if not names:
+        raise BadInput("--symbol: name one, like BTCUSDT")
+    play = venue if venue in PLAY else ""
+    return [_symbol(name, play=play) for name in dict.fromkeys(names)]
 
 
 def _symbol(symbol: str, *, play: str) -> str:
