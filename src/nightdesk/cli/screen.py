@@ -55,19 +55,28 @@ def render(sample: Sample, share: float | None = None) -> RenderableType:
 
 
 class Beside:
-    """Parts side by side where all of them fit whole, under each other where they do not."""
+    """Parts side by side, as many as fit whole; the others under them."""
 
     def __init__(self, *parts: Table) -> None:
         self._parts = parts
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        grid = Table.grid(padding=(0, APART))
-        grid.add_row(*self._parts)
-        needed = sum(
-            console.measure(p, options=options.update(max_width=WIDEST)).maximum + APART
-            for p in self._parts
-        )
-        yield grid if needed <= options.max_width else Group(*self._parts)
+        row: list[Table] = []
+        taken = 0
+        for part in self._parts:
+            width = console.measure(part, options=options.update(max_width=WIDEST)).maximum + APART
+            if row and taken + width > options.max_width:
+                yield _in_a_row(row)
+                row, taken = [], 0
+            row.append(part)
+            taken += width
+        yield _in_a_row(row)
+
+
+def _in_a_row(parts: Sequence[Table]) -> Table:
+    grid = Table.grid(padding=(0, APART))
+    grid.add_row(*parts)
+    return grid
 
 
 def _played(share: float) -> RenderableType:
