@@ -176,6 +176,14 @@ def test_terms_that_the_start_refuses_are_found_before_it(
         assert (code, what in said) == (3, True), "the same words as the start's"
 
 
+def test_a_config_that_cannot_be_read_is_told_once(tmp_path: Path) -> None:
+    done = run("doctor", "--json", "--config", str(tmp_path / "none.toml"))
+    rows = {row["check"]: row for row in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert [name for name, row in rows.items() if row["result"] == "failed"] == ["config"]
+    assert rows["key"]["what"] == "needs: config"
+
+
 def test_a_desk_of_spot_has_no_terms() -> None:
     with real_desk() as (_, config):
         assert doctor(config)["terms"][0] == "skipped"

@@ -57,18 +57,17 @@ def examine(config: Path | None, folder: Path | None, *, as_json: bool) -> int:
 
 
 def _once(rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """A config that cannot be read is told once, and not by everything that needs it."""
-    (config,) = (row for row in rows if row["check"] == "config")
-    unknown = {"result": "skipped", "what": "needs the config"}
-    same = ("result", "what")
-    return [
-        row | unknown
-        if row is not config
-        and config["result"] == "failed"
-        and all(row[k] == config[k] for k in same)
-        else row
-        for row in rows
-    ]
+    """What is not well is told once, by the first that met it, and not by everything that needs it."""
+    met: dict[object, object] = {}
+    told = []
+    for row in rows:
+        if (
+            row["result"] == "failed"
+            and (first := met.setdefault(row["what"], row["check"])) != row["check"]
+        ):
+            row = row | {"result": "skipped", "what": f"needs: {first}"}
+        told.append(row)
+    return told
 
 
 def _print(rows: list[dict[str, object]]) -> None:
