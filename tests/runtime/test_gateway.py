@@ -27,6 +27,7 @@ from nightdesk.ports.venue import ConnectFailed
 from nightdesk.risk.gate import Approved
 from nightdesk.runtime import gateway as gateway_module
 from nightdesk.runtime.gateway import Gateway, Trigger
+from nightdesk.runtime.guard import ENTRIES, Operation
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.simulation.loop import run
@@ -221,6 +222,58 @@ def test_the_last_step_refuses_what_changed_since_the_decision(
         verdict, reason, text = rig.outcome()
         assert (verdict, reason) == (Verdict.NOT_SENT, Reason.LATCHED)
         assert why in text
+
+    rigged(body)
+
+
+def fails(rig: Rig) -> None:
+    """The venue, five orders in a row."""
+    lost = HttpFailure(written=False, timed_out=False, cause="reset")
+    for _ in range(ENTRIES.in_a_row_max):
+        rig.requester.guard.missed(Operation.ENTRY, lost)
+
+
+def test_new_risk_is_held_back_from_a_venue_that_fails_and_says_so() -> None:
+    async def body(rig: Rig) -> None:
+        approved = rig.approved()
+        fails(rig)
+        rig.send(approved)
+        assert rig.hand.requests == []
+        verdict, reason, text = rig.outcome()
+        assert (verdict, reason) == (Verdict.NOT_SENT, Reason.BREAKER)
+        assert "5 failed in a row" in text
+
+    rigged(body)
+
+
+def test_what_leads_out_is_never_held_back() -> None:
+    async def body(rig: Rig) -> None:
+        rig.bench.buy("1")
+        fails(rig)
+        for _ in range(10):
+            rig.requester.guard.missed(
+                Operation.EXIT, HttpFailure(written=False, timed_out=False, cause="reset")
+            )
+        approved = rig.approved(Side.SELL)
+        rig.send(approved)
+        rig.gateway.cancel(approved.intent)
+        await asyncio.sleep(0)
+        assert [request.method for request in rig.hand.requests] == ["POST", "DELETE"]
+        for answer in rig.hand.answers:
+            answer.set_result(HttpFailure(written=True, timed_out=True, cause="c"))
+
+    rigged(body)
+
+
+def test_what_becomes_of_an_order_is_heard_by_its_breaker() -> None:
+    async def body(rig: Rig) -> None:
+        rig.send(rig.approved())
+        rig.hand.answers[0].set_result(HttpFailure(written=True, timed_out=True, cause="c"))
+        await asyncio.sleep(0)
+        rig.hand.connected = False
+        rig.send(rig.approved(price="99"))
+        await asyncio.sleep(3)
+        assert rig.requester.guard.standing(Operation.ENTRY).tally == (2, 2, 0)
 
     rigged(body)
 

@@ -98,6 +98,13 @@ def _head(sample: Sample) -> RenderableType:
         rows.append(
             Text(f"  {cause.mode} {cause.scope}: {cause.cause} ({cause.why})", style="yellow")
         )
+    for row in sample.breakers:
+        if row.why:
+            lasts = "" if row.left_ns is None else f", {duration(row.left_ns)} left"
+            what = (
+                f"{row.operation} at {row.venue}: {row.state.replace('_', ' ')} ({row.why}{lasts})"
+            )
+            rows.append(Text(f"  breaker of {what}", style="yellow"))
     if sample.flatten:
         rows.append(Text(f"  flatten: {sample.flatten}", style="bold yellow"))
     return Group(*rows)

@@ -130,6 +130,20 @@ class LimitSetRow(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class BreakerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One class of requests to one venue: what its breaker does with them, what the last of them came to, why
+    it is open, or would open. `left_ns` is how long it lasts at most; None where time does not end it."""
+
+    venue: str
+    operation: str
+    state: str
+    calls: int
+    failed: int
+    slow: int
+    why: str
+    left_ns: int | None = None
+
+
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the ring."""
 
@@ -177,6 +191,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     funding: Decimal = Decimal(0)  # below zero it was paid
     flows: dict[str, Decimal] = {}
     clock_error_ns: int | None = None  # the worst of the venues' clocks; None while one is in doubt
+    breakers: list[BreakerRow] = []
 
     @property
     def profit(self) -> Decimal:

@@ -30,7 +30,10 @@ PULL_AFTER_NS = 2 * SECOND_NS  # a stream that reconnects at once costs no place
 PULLING = frozenset({"feed", "private", "reconcile", "surprise", "vanished", "loss"})
 # What concerns everything that is traded at one venue.
 OF_VENUES = frozenset(
-    {"away", "private", "clock", "throttled", "maintenance", "funds", "auth", "reconcile", "terms"}
+    {
+        *("away", "private", "clock", "throttled", "maintenance", "breaker"),
+        *("funds", "auth", "reconcile", "terms"),
+    }
 )
 # How long a venue's refusal is heeded where it does not say, or cannot: nobody knows when money comes.
 WAITS_NS = {"throttled": 5 * SECOND_NS, "maintenance": 30 * SECOND_NS, "funds": 5 * SECOND_NS}

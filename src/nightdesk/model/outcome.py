@@ -34,6 +34,7 @@ class Reason(StrEnum):
     VENUE_ERROR = auto()  # 5xx or a code that says "unknown"
     UNMAPPED = auto()  # a code no table of ours has
     LATCHED = auto()  # our own last step refused: lease, mode, age or deadline
+    BREAKER = auto()  # held back: the venue keeps failing such requests
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -121,7 +121,7 @@ class Node:
                 name,
                 outside,
                 clock=world.clock,
-                draw=world.entropy.stream(f"backoff/{name}" if made else "backoff"),
+                entropy=world.entropy,
                 telemetry=self.telemetry,
                 spawn=self._spawn,
                 first=first,

@@ -1,9 +1,10 @@
 """The node in numbers: what is published once a second and what the tables show."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from nightdesk.control.messages import (
+    BreakerRow,
     CauseRow,
     EventRow,
     InstrumentRow,
@@ -23,11 +24,13 @@ from nightdesk.desk.use import uses
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.account import Flow
+from nightdesk.model.ids import VenueId
 from nightdesk.model.money import ZERO
-from nightdesk.model.time import Moment
+from nightdesk.model.time import Moment, Mono
 from nightdesk.modes.ladder import DESK, scopes
+from nightdesk.runtime.guard import Operation
 from nightdesk.runtime.journal_writer import JournalWriter
-from nightdesk.runtime.route import sent
+from nightdesk.runtime.route import Route, sent
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.venue_clock import VenueClock
 
@@ -148,6 +151,27 @@ def cause_rows(desk: Desk) -> list[CauseRow]:
     ]
 
 
+def breaker_rows(routes: Mapping[VenueId, Route], now: Mono) -> list[BreakerRow]:
+    """How each class of requests to each venue fares."""
+    rows = []
+    for venue, route in routes.items():
+        for operation in Operation:
+            standing = route.requester.guard.standing(operation)
+            rows.append(
+                BreakerRow(
+                    venue=venue,
+                    operation=operation,
+                    state=standing.state,
+                    calls=standing.tally.calls,
+                    failed=standing.tally.failed,
+                    slow=standing.tally.slow,
+                    why=standing.over,
+                    left_ns=None if standing.until is None else standing.until - now,
+                )
+            )
+    return rows
+
+
 class Sampler:
     """Builds samples; knows when the node started."""
 
@@ -205,6 +229,7 @@ class Sampler:
             flatten=desk.views.flatten_said,
             clock_offset_ns=max((clock.offset_ns for clock in clocks), key=abs),
             clock_error_ns=_worst_error(clocks),
+            breakers=breaker_rows(shell.routes, moment.mono),
             log_dropped=self._log_dropped(),
         )
 

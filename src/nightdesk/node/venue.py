@@ -1,6 +1,7 @@
 """One venue of a node: met at the start, vetted, followed while the desk runs, asked at its end."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import (
@@ -17,12 +18,13 @@ from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.mode import Mode
 from nightdesk.model.outcome import Reason
+from nightdesk.node.breaker_watch import BreakerWatch
 from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.contract_link import ContractLink
 from nightdesk.node.plan import Outside, Pace
 from nightdesk.node.venue_link import VenueDown, VenueLink
 from nightdesk.node.vetting import KeyFacts, look
-from nightdesk.ports.clock import Clock
+from nightdesk.ports.clock import Clock, Entropy
 from nightdesk.runtime.gateway import Gateway, Spawn
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.questions import Questions
@@ -30,7 +32,6 @@ from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.route import Route
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
-from nightdesk.strategy.api import Draw
 from nightdesk.venues.protocol import ContractCodec
 
 Task = tuple[Awaitable[None], str]  # what must run as long as the node does, and its name
@@ -45,13 +46,14 @@ class Venue:
         outside: Outside,
         *,
         clock: Clock,
-        draw: Draw,
+        entropy: Entropy,
         telemetry: Telemetry,
         spawn: Spawn,
         first: Requester | None,
     ) -> None:
         self.id = venue
-        self.requester = Requester(outside.http, clock, first)
+        spread = entropy.stream(f"retry/{venue}").random
+        self.requester = Requester(outside.http, clock, first, spread)
         self.link = VenueLink(
             venue=venue,
             codec=outside.codec,
@@ -59,7 +61,7 @@ class Venue:
             private=outside.private,
             requester=self.requester,
             clock=clock,
-            draw=draw,
+            draw=entropy.stream("backoff" if first is None else f"backoff/{venue}"),
         )
         self._codec = outside.codec
         self._key = outside.key
@@ -76,6 +78,7 @@ class Venue:
         self._compared = False
         self._shell: Shell
         self._clock: ClockWatch
+        self._breakers: BreakerWatch
 
     async def meet(self, instruments: Sequence[InstrumentId]) -> list[Instrument] | str:
         """Its clock and its rules, or why the venue was not reached. Raises `NotListed`."""
@@ -138,9 +141,15 @@ class Venue:
 
     def attach(self, shell: Shell, lease: Lease) -> None:
         """From now on what the venue says is told there."""
-        self._shell = shell
+        self._shell, scope = shell, shell.desk.settings.scope_of(self.id)
+        self._breakers = BreakerWatch(
+            scope,
+            self.requester.guard,
+            tell=shell.handle,
+            say=partial(shell.say, venue=self.id),
+        )
         self._clock = ClockWatch(
-            shell.desk.settings.scope_of(self.id),
+            scope,
             self.requester.clock,
             self.link.measure_clock,
             void=lease.void,
@@ -150,7 +159,8 @@ class Venue:
         )
 
     def unheard(self) -> None:
-        """Nothing new is risked before its private stream is heard."""
+        """Nothing new is risked before its private stream is heard; its breakers are heard from now on."""
+        self._breakers.begin()
         scope, why = self._shell.desk.settings.scope_of(self.id), "not subscribed yet"
         self._shell.handle(Health(scope=scope, cause="private", mode=Mode.REDUCE_ONLY, why=why))
 
@@ -169,8 +179,9 @@ class Venue:
         yield self.link.keep_clock(watch.measured, watch.untold, pace.clock_every_s), "clock"
 
     def look(self) -> None:
-        """At every tick: is its clock still known?"""
+        """At every tick: is its clock still known, and what did time do to its breakers?"""
         self._clock.look()
+        self._breakers.look()
 
     @property
     def recovered(self) -> bool:

@@ -18,10 +18,11 @@ from nightdesk.model.ids import ClientOrderId
 from nightdesk.model.order import Amendment, Intent, Origin
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import SECOND_NS, Mono, Wall
+from nightdesk.runtime.guard import Operation
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
-from nightdesk.venues.http import HttpRequest, HttpResult
+from nightdesk.venues.http import HttpFailure, HttpRequest, HttpResult
 from nightdesk.venues.protocol import VenueCodec
 
 ORDER_TIMEOUT_NS = 5 * SECOND_NS  # past every deadline we give: later nothing new can happen to it
@@ -94,11 +95,17 @@ class Gateway:
         if request is None:
             self._not_sent(order, "its deadline has passed")
             return
+        operation, guard = _operation(order), self._requester.guard
+        settle = guard.enter(operation)
+        if settle is None:
+            self._not_sent(order, guard.why(operation), Reason.BREAKER)
+            return
         future = self._requester.http.exchange(request, timeout_ns=ORDER_TIMEOUT_NS)
         wire = self._requester.mono()
         self.sent += 1
         self.in_flight += 1
         self._time(trigger, wire)
+        future.add_done_callback(settle)
         future.add_done_callback(lambda done: self._answered(order, sent_at, wire, done.result()))
 
     def _request(self, order: SendOrder, now: Wall) -> HttpRequest | None:
@@ -123,7 +130,7 @@ class Gateway:
             return "the mode has changed"
         if order.amendment is not None and not self._desk.still_meant(order.amendment):
             return "the order is meant otherwise by now"
-        if approved.reduces or intent.inputs is None or intent.origin is Origin.PROTECT:
+        if _operation(order) is Operation.EXIT:
             return ""
         if self._requester.told_to_wait():
             return "the venue said to wait"
@@ -139,12 +146,13 @@ class Gateway:
         finally:
             self._held_back -= 1
         if cause:
-            self._not_sent(order, cause, sent=False)
+            failure = HttpFailure(written=False, timed_out=False, cause=cause)
+            self._requester.guard.missed(_operation(order), failure)
+            self._not_sent(order, cause, Reason.CONNECTION)
             return
         self._last_step(order, trigger)
 
-    def _not_sent(self, order: SendOrder, why: str, *, sent: bool = True) -> None:
-        reason = Reason.LATCHED if sent else Reason.CONNECTION
+    def _not_sent(self, order: SendOrder, why: str, reason: Reason = Reason.LATCHED) -> None:
         self._telemetry.count(f"not_sent.{reason}")
         outcome = Outcome(verdict=Verdict.NOT_SENT, reason=reason, text=why)
         if order.amendment is not None:
@@ -208,3 +216,10 @@ class Gateway:
         stages["durable_to_wire"].record(wire - trigger.durable)
         if trigger.received:
             stages["tick_to_wire"].record(wire - trigger.received)
+
+
+def _operation(order: SendOrder) -> Operation:
+    """Whether an order leads out, or to new risk."""
+    approved, intent = order.approved, order.approved.intent
+    out = approved.reduces or intent.inputs is None or intent.origin is Origin.PROTECT
+    return Operation.EXIT if out else Operation.ENTRY

@@ -2,25 +2,34 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Http
+from nightdesk.runtime.guard import TOLD_TO_WAIT, Guard, Operation, retry_after_s
 from nightdesk.runtime.venue_clock import VenueClock
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
 READ_TIMEOUT_NS = 5 * SECOND_NS
 CONNECT_TIMEOUT_S = 2.0
-TOLD_TO_WAIT = frozenset({418, 429})  # the way every venue of ours says it
 WAIT_LEAST_S = 2  # where no Retry-After was given, or one of nothing
 
 
 class Requester:
-    """Holds the pool and what is known of the venue's clock; `first` is the desk's first venue's, or None."""
+    """Holds the pool, the guard and what is known of the venue's clock; `first` is the desk's first venue's, or
+    None. `draw` spreads what is tried again; who asks alone needs none."""
 
-    def __init__(self, http: Http, clock: Clock, first: "Requester | None" = None) -> None:
+    def __init__(
+        self,
+        http: Http,
+        clock: Clock,
+        first: "Requester | None" = None,
+        draw: Callable[[], float] = lambda: 1.0,
+    ) -> None:
         self.http = http
         self.clock = VenueClock(clock)
+        self.guard = Guard(clock.mono, draw)
         self._first = self.clock if first is None else first.clock
         self._wait_until = Mono(0)
         self.mono: Callable[[], Mono] = clock.mono  # this host's CLOCK_BOOTTIME
@@ -45,18 +54,30 @@ class Requester:
     async def request(
         self, build: Callable[[Wall], HttpRequest], *, way_out: bool = False
     ) -> HttpResult:
-        """One read or cancel: waits for a connection, then signs and writes in one step.
+        """One read or cancel: waits for a connection, then signs and writes in one step; tried again where the
+        venue fails (`runtime.guard`), each time signed anew.
 
         While the venue has told this host to wait, only the way out is tried: every other request would make
         the wait longer.
         """
-        if self.told_to_wait() and not way_out:
-            return HttpFailure(written=False, timed_out=False, cause="the venue said to wait")
+        operation = Operation.CANCEL if way_out else Operation.READ
+        return await self.guard.ask(operation, partial(self._once, build, operation))
+
+    async def _once(self, build: Callable[[Wall], HttpRequest], operation: Operation) -> HttpResult:
+        if self.told_to_wait() and operation is not Operation.CANCEL:
+            return _held_back("the venue said to wait")
         if not self.http.ready():
             cause = await self.hold()
             if cause:
-                return HttpFailure(written=False, timed_out=False, cause=cause)
-        result = await self.http.exchange(build(self.venue_now()), timeout_ns=READ_TIMEOUT_NS)
+                failure = HttpFailure(written=False, timed_out=False, cause=cause)
+                self.guard.missed(operation, failure)
+                return failure
+        settle = self.guard.enter(operation)
+        if settle is None:
+            return _held_back(self.guard.why(operation))
+        future = self.http.exchange(build(self.venue_now()), timeout_ns=READ_TIMEOUT_NS)
+        future.add_done_callback(settle)
+        result = await future
         self.heed(result)
         return result
 
@@ -71,10 +92,12 @@ class Requester:
             self._wait_until = max(self._wait_until, Mono(self.mono() + wait_s * SECOND_NS))
 
 
+def _held_back(cause: str) -> HttpFailure:
+    return HttpFailure(written=False, timed_out=False, cause=cause, tried=False)
+
+
 def wait_of(result: HttpResult) -> int | None:
     """For how many seconds the venue wants no traffic of this host, where an answer says so."""
     if not isinstance(result, HttpAnswer) or result.status not in TOLD_TO_WAIT:
         return None
-    said = result.headers.get("retry-after", "")
-    wait_s = int(said) if said.isascii() and said.isdecimal() and len(said) < 7 else 0
-    return max(wait_s, WAIT_LEAST_S)
+    return max(retry_after_s(result), WAIT_LEAST_S)

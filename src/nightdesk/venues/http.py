@@ -24,11 +24,13 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpFailure(msgspec.Struct, frozen=True, kw_only=True):
-    """No status line came back. `written` is whether any byte of the request may have left this host."""
+    """No status line came back. `written` is whether any byte of the request may have left this host; `tried`
+    is False where this host held it back, which says nothing about the venue."""
 
     written: bool
     timed_out: bool
     cause: str
+    tried: bool = True
 
 
 HttpResult = HttpAnswer | HttpFailure
