@@ -45,7 +45,9 @@ from nightdesk.node.recovery import recover
 from nightdesk.orders.book import Order, OrderBook
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.resolve import SETTLE_NS, Belief
+from nightdesk.resilience.breaker import State as BreakerState
 from nightdesk.risk import caps, gate
+from nightdesk.runtime import guard
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.questions import Questions
@@ -72,6 +74,23 @@ def resend_on_timeout(patch: Patch) -> None:
         answered(self, order, sent_at, wire, result)
 
     patch.setattr(Gateway, "_answered", again)
+
+
+def an_order_is_tried_again_like_a_question(patch: Patch) -> None:
+    answered = Gateway._answered
+
+    def again(self: Gateway, order: Any, sent_at: Wall, wire: int, result: Any) -> None:
+        if guard.judged(result) is False:
+            self._requester.http.exchange(self._request(order, sent_at), timeout_ns=SECOND_NS)  # type: ignore[arg-type]
+        answered(self, order, sent_at, wire, result)
+
+    patch.setattr(Gateway, "_answered", again)
+
+
+def a_breaker_closes_the_way_out(patch: Patch) -> None:
+    strict = msgspec.structs.replace(guard.ENTRIES, wait_ns=lambda _: 600 * SECOND_NS)
+    every = dict.fromkeys(guard.Operation, (strict, BreakerState.CLOSED))
+    patch.setattr(guard, "_BREAKERS", every)
 
 
 def a_cancels_ack_is_final(patch: Patch) -> None:
@@ -509,6 +528,8 @@ PLANTS_OF_CONTRACTS: tuple[Plant, ...] = (
 PLANTS: tuple[Plant, ...] = (
     the_wait_of_the_venue_is_not_heeded,
     resend_on_timeout,
+    an_order_is_tried_again_like_a_question,
+    a_breaker_closes_the_way_out,
     a_timeout_is_a_rejection,
     not_found_is_never_accepted,
     an_absence_is_believed_before_the_deadline,
