@@ -26,6 +26,7 @@ from nightdesk.node.compose import plan_of
 from nightdesk.node.plan import Plan
 from nightdesk.node.practice import practice_config
 from nightdesk.ports.journal import JournalEngine
+from nightdesk.runtime.alarms import Alarms
 from nightdesk.runtime.gateway import Gateway, Trigger
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease
@@ -178,6 +179,7 @@ def still_desk(group: asyncio.TaskGroup, config: Config) -> StillDesk:
                     codec=codec,
                     requester=requester,
                     telemetry=telemetry,
+                    alarms=Alarms(VenueId("binance"), telemetry, clock.mono, _unheard),
                     spawn=spawn,
                     tell=tell,
                 ),
@@ -190,6 +192,10 @@ def still_desk(group: asyncio.TaskGroup, config: Config) -> StillDesk:
     )
     _open(shell)
     return StillDesk(shell, gateway, codec, clock)
+
+
+def _unheard(level: str, event: str, fields: dict[str, str]) -> None:
+    """Nothing answers, so nothing is to be told."""
 
 
 def _hosts(plan: Plan, desk: Desk) -> dict[StrategyId, Host]:

@@ -8,15 +8,15 @@ import pytest
 from rich.console import Console
 
 from nightdesk.cli.screen import render
-from nightdesk.control.messages import InstrumentRow, LimitRow
+from nightdesk.control.messages import InstrumentRow, LimitRow, Sample
 from node.test_result import a_sample
 
 SAMPLE = msgspec.structs.replace(a_sample([]), journal={"durable": 1})
 
 
-def lines(share: float | None) -> list[str]:
+def lines(share: float | None, sample: Sample = SAMPLE) -> list[str]:
     out = io.StringIO()
-    Console(file=out, width=120).print(render(SAMPLE, share))
+    Console(file=out, width=120).print(render(sample, share))
     return out.getvalue().splitlines()
 
 
@@ -48,3 +48,10 @@ def test_every_number_is_whole_at_every_width(width: int) -> None:
     assert {"67,012.34", "67,012.35", "0.00999", "0.04", "0.25"} <= set(words)
     assert "12,345.6789 of 1,000,000" in told
     assert all(len(line.rstrip()) <= width for line in told.splitlines())
+
+
+def test_codes_that_no_table_has_stand_at_the_head_by_venue_and_how_often() -> None:
+    counters = {"unmapped.binance.-9417": 3, "unmapped.usdm.other": 1, "auth.usdm.-2015": 1}
+    sample = msgspec.structs.replace(SAMPLE, counters=counters)
+    told = "codes that no table has: binance -9417 (3x), usdm other (1x)"
+    assert [line.strip() for line in lines(None, sample)[1:2]] == [told]

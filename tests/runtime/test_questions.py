@@ -14,6 +14,7 @@ from builders import BTCUSDT
 from nightdesk.desk.events import Event, OrderFound, OrderNotFound, TradesTold
 from nightdesk.model.ids import VenueId
 from nightdesk.model.time import MS_NS, SECOND_NS, Wall
+from nightdesk.runtime.alarms import Alarms
 from nightdesk.runtime.questions import DAY_NS, PAGES_MAX, Questions
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
@@ -123,7 +124,8 @@ def heard(prepare: Any = lambda _: None, *, since: Wall | None = None) -> tuple[
             orders=venue.bench.state.orders,
             codec=BinanceSpot(VenueId("binance"), HmacSigner("k", "s"), {"BTCUSDT": BTCUSDT}),
             requester=Requester(venue, venue),
-            telemetry=Telemetry(),
+            telemetry=(telemetry := Telemetry()),
+            alarms=Alarms(VenueId("binance"), telemetry, venue.mono, lambda *_: None),
             spawn=spawn,
             tell=told.append,
         )

@@ -12,48 +12,99 @@ from hypothesis import strategies as st
 
 from builders import shared
 from nightdesk.model.outcome import Reason, Verdict
-from nightdesk.venues.binance_errors import meaning_of, meaning_without_body
+from nightdesk.venues.binance_errors import (
+    DOCUMENTED,
+    NEVER_ASKED,
+    meaning_of,
+    meaning_without_body,
+)
 
 DOCS = "data/rest_fixtures/binance_spot_api_docs"
-CERTAIN = (Verdict.REJECTED, Verdict.NOT_SENT)
 
-# code -> verdict and reason, for what an order of ours can meet
-EXPECTED = {
-    -1000: (Verdict.UNKNOWN, Reason.VENUE_ERROR),  # "An unknown error occurred"
-    -1001: (Verdict.UNKNOWN, Reason.VENUE_ERROR),  # "Internal error; unable to process"
-    -1002: (Verdict.REJECTED, Reason.AUTH),
-    -1003: (Verdict.NOT_SENT, Reason.THROTTLED),
-    -1006: (Verdict.UNKNOWN, Reason.VENUE_ERROR),  # "Execution status unknown"
-    -1007: (Verdict.UNKNOWN, Reason.VENUE_ERROR),  # "execution status unknown"
-    -1008: (Verdict.NOT_SENT, Reason.THROTTLED),  # overloaded: not executed, retryable
-    -1013: (Verdict.REJECTED, Reason.PERMANENT),  # "didn't reach the Matching Engine"
-    -1014: (Verdict.REJECTED, Reason.PERMANENT),
-    -1015: (Verdict.NOT_SENT, Reason.THROTTLED),
-    -1020: (Verdict.REJECTED, Reason.PERMANENT),
-    -1021: (Verdict.NOT_SENT, Reason.CLOCK),
-    -1022: (Verdict.REJECTED, Reason.AUTH),
-    -1034: (Verdict.NOT_SENT, Reason.THROTTLED),
-    -1100: (Verdict.REJECTED, Reason.PERMANENT),
-    -1102: (Verdict.REJECTED, Reason.PERMANENT),
-    -1111: (Verdict.REJECTED, Reason.PERMANENT),
-    -1121: (Verdict.REJECTED, Reason.PERMANENT),
-    -1130: (Verdict.REJECTED, Reason.PERMANENT),
-    -2013: (Verdict.REJECTED, Reason.BY_STATE),
-    -2014: (Verdict.REJECTED, Reason.AUTH),
-    -2021: (Verdict.UNKNOWN, Reason.VENUE_ERROR),  # its halves tell
-    -2022: (Verdict.UNKNOWN, Reason.VENUE_ERROR),
-    -2015: (Verdict.REJECTED, Reason.AUTH),
+UNKNOWN, REJECTED, NOT_SENT = Verdict.UNKNOWN, Verdict.REJECTED, Verdict.NOT_SENT
+# Every code of errors.md, by what may be believed of an order after it, with status 400 and no message.
+MEANINGS: dict[tuple[Verdict, Reason], tuple[int, ...]] = {
+    # "An unknown error occurred", "unable to process", "execution status unknown"; a cancel-replace by halves.
+    (UNKNOWN, Reason.VENUE_ERROR): (-1000, -1001, -1006, -1007, -2021, -2022),
+    (UNKNOWN, Reason.MAINTENANCE): (-1016,),
+    (REJECTED, Reason.AUTH): (-1002, -1022, -1033, -2014, -2015),
+    # -1008 "Server is currently overloaded" is not executed either.
+    (NOT_SENT, Reason.THROTTLED): (-1003, -1008, -1015, -1034),
+    (NOT_SENT, Reason.CLOCK): (-1021,),
+    # -1013 "didn't reach the Matching Engine"; 11xx is "Request issues".
+    (REJECTED, Reason.PERMANENT): (
+        *(-1013, -1014, -1020, -2039),
+        *(-1100, -1101, -1102, -1103, -1104, -1105, -1106, -1108, -1111, -1112),
+        *(
+            -1114,
+            -1115,
+            -1116,
+            -1117,
+            -1118,
+            -1119,
+            -1120,
+            -1121,
+            -1122,
+            -1125,
+            -1127,
+            -1128,
+            -1130,
+        ),
+        *(
+            -1134,
+            -1135,
+            -1139,
+            -1145,
+            -1151,
+            -1152,
+            -1153,
+            -1155,
+            -1158,
+            -1160,
+            -1161,
+            -1165,
+            -1166,
+        ),
+        *(
+            -1168,
+            -1169,
+            -1170,
+            -1171,
+            -1172,
+            -1173,
+            -1174,
+            -1175,
+            -1176,
+            -1177,
+            -1178,
+            -1179,
+            -1180,
+        ),
+        *(-1181, -1182, -1183, -1184, -1185, -1186, -1187, -1188, -1189, -1190, -1191, -1194),
+        *(-1196, -1197, -1198, -1199),
+    ),
+    (REJECTED, Reason.BY_STATE): (-2011, -2013, -2016, -2026),
+    # -1010 and -2010 mean what their message says, and here it says nothing. The others are never asked for.
+    (UNKNOWN, Reason.UNMAPPED): (
+        *(-1010, -2010),
+        *(
+            -1035,
+            -1210,
+            -1211,
+            -1220,
+            -1221,
+            -1222,
+            -1223,
+            -1224,
+            -1225,
+            -2035,
+            -2036,
+            -2042,
+            -2043,
+        ),
+    ),
 }
-# Codes that say so much of themselves that a verdict may be given; the whole of 11xx is "Request issues".
-MAY_BE_CERTAIN = {code for code, (verdict, _) in EXPECTED.items() if verdict in CERTAIN} | {
-    -1016,  # "This service is no longer available."
-    -1033,  # of a FIX session's log-on
-    -2010,
-    -2011,
-    -2016,
-    -2026,
-    -2039,
-}
+EXPECTED = {code: meaning for meaning, codes in MEANINGS.items() for code in codes}
 
 
 def documented() -> list[int]:
@@ -77,28 +128,17 @@ def test_a_code_means_what_the_document_says(code, meaning):
     assert meaning_of(400, code, "") == meaning
 
 
-@pytest.mark.recorded
-def test_every_documented_code_is_classified_and_only_what_did_not_execute_is_certain():
-    for code in documented():
-        verdict, reason = meaning_of(400, code, "")
-        assert verdict is not Verdict.ACKED
-        assert reason is not Reason.NONE
-        if verdict in CERTAIN:
-            assert code in MAY_BE_CERTAIN or -1199 <= code <= -1100, code
+def test_the_table_is_whole() -> None:
+    assert {*EXPECTED} == DOCUMENTED
+    assert {c for c, meaning in EXPECTED.items() if meaning[1] is Reason.UNMAPPED} == {
+        *NEVER_ASKED,
+        *(-1010, -2010),
+    }
 
 
 @pytest.mark.recorded
-def test_only_codes_of_requests_we_never_make_are_left_unmapped():
-    unmapped = {code for code in documented() if meaning_of(400, code, "")[1] is Reason.UNMAPPED}
-    assert unmapped == {
-        *(-1010, -2010),  # mean what their message says, and here it says nothing
-        -1035,  # FIX
-        *(-1210, -1211),  # pegged orders
-        *(-1220, -1221),  # symbolStatus, SBE
-        *(-1222, -1223, -1224, -1225),  # order lists
-        *(-2035, -2036, -2042),  # subscriptions
-        -2043,  # reference prices
-    } & set(documented())
+def test_every_code_of_the_document_is_in_the_table() -> None:
+    assert {*documented(), -1010} == DOCUMENTED
 
 
 @pytest.mark.recorded
@@ -132,8 +172,7 @@ def test_a_message_drives_what_the_desk_does_next(message, reason):
 
 @given(st.integers(400, 499), st.integers(-9_999, 9_999), st.text(max_size=20))
 def test_a_code_that_nobody_documented_is_unknown(status, code, message):
-    known = EXPECTED.keys() | MAY_BE_CERTAIN | {-1010}
-    if code in known or -1199 <= code <= -1100 or status in (418, 451):
+    if code in EXPECTED or -1199 <= code <= -1100 or status in (418, 451):
         return
     assert meaning_of(status, code, message) == (Verdict.UNKNOWN, Reason.UNMAPPED)
 

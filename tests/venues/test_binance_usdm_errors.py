@@ -9,48 +9,71 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightdesk.model.outcome import Reason, Verdict
-from nightdesk.venues.binance_usdm_errors import meaning_of
+from nightdesk.venues.binance_usdm_errors import DOCUMENTED, NEVER_ASKED, meaning_of
 from venues.spot import HTML, answer, refusal
 from venues.usdm import CODEC, INTENT
 
 UNKNOWN, REJECTED, NOT_SENT = Verdict.UNKNOWN, Verdict.REJECTED, Verdict.NOT_SENT
-CODES = [
-    (400, -1000, UNKNOWN, Reason.VENUE_ERROR),
-    (400, -1001, UNKNOWN, Reason.VENUE_ERROR),
-    (400, -1006, UNKNOWN, Reason.VENUE_ERROR),
-    (400, -1007, UNKNOWN, Reason.VENUE_ERROR),
-    (429, -1003, NOT_SENT, Reason.THROTTLED),
-    (429, -1015, NOT_SENT, Reason.THROTTLED),
-    (400, -1016, UNKNOWN, Reason.MAINTENANCE),
-    (400, -1021, NOT_SENT, Reason.CLOCK),
-    (400, -5028, NOT_SENT, Reason.CLOCK),
-    (400, -1022, REJECTED, Reason.AUTH),
-    (401, -2015, REJECTED, Reason.AUTH),
-    (400, -1102, REJECTED, Reason.PERMANENT),
-    (400, -1111, REJECTED, Reason.PERMANENT),
-    (400, -2011, REJECTED, Reason.BY_STATE),
-    (400, -2013, REJECTED, Reason.BY_STATE),
-    (400, -2019, REJECTED, Reason.BY_BALANCE),
-    (400, -2021, REJECTED, Reason.BY_STATE),
-    (400, -2022, REJECTED, Reason.BY_STATE),
-    (400, -2027, REJECTED, Reason.BY_STATE),
-    (400, -4003, REJECTED, Reason.PERMANENT),
-    (400, -4014, REJECTED, Reason.PERMANENT),
-    (400, -4061, REJECTED, Reason.AUTH),
-    (400, -4116, UNKNOWN, Reason.BY_STATE),
-    (400, -4120, REJECTED, Reason.PERMANENT),
-    (400, -4164, REJECTED, Reason.PERMANENT),
-    (400, -5021, REJECTED, Reason.BY_STATE),
-    (400, -5022, REJECTED, Reason.BY_STATE),
+# Every code of the venue's page, by what may be believed of an order after it, with status 400.
+MEANINGS: dict[tuple[Verdict, Reason], tuple[int, ...]] = {
+    (UNKNOWN, Reason.VENUE_ERROR): (-1000, -1001, -1006, -1007, -1010),
+    (UNKNOWN, Reason.MAINTENANCE): (-1016,),
+    # The id is taken, or nothing is to be amended: the order, or its terms, may be ours.
+    (UNKNOWN, Reason.BY_STATE): (-4116, -5027),
+    (REJECTED, Reason.AUTH): (
+        *(-1002, -1011, -1022, -1099, -2014, -2015, -2017),
+        *(-4061, -4087, -4088, -4109, -4189, -4192, -4402),
+    ),
+    (NOT_SENT, Reason.THROTTLED): (-1003, -1008, -1015),
+    (NOT_SENT, Reason.CLOCK): (-1021, -5028),
+    (REJECTED, Reason.BY_STATE): (
+        *(-2010, -2011, -2012, -2013, -2016, -2020, -2021, -2022, -2023, -2024, -2025, -2027),
+        *(-4045, -4105, -4106, -4107, -4117, -4118, -4131, -4140, -4141, -4142, -4400, -4401),
+        *(-5021, -5022, -5024, -5026, -5041, -5043),
+    ),
+    (REJECTED, Reason.BY_BALANCE): (-2018, -2019, -2028, -4050, -4051),
+    (REJECTED, Reason.PERMANENT): (
+        *(-1013, -1014, -1020, -1023, -2026),
+        *range(-1106, -1099),
+        *range(-1122, -1107),
+        *(-1125, -1126, -1127, -1128, -1130, -1136),
+        *range(-4033, -3999),
+        *(-4044, -4060, -4062, -4104, -4120, -4135, -4137, -4138, -4139, -4144, -4164, -4165),
+        *(-4183, -4184, -4210, -4211, -5025, -5029, -5037, -5038, -5039, -5040),
+    ),
+    # Addresses, settings of the account, options, batches, transfers: never asked for.
+    (UNKNOWN, Reason.UNMAPPED): (
+        *(-1004, -1005),
+        *(-4046, -4047, -4048, -4049, -4052, -4053, -4054, -4055, -4056, -4057, -4058, -4059),
+        *range(-4086, -4062),
+        *(-4114, -4115, -4161, -4167, -4168, -4169, -4170, -4171, -4172),
+        *(-4202, -4203, -4205, -4206, -4208, -4209, -4403),
+    ),
+}
+EXPECTED = {code: meaning for meaning, codes in MEANINGS.items() for code in codes}
+BY_STATUS = [
     (408, -1007, UNKNOWN, Reason.TIMEOUT),
     (418, -1003, NOT_SENT, Reason.BANNED),
+    (429, -1003, NOT_SENT, Reason.THROTTLED),
+    (401, -2015, REJECTED, Reason.AUTH),
     (400, -9999, UNKNOWN, Reason.UNMAPPED),
 ]
 
 
-@pytest.mark.parametrize(("status", "code", "verdict", "reason"), CODES)
-def test_a_code_means_what_the_documents_say(status, code, verdict, reason):
+@pytest.mark.parametrize(("code", "meaning"), EXPECTED.items())
+def test_a_code_means_what_the_document_says(code, meaning):
+    assert meaning_of(400, code, "text") == meaning
+
+
+@pytest.mark.parametrize(("status", "code", "verdict", "reason"), BY_STATUS)
+def test_the_status_counts_first(status, code, verdict, reason):
     assert meaning_of(status, code, "text") == (verdict, reason)
+
+
+def test_the_table_is_whole() -> None:
+    assert len(EXPECTED) == sum(map(len, MEANINGS.values())), "a code is in two rows"
+    assert {*EXPECTED} == DOCUMENTED
+    assert {c for c, (_, why) in EXPECTED.items() if why is Reason.UNMAPPED} == NEVER_ASKED
 
 
 MANY = "Request throttled by system-level protection. Reduce-only/close-position orders are exempt."

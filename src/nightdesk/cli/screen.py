@@ -105,9 +105,21 @@ def _head(sample: Sample) -> RenderableType:
                 f"{row.operation} at {row.venue}: {row.state.replace('_', ' ')} ({row.why}{lasts})"
             )
             rows.append(Text(f"  breaker of {what}", style="yellow"))
+    if unmapped := _unmapped(sample):
+        rows.append(Text(f"  codes that no table has: {unmapped}", style="bold yellow"))
     if sample.flatten:
         rows.append(Text(f"  flatten: {sample.flatten}", style="bold yellow"))
     return Group(*rows)
+
+
+def _unmapped(sample: Sample) -> str:
+    """Which venue answered with what we cannot read, and how often."""
+    start = "unmapped."
+    return ", ".join(
+        f"{name.removeprefix(start).replace('.', ' ')} ({times}x)"
+        for name, times in sorted(sample.counters.items())
+        if name.startswith(start)
+    )
 
 
 def _bar(used: Decimal, maximum: Decimal) -> str:

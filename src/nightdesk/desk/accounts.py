@@ -32,6 +32,7 @@ from nightdesk.model.records import (
     Reported,
     Settled,
 )
+from nightdesk.model.severity import BEARINGS, Severity
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK
 from nightdesk.orders.book import Order
@@ -41,12 +42,6 @@ from nightdesk.reconcile.resolve import Asked, final_from, grace_ends
 
 SOUGHT_MAX = 10  # of the newest ended orders, while a difference is not believed yet
 CLOCK_SLACK_NS = SECOND_NS  # how far two clocks may differ where a list is asked for by time
-
-_WAITS = {
-    Reason.THROTTLED: "throttled",
-    Reason.BANNED: "throttled",
-    Reason.MAINTENANCE: "maintenance",
-}
 
 
 def learn(work: Work, event: SendEnded | CancelEnded | OrderTold | OrderFound | TradesTold) -> None:
@@ -273,14 +268,13 @@ def heed(work: Work, client_id: ClientOrderId, outcome: Outcome) -> None:
     if order is None:
         return
     venue = venue_of(order.intent.instrument)
-    cause, scope = _WAITS.get(outcome.reason), work.settings.scope_of(venue)
-    if cause is not None:
-        degrade.wait(work, scope, cause, outcome.wait_ns, outcome.text)
-    elif outcome.reason is Reason.AUTH:
-        work.set_mode(scope, "auth", Mode.REDUCE_ONLY, by="desk", why=outcome.text)
-    elif outcome.reason is Reason.BY_BALANCE:
+    bearing, scope = BEARINGS[outcome.reason], work.settings.scope_of(venue)
+    if bearing.cause and bearing.severity is Severity.PERSON:
+        work.set_mode(scope, bearing.cause, Mode.REDUCE_ONLY, by="desk", why=outcome.text)
+    elif bearing.cause:
+        degrade.wait(work, scope, bearing.cause, outcome.wait_ns, outcome.text)
+    if outcome.reason is Reason.BY_BALANCE:
         # The gate saw enough: books and venue may differ, and asking again for what is refused helps nobody.
-        degrade.wait(work, scope, "funds", 0, outcome.text)
         _doubt(work, venue)
     elif outcome.reason is Reason.BY_STATE and order.intent.reduce_only:
         _doubt(work, venue)  # nothing is there to be reduced

@@ -8,18 +8,18 @@ from nightdesk.model.account import AccountTerms, ForcedFill, Terms
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId
 from nightdesk.reconcile.terms import faults
+from nightdesk.runtime.alarms import Alarms
 from nightdesk.runtime.requester import Requester
-from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.venues.protocol import ContractCodec, NoAnswer
 
 
 class ContractLink:
     """Questions of one account of contracts. An answer becomes an event; silence becomes nothing."""
 
-    def __init__(self, codec: ContractCodec, requester: Requester, telemetry: Telemetry) -> None:
+    def __init__(self, codec: ContractCodec, requester: Requester, alarms: Alarms) -> None:
         self._codec = codec
         self._requester = requester
-        self._telemetry = telemetry
+        self._alarms = alarms
 
     async def terms(self) -> AccountTerms | NoAnswer:
         """On which terms the account holds what is traded."""
@@ -41,7 +41,7 @@ class ContractLink:
         told."""
         told = await self.terms()
         if isinstance(told, NoAnswer):
-            self._unanswered(told)
+            self._alarms.unanswered(told)
             return False
         tell(TermsSeen(venue=self._codec.venue, terms=told))
         return True
@@ -53,7 +53,7 @@ class ContractLink:
                 request = partial(self._codec.flows, kind, since)
                 moves = self._codec.flowed(kind, await self._requester.request(request))
                 if isinstance(moves, NoAnswer):
-                    self._unanswered(moves)
+                    self._alarms.unanswered(moves)
                 else:
                     tell(FlowsTold(venue=self._codec.venue, moves=moves))
             case AskForced():
@@ -63,17 +63,14 @@ class ContractLink:
         request = partial(self._codec.closes, question.instrument, question.since)
         orders = self._codec.closed(await self._requester.request(request))
         if isinstance(orders, NoAnswer):
-            self._unanswered(orders)
+            self._alarms.unanswered(orders)
             return
         fills: list[ForcedFill] = []
         for order in orders:
             result = await self._requester.request(partial(self._codec.close_trades, order))
             traded = self._codec.close_traded(order, result)
             if isinstance(traded, NoAnswer):
-                self._unanswered(traded)
+                self._alarms.unanswered(traded)
             else:
                 fills += traded
         tell(ForcedTold(fills=fills))
-
-    def _unanswered(self, silence: NoAnswer) -> None:
-        self._telemetry.count(f"no_answer.{silence.outcome.reason}")

@@ -6,6 +6,7 @@ from functools import partial
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import (
     AccountTold,
+    AmendEnded,
     AskFlows,
     AskForced,
     CancelEnded,
@@ -25,6 +26,7 @@ from nightdesk.node.plan import Outside, Pace
 from nightdesk.node.venue_link import VenueDown, VenueLink
 from nightdesk.node.vetting import KeyFacts, look
 from nightdesk.ports.clock import Clock, Entropy
+from nightdesk.runtime.alarms import Alarms
 from nightdesk.runtime.gateway import Gateway, Spawn
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.questions import Questions
@@ -70,9 +72,10 @@ class Venue:
             self._rights = self.requester
         elif outside.rights is not None:
             self._rights = Requester(outside.rights, clock, first or self.requester)
+        self._alarms = Alarms(venue, telemetry, clock.mono, self._say)
         self._contracts: ContractLink | None = None
         if isinstance(outside.codec, ContractCodec):
-            self._contracts = ContractLink(outside.codec, self.requester, telemetry)
+            self._contracts = ContractLink(outside.codec, self.requester, self._alarms)
         self._telemetry = telemetry
         self._spawn = spawn
         self._compared = False
@@ -134,6 +137,7 @@ class Venue:
                 codec=codec,
                 requester=requester,
                 telemetry=telemetry,
+                alarms=self._alarms,
                 spawn=spawn,
                 tell=tell,
             ),
@@ -148,6 +152,7 @@ class Venue:
             tell=shell.handle,
             say=partial(shell.say, venue=self.id),
         )
+        self.link.unanswered = self._alarms.unanswered
         self._clock = ClockWatch(
             scope,
             self.requester.clock,
@@ -213,10 +218,15 @@ class Venue:
     async def _ask_terms(self) -> None:
         await self.terms_told()
 
+    def _say(self, level: str, event: str, fields: dict[str, str]) -> None:
+        self._shell.say(level, event, **fields)
+
     def _tell(self, event: Event) -> None:
         """An answer from outside becomes an event; some also concern this side of it."""
-        if isinstance(event, SendEnded | CancelEnded) and event.outcome.reason is Reason.CLOCK:
-            self._clock.doubted("the venue refuses our clock")
+        if isinstance(event, SendEnded | CancelEnded | AmendEnded):
+            self._alarms.heard(event.outcome)
+            if event.outcome.reason is Reason.CLOCK:
+                self._clock.doubted("the venue refuses our clock")
         self._shell.handle(event)
         if isinstance(event, AccountTold):
             self._compared = self._compared or event.quiet

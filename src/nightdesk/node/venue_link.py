@@ -108,6 +108,7 @@ class VenueLink:
         self._draw = draw
         self._asking = False
         self._key = ""  # of the private stream, where it is read by one
+        self.unanswered: Callable[[NoAnswer], None] = lambda _: None  # before anybody hears
         self._private_life: asyncio.Timeout
 
     async def measure_clock(self) -> bool:
@@ -230,6 +231,7 @@ class VenueLink:
             return self.codec.private_path("")
         key = self.codec.keyed(await self._requester.request(partial(_signed_already, ask)))
         if isinstance(key, NoAnswer):
+            self.unanswered(key)
             raise ConnectFailed(f"no key to the private stream: {key.outcome.text}")
         self._key = key
         return self.codec.private_path(key)
@@ -242,7 +244,9 @@ class VenueLink:
             if ask is None or not self._key:
                 continue
             key = self.codec.keyed(await self._requester.request(partial(_signed_already, ask)))
-            if not isinstance(key, NoAnswer) and key != self._key:
+            if isinstance(key, NoAnswer):
+                self.unanswered(key)
+            elif key != self._key:
                 self._private_life.reschedule(asyncio.get_running_loop().time())
 
     async def ask_account(self, shell: Shell, tell: Callable[[Event], None]) -> None:
@@ -255,6 +259,8 @@ class VenueLink:
             asked_at = self._requester.desk_now()
             orders = await self._open_orders(shell)
             held = self.codec.held(await self._requester.request(self.codec.account))
+            if isinstance(held, NoAnswer):
+                self.unanswered(held)
             if orders is None or isinstance(held, NoAnswer):
                 shell.telemetry.count("account.no_answer")
                 return
@@ -279,6 +285,7 @@ class VenueLink:
                 continue
             opened = await open_orders(self.codec, self._requester, instrument)
             if isinstance(opened, NoAnswer):
+                self.unanswered(opened)
                 return None
             found += opened
         return found
@@ -290,6 +297,7 @@ class VenueLink:
         result = await self._requester.request(lambda _: self.codec.price(instrument))
         quote = self.codec.priced(instrument, result, self._clock.mono())
         if isinstance(quote, NoAnswer):
+            self.unanswered(quote)
             shell.telemetry.count("price.no_answer")
         else:
             tell(QuoteSeen(quote=quote))

@@ -187,15 +187,11 @@ class Gateway:
 
     def _amend_ended(self, amendment: Amendment, outcome: Outcome, sent_at: Wall) -> None:
         self._telemetry.count(f"amend.{outcome.verdict}")
-        if outcome.reason is Reason.UNMAPPED:
-            self._telemetry.count(f"unmapped.{outcome.code}")
         client_id, number = amendment.client_id, amendment.number
         self._tell(AmendEnded(client_id=client_id, number=number, outcome=outcome, sent_at=sent_at))
 
     def _ended(self, intent: Intent, outcome: Outcome, sent_at: Wall) -> None:
         self._telemetry.count(f"send.{outcome.verdict}")
-        if outcome.reason is Reason.UNMAPPED:
-            self._telemetry.count(f"unmapped.{outcome.code}")
         self._tell(SendEnded(client_id=intent.client_id, outcome=outcome, sent_at=sent_at))
 
     async def _cancel(self, intent: Intent) -> None:

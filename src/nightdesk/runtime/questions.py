@@ -10,6 +10,7 @@ from nightdesk.model.ids import InstrumentId
 from nightdesk.model.order import Intent, OrderReport
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.orders.book import OrderBook
+from nightdesk.runtime.alarms import Alarms
 from nightdesk.runtime.gateway import Spawn
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
@@ -38,6 +39,7 @@ class Questions:
         codec: VenueCodec,
         requester: Requester,
         telemetry: Telemetry,
+        alarms: Alarms,
         spawn: Spawn,
         tell: Callable[[Event], None],
     ) -> None:
@@ -45,6 +47,7 @@ class Questions:
         self._codec = codec
         self._requester = requester
         self._telemetry = telemetry
+        self._alarms = alarms
         self._spawn = spawn
         self._tell = tell
         self._searching: set[str] = set()
@@ -72,7 +75,7 @@ class Questions:
                 else:
                     await self._search(intent, since, asked_at)
             case NoAnswer() as silence:
-                self._unanswered(silence)
+                self._alarms.unanswered(silence)
 
     async def _ask_what_it_became(
         self, intent: Intent, venue_order_id: str, asked_at: Wall
@@ -84,7 +87,7 @@ class Questions:
             report = msgspec.structs.replace(found.report, client_id=intent.client_id)
             self._tell(OrderFound(report=report, asked_at=asked_at))
         elif isinstance(found, NoAnswer):
-            self._unanswered(found)
+            self._alarms.unanswered(found)
 
     async def _search(self, intent: Intent, since: Wall, asked_at: Wall) -> None:
         """Look where an accepted order would also stand: the query may be what lags."""
@@ -105,7 +108,7 @@ class Questions:
         """Whether the venue was heard and does not list the order as open."""
         opened = await open_orders(self._codec, self._requester, intent.instrument)
         if isinstance(opened, NoAnswer):
-            self._unanswered(opened)
+            self._alarms.unanswered(opened)
             return False
         for report in opened:
             if report.client_id == intent.client_id:
@@ -122,7 +125,7 @@ class Questions:
             ask = partial(self._codec.trades_between, intent.instrument, start, end)
             page = self._codec.traded_between(await self._requester.request(ask))
             if isinstance(page, NoAnswer):
-                self._unanswered(page)
+                self._alarms.unanswered(page)
                 return False
             for venue_order_id in page.venue_order_ids:
                 if not await self._anothers(intent, venue_order_id, asked_at):
@@ -147,7 +150,7 @@ class Questions:
         ask = partial(self._codec.identify, intent.instrument, venue_order_id)
         found = self._codec.identified(await self._requester.request(ask))
         if isinstance(found, NoAnswer):
-            self._unanswered(found)
+            self._alarms.unanswered(found)
         if not isinstance(found, Found):
             return False
         self._tell(OrderFound(report=found.report, asked_at=asked_at))
@@ -169,9 +172,6 @@ class Questions:
         )
         traded = self._codec.traded(intent, result)
         if isinstance(traded, NoAnswer):
-            self._unanswered(traded)
+            self._alarms.unanswered(traded)
             return
         self._tell(TradesTold(client_id=intent.client_id, executions=traded))
-
-    def _unanswered(self, silence: NoAnswer) -> None:
-        self._telemetry.count(f"no_answer.{silence.outcome.reason}")

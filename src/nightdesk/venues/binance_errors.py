@@ -32,8 +32,6 @@ _BY_CODE: dict[int, Meaning] = {
     -1022: _AUTH,
     -1033: _AUTH,
     -1034: _THROTTLED,
-    -1131: _PERMANENT,
-    -1139: _PERMANENT,
     -2013: _STATE,
     -2014: _AUTH,
     -2015: _AUTH,
@@ -73,6 +71,44 @@ _BY_MESSAGE: tuple[tuple[str, Meaning], ...] = (
     ("pegged", _PERMANENT),
     ("price peg", _PERMANENT),
 )
+# Documented of what this desk never asks for: FIX, pegged orders, SBE, order lists of other kinds,
+# subscriptions, reference prices. One that comes all the same is unmapped, which a person hears of.
+NEVER_ASKED = frozenset(
+    {
+        -1035,
+        *(-1210, -1211),
+        *(-1220, -1221),
+        *range(-1225, -1221),
+        *(-2035, -2036, -2042, -2043),
+    }
+)
+REQUEST_ISSUES = frozenset(
+    {
+        *range(-1106, -1099),
+        -1108,
+        *(-1111, -1112),
+        *range(-1122, -1113),
+        *(
+            -1125,
+            -1127,
+            -1128,
+            -1130,
+            -1134,
+            -1135,
+            -1139,
+            -1145,
+            -1151,
+            -1152,
+            -1153,
+            -1155,
+            -1158,
+        ),
+        *(-1160, -1161, -1165, -1166, -1168),
+        *range(-1191, -1168),
+        *(-1194, *range(-1199, -1195)),
+    }
+)
+DOCUMENTED = frozenset({*_BY_CODE, *_WORDED, *NEVER_ASKED, *REQUEST_ISSUES})
 
 
 def meaning_of(status: int, code: int, message: str) -> Meaning:

@@ -1,6 +1,7 @@
 """What the error codes of Binance USD-M futures say about a request that was meant to change something.
 
-Sources: the venue's USD-M "Error Codes" and "HTTP 503 Status: Message Variants & Handling", read 2026-11-22.
+Sources: the venue's USD-M "Error Codes" (its state of 2026-05-28) and "HTTP 503 Status: Message Variants &
+Handling", read 2026-11-22.
 The rule is spot's: a verdict other than UNKNOWN is written down only where the document says that the request
 did not execute; a code that is not here is UNKNOWN and counted as unmapped.
 """
@@ -36,6 +37,7 @@ _BY_CODE: dict[int, Meaning] = {
     -1020: _PERMANENT,
     -1021: _CLOCK,
     -1022: _AUTH,
+    -1023: _PERMANENT,
     -1099: _AUTH,
     -2010: _STATE,
     -2011: _STATE,
@@ -62,6 +64,10 @@ _BY_CODE: dict[int, Meaning] = {
     -4061: _AUTH,  # the account is in hedge mode: a person has to look
     -4087: _AUTH,
     -4088: _AUTH,
+    # "Symbol is under position risk control": only orders that reduce, on both sides or on one.
+    -4105: _STATE,
+    -4106: _STATE,
+    -4107: _STATE,
     -4109: _AUTH,
     -4116: _DUPLICATE,
     -4117: _STATE,
@@ -70,6 +76,7 @@ _BY_CODE: dict[int, Meaning] = {
     -4140: _STATE,
     -4141: _STATE,
     -4142: _STATE,
+    -4189: _AUTH,  # "Restricted account permission": only orders that reduce
     -4192: _AUTH,
     -4400: _STATE,
     -4401: _STATE,
@@ -82,6 +89,7 @@ _BY_CODE: dict[int, Meaning] = {
     -5028: _CLOCK,  # outside recvWindow at the matching engine
     -5029: _PERMANENT,  # amended to less than the least notional
     -5041: _STATE,
+    -5043: _STATE,  # another amendment of the order is under way, so not this one
 }
 # "Filters and other Issues": what the request says is wrong in itself.
 _PERMANENT_CODES = frozenset(
@@ -98,6 +106,7 @@ _PERMANENT_CODES = frozenset(
         -4139,
         -4144,
         -4164,
+        -4165,
         -4183,
         -4184,
         -4210,
@@ -109,6 +118,23 @@ _PERMANENT_CODES = frozenset(
         -5040,
     }
 )
+# Documented of what this desk never asks for: addresses, settings of the account, options, batches, transfers.
+# One that comes all the same is unmapped, which a person hears of.
+NEVER_ASKED = frozenset(
+    {
+        *(-1004, -1005),
+        *range(-4049, -4045),
+        *range(-4059, -4051),
+        *range(-4086, -4062),
+        *(-4114, -4115, -4161),
+        *range(-4172, -4166),
+        *(-4202, -4203, -4205, -4206, -4208, -4209, -4403),
+    }
+)
+REQUEST_ISSUES = frozenset(
+    {*range(-1106, -1099), *range(-1122, -1107), *range(-1128, -1124), -1130, -1136}
+)
+DOCUMENTED = frozenset({*_BY_CODE, *_PERMANENT_CODES, *NEVER_ASKED, *REQUEST_ISSUES})
 
 
 def meaning_of(status: int, code: int, message: str) -> Meaning:
