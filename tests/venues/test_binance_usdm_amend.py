@@ -111,7 +111,7 @@ def test_reports_of_orders_at_the_market_tell_no_terms():
 
 
 def test_spot_offers_no_such_thing():
-    assert (CODEC.amending, SPOT.amending) == (True, False)
+    assert (CODEC.capabilities.amending, SPOT.capabilities.amending) == (True, False)
     with pytest.raises(AssertionError):
         SPOT.amend(an_intent(), NEW, NOW)
     with pytest.raises(AssertionError):

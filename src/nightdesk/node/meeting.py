@@ -56,8 +56,8 @@ class Meeting:
         codecs = {name: outside.codec for name, outside in self._world.venues.items()}
         return self._plan.settled(
             [i for name in self._venues for i in self._rules[name]],
-            replacing=[name for name, codec in codecs.items() if codec.replacing],
-            amending=[name for name, codec in codecs.items() if codec.amending],
+            replacing=[name for name, codec in codecs.items() if codec.capabilities.replacing],
+            amending=[name for name, codec in codecs.items() if codec.capabilities.amending],
         )
 
     def tell(self, shell: Shell) -> None:

@@ -27,6 +27,7 @@ from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.venues import binance_bars, binance_replace
 from nightdesk.venues import binance_wire as wire
+from nightdesk.venues.binance_capabilities import SPOT
 from nightdesk.venues.binance_errors import meaning_of
 from nightdesk.venues.binance_kinds import pair_terms, terms
 from nightdesk.venues.binance_replace import replace_terms
@@ -59,10 +60,7 @@ INVALID_SYMBOL = -1121  # "The symbol you sent is not valid", for one of several
 class BinanceSpot(BinanceStreams):
     """The codec of one account. Holds no state but keys and names."""
 
-    replacing = True
-    amending = (
-        False  # here an order keeps its price, and only gets smaller (`order/amend/keepPriority`)
-    )
+    capabilities = SPOT
 
     def __init__(
         self,

@@ -35,6 +35,7 @@ from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.venues import binance_bars
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
+from nightdesk.venues.binance_capabilities import USDM
 from nightdesk.venues.binance_rest import (
     SIDE,
     TRADES_MAX,
@@ -73,7 +74,7 @@ _ENDED = frozenset({VenueStatus.CANCELLED, VenueStatus.EXPIRED})
 class BinanceUsdm(UsdmAccount):
     """The codec of one account. Holds no state but keys and names."""
 
-    replacing, amending = False, True
+    capabilities = USDM
 
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None:
         """A signed order that the venue refuses after the intent's deadline; None when that has passed."""

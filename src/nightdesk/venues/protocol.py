@@ -22,6 +22,7 @@ from nightdesk.model.market import DepthOf, MarketEvent, Quote
 from nightdesk.model.order import Amendment, Execution, Intent, OrderReport
 from nightdesk.model.outcome import Outcome
 from nightdesk.model.time import Mono, Wall
+from nightdesk.venues.capabilities import Capabilities
 from nightdesk.venues.http import HttpRequest, HttpResult
 
 Sign = Callable[[Wall], HttpRequest]  # a question, signed when it leaves
@@ -129,19 +130,16 @@ class VenueCodec(Protocol):
     `place` and the other requests are signed at `now`, the venue's clock; nothing moves a deadline. Where a
     venue reads its private stream by a key, `private_key` asks for it and for its prolongation; elsewhere it is
     None, and the hello alone subscribes.
-    Where the venue ends one order and places another in one request, `replacing` says so: `place` then takes
-    intents that name what they replace, and `replaced` tells what may be believed of the new order and of the
-    old one's cancel.
-    Where it gives an order that rests other terms, `amending` says so: `amend` asks for them, and `amended`
-    tells what may be believed of that; its report may say that the order ended.
+    `capabilities` says what it can do. Where it is `replacing`, `place` takes intents that name what they
+    replace, and `replaced` tells what may be believed of the new order and of the old one's cancel.
+    Where it is `amending`, `amend` asks for other terms, and `amended` tells what may be believed of that; its
+    report may say that the order ended.
     `bars` asks for the last `count` (at most `BARS_MAX`) that opened at or before `until`; the newest told may
     not have ended. `market` tells only bars that have.
     """
 
     @property
-    def replacing(self) -> bool: ...
-    @property
-    def amending(self) -> bool: ...
+    def capabilities(self) -> Capabilities: ...
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None: ...
     def placed(self, intent: Intent, result: HttpResult) -> Outcome: ...
     def replaced(self, intent: Intent, result: HttpResult) -> tuple[Outcome, Outcome]: ...
