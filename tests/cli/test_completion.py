@@ -37,6 +37,9 @@ def found(tmp_path: Path) -> dict[str, str]:
         ("nightdesk init --venue b", {"binance-spot", "binance-usdm"}),
         ("nightdesk limits set gross", {"gross_max"}),
         ("nightdesk completion f", {"fish"}),
+        ("nightdesk ven", {"venues"}),
+        ("nightdesk doctor --venue binance-u", {"binance-usdm"}),
+        ("nightdesk doctor --preset t", {"testnet"}),
     ],
 )
 def test_bash_completes_commands_and_values(

@@ -29,7 +29,7 @@ VERBS = [
     "flatten",
     "explain",
 ]
-VERBS += ["doctor", "journal", "lab"]
+VERBS += ["doctor", "journal", "lab", "venues"]
 
 
 def run(*arguments: str, timeout_s: float = 60, **env: str) -> "subprocess.CompletedProcess[str]":

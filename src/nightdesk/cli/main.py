@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nightdesk.cli.checks import doctor, venues
 from nightdesk.cli.completion import COMPLETE_VAR, NAME, Shell
 from nightdesk.cli.lab import app as lab_app
 from nightdesk.cli.limits import app as limits_app
@@ -324,14 +325,8 @@ def explain(
     raise typer.Exit(explain_id(id, config, folder, as_json=json))
 
 
-@app.command()
-def doctor(
-    config: ConfigOption = None, folder: FolderOption = None, json: JsonOption = False
-) -> None:
-    """Check everything a desk needs; says how to mend what is not well."""
-    from nightdesk.cli.doctor import examine
-
-    raise typer.Exit(examine(config, folder, as_json=json))
+app.command()(doctor)
+app.command()(venues)
 
 
 @app.command()

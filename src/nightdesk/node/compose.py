@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +13,7 @@ from nightdesk.config.schema import Strategy as StrategyConfig
 from nightdesk.model.account import Margin, Terms
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, instrument_key, venue_of
-from nightdesk.model.instrument import Instrument
+from nightdesk.model.instrument import Instrument, Kind
 from nightdesk.model.time import MS_NS
 from nightdesk.node.plan import Plan, StrategyPlan
 from nightdesk.node.purity import reaches_of
@@ -22,6 +23,7 @@ from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.risk.losses import LossLimits
 from nightdesk.strategy.api import Strategy
 from nightdesk.strategy.prepare import declared, prepare
+from nightdesk.venues.binance_facts import BinanceFacts
 from nightdesk.venues.binance_key import BinanceKey
 from nightdesk.venues.binance_sign import Signer, Unsigned, signer_for
 from nightdesk.venues.binance_spot import BinanceSpot
@@ -29,6 +31,12 @@ from nightdesk.venues.binance_usdm import BinanceUsdm
 from nightdesk.venues.protocol import VenueCodec
 
 _EXTRAS = {"numpy": "indicators"}  # optional dependencies of the examples, by the module they bring
+# The codecs by the `kind` of a config's venue; a practice venue speaks the protocol of the one that it stands
+# for.
+KINDS: Mapping[str, type[BinanceSpot] | type[BinanceUsdm]] = {
+    "binance-spot": BinanceSpot,
+    "binance-usdm": BinanceUsdm,
+}
 
 
 def plan_of(config: Config, base: Path, live: str = "") -> Plan:
@@ -80,6 +88,12 @@ def keys_of(config: Config, base: Path) -> dict[VenueId, BinanceKey]:
     }
 
 
+def facts_of(kind: str, account: Account | None, base: Path) -> BinanceFacts:
+    """What a person asks a venue of that kind; without an account only what needs no key."""
+    signer = Unsigned() if account is None else _signer(kind, account, base)
+    return BinanceFacts(signer, contracts=KINDS[kind].capabilities.market is Kind.PERPETUAL)
+
+
 def _codec(config: Config, name: str, signer: Signer) -> VenueCodec:
     traded = [InstrumentId(i.id) for i in config.instrument]
     symbols = {instrument_key(i): i for i in traded if venue_of(i) == name}
@@ -87,7 +101,7 @@ def _codec(config: Config, name: str, signer: Signer) -> VenueCodec:
 
 
 def _kind(*, contracts: bool) -> type[BinanceSpot] | type[BinanceUsdm]:
-    return BinanceUsdm if contracts else BinanceSpot
+    return KINDS["binance-usdm" if contracts else "binance-spot"]
 
 
 def _signer(venue: str, account: Account | None, base: Path) -> Signer:

@@ -106,6 +106,22 @@ class Unlisted(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a unit (weight, orders, requests) a venue says it takes in a window of that length."""
+
+    unit: str
+    most: int
+    length_s: int
+
+
+class Fees(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account pays of what it trades, as shares: 0.001 is ten basis points; less than nothing is a
+    rebate."""
+
+    maker: Decimal
+    taker: Decimal
+
+
 class TellsTime(Protocol):
     """Whoever can be asked for a venue's clock."""
 
@@ -122,6 +138,15 @@ class KeyCodec(TellsTime, Protocol):
     def righted(self, result: HttpResult) -> bool | NoAnswer: ...
     def owner(self, now: Wall) -> HttpRequest: ...
     def owned(self, result: HttpResult) -> str | NoAnswer: ...
+
+
+class FactsCodec(Protocol):
+    """What a person asks of a venue and an account, and a desk does not; signed at `now`, the venue's clock."""
+
+    def rate_limits(self, symbol: str) -> HttpRequest: ...
+    def told_rate_limits(self, result: HttpResult) -> Sequence[RateLimit] | NoAnswer: ...
+    def fees(self, symbol: str, now: Wall) -> HttpRequest: ...
+    def told_fees(self, result: HttpResult) -> Fees | NoAnswer: ...
 
 
 class VenueCodec(Protocol):
