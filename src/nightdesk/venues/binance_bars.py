@@ -11,16 +11,17 @@ from nightdesk.model.bars import INTERVALS_NS, Bar, BarsOf
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import MS_NS, Mono, Wall
+from nightdesk.resilience.budget import Cost
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.http import HttpRequest
 
 _KLINE = msgspec.json.Decoder(wire.KlineFrame)
 
 
-def request(api: str, symbol: str, of: BarsOf, until: Wall, count: int) -> HttpRequest:
+def request(api: str, symbol: str, of: BarsOf, until: Wall, count: int, cost: Cost) -> HttpRequest:
     """Ask for the last `count` that opened at or before `until`."""
     query = f"symbol={symbol}&interval={of.interval}&endTime={until // MS_NS}&limit={count}"
-    return HttpRequest(method="GET", target=f"{api}/klines?{query}")
+    return HttpRequest(method="GET", target=f"{api}/klines?{query}", cost=cost)
 
 
 def stream_names(instruments: Sequence[Instrument], bars: Collection[BarsOf]) -> list[str]:

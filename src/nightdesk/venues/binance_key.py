@@ -11,6 +11,7 @@ import msgspec
 
 from nightdesk.model.time import Wall
 from nightdesk.venues import binance_wire as wire
+from nightdesk.venues.binance_costs import SPOT
 from nightdesk.venues.binance_errors import meaning_of
 from nightdesk.venues.binance_rest import BinanceRest, wall_of
 from nightdesk.venues.binance_sign import Signer
@@ -32,12 +33,12 @@ class BinanceKey:
     """The questions about one key."""
 
     def __init__(self, signer: Signer) -> None:
-        self._rest = BinanceRest(signer, meaning_of)
+        self._rest = BinanceRest(signer, meaning_of, SPOT)
         self.tail = signer.key[-TAIL:]
 
     def time(self) -> HttpRequest:
         """Ask for the clock of who is asked."""
-        return HttpRequest(method="GET", target="/api/v3/time")
+        return self._rest.public("/api/v3/time")
 
     def told_time(self, result: HttpResult) -> Wall | NoAnswer:
         """That clock, to the millisecond."""

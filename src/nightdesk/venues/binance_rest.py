@@ -5,7 +5,7 @@ is sent, refuse it outside `recvWindow`, and answer errors as `{"code": ..., "ms
 differs: each market brings its own table.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from nightdesk.model.market import Quote
 from nightdesk.model.order import Intent, OrderReport, ReportSource, Side
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
+from nightdesk.resilience.budget import Cost
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_errors import Meaning, meaning_without_body
 from nightdesk.venues.binance_sign import Signer, signed_query
@@ -41,20 +42,39 @@ R = TypeVar("R")
 
 
 class BinanceRest:
-    """Requests of one account, and answers by one table of errors."""
+    """Requests of one account, by one table of costs, and answers by one of errors."""
 
-    def __init__(self, signer: Signer, meaning_of: Callable[[int, int, str], Meaning]) -> None:
+    def __init__(
+        self,
+        signer: Signer,
+        meaning_of: Callable[[int, int, str], Meaning],
+        costs: Mapping[str, Cost],
+    ) -> None:
         self._signer = signer
+        self._costs = costs
         self._meaning_of = meaning_of
-        self.key = (("X-MBX-APIKEY", signer.key),)
-        self._post = (*self.key, ("Content-Type", "application/x-www-form-urlencoded"))
+        self._key = (("X-MBX-APIKEY", signer.key),)
+        self._post = (*self._key, ("Content-Type", "application/x-www-form-urlencoded"))
 
-    def signed(self, method: str, path: str, parameters: str, now: Wall) -> HttpRequest:
-        """A question or a cancel, its parameters in the query."""
+    def public(self, path: str, query: str = "") -> HttpRequest:
+        """A question that needs no key."""
+        cost = self._costs[f"GET {path}"]
+        return HttpRequest(method="GET", target=f"{path}?{query}" if query else path, cost=cost)
+
+    def keyed(self, method: str, path: str) -> HttpRequest:
+        """A request that needs the key alone."""
+        cost = self._costs[f"{method} {path}"]
+        return HttpRequest(method=method, target=path, headers=self._key, cost=cost)
+
+    def signed(
+        self, method: str, path: str, parameters: str, now: Wall, which: str = ""
+    ) -> HttpRequest:
+        """A question or a cancel, its parameters in the query; `which` of its costs, where it has several."""
         joined = f"{parameters}&" if parameters else ""
         payload = f"{joined}recvWindow={READ_WINDOW_MS}&timestamp={now // MS_NS}"
         target = f"{path}?{signed_query(self._signer, payload)}"
-        return HttpRequest(method=method, target=target, headers=self.key)
+        cost = self._costs[f"{method} {path}{which}"]
+        return HttpRequest(method=method, target=target, headers=self._key, cost=cost)
 
     def placing(
         self, path: str, parameters: str, deadline: Wall, now: Wall, method: str = "POST"
@@ -66,7 +86,8 @@ class BinanceRest:
             return None
         payload = f"{parameters}&recvWindow={window_ms}&timestamp={timestamp_ms}"
         body = signed_query(self._signer, payload).encode()
-        return HttpRequest(method=method, target=path, headers=self._post, body=body)
+        cost = self._costs[f"{method} {path}"]
+        return HttpRequest(method=method, target=path, headers=self._post, body=body, cost=cost)
 
     def read(self, result: HttpResult, shape: type[T], build: Callable[[T], R]) -> R | Outcome:
         """What `build` makes of the body in its shape, or what may be believed without it."""

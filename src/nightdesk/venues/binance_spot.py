@@ -28,6 +28,8 @@ from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.venues import binance_bars, binance_replace
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_capabilities import SPOT
+from nightdesk.venues.binance_costs import SPOT as COSTS
+from nightdesk.venues.binance_costs import SPOT_LIMITS
 from nightdesk.venues.binance_errors import meaning_of
 from nightdesk.venues.binance_kinds import pair_terms, terms
 from nightdesk.venues.binance_replace import replace_terms
@@ -61,6 +63,7 @@ class BinanceSpot(BinanceStreams):
     """The codec of one account. Holds no state but keys and names."""
 
     capabilities = SPOT
+    limits = SPOT_LIMITS
 
     def __init__(
         self,
@@ -71,7 +74,7 @@ class BinanceSpot(BinanceStreams):
         super().__init__(signer, symbols)
         self.venue = venue
         self._names = {i: quote(symbol, safe="") for symbol, i in symbols.items()}
-        self._rest = BinanceRest(signer, meaning_of)
+        self._rest = BinanceRest(signer, meaning_of, COSTS)
 
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None:
         """A signed order that the venue refuses after the intent's deadline; None when that has passed."""
@@ -203,7 +206,7 @@ class BinanceSpot(BinanceStreams):
         parameters = (
             f"symbol={self._names[intent.instrument]}&orderId={venue_order_id}&limit={TRADES_MAX}"
         )
-        return self._rest.signed("GET", "/api/v3/myTrades", parameters, now)
+        return self._rest.signed("GET", "/api/v3/myTrades", parameters, now, "?orderId")
 
     def traded(self, intent: Intent, result: HttpResult) -> Sequence[Execution] | NoAnswer:
         """The trades of `intent`'s order."""
@@ -260,7 +263,7 @@ class BinanceSpot(BinanceStreams):
 
     def time(self) -> HttpRequest:
         """Ask for the venue's clock."""
-        return HttpRequest(method="GET", target="/api/v3/time")
+        return self._rest.public("/api/v3/time")
 
     def told_time(self, result: HttpResult) -> Wall | NoAnswer:
         """The venue's clock, to the millisecond."""
@@ -269,7 +272,7 @@ class BinanceSpot(BinanceStreams):
     def rules(self, symbols: Sequence[str]) -> HttpRequest:
         """Ask for the filters of the traded symbols."""
         listed = quote(msgspec.json.encode(list(symbols)).decode(), safe="")
-        return HttpRequest(method="GET", target=f"/api/v3/exchangeInfo?symbols={listed}")
+        return self._rest.public("/api/v3/exchangeInfo", f"symbols={listed}")
 
     def ruled(self, result: HttpResult) -> Mapping[str, Instrument] | Unlisted | NoAnswer:
         """The instruments by symbol; raises `BadInput` for one whose filters are missing."""
@@ -286,8 +289,9 @@ class BinanceSpot(BinanceStreams):
 
     def price(self, instrument: Instrument) -> HttpRequest:
         """Ask for the best bid and ask, where the stream has none."""
-        target = f"/api/v3/ticker/bookTicker?symbol={self._names[instrument.id]}"
-        return HttpRequest(method="GET", target=target)
+        return self._rest.public(
+            "/api/v3/ticker/bookTicker", f"symbol={self._names[instrument.id]}"
+        )
 
     def priced(
         self, instrument: Instrument, result: HttpResult, received: Mono
@@ -299,8 +303,9 @@ class BinanceSpot(BinanceStreams):
         )
 
     def bars(self, of: BarsOf, until: Wall, count: int) -> HttpRequest:
-        """Ask for the last bars that opened at or before `until`: weight 2."""
-        return binance_bars.request("/api/v3", self._names[of.instrument], of, until, count)
+        """Ask for the last bars that opened at or before `until`."""
+        symbol, cost = self._names[of.instrument], COSTS["GET /api/v3/klines"]
+        return binance_bars.request("/api/v3", symbol, of, until, count, cost)
 
     def told_bars(self, of: BarsOf, result: HttpResult, received: Mono) -> Sequence[Bar] | NoAnswer:
         """The bars of a `bars`, oldest first."""

@@ -36,6 +36,7 @@ from nightdesk.venues import binance_bars
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_capabilities import USDM
+from nightdesk.venues.binance_costs import USDM_LIMITS, usdm_klines
 from nightdesk.venues.binance_rest import (
     SIDE,
     TRADES_MAX,
@@ -75,6 +76,7 @@ class BinanceUsdm(UsdmAccount):
     """The codec of one account. Holds no state but keys and names."""
 
     capabilities = USDM
+    limits = USDM_LIMITS
 
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None:
         """A signed order that the venue refuses after the intent's deadline; None when that has passed."""
@@ -294,7 +296,7 @@ class BinanceUsdm(UsdmAccount):
 
     def time(self) -> HttpRequest:
         """Ask for the venue's clock."""
-        return HttpRequest(method="GET", target="/fapi/v1/time")
+        return self._rest.public("/fapi/v1/time")
 
     def told_time(self, result: HttpResult) -> Wall | NoAnswer:
         """The venue's clock, to the millisecond."""
@@ -302,7 +304,7 @@ class BinanceUsdm(UsdmAccount):
 
     def rules(self, _: Sequence[str]) -> HttpRequest:
         """Ask for the filters; this market lists all of its symbols, whatever is asked."""
-        return HttpRequest(method="GET", target="/fapi/v1/exchangeInfo")
+        return self._rest.public("/fapi/v1/exchangeInfo")
 
     def ruled(self, result: HttpResult) -> Mapping[str, Instrument] | NoAnswer:
         """The instruments by symbol; raises `BadInput` for one without filters, and for one that ends."""
@@ -314,8 +316,9 @@ class BinanceUsdm(UsdmAccount):
         return self._rest.answered(result, wire.ExchangeInfo, build)
 
     def bars(self, of: BarsOf, until: Wall, count: int) -> HttpRequest:
-        """Ask for the last bars that opened at or before `until`: weight 1 to 10."""
-        return binance_bars.request("/fapi/v1", self._names[of.instrument], of, until, count)
+        """Ask for the last bars that opened at or before `until`."""
+        symbol, cost = self._names[of.instrument], usdm_klines(count)
+        return binance_bars.request("/fapi/v1", symbol, of, until, count, cost)
 
     def told_bars(self, of: BarsOf, result: HttpResult, received: Mono) -> Sequence[Bar] | NoAnswer:
         """The bars of a `bars`, oldest first."""
@@ -323,8 +326,8 @@ class BinanceUsdm(UsdmAccount):
 
     def price(self, instrument: Instrument) -> HttpRequest:
         """Ask for the best bid and ask, where the stream has none."""
-        target = f"/fapi/v1/ticker/bookTicker?symbol={self._names[instrument.id]}"
-        return HttpRequest(method="GET", target=target)
+        symbol = self._names[instrument.id]
+        return self._rest.public("/fapi/v1/ticker/bookTicker", f"symbol={symbol}")
 
     def priced(
         self, instrument: Instrument, result: HttpResult, received: Mono

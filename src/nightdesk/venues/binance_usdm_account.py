@@ -23,6 +23,7 @@ from nightdesk.model.instrument import wallet_of
 from nightdesk.model.time import MS_NS, Wall
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
+from nightdesk.venues.binance_costs import USDM
 from nightdesk.venues.binance_rest import TRADES_MAX, BinanceRest, wall_of
 from nightdesk.venues.binance_sign import Signer
 from nightdesk.venues.binance_usdm_errors import meaning_of
@@ -38,7 +39,7 @@ class UsdmAccount(UsdmStreams):
         super().__init__(symbols)
         self.venue = venue
         self._names = {i: quote(symbol, safe="") for symbol, i in symbols.items()}
-        self._rest = BinanceRest(signer, meaning_of)
+        self._rest = BinanceRest(signer, meaning_of, USDM)
 
     def account(self, now: Wall) -> HttpRequest:
         """What the account holds: wallets and positions in one answer."""
@@ -65,7 +66,7 @@ class UsdmAccount(UsdmStreams):
     def private_key(self) -> HttpRequest:
         """Ask for the stream's key, valid for 60 minutes; asked again it is the same one, prolonged. It is
         never closed: the key is the account's, and another desk may read by it."""
-        return HttpRequest(method="POST", target="/fapi/v1/listenKey", headers=self._rest.key)
+        return self._rest.keyed("POST", "/fapi/v1/listenKey")
 
     def keyed(self, result: HttpResult) -> str | NoAnswer:
         """The key."""
@@ -107,7 +108,7 @@ class UsdmAccount(UsdmStreams):
         return self._rest.answered(second, list[usdm.SymbolConfig], build)
 
     def flows(self, kind: Flow, start: Wall, now: Wall) -> HttpRequest:
-        """What moved wallets in one way since `start`, at most seven days and a thousand moves; weight 30."""
+        """What moved wallets in one way since `start`, at most seven days and a thousand moves."""
         parameters = f"incomeType={usdm.INCOME[kind]}&startTime={start // MS_NS}&limit={TRADES_MAX}"
         return self._rest.signed("GET", "/fapi/v1/income", parameters, now)
 
@@ -131,7 +132,7 @@ class UsdmAccount(UsdmStreams):
         return self._rest.answered(result, list[usdm.Income], build)
 
     def closes(self, instrument: InstrumentId, start: Wall, now: Wall) -> HttpRequest:
-        """Ask for the orders that the venue placed for the account in one contract; weight 20."""
+        """Ask for the orders that the venue placed for the account in one contract."""
         parameters = f"symbol={self._names[instrument]}&startTime={start // MS_NS}&limit=100"
         return self._rest.signed("GET", "/fapi/v1/forceOrders", parameters, now)
 

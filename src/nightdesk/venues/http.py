@@ -4,14 +4,19 @@ from collections.abc import Mapping
 
 import msgspec
 
+from nightdesk.resilience.budget import Cost
+
+FREE = Cost()  # of what no venue counts
+
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One request; `target` is path and query, `body` may be empty."""
+    """One request; `target` is path and query, `body` may be empty. `cost` is what it counts for there."""
 
     method: str
     target: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    cost: Cost = FREE
 
 
 class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):

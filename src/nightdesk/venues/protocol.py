@@ -22,6 +22,7 @@ from nightdesk.model.market import DepthOf, MarketEvent, Quote
 from nightdesk.model.order import Amendment, Execution, Intent, OrderReport
 from nightdesk.model.outcome import Outcome
 from nightdesk.model.time import Mono, Wall
+from nightdesk.resilience.budget import Limit
 from nightdesk.venues.capabilities import Capabilities
 from nightdesk.venues.http import HttpRequest, HttpResult
 
@@ -152,6 +153,7 @@ class FactsCodec(Protocol):
 class VenueCodec(Protocol):
     """One venue's protocol.
 
+    Every request says what it costs; `limits` are what the venue allows of that, to one address and account.
     `place` and the other requests are signed at `now`, the venue's clock; nothing moves a deadline. Where a
     venue reads its private stream by a key, `private_key` asks for it and for its prolongation; elsewhere it is
     None, and the hello alone subscribes.
@@ -165,6 +167,8 @@ class VenueCodec(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+    @property
+    def limits(self) -> Sequence[Limit]: ...
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None: ...
     def placed(self, intent: Intent, result: HttpResult) -> Outcome: ...
     def replaced(self, intent: Intent, result: HttpResult) -> tuple[Outcome, Outcome]: ...
