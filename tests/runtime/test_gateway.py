@@ -24,6 +24,7 @@ from nightdesk.model.order import Amendment, OrderType, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed
+from nightdesk.resilience.budget import Cost, Rank
 from nightdesk.risk.gate import Approved
 from nightdesk.runtime import gateway as gateway_module
 from nightdesk.runtime.gateway import Gateway, Trigger
@@ -32,6 +33,7 @@ from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.simulation.loop import run
 from nightdesk.strategy.messages import Place
+from nightdesk.venues.binance_costs import SPOT_LIMITS
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.binance_usdm import BinanceUsdm
@@ -85,7 +87,7 @@ class Rig:
         self.told: list[Event] = []
         self.tasks: list[asyncio.Task[None]] = []
         signer = HmacSigner("k", "s")
-        self.requester = Requester(self.hand, self.hand)
+        self.requester = Requester(self.hand, self.hand, limits=SPOT_LIMITS)
         tell_time(self.requester.clock)
         self.gateway = Gateway(
             desk=self.bench.desk,
@@ -246,6 +248,26 @@ def test_new_risk_is_held_back_from_a_venue_that_fails_and_says_so() -> None:
     rigged(body)
 
 
+def spend(rig: Rig, orders: int) -> None:
+    cost = Cost(rank=Rank.FLATTEN, spends=(("orders", orders),))
+    spent = rig.requester.budget.spend(cost, rig.bench.mono)
+    rig.requester.budget.settle(spent, rig.bench.mono, {})
+
+
+def test_an_entry_without_room_is_not_sent_and_says_how_long_there_is_none() -> None:
+    async def body(rig: Rig) -> None:
+        approved = rig.approved()
+        spend(rig, 90)
+        rig.send(approved)
+        assert rig.hand.requests == []
+        (event,) = rig.told
+        assert isinstance(event, SendEnded)
+        assert event.outcome.reason is Reason.THROTTLED
+        assert 10 * SECOND_NS <= event.outcome.wait_ns < 11 * SECOND_NS
+
+    rigged(body)
+
+
 def test_what_leads_out_is_never_held_back() -> None:
     async def body(rig: Rig) -> None:
         rig.bench.buy("1")
@@ -265,6 +287,16 @@ def test_what_leads_out_is_never_held_back() -> None:
     rigged(body)
 
 
+def test_what_reduces_has_room_where_an_entry_has_none() -> None:
+    async def body(rig: Rig) -> None:
+        approved = msgspec.structs.replace(rig.approved(), reduces=True)
+        spend(rig, 90)
+        rig.send(approved)
+        assert len(rig.hand.requests) == 1
+
+    rigged(body)
+
+
 def test_what_becomes_of_an_order_is_heard_by_its_breaker() -> None:
     async def body(rig: Rig) -> None:
         rig.send(rig.approved())
@@ -274,6 +306,19 @@ def test_what_becomes_of_an_order_is_heard_by_its_breaker() -> None:
         rig.send(rig.approved(price="99"))
         await asyncio.sleep(3)
         assert rig.requester.guard.standing(Operation.ENTRY).tally == (2, 2, 0)
+
+    rigged(body)
+
+
+def test_a_cancel_leaves_whatever_is_used() -> None:
+    async def body(rig: Rig) -> None:
+        intent = rig.bench.open_order()
+        cost = Cost(rank=Rank.FLATTEN, spends=(("weight", 6_000),))
+        rig.requester.budget.spend(cost, rig.bench.mono)
+        rig.gateway.cancel(intent)
+        await asyncio.sleep(0.01)
+        assert [request.method for request in rig.hand.requests] == ["DELETE"]
+        rig.hand.answers[0].set_result(HttpFailure(written=True, timed_out=True, cause="c"))
 
     rigged(body)
 

@@ -31,7 +31,7 @@ PULLING = frozenset({"feed", "private", "reconcile", "surprise", "vanished", "lo
 # What concerns everything that is traded at one venue.
 OF_VENUES = frozenset(
     {
-        *("away", "private", "clock", "throttled", "maintenance", "breaker"),
+        *("away", "private", "clock", "throttled", "budget", "maintenance", "breaker"),
         *("funds", "auth", "reconcile", "terms"),
     }
 )

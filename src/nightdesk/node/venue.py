@@ -20,6 +20,7 @@ from nightdesk.model.instrument import Instrument
 from nightdesk.model.mode import Mode
 from nightdesk.model.outcome import Reason
 from nightdesk.node.breaker_watch import BreakerWatch
+from nightdesk.node.budget_watch import BudgetWatch
 from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.contract_link import ContractLink
 from nightdesk.node.plan import Outside, Pace
@@ -55,7 +56,7 @@ class Venue:
     ) -> None:
         self.id = venue
         spread = entropy.stream(f"retry/{venue}").random
-        self.requester = Requester(outside.http, clock, first, spread)
+        self.requester = Requester(outside.http, clock, first, outside.codec.limits, spread)
         self.link = VenueLink(
             venue=venue,
             codec=outside.codec,
@@ -82,6 +83,7 @@ class Venue:
         self._shell: Shell
         self._clock: ClockWatch
         self._breakers: BreakerWatch
+        self._budget: BudgetWatch
 
     async def meet(self, instruments: Sequence[InstrumentId]) -> list[Instrument] | str:
         """Its clock and its rules, or why the venue was not reached. Raises `NotListed`."""
@@ -163,6 +165,9 @@ class Venue:
             spawn=self._spawn,
         )
 
+        scope, requester = shell.desk.settings.scope_of(self.id), self.requester
+        self._budget = BudgetWatch(scope, requester.budget, requester.mono, shell.handle)
+
     def unheard(self) -> None:
         """Nothing new is risked before its private stream is heard; its breakers are heard from now on."""
         self._breakers.begin()
@@ -184,9 +189,10 @@ class Venue:
         yield self.link.keep_clock(watch.measured, watch.untold, pace.clock_every_s), "clock"
 
     def look(self) -> None:
-        """At every tick: is its clock still known, and what did time do to its breakers?"""
+        """At every tick: is its clock known, what did time do to its breakers, and is there room?"""
         self._clock.look()
         self._breakers.look()
+        self._budget.look()
 
     @property
     def recovered(self) -> bool:

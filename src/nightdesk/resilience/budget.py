@@ -1,10 +1,10 @@
 """What a venue lets one address and one account send, and who may use how much of it.
 
 Owns the counting, in windows that slide. A request counts from when it leaves until one length after its
-answer: it reached the venue somewhere between the two, so no window of that length holds more than the limit, wherever
-the venue's own windows begin and however unevenly requests travel. One without an answer counts as if it had
-come `STRAY_NS` after it was given up. Refuses to wait, and to know any venue's numbers: these are data
-(`Limit`, `Cost`) of its codec. Times are CLOCK_BOOTTIME: a leap of UTC forgets nothing.
+answer: it reached the venue somewhere between the two, so no window of that length holds more than the limit,
+wherever the venue's own windows begin and however unevenly requests travel. One without an answer counts as
+if it had come `STRAY_NS` after it was given up. Refuses to wait, and to know any venue's numbers: these are
+data (`Limit`, `Cost`) of its codec. Times are CLOCK_BOOTTIME: a leap of UTC forgets nothing.
 
 Several processes at one address are several budgets, each with its share as limits; what the others use is
 learnt from what the venue says beyond our own count.
@@ -48,7 +48,7 @@ CEILING_PERCENT: Mapping[Rank, int] = {
     Rank.PRIVATE: 84,
     Rank.MARKET: 80,
 }
-# What a rank gets before others that are no way out: while it waits and used less, these stay below its ceiling.
+# What a rank gets before others that are no way out: while it waits with less, these stay below its ceiling.
 SHARE_PERCENT: Mapping[Rank, int] = {Rank.RECONCILE: 15, Rank.PRIVATE: 10, Rank.MARKET: 5}
 # In use, in per cent of the limit that is nearest to its end: where a mode is demanded, and down to where.
 CAUTIOUS_PERCENT, REDUCE_PERCENT = (86, 84), (89, 86)

@@ -18,7 +18,8 @@ from nightdesk.model.ids import ClientOrderId
 from nightdesk.model.order import Amendment, Intent, Origin
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import SECOND_NS, Mono, Wall
-from nightdesk.runtime.guard import Operation
+from nightdesk.resilience.budget import Cost, Rank
+from nightdesk.runtime.guard import operation_of
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
@@ -95,17 +96,20 @@ class Gateway:
         if request is None:
             self._not_sent(order, "its deadline has passed")
             return
-        operation, guard = _operation(order), self._requester.guard
-        settle = guard.enter(operation)
-        if settle is None:
-            self._not_sent(order, guard.why(operation), Reason.BREAKER)
+        rank, requester = _rank(order), self._requester
+        cost = Cost(rank=rank, spends=request.cost.spends)
+        wait_ns = requester.budget.wait_ns(cost, now)
+        if wait_ns:
+            self._not_sent(order, "the venue's budget has no room", Reason.THROTTLED, wait_ns)
             return
-        future = self._requester.http.exchange(request, timeout_ns=ORDER_TIMEOUT_NS)
+        future = requester.send(request, cost, ORDER_TIMEOUT_NS)
+        if future is None:
+            self._not_sent(order, requester.guard.why(operation_of(rank)), Reason.BREAKER)
+            return
         wire = self._requester.mono()
         self.sent += 1
         self.in_flight += 1
         self._time(trigger, wire)
-        future.add_done_callback(settle)
         future.add_done_callback(lambda done: self._answered(order, sent_at, wire, done.result()))
 
     def _request(self, order: SendOrder, now: Wall) -> HttpRequest | None:
@@ -130,7 +134,7 @@ class Gateway:
             return "the mode has changed"
         if order.amendment is not None and not self._desk.still_meant(order.amendment):
             return "the order is meant otherwise by now"
-        if _operation(order) is Operation.EXIT:
+        if _rank(order) <= Rank.REDUCE:
             return ""
         if self._requester.told_to_wait():
             return "the venue said to wait"
@@ -147,14 +151,16 @@ class Gateway:
             self._held_back -= 1
         if cause:
             failure = HttpFailure(written=False, timed_out=False, cause=cause)
-            self._requester.guard.missed(_operation(order), failure)
+            self._requester.guard.missed(operation_of(_rank(order)), failure)
             self._not_sent(order, cause, Reason.CONNECTION)
             return
         self._last_step(order, trigger)
 
-    def _not_sent(self, order: SendOrder, why: str, reason: Reason = Reason.LATCHED) -> None:
+    def _not_sent(
+        self, order: SendOrder, why: str, reason: Reason = Reason.LATCHED, wait_ns: int = 0
+    ) -> None:
         self._telemetry.count(f"not_sent.{reason}")
-        outcome = Outcome(verdict=Verdict.NOT_SENT, reason=reason, text=why)
+        outcome = Outcome(verdict=Verdict.NOT_SENT, reason=reason, text=why, wait_ns=wait_ns)
         if order.amendment is not None:
             self._amend_ended(order.amendment, outcome, Wall(0))
             return
@@ -167,7 +173,6 @@ class Gateway:
     def _answered(self, order: SendOrder, sent_at: Wall, wire: int, result: HttpResult) -> None:
         intent, other = order.approved.intent, order.other
         self.in_flight -= 1
-        self._requester.heed(result)
         self._telemetry.stages["wire_to_answer"].record(self._requester.mono() - wire)
         if order.amendment is not None:
             amended = self._codec.amended(intent, order.amendment, result)
@@ -196,9 +201,7 @@ class Gateway:
 
     async def _cancel(self, intent: Intent) -> None:
         started = self._requester.mono()
-        result = await self._requester.request(
-            lambda now: self._codec.cancel(intent, now), way_out=True
-        )
+        result = await self._requester.request(lambda now: self._codec.cancel(intent, now))
         self._telemetry.stages["cancel_to_answer"].record(self._requester.mono() - started)
         self._cancel_ended(intent.client_id, self._codec.cancelled(intent, result))
 
@@ -214,8 +217,10 @@ class Gateway:
             stages["tick_to_wire"].record(wire - trigger.received)
 
 
-def _operation(order: SendOrder) -> Operation:
-    """Whether an order leads out, or to new risk."""
+def _rank(order: SendOrder) -> Rank:
+    """What an order is for."""
     approved, intent = order.approved, order.approved.intent
+    if intent.origin is Origin.FLATTEN:
+        return Rank.FLATTEN
     out = approved.reduces or intent.inputs is None or intent.origin is Origin.PROTECT
-    return Operation.EXIT if out else Operation.ENTRY
+    return Rank.REDUCE if out else Rank.ENTRY

@@ -19,6 +19,7 @@ from nightdesk.resilience.breaker import (
     State,
     growing,
 )
+from nightdesk.resilience.budget import Rank
 from nightdesk.resilience.retry import Retry, RetryRules
 from nightdesk.resilience.window import LastCalls, LastWhile
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpResult
@@ -34,6 +35,19 @@ class Operation(StrEnum):
     CANCEL = auto()
     EXIT = auto()  # orders that reduce or protect, and a flatten's
     ENTRY = auto()
+
+
+_OF_RANK = {
+    Rank.FLATTEN: Operation.EXIT,
+    Rank.CANCEL: Operation.CANCEL,
+    Rank.REDUCE: Operation.EXIT,
+    Rank.ENTRY: Operation.ENTRY,
+}
+
+
+def operation_of(rank: Rank) -> Operation:
+    """The class that a request of a rank is in."""
+    return _OF_RANK.get(rank, Operation.READ)
 
 
 # Questions are many and find out most of what the desk knows: they are held back briefly, never for longer than

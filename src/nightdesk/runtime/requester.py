@@ -1,13 +1,16 @@
-"""Requests to one venue, stamped with its clock. The first venue's clock is the desk's."""
+"""Requests to one venue, stamped with its clock, within its budget, and held back where it fails. The first
+venue's clock is the desk's."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Http
-from nightdesk.runtime.guard import TOLD_TO_WAIT, Guard, Operation, retry_after_s
+from nightdesk.resilience.budget import WAY_OUT, Budget, Cost, Limit, Rank, Spent
+from nightdesk.runtime.guard import TOLD_TO_WAIT, Guard, Settle, operation_of, retry_after_s
+from nightdesk.runtime.turns import Turns
 from nightdesk.runtime.venue_clock import VenueClock
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
@@ -17,21 +20,24 @@ WAIT_LEAST_S = 2  # where no Retry-After was given, or one of nothing
 
 
 class Requester:
-    """Holds the pool, the guard and what is known of the venue's clock; `first` is the desk's first venue's, or
-    None. `draw` spreads what is tried again; who asks alone needs none."""
+    """Holds the pool, the budget, the guard and what is known of the venue's clock; `first` is the desk's
+    first venue's, or None. Without `limits` nothing but the venue's own word and its failures hold a request
+    back. `draw` spreads what is tried again; who asks alone needs none."""
 
     def __init__(
         self,
         http: Http,
         clock: Clock,
         first: "Requester | None" = None,
+        limits: Sequence[Limit] = (),
         draw: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self.http = http
         self.clock = VenueClock(clock)
+        self.budget = Budget(limits)
         self.guard = Guard(clock.mono, draw)
+        self._turns = Turns(self.budget, clock.mono)
         self._first = self.clock if first is None else first.clock
-        self._wait_until = Mono(0)
         self.mono: Callable[[], Mono] = clock.mono  # this host's CLOCK_BOOTTIME
         self.venue_now: Callable[[], Wall] = self.clock.now  # UTC on the venue's clock
         self.desk_now: Callable[[], Wall] = self._first.now  # UTC on the desk's clock
@@ -51,45 +57,106 @@ class Requester:
             return str(error) or "no connection in time"
         return ""
 
-    async def request(
-        self, build: Callable[[Wall], HttpRequest], *, way_out: bool = False
-    ) -> HttpResult:
-        """One read or cancel: waits for a connection, then signs and writes in one step; tried again where the
-        venue fails (`runtime.guard`), each time signed anew.
+    async def request(self, build: Callable[[Wall], HttpRequest]) -> HttpResult:
+        """One read or cancel: waits for a connection and for room, then signs and writes in one step; tried
+        again where the venue fails (`runtime.guard`), each time signed anew.
 
-        While the venue has told this host to wait, only the way out is tried: every other request would make
-        the wait longer.
+        The way out waits for no room. While the venue has told this host to wait, only it is tried: every other
+        request would make the wait longer.
         """
-        operation = Operation.CANCEL if way_out else Operation.READ
-        return await self.guard.ask(operation, partial(self._once, build, operation))
+        operation = operation_of(build(self.venue_now()).cost.rank)
+        return await self.guard.ask(operation, partial(self._once, build))
 
-    async def _once(self, build: Callable[[Wall], HttpRequest], operation: Operation) -> HttpResult:
-        if self.told_to_wait() and operation is not Operation.CANCEL:
-            return _held_back("the venue said to wait")
-        if not self.http.ready():
-            cause = await self.hold()
-            if cause:
-                failure = HttpFailure(written=False, timed_out=False, cause=cause)
-                self.guard.missed(operation, failure)
-                return failure
-        settle = self.guard.enter(operation)
+    def send(
+        self, request: HttpRequest, cost: Cost, timeout_ns: int
+    ) -> "asyncio.Future[HttpResult] | None":
+        """Write a request on the connection that is held, and count it; None where it is held back."""
+        settle = self.guard.enter(operation_of(cost.rank))
         if settle is None:
-            return _held_back(self.guard.why(operation))
-        future = self.http.exchange(build(self.venue_now()), timeout_ns=READ_TIMEOUT_NS)
-        future.add_done_callback(settle)
-        result = await future
-        self.heed(result)
-        return result
+            return None
+        return self._exchange(request, self.budget.spend(cost, self.mono()), settle, timeout_ns)
 
     def told_to_wait(self) -> bool:
         """Whether the venue wants no traffic of this host now."""
-        return self.mono() < self._wait_until
+        return self.budget.latched(self.mono())
 
     def heed(self, result: HttpResult) -> None:
         """Note the wait that an answer asks for, whatever it answers."""
         wait_s = wait_of(result)
         if wait_s is not None:
-            self._wait_until = max(self._wait_until, Mono(self.mono() + wait_s * SECOND_NS))
+            self.budget.latch(Mono(self.mono() + wait_s * SECOND_NS))
+
+    async def _once(self, build: Callable[[Wall], HttpRequest]) -> HttpResult:
+        request = build(self.venue_now())
+        rank = request.cost.rank
+        if self.told_to_wait() and rank not in WAY_OUT:
+            return _held_back("the venue said to wait")
+        if not self.http.ready():
+            failure = await self._connected(rank)
+            if failure is not None:
+                return failure
+            request = build(self.venue_now())
+        if rank in WAY_OUT or self._turns.free(request.cost):
+            future = self.send(request, request.cost, READ_TIMEOUT_NS)
+            return (
+                _held_back(self.guard.why(operation_of(rank))) if future is None else await future
+            )
+        spent = await self._turns.wait(request.cost)
+        if spent is None:
+            return _held_back("the venue's budget has no room")
+        return await self._in_turn(build, spent)
+
+    async def _connected(self, rank: Rank) -> HttpFailure | None:
+        """Wait for a connection; how it failed where there is none."""
+        cause = await self.hold()
+        if not cause:
+            return None
+        failure = HttpFailure(written=False, timed_out=False, cause=cause)
+        self.guard.missed(operation_of(rank), failure)
+        return failure
+
+    async def _in_turn(self, build: Callable[[Wall], HttpRequest], spent: Spent) -> HttpResult:
+        """The same once there was room: the venue, or the connection, may not be what it was."""
+        settle: Settle | None = None
+        try:
+            failure = None if self.http.ready() else await self._connected(spent.rank)
+            if failure is None and self.told_to_wait():
+                failure = _held_back("the venue said to wait")
+            if failure is None:
+                operation = operation_of(spent.rank)
+                settle = self.guard.enter(operation)
+                failure = None if settle else _held_back(self.guard.why(operation))
+        finally:
+            if settle is None:
+                self.budget.give_back(spent)
+                self._turns.look()
+        if settle is None:
+            assert failure is not None, "held back by something"
+            return failure
+        return await self._exchange(build(self.venue_now()), spent, settle, READ_TIMEOUT_NS)
+
+    def _exchange(
+        self, request: HttpRequest, spent: Spent, settle: Settle, timeout_ns: int
+    ) -> "asyncio.Future[HttpResult]":
+        future = self.http.exchange(request, timeout_ns=timeout_ns)
+        if future.done():  # who awaits it goes on before any callback runs
+            self._answered(spent, settle, future)
+        else:
+            future.add_done_callback(partial(self._answered, spent, settle))
+        return future
+
+    def _answered(self, spent: Spent, settle: Settle, done: "asyncio.Future[HttpResult]") -> None:
+        settle(done)
+        result = None if done.cancelled() else done.result()
+        match result:
+            case HttpAnswer(headers=headers):
+                self.budget.settle(spent, self.mono(), headers)
+                self.heed(result)
+            case HttpFailure(written=False):
+                self.budget.give_back(spent)
+            case _:
+                self.budget.give_up(spent, self.mono())
+        self._turns.look()
 
 
 def _held_back(cause: str) -> HttpFailure:

@@ -44,6 +44,7 @@ SPOT: Mapping[str, Cost] = {
     "GET /api/v3/myTrades?orderId": _cost(Rank.RECONCILE, 5),
     "GET /api/v3/account": _cost(Rank.PRIVATE, 20),
     "GET /sapi/v1/account/apiRestrictions": _cost(Rank.PRIVATE, 1),
+    "GET /api/v3/account/commission": _cost(Rank.PRIVATE, 20),
     "GET /api/v3/time": _cost(Rank.RECONCILE, 1),  # without it no order leaves
     "GET /api/v3/exchangeInfo": _cost(Rank.MARKET, 20),
     "GET /api/v3/ticker/bookTicker": _cost(Rank.REDUCE, 2),  # asked for the way out alone
@@ -64,6 +65,7 @@ USDM: Mapping[str, Cost] = {
     "POST /fapi/v1/listenKey": _cost(Rank.RECONCILE, 1),  # without it fills are not heard
     "GET /fapi/v1/accountConfig": _cost(Rank.PRIVATE, 5),
     "GET /fapi/v1/symbolConfig": _cost(Rank.PRIVATE, 5),
+    "GET /fapi/v1/commissionRate": _cost(Rank.PRIVATE, 20),
     "GET /fapi/v1/income": _cost(Rank.PRIVATE, 30),
     "GET /fapi/v1/forceOrders": _cost(Rank.PRIVATE, 20),
     "GET /fapi/v1/time": _cost(Rank.RECONCILE, 1),

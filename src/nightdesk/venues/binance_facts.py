@@ -17,6 +17,7 @@ from nightdesk.model import money
 from nightdesk.model.time import Wall
 from nightdesk.venues import binance_errors, binance_usdm_errors
 from nightdesk.venues import binance_wire as wire
+from nightdesk.venues.binance_costs import SPOT, USDM
 from nightdesk.venues.binance_rest import BinanceRest
 from nightdesk.venues.binance_sign import Signer
 from nightdesk.venues.http import HttpRequest, HttpResult
@@ -57,16 +58,14 @@ class BinanceFacts:
 
     def __init__(self, signer: Signer, *, contracts: bool) -> None:
         errors = binance_usdm_errors if contracts else binance_errors
-        self._rest = BinanceRest(signer, errors.meaning_of)
+        self._rest = BinanceRest(signer, errors.meaning_of, USDM if contracts else SPOT)
         self._contracts = contracts
 
     def rate_limits(self, symbol: str) -> HttpRequest:
         """Ask for the rate limits; they come with the rules of a symbol."""
         if self._contracts:
-            return HttpRequest(method="GET", target="/fapi/v1/exchangeInfo")
-        return HttpRequest(
-            method="GET", target=f"/api/v3/exchangeInfo?symbol={quote(symbol, safe='')}"
-        )
+            return self._rest.public("/fapi/v1/exchangeInfo")
+        return self._rest.public("/api/v3/exchangeInfo", f"symbol={quote(symbol, safe='')}")
 
     def told_rate_limits(self, result: HttpResult) -> Sequence[RateLimit] | NoAnswer:
         """The rate limits, in the venue's order."""
@@ -84,7 +83,7 @@ class BinanceFacts:
         return self._rest.answered(result, _Limits, build)
 
     def fees(self, symbol: str, now: Wall) -> HttpRequest:
-        """Ask what the account pays for trading a symbol: weight 20."""
+        """Ask what the account pays for trading a symbol."""
         path = "/fapi/v1/commissionRate" if self._contracts else "/api/v3/account/commission"
         return self._rest.signed("GET", path, f"symbol={quote(symbol, safe='')}", now)
 

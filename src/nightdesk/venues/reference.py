@@ -7,6 +7,7 @@ from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.severity import BEARINGS
 from nightdesk.venues import binance_errors, binance_usdm_errors
 from nightdesk.venues import binance_wire as wire
+from nightdesk.venues.binance_costs import SPOT
 from nightdesk.venues.binance_errors import Meaning
 from nightdesk.venues.binance_rest import BinanceRest
 from nightdesk.venues.binance_sign import Unsigned
@@ -128,7 +129,7 @@ def _reasons() -> str:
 
 
 def _raw() -> str:
-    rest = BinanceRest(Unsigned(), binance_errors.meaning_of)
+    rest = BinanceRest(Unsigned(), binance_errors.meaning_of, SPOT)
     lines = ["", "| what happened | verdict | reason |", "|---|---|---|"]
     for name, result in _HAPPENED:
         outcome = rest.read(result, wire.ServerTime, lambda _: Outcome(verdict=Verdict.ACKED))

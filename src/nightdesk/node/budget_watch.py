@@ -1,0 +1,42 @@
+"""How much of a venue's allowance is in use, at every tick: a desk slows down before it finds no room."""
+
+from collections.abc import Callable
+
+from nightdesk.desk.events import Event, Health
+from nightdesk.model.mode import Mode
+from nightdesk.model.time import SECOND_NS, Mono
+from nightdesk.resilience.budget import Budget
+
+CALM_NS = 5 * SECOND_NS  # without a reason, before anything is loosened
+
+
+class BudgetWatch:
+    """Tells the cause `budget` of one venue's scope, and only where it changes."""
+
+    def __init__(
+        self, scope: str, budget: Budget, mono: Callable[[], Mono], tell: Callable[[Event], None]
+    ) -> None:
+        self._scope = scope
+        self._budget = budget
+        self._mono = mono
+        self._tell = tell
+        self._mode: Mode | None = None  # an earlier life may have left the cause in force
+        self._calm_since: Mono | None = None
+
+    def look(self) -> None:
+        """At every tick."""
+        now, before = self._mono(), self._mode
+        mode = self._budget.demands(before or Mode.NORMAL, now)
+        if before is None or mode > before:
+            self._demand(mode, now)
+        elif mode == before:
+            self._calm_since = None
+        elif self._calm_since is None:
+            self._calm_since = now
+        elif now - self._calm_since >= CALM_NS:
+            self._demand(mode, now)
+
+    def _demand(self, mode: Mode, now: Mono) -> None:
+        self._mode, self._calm_since = mode, None
+        why = f"{self._budget.use_percent(now):.0f} % of what the venue allows is in use"
+        self._tell(Health(scope=self._scope, cause="budget", mode=mode, why=why))

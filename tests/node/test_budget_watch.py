@@ -1,0 +1,59 @@
+"""A desk is told to be careful at once, and that it need not be any more only after a calm."""
+
+from nightdesk.desk.events import Event, Health
+from nightdesk.model.mode import Mode
+from nightdesk.model.time import SECOND_NS, Mono
+from nightdesk.node.budget_watch import CALM_NS, BudgetWatch
+from nightdesk.resilience.budget import Budget, Cost, Limit, Rank
+
+
+class Rig:
+    """A budget of a hundred, and what was told of it."""
+
+    def __init__(self) -> None:
+        self.now = Mono(100 * SECOND_NS)
+        self.budget = Budget([Limit(unit="weight", most=100, length_ns=10 * SECOND_NS)])
+        self.told: list[Event] = []
+        self.watch = BudgetWatch("venue/v", self.budget, lambda: self.now, self.told.append)
+
+    def use(self, amount: int) -> None:
+        cost = Cost(rank=Rank.FLATTEN, spends=(("weight", amount),))
+        self.budget.settle(self.budget.spend(cost, self.now), self.now, {})
+
+    def look(self, after_ns: int = 0) -> list[Mode]:
+        self.now = Mono(self.now + after_ns)
+        self.watch.look()
+        healths = [event for event in self.told if isinstance(event, Health)]
+        assert all((h.scope, h.cause) == ("venue/v", "budget") for h in healths)
+        self.told.clear()
+        return [health.mode for health in healths]
+
+
+def test_what_an_earlier_life_left_in_force_is_lifted_at_the_first_look() -> None:
+    rig = Rig()
+    assert rig.look() == [Mode.NORMAL]
+    assert rig.look(SECOND_NS) == []
+
+
+def test_it_is_tightened_at_once_and_loosened_after_a_calm() -> None:
+    rig = Rig()
+    rig.look()
+    rig.use(88)
+    assert rig.look() == [Mode.CAUTIOUS]
+    rig.use(5)
+    assert rig.look() == [Mode.REDUCE_ONLY]
+    assert rig.look(11 * SECOND_NS) == []
+    assert rig.look(CALM_NS - 1) == []
+    assert rig.look(1) == [Mode.NORMAL]
+
+
+def test_a_calm_that_is_broken_begins_anew() -> None:
+    rig = Rig()
+    rig.look()
+    rig.use(95)
+    assert rig.look() == [Mode.REDUCE_ONLY]
+    assert rig.look(11 * SECOND_NS) == []
+    rig.use(95)
+    assert rig.look(CALM_NS) == []
+    assert rig.look(11 * SECOND_NS) == []
+    assert rig.look(CALM_NS) == [Mode.NORMAL]
