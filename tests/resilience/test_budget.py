@@ -239,6 +239,17 @@ def test_the_less_is_left_the_more_careful_a_desk_has_to_be(
     assert budget.demands(before, START) is after
 
 
+def test_a_pace_spreads_reads_and_nothing_else() -> None:
+    pace = Limit(unit=LONG.unit, most=20, length_ns=SECOND_NS, pace=True)
+    budget = Budget([LONG, pace])
+    budget.settle(budget.spend(weight(30, Rank.ENTRY), START), START, {})
+    assert not budget.wait_ns(weight(16), START)
+    budget.settle(budget.spend(weight(16), START), START, {})
+    assert SECOND_NS < budget.wait_ns(weight(1), START) <= SECOND_NS + SECOND_NS // STEPS
+    assert not budget.wait_ns(weight(40, Rank.ENTRY), START)
+    assert budget.use_percent(START) == 46
+
+
 def test_without_limits_nothing_waits() -> None:
     budget = Budget()
     budget.settle(budget.spend(weight(10**9), START), START, {LONG.header: "7"})

@@ -11,8 +11,9 @@ learnt from what the venue says beyond our own count.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
+from heapq import merge
 
 import msgspec
 
@@ -60,13 +61,15 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """At most `most` of a `unit` in any `length_ns`; the (lower case) header that tells how much was counted.
 
     A unit is whatever a venue counts by itself: the weight of an address, the orders of an account, or those of
-    one instrument.
+    one instrument. A `pace` is no venue's: it spreads what reads use, so that what others use shows before all
+    of it is spent.
     """
 
     unit: str
     most: int
     length_ns: int
     header: str = ""
+    pace: bool = False
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +102,10 @@ class Window:
         self._answered: deque[tuple[int, list[int]]] = deque()  # by step, by rank
         self._foreign: deque[tuple[int, int]] = deque()  # by step, falling
         self._step_ns = max(1, limit.length_ns // STEPS)
+
+    def concerns(self, rank: Rank) -> bool:
+        """Whether it counts what a rank sends."""
+        return rank > Rank.ENTRY or not self.limit.pace
 
     def own(self, now: Mono) -> int:
         """What counts of our own requests."""
@@ -157,15 +164,20 @@ class Window:
         over = self.used(now) + amount - ceiling
         if over <= 0:
             return 0
-        leaving = [(self._leaves(step), sum(counts)) for step, counts in self._answered]
-        falls = [*[others for _, others in self._foreign], 0]
-        for (step, others), less in zip(self._foreign, falls[1:], strict=True):
-            leaving.append((self._leaves(step), others - less))
-        for at, count in sorted(leaving):
+        for step, count in merge(self._steps(), self._falls()):
             over -= count
             if over <= 0:
-                return at - now
+                return self._leaves(step) - now
         return self.limit.length_ns
+
+    def _steps(self) -> Iterator[tuple[int, int]]:
+        """How much of ours leaves, by step."""
+        return ((step, sum(counts)) for step, counts in self._answered)
+
+    def _falls(self) -> Iterator[tuple[int, int]]:
+        """By how much what others use falls, by step."""
+        for at, (step, others) in enumerate(self._foreign, 1):
+            yield step, others - (self._foreign[at][1] if at < len(self._foreign) else 0)
 
     def _leaves(self, step: int) -> int:
         return (step + 1) * self._step_ns + self.limit.length_ns
@@ -197,7 +209,7 @@ class Budget:
         longest = 0
         for unit, amount in cost.spends:
             for window in self._windows:
-                if window.limit.unit == unit:
+                if window.limit.unit == unit and window.concerns(cost.rank):
                     ceiling = self._ceiling(window, cost.rank)
                     longest = max(longest, window.wait_ns(amount, ceiling, now))
         return longest
@@ -205,14 +217,15 @@ class Budget:
     def below_share(self, cost: Cost) -> bool:
         """Whether the request's rank has used less than its share of everything that it wants."""
         share, units = SHARE_PERCENT.get(cost.rank, 0), dict(cost.spends)
-        windows = [window for window in self._windows if window.limit.unit in units]
+        windows = [w for w in self._windows if w.limit.unit in units and not w.limit.pace]
         return all(100 * w.of(cost.rank) < share * w.limit.most for w in windows)
 
     def spend(self, cost: Cost, now: Mono) -> Spent:
         """It leaves now; every one is settled or given back."""
         amounts, counted = dict(cost.spends), []
         for window in self._windows:
-            amount, own = amounts.get(window.limit.unit, 0), window.own(now)
+            own = window.own(now)
+            amount = amounts.get(window.limit.unit, 0) if window.concerns(cost.rank) else 0
             window.spend(cost.rank, amount)
             counted.append((window, amount, own + amount - window.spent))
         return Spent(cost.rank, counted)
@@ -247,7 +260,8 @@ class Budget:
 
     def use_percent(self, now: Mono) -> float:
         """Of the limit that is nearest to its end."""
-        return max((100 * w.used(now) / w.limit.most for w in self._windows), default=0.0)
+        windows = (window for window in self._windows if not window.limit.pace)
+        return max((100 * w.used(now) / w.limit.most for w in windows), default=0.0)
 
     def demands(self, before: Mode, now: Mono) -> Mode:
         """How careful a desk has to be that was told `before`: entries stop before they find no room."""

@@ -41,7 +41,7 @@ class Line:
         return not ahead and not self._budget.wait_ns(cost, now)
 
     def join(self, cost: Cost, deadline: Mono) -> Waiting | None:
-        """A place, or None where the line is full."""
+        """A place, or None where the line is full. Of one rank, who comes later waits no less long."""
         if len(self) >= WAITING_MAX:
             return None
         waiting = Waiting(cost, deadline)
@@ -59,9 +59,10 @@ class Line:
 
     def serve(self, now: Mono) -> list[Waiting]:
         """Who waits no longer: with `spent` set, or past the deadline."""
-        done = [w for waiting in self._ranks.values() for w in waiting if w.deadline <= now]
-        for waiting in done:
-            self._ranks[waiting.cost.rank].remove(waiting)
+        done: list[Waiting] = []
+        for waiting in self._ranks.values():
+            while waiting and waiting[0].deadline <= now:
+                done.append(waiting.popleft())
         self._claim()
         while (first := self._next(now)) is not None:
             self._ranks[first.cost.rank].popleft()
@@ -72,7 +73,7 @@ class Line:
 
     def due(self, now: Mono) -> Mono | None:
         """When to serve again, if nothing happens before; None where nobody waits."""
-        dues = [w.deadline for waiting in self._ranks.values() for w in waiting]
+        dues = [waiting[0].deadline for waiting in self._ranks.values() if waiting]
         if not dues:
             return None
         waits = [self._budget.wait_ns(front.cost, now) for front in self._fronts()]

@@ -154,9 +154,9 @@ class Requester:
                 self.heed(result)
             case HttpFailure(written=False):
                 self.budget.give_back(spent)
+                self._turns.look()
             case _:
                 self.budget.give_up(spent, self.mono())
-        self._turns.look()
 
 
 def _held_back(cause: str) -> HttpFailure:
