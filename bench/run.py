@@ -25,6 +25,7 @@ NAMES = (
     "bars",
     "crowd",
     "limits",
+    "budget",
     "intents",
     "frames",
     "growth",
