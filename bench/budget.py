@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
 from random import Random
 from typing import Any, NamedTuple
 
@@ -165,22 +166,20 @@ def sliding_window(venue: Venue, left: Left) -> Go:
 
 def aiolimiter(venue: Venue, left: Left) -> Go:
     """aiolimiter's leaky bucket of the whole minute's weight."""
-    from aiolimiter import AsyncLimiter  # only where it is installed
+    given = import_module("aiolimiter").AsyncLimiter
 
-    class Rounded(AsyncLimiter):  # type: ignore[misc, unused-ignore]  # its base is not everywhere
+    def leak(self: Any) -> None:
         """In virtual time a rest of 1e-12 would be waited for for ever."""
+        given._leak(self)
+        self._level = round(self._level, 6)
 
-        def _leak(self) -> None:
-            super()._leak()
-            self._level = round(self._level, 6)
-
-    return _after(Rounded(WEIGHT_MAX, MINUTE_S).acquire, venue, left)
+    limiter = type("Rounded", (given,), {"_leak": leak})(WEIGHT_MAX, MINUTE_S)
+    return _after(limiter.acquire, venue, left)
 
 
 def ccxt(venue: Venue, left: Left) -> Go:
     """ccxt's throttler: 50 ms a token, a fifth of a token for a weight of one, a burst of one."""
-    from ccxt.async_support.base import throttler  # only where it is installed
-
+    throttler: Any = import_module("ccxt.async_support.base.throttler")
     throttler.time = asyncio.get_running_loop().time
     throttle = throttler.Throttler({"refillRate": 1 / 50, "delay": 0.001, "capacity": 1.0})
     return _after(lambda weight: throttle(weight * 0.2), venue, left)

@@ -5,7 +5,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightdesk.model.mode import Mode
@@ -84,6 +84,7 @@ def arrivals(budget: Budget, wishes: list[Wish]) -> list[tuple[int, Cost]]:
     return sorted(came, key=lambda arrival: arrival[0])
 
 
+@settings(deadline=None, max_examples=50)  # a busy machine is no finding
 @given(st.lists(WISHES, max_size=100))
 def test_no_window_of_any_phase_holds_more_than_a_rank_may_use(wishes: list[Wish]) -> None:
     came = arrivals(both(), wishes)
@@ -96,6 +97,7 @@ def test_no_window_of_any_phase_holds_more_than_a_rank_may_use(wishes: list[Wish
             assert used <= limit.most * CEILING_PERCENT[highest] // 100
 
 
+@settings(deadline=None, max_examples=50)  # a busy machine is no finding
 @given(st.lists(st.tuples(st.sampled_from(Rank), st.integers(1, 10)), max_size=60))
 def test_what_is_reserved_for_a_rank_is_left_by_those_behind_it(
     wished: list[tuple[Rank, int]],
@@ -113,6 +115,7 @@ def test_what_is_reserved_for_a_rank_is_left_by_those_behind_it(
             used += amount
 
 
+@settings(deadline=None, max_examples=50)  # a busy machine is no finding
 @given(st.lists(WISHES, max_size=60), COSTS)
 def test_after_the_wait_that_is_told_there_is_room(wishes: list[Wish], cost: Cost) -> None:
     budget, now = both(), START
@@ -239,9 +242,9 @@ def test_the_less_is_left_the_more_careful_a_desk_has_to_be(
     assert budget.demands(before, START) is after
 
 
-def test_a_pace_spreads_reads_and_nothing_else() -> None:
-    pace = Limit(unit=LONG.unit, most=20, length_ns=SECOND_NS, pace=True)
-    budget = Budget([LONG, pace])
+def test_a_spread_holds_reads_apart_and_nothing_else() -> None:
+    spread = Limit(unit=LONG.unit, most=20, length_ns=SECOND_NS, spread=True)
+    budget = Budget([LONG, spread])
     budget.settle(budget.spend(weight(30, Rank.ENTRY), START), START, {})
     assert not budget.wait_ns(weight(16), START)
     budget.settle(budget.spend(weight(16), START), START, {})

@@ -50,7 +50,7 @@ def test_a_request_costs_what_the_venue_counts(number: int, costs: Mapping[str, 
 def test_a_market_allows_what_the_venue_allows(number: int, limits: tuple[Limit, ...]) -> None:
     _, counts = lab_rests()[number]
     quota = counts.quota
-    weight, *orders = [limit for limit in limits if not limit.pace]
+    weight, *orders = [limit for limit in limits if not limit.spread]
     assert (weight.unit, weight.most) == (WEIGHT, quota.weight_per_minute_max)
     assert [(o.most, o.length_ns, o.header) for o in orders] == [
         (q.most, q.length_ns, f"x-mbx-order-count-{q.header.lower()}") for q in quota.orders

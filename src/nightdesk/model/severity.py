@@ -54,6 +54,7 @@ BEARINGS: Mapping[Reason, Bearing] = {
     Reason.BY_STATE: _ROUTINE,
     Reason.BY_BALANCE: Bearing(severity=Severity.ROUTINE, cause="funds"),
     Reason.LATCHED: _ROUTINE,
+    Reason.BREAKER: _ROUTINE,  # its change is told by itself
     Reason.CONNECTION: _PASSING,
     Reason.TIMEOUT: _PASSING,
     Reason.VENUE_ERROR: _PASSING,

@@ -61,7 +61,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """At most `most` of a `unit` in any `length_ns`; the (lower case) header that tells how much was counted.
 
     A unit is whatever a venue counts by itself: the weight of an address, the orders of an account, or those of
-    one instrument. A `pace` is no venue's: it spreads what reads use, so that what others use shows before all
+    one instrument. A `spread` is no venue's: it holds reads apart, so that what others use shows before all
     of it is spent.
     """
 
@@ -69,7 +69,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     most: int
     length_ns: int
     header: str = ""
-    pace: bool = False
+    spread: bool = False
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ class Window:
 
     def concerns(self, rank: Rank) -> bool:
         """Whether it counts what a rank sends."""
-        return rank > Rank.ENTRY or not self.limit.pace
+        return rank > Rank.ENTRY or not self.limit.spread
 
     def own(self, now: Mono) -> int:
         """What counts of our own requests."""
@@ -217,7 +217,7 @@ class Budget:
     def below_share(self, cost: Cost) -> bool:
         """Whether the request's rank has used less than its share of everything that it wants."""
         share, units = SHARE_PERCENT.get(cost.rank, 0), dict(cost.spends)
-        windows = [w for w in self._windows if w.limit.unit in units and not w.limit.pace]
+        windows = [w for w in self._windows if w.limit.unit in units and not w.limit.spread]
         return all(100 * w.of(cost.rank) < share * w.limit.most for w in windows)
 
     def spend(self, cost: Cost, now: Mono) -> Spent:
@@ -260,7 +260,7 @@ class Budget:
 
     def use_percent(self, now: Mono) -> float:
         """Of the limit that is nearest to its end."""
-        windows = (window for window in self._windows if not window.limit.pace)
+        windows = (window for window in self._windows if not window.limit.spread)
         return max((100 * w.used(now) / w.limit.most for w in windows), default=0.0)
 
     def demands(self, before: Mode, now: Mono) -> Mode:

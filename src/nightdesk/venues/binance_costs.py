@@ -18,13 +18,13 @@ MINUTE_NS = 60 * SECOND_NS
 # Reads may come twice as fast as they could for ever, for as long as half a minute.
 SPOT_LIMITS = (
     Limit(unit=WEIGHT, most=6_000, length_ns=MINUTE_NS, header="x-mbx-used-weight-1m"),
-    Limit(unit=WEIGHT, most=1_200, length_ns=MINUTE_NS // 10, pace=True),
+    Limit(unit=WEIGHT, most=1_200, length_ns=MINUTE_NS // 10, spread=True),
     Limit(unit=ORDERS, most=100, length_ns=10 * SECOND_NS, header="x-mbx-order-count-10s"),
     Limit(unit=ORDERS, most=200_000, length_ns=1_440 * MINUTE_NS, header="x-mbx-order-count-1d"),
 )
 USDM_LIMITS = (
     Limit(unit=WEIGHT, most=2_400, length_ns=MINUTE_NS, header="x-mbx-used-weight-1m"),
-    Limit(unit=WEIGHT, most=480, length_ns=MINUTE_NS // 10, pace=True),
+    Limit(unit=WEIGHT, most=480, length_ns=MINUTE_NS // 10, spread=True),
     Limit(unit=ORDERS, most=300, length_ns=10 * SECOND_NS, header="x-mbx-order-count-10s"),
     Limit(unit=ORDERS, most=1_200, length_ns=MINUTE_NS, header="x-mbx-order-count-1m"),
 )

@@ -67,6 +67,7 @@ _NAMES: Mapping[Reason, str] = {
     Reason.VENUE_ERROR: "the venue failed, or says that it does not know",
     Reason.UNMAPPED: "a code that no table has",
     Reason.LATCHED: "our own last step refused: lease, mode, age or deadline",
+    Reason.BREAKER: "held back: the venue keeps failing such requests",
 }
 _HTML = b"<html>"
 
