@@ -128,7 +128,9 @@ def ours(venue: Any, left: Left) -> Go:
         if cost is not ORDER:
             await requester.request(lambda _: request)
         elif not requester.budget.wait_ns(cost, requester.mono()):
-            await requester.send(request, cost, 5 * SECOND_NS)
+            sent = requester.send(request, cost, 5 * SECOND_NS)
+            assert sent is not None, "this venue does not fail"
+            await sent
 
     return go
 

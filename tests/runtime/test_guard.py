@@ -9,6 +9,7 @@ import pytest
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed
 from nightdesk.resilience.breaker import Change, State
+from nightdesk.resilience.budget import Cost, Rank
 from nightdesk.runtime.guard import ENTRIES, READS, Guard, Operation, judged
 from nightdesk.runtime.requester import Requester
 from nightdesk.simulation.loop import run
@@ -66,8 +67,9 @@ class Rig:
         self.guard.changed = lambda operation, change: self.changes.append((operation, change))
 
     async def ask(self, *, way_out: bool = False) -> HttpResult:
+        cost = Cost(rank=Rank.CANCEL if way_out else Rank.RECONCILE)
         return await self.requester.request(
-            lambda _: HttpRequest(method="GET", target="/"), way_out=way_out
+            lambda _: HttpRequest(method="GET", target="/", cost=cost)
         )
 
     async def many(self, count: int, *, way_out: bool = False) -> None:
