@@ -197,3 +197,30 @@ def test_a_fill_after_the_cancels_ack_that_fell_into_a_crash_is_learnt(tmp_path:
         await whole(world, life, seconds=30)
 
     live(main)
+
+
+@pytest.mark.parametrize(
+    ("kind", "match", "event", "reason"),
+    [
+        (FaultKind.UNMAPPED_CODE, {"path": "/api/v3/order"}, "venue.code_unmapped", "unmapped"),
+        # A key that is revoked shows in a question too, where no order leaves.
+        (FaultKind.UNAUTHORIZED, {"path": "/api/v3/account"}, "venue.not_well", "auth"),
+    ],
+)
+def test_a_person_hears_at_once_of_what_no_try_mends(
+    kind: FaultKind, match: dict[str, str], event: str, reason: str, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        world = SimWorld(tmp_path, seed=5, replace=QUICK)
+        life = await world.desk().up()
+        await asyncio.sleep(5)
+        world.fault(kind, match=match)
+        await asyncio.sleep(20)
+        told = [(level, fields) for level, name, fields in world.log.lines if name == event]
+        assert told, world.log.events()
+        assert {level for level, _ in told} == {"error"}
+        assert len(told) == len({str(fields["code"]) for _, fields in told}), "each once"
+        counted = life.node.sampler.sample().counters
+        assert any(name.startswith(f"{reason}.binance.") for name in counted), counted
+
+    live(main)
