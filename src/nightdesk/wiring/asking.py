@@ -16,6 +16,7 @@ from nightdesk.node.contract_link import ContractLink
 from nightdesk.node.refused import Untold
 from nightdesk.node.venue_link import VenueDown, VenueLink
 from nightdesk.node.vetting import KeyFacts, look
+from nightdesk.runtime.alarms import Alarms
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.venues.protocol import ContractCodec
@@ -47,7 +48,8 @@ def ask_terms(config: Config, base: Path, venue: VenueId) -> int:
         if not isinstance(codec, ContractCodec):
             return 0
         await _on_time(_link(config, base, venue, requester), requester)
-        if why := await ContractLink(codec, requester, Telemetry()).agreed(wanted):
+        alarms = Alarms(venue, Telemetry(), requester.mono, lambda *_: None)  # its check says it
+        if why := await ContractLink(codec, requester, alarms).agreed(wanted):
             raise Untold(why)
         return len(wanted)
 

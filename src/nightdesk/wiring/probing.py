@@ -15,8 +15,9 @@ from nightdesk.adapters.system import SystemClock
 from nightdesk.config.presets import Addresses
 from nightdesk.model.errors import BadInput
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.time import MS_NS, Mono, Wall
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed, Send
+from nightdesk.resilience.budget import Limit
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.venue_clock import Reading
 from nightdesk.venues.http import HttpRequest
@@ -219,7 +220,24 @@ async def _limits(requester: Requester, venue: Venue) -> Row:
     if isinstance(told, NoAnswer):
         what = f"the venue does not tell its limits: {told.outcome.text}"
         return Row(check="limits", result=Result.FAILED, what=what)
-    return Row(check="limits", result=Result.OK, what="; ".join(map(_worded, told)))
+    worded = "; ".join(map(_worded, told))
+    if less := [each for each in told if allows_less(each, venue.codec.limits)]:
+        what = (
+            f"{'; '.join(map(_worded, less))}: less than a desk counts on, so the venue will refuse some "
+            f"requests (429); it tells {worded}"
+        )
+        return Row(check="limits", result=Result.FAILED, what=what)
+    return Row(check="limits", result=Result.OK, what=worded)
+
+
+def allows_less(told: RateLimit, limits: Sequence[Limit]) -> bool:
+    """Whether the venue allows less than its codec says."""
+    return any(
+        told.unit.endswith(limit.unit)
+        and told.length_s * SECOND_NS == limit.length_ns
+        and told.most < limit.most
+        for limit in limits
+    )
 
 
 def _worded(limit: RateLimit) -> str:
