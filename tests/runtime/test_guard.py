@@ -63,11 +63,12 @@ class Rig:
         self.venue: Any = Venue(answers)
         self.requester = Requester(self.venue, self.venue)
         self.guard = self.requester.guard
+        self.cost = Cost(rank=Rank.RECONCILE)
         self.changes: list[tuple[Operation, Change]] = []
         self.guard.changed = lambda operation, change: self.changes.append((operation, change))
 
     async def ask(self, *, way_out: bool = False) -> HttpResult:
-        cost = Cost(rank=Rank.CANCEL if way_out else Rank.RECONCILE)
+        cost = Cost(rank=Rank.CANCEL) if way_out else self.cost
         return await self.requester.request(
             lambda _: HttpRequest(method="GET", target="/", cost=cost)
         )
@@ -194,6 +195,22 @@ def test_a_connection_that_is_not_to_be_had_is_a_failure() -> None:
         rig.venue.connected = False
         await rig.many(READS.in_a_row_max)
         assert rig.state(READ) is State.OPEN
+
+    rigged(body)
+
+
+def test_the_price_of_an_exit_is_asked_again_and_never_held_back() -> None:
+    async def body(rig: Rig) -> None:
+        rig.cost = Cost(rank=Rank.REDUCE)
+        await rig.many(10)
+        rig.venue.answers = [BAD]
+        assert await rig.ask() == GOOD
+        assert len(rig.venue.asked) == 12
+        rig.venue.answers = [BAD] * 100
+        await rig.many(30)
+        asked = len(rig.venue.asked)
+        await rig.ask()
+        assert len(rig.venue.asked) > asked
 
     rigged(body)
 

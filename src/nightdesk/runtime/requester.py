@@ -9,7 +9,14 @@ from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Http
 from nightdesk.resilience.budget import WAY_OUT, Budget, Cost, Limit, Rank, Spent
-from nightdesk.runtime.guard import TOLD_TO_WAIT, Guard, Settle, operation_of, retry_after_s
+from nightdesk.runtime.guard import (
+    TOLD_TO_WAIT,
+    Guard,
+    Operation,
+    Settle,
+    operation_of,
+    retry_after_s,
+)
 from nightdesk.runtime.turns import Turns
 from nightdesk.runtime.venue_clock import VenueClock
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
@@ -64,8 +71,9 @@ class Requester:
         The way out waits for no room. While the venue has told this host to wait, only it is tried: every other
         request would make the wait longer.
         """
-        operation = operation_of(build(self.venue_now()).cost.rank)
-        return await self.guard.ask(operation, partial(self._once, build))
+        cancels = build(self.venue_now()).cost.rank is Rank.CANCEL
+        again = Operation.CANCEL if cancels else Operation.READ  # also the price of an exit
+        return await self.guard.ask(again, partial(self._once, build))
 
     def send(
         self, request: HttpRequest, cost: Cost, timeout_ns: int
