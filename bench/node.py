@@ -78,6 +78,12 @@ class Samples(Histogram):
         self.raw.append(value)
 
 
+class Unlimited(BinanceSpot):
+    """A venue that takes any number of orders: what is timed is their way, not the wait for room."""
+
+    limits = ()  # type: ignore[assignment]  # none at all
+
+
 class Silent:
     """A log that keeps nothing."""
 
@@ -220,7 +226,7 @@ async def _running(
                 http=pool,
                 market=PicowsStreams(venue_config.stream, clock),
                 private=PicowsStreams(venue_config.private, clock),
-                codec=BinanceSpot(VenueId("binance"), signer, {"BTCUSDT": BTCUSDT}),
+                codec=Unlimited(VenueId("binance"), signer, {"BTCUSDT": BTCUSDT}),
             )
         },
         log_dropped=lambda: 0,
