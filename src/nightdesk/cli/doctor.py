@@ -23,10 +23,10 @@ from nightdesk.node.refused import MayWithdraw, NobodyToAsk, Untold
 from nightdesk.node.venue_link import VenueDown
 from nightdesk.node.vetting import fingerprint
 from nightdesk.wiring.asking import ask_key, ask_rules, ask_terms
+from nightdesk.wiring.probing import SKEW_MAX_NS
 
 T = TypeVar("T")
 FREE_MIN_BYTES = 1 << 30
-SKEW_MAX_NS = 500_000_000
 
 
 class _Skipped(NightdeskError):

@@ -147,26 +147,25 @@ class Venue:
 
     def attach(self, shell: Shell, lease: Lease) -> None:
         """From now on what the venue says is told there."""
-        self._shell, scope = shell, shell.desk.settings.scope_of(self.id)
+        self._shell, requester = shell, self.requester
+        scope = shell.desk.settings.scope_of(self.id)
         self._breakers = BreakerWatch(
             scope,
-            self.requester.guard,
+            requester.guard,
             tell=shell.handle,
             say=partial(shell.say, venue=self.id),
         )
+        self._budget = BudgetWatch(scope, requester.budget, requester.mono, shell.handle)
         self.link.unanswered = self._alarms.unanswered
         self._clock = ClockWatch(
             scope,
-            self.requester.clock,
+            requester.clock,
             self.link.measure_clock,
             void=lease.void,
             tell=shell.handle,
             say=lambda why: shell.say("warning", "clock.stepped", venue=self.id, why=why),
             spawn=self._spawn,
         )
-
-        scope, requester = shell.desk.settings.scope_of(self.id), self.requester
-        self._budget = BudgetWatch(scope, requester.budget, requester.mono, shell.handle)
 
     def unheard(self) -> None:
         """Nothing new is risked before its private stream is heard; its breakers are heard from now on."""

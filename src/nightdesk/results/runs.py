@@ -77,9 +77,7 @@ class Run:
         self._seen: dict[ClientOrderId, set[str]] = {}
         self._states: dict[ClientOrderId, str] = {}
         self._bought: dict[ClientOrderId, tuple[Decimal, Decimal]] = {}  # quantity and value
-        self._terms_at: dict[
-            ClientOrderId, Wall
-        ] = {}  # the venue's time of the report that told them
+        self._terms_at: dict[ClientOrderId, Wall] = {}  # by the venue's clock, of the last report
         for _, _, at, record in history:
             self._fold(at, record)
 

@@ -163,7 +163,7 @@ class Guard:
             case False:
                 wait_s = 0
                 if isinstance(result, HttpAnswer):
-                    wait_s = retry_after_s(result)
+                    wait_s = result.retry_after_s
                 why = f"the venue said to wait {wait_s} s"
                 breaker.failed(permit, now, wait_ns=wait_s * SECOND_NS, why=why)
             case None:
@@ -183,12 +183,6 @@ def judged(result: HttpResult) -> bool | None:
             return None
         case HttpAnswer(status=status, complete=complete):
             return complete and status < 500 and status != 408
-
-
-def retry_after_s(answer: HttpAnswer) -> int:
-    """The seconds that an answer asks to be left alone for; 0 where it names none."""
-    said = answer.headers.get("retry-after", "")
-    return int(said) if said.isascii() and said.isdecimal() and len(said) < 7 else 0
 
 
 def _left(result: HttpResult) -> bool:

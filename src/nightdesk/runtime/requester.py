@@ -15,7 +15,6 @@ from nightdesk.runtime.guard import (
     Operation,
     Settle,
     operation_of,
-    retry_after_s,
 )
 from nightdesk.runtime.turns import Turns
 from nightdesk.runtime.venue_clock import VenueClock
@@ -71,9 +70,11 @@ class Requester:
         The way out waits for no room. While the venue has told this host to wait, only it is tried: every other
         request would make the wait longer.
         """
-        cancels = build(self.venue_now()).cost.rank is Rank.CANCEL
-        again = Operation.CANCEL if cancels else Operation.READ  # also the price of an exit
-        return await self.guard.ask(again, partial(self._once, build))
+        cost = build(self.venue_now()).cost
+        again = (
+            Operation.CANCEL if cost.rank is Rank.CANCEL else Operation.READ
+        )  # also an exit's price
+        return await self.guard.ask(again, partial(self._once, build, cost))
 
     def send(
         self, request: HttpRequest, cost: Cost, timeout_ns: int
@@ -94,22 +95,19 @@ class Requester:
         if wait_s is not None:
             self.budget.latch(Mono(self.mono() + wait_s * SECOND_NS))
 
-    async def _once(self, build: Callable[[Wall], HttpRequest]) -> HttpResult:
-        request = build(self.venue_now())
-        rank = request.cost.rank
-        if self.told_to_wait() and rank not in WAY_OUT:
+    async def _once(self, build: Callable[[Wall], HttpRequest], cost: Cost) -> HttpResult:
+        way_out = cost.rank in WAY_OUT
+        if self.told_to_wait() and not way_out:
             return _held_back("the venue said to wait")
         if not self.http.ready():
-            failure = await self._connected(rank)
+            failure = await self._connected(cost.rank)
             if failure is not None:
                 return failure
-            request = build(self.venue_now())
-        if rank in WAY_OUT or self._turns.free(request.cost):
-            future = self.send(request, request.cost, READ_TIMEOUT_NS)
-            return (
-                _held_back(self.guard.why(operation_of(rank))) if future is None else await future
-            )
-        spent = await self._turns.wait(request.cost)
+        spent: Spent | None
+        if way_out or self._turns.free(cost):
+            spent = self.budget.spend(cost, self.mono())
+        else:
+            spent = await self._turns.wait(cost)
         if spent is None:
             return _held_back("the venue's budget has no room")
         return await self._in_turn(build, spent)
@@ -124,11 +122,11 @@ class Requester:
         return failure
 
     async def _in_turn(self, build: Callable[[Wall], HttpRequest], spent: Spent) -> HttpResult:
-        """The same once there was room: the venue, or the connection, may not be what it was."""
+        """Once there is room: the venue, or the connection, may not be what it was."""
         settle: Settle | None = None
         try:
             failure = None if self.http.ready() else await self._connected(spent.rank)
-            if failure is None and self.told_to_wait():
+            if failure is None and self.told_to_wait() and spent.rank not in WAY_OUT:
                 failure = _held_back("the venue said to wait")
             if failure is None:
                 operation = operation_of(spent.rank)
@@ -175,4 +173,4 @@ def wait_of(result: HttpResult) -> int | None:
     """For how many seconds the venue wants no traffic of this host, where an answer says so."""
     if not isinstance(result, HttpAnswer) or result.status not in TOLD_TO_WAIT:
         return None
-    return max(retry_after_s(result), WAIT_LEAST_S)
+    return max(result.retry_after_s, WAIT_LEAST_S)

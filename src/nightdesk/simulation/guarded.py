@@ -6,57 +6,40 @@ bracket all the time, so that orders trigger, are replaced and are dropped while
 
 from decimal import Decimal
 
-import msgspec
-
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.simulation.contracts import table_of
-from nightdesk.strategy.api import Context, Strategy
+from nightdesk.simulation.ideas import Ideas
+from nightdesk.strategy.api import Context
 
 BPS = Decimal(10_000)
 TERMS = ("stop", "trailing", "profit", "bracket", "trailing bracket")
 
 
-class Guarded(Strategy):
+class Guarded(Ideas):
     """Targets and protections by chance."""
 
-    class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-        """`size` is the most of one position, in quote; `every` how many quotes pass between two ideas."""
+    least_share = 0.2
 
-        size: Decimal = Decimal(1500)
-        every: int = 6
-
-    def on_start(self, ctx: Context) -> None:
-        """Nothing is remembered."""
-        self.seen = 0
-
-    def on_quote(self, ctx: Context, quote: Quote) -> None:
-        """Now and then, an idea."""
-        self.seen += 1
-        if self.seen % self.params.every:
-            return
+    def idea(self, ctx: Context, quote: Quote) -> None:
+        """Enter, grow, shrink, leave, or protect otherwise."""
         instrument, held = quote.instrument, ctx.position(quote.instrument)
         rules = ctx.instruments[instrument]
         idea = ctx.random.random()
         if held == 0:
             side = 1 if ctx.random.random() < 0.8 else -1
-            ctx.target(instrument, self._qty(ctx, rules, quote) * side)
+            ctx.target(instrument, self.qty_of(ctx, rules, quote) * side)
             self._protect(ctx, rules, quote, side)
         elif idea < 0.08:
             self._protect(ctx, rules, quote, 1 if held > 0 else -1)
         elif idea < 0.2:
-            ctx.target(instrument, self._qty(ctx, rules, quote) * (1 if held > 0 else -1))
+            ctx.target(instrument, self.qty_of(ctx, rules, quote) * (1 if held > 0 else -1))
         elif idea < 0.23:
             ctx.target(instrument, Decimal(0))
         elif idea < 0.25:
             ctx.protect(instrument)
         elif idea < 0.27:
             ctx.target(instrument, None)
-
-    def _qty(self, ctx: Context, rules: Instrument, quote: Quote) -> Decimal:
-        size: Decimal = self.params.size
-        share = Decimal(str(round(ctx.random.uniform(0.2, 1.0), 3)))
-        return rules.qty_down(size * share / quote.ask)
 
     def _protect(self, ctx: Context, rules: Instrument, quote: Quote, side: int) -> None:
         terms = TERMS[ctx.random.randint(0, len(TERMS) - 1)]

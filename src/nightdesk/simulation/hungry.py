@@ -7,38 +7,30 @@ wrongly is over one soon.
 from collections.abc import Mapping
 from decimal import ROUND_FLOOR, Decimal
 
-import msgspec
-
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.order import OrderType, Side
 from nightdesk.simulation.contracts import table_of
-from nightdesk.strategy.api import Context, Strategy
+from nightdesk.simulation.ideas import Ideas
+from nightdesk.strategy.api import Context
 
 TYPES = (OrderType.LIMIT, OrderType.IOC, OrderType.FOK, OrderType.POST_ONLY)
 LIVE_MAX = 10
 ELSEWHERE = 0.2  # how often the idea is about another instrument than the one that was quoted
 
 
-class Hungry(Strategy):
+class Hungry(Ideas):
     """Places, cancels and declares targets by chance."""
 
-    class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-        """`size` is the most of one order, in quote; `every` how many quotes pass between two ideas."""
+    class Params(Ideas.Params, frozen=True, forbid_unknown_fields=True):
+        """`size` is the most of one order, in quote."""
 
         size: Decimal = Decimal(1800)
         every: int = 2
 
-    def on_start(self, ctx: Context) -> None:
-        """Nothing is remembered."""
-        self.seen = 0
-
-    def on_quote(self, ctx: Context, quote: Quote) -> None:
-        """Now and then, an idea."""
-        self.seen += 1
-        if self.seen % self.params.every:
-            return
+    def idea(self, ctx: Context, quote: Quote) -> None:
+        """An order, a cancel or a target, sometimes of another instrument than the one that was quoted."""
         draw = ctx.random
         if draw.random() < ELSEWHERE:
             # A market that is silent is traded too, on what was seen last.

@@ -4,55 +4,38 @@ It changes its mind about size, side, slices and hurry while an order rests, so 
 terms (or ended and placed anew, where the venue offers nothing else) while everything else fails.
 """
 
-from decimal import Decimal
-
-import msgspec
-
-from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.order import Urgency
 from nightdesk.model.time import SECOND_NS
 from nightdesk.simulation.contracts import table_of
-from nightdesk.strategy.api import Context, Strategy
+from nightdesk.simulation.ideas import Ideas
+from nightdesk.strategy.api import Context
 from nightdesk.strategy.messages import Slices
 
 HURRIES = (Urgency.PASSIVE, Urgency.PASSIVE, Urgency.PASSIVE, Urgency.MID, Urgency.TAKE)
 
 
-class Resting(Strategy):
+class Resting(Ideas):
     """Targets by chance that seldom take."""
 
-    class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-        """`size` is the most of one position, in quote; `every` how many quotes pass between two ideas."""
+    class Params(Ideas.Params, frozen=True, forbid_unknown_fields=True):
+        """More seldom: an order has to rest before it can be moved."""
 
-        size: Decimal = Decimal(1500)
         every: int = 10
 
-    def on_start(self, ctx: Context) -> None:
-        """Nothing is remembered."""
-        self.seen = 0
-
-    def on_quote(self, ctx: Context, quote: Quote) -> None:
-        """Now and then, another target."""
-        self.seen += 1
-        if self.seen % self.params.every:
-            return
+    def idea(self, ctx: Context, quote: Quote) -> None:
+        """Another target."""
         draw, instrument = ctx.random, quote.instrument
         if draw.random() < 0.05:
             ctx.target(instrument, None)
             return
-        qty = self._qty(ctx, ctx.instruments[instrument], quote)
+        qty = self.qty_of(ctx, ctx.instruments[instrument], quote)
+        qty *= 1 if draw.random() < 0.6 else -1
         slices = None
         if draw.random() < 0.3:
             slices = Slices(count=draw.randint(2, 4), every_ns=draw.randint(2, 6) * SECOND_NS)
         hurry = HURRIES[draw.randint(0, len(HURRIES) - 1)]
         ctx.target(instrument, qty, urgency=hurry, slices=slices)
-
-    def _qty(self, ctx: Context, rules: Instrument, quote: Quote) -> Decimal:
-        size: Decimal = self.params.size
-        share = Decimal(str(round(ctx.random.uniform(0.0, 1.0), 3)))
-        side = 1 if ctx.random.random() < 0.6 else -1
-        return rules.qty_down(size * share / quote.ask) * side
 
 
 LIMITS = """

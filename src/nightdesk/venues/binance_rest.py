@@ -30,7 +30,6 @@ RECV_WINDOW_MS_MAX = 60_000
 READ_WINDOW_MS = 5_000
 PRICE_MAX = Decimal(10**9)  # where the venue names none
 TRADES_MAX = 1_000  # the most that one answer with trades holds
-RETRY_AFTER_DIGITS_MAX = 6  # the longest documented ban is three days, 259,200 s
 
 SIDE = {Side.BUY: "BUY", Side.SELL: "SELL"}
 NOT_FOUND = frozenset(
@@ -121,9 +120,7 @@ class BinanceRest:
         return NotFound(text=read.text) if read.code in NOT_FOUND else NoAnswer(outcome=read)
 
     def _refusal(self, answer: HttpAnswer) -> Outcome:
-        wait = answer.headers.get("retry-after", "")
-        said = wait.isascii() and wait.isdecimal() and len(wait) <= RETRY_AFTER_DIGITS_MAX
-        wait_ns = int(wait) * SECOND_NS if said else 0
+        wait_ns = answer.retry_after_s * SECOND_NS
         error = wire.Error(code=0)
         if answer.complete and answer.status != 200:
             try:

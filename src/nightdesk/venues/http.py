@@ -7,6 +7,9 @@ import msgspec
 from nightdesk.resilience.budget import Cost
 
 FREE = Cost()  # of what no venue counts
+RETRY_AFTER_DIGITS_MAX = (
+    6  # the longest ban that a venue of ours documents is three days, 259,200 s
+)
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +29,13 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     body: bytes
     complete: bool = True
+
+    @property
+    def retry_after_s(self) -> int:
+        """The seconds that it asks to be left alone for; 0 where it names none."""
+        said = self.headers.get("retry-after", "")
+        readable = said.isascii() and said.isdecimal() and len(said) <= RETRY_AFTER_DIGITS_MAX
+        return int(said) if readable else 0
 
 
 class HttpFailure(msgspec.Struct, frozen=True, kw_only=True):
