@@ -9,7 +9,7 @@ from nightdesk.desk.events import Health
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.node.breaker_watch import BreakerWatch
-from nightdesk.runtime.guard import Guard, Operation
+from nightdesk.runtime.guard import Guard, Operation, by_wire
 from nightdesk.simulation.loop import run
 from nightdesk.venues.http import HttpFailure
 
@@ -21,7 +21,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.now = Mono(0)
-        self.guard = Guard(lambda: self.now, lambda: 1.0)
+        self.guard = Guard(lambda: self.now, lambda: 1.0, by_wire)
         self.told: list[Health] = []
         self.said: list[tuple[str, str, dict[str, str]]] = []
         tell: Any = self.told.append

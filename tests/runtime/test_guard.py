@@ -6,13 +6,17 @@ from typing import Any
 
 import pytest
 
+from nightdesk.model.ids import VenueId
+from nightdesk.model.outcome import Reason
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed
 from nightdesk.resilience.breaker import Change, State
 from nightdesk.resilience.budget import Cost, Rank
-from nightdesk.runtime.guard import ENTRIES, READS, Guard, Operation, judged
+from nightdesk.runtime.guard import ENTRIES, READS, Guard, Operation, ReasonOf, by_wire
 from nightdesk.runtime.requester import Requester
 from nightdesk.simulation.loop import run
+from nightdesk.venues.binance_sign import Unsigned
+from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
 READ, CANCEL, EXIT, ENTRY = Operation.READ, Operation.CANCEL, Operation.EXIT, Operation.ENTRY
@@ -61,10 +65,14 @@ class Venue:
 class Rig:
     def __init__(self, answers: list[HttpResult]) -> None:
         self.venue: Any = Venue(answers)
-        self.requester = Requester(self.venue, self.venue)
-        self.guard = self.requester.guard
         self.cost = Cost(rank=Rank.RECONCILE)
         self.changes: list[tuple[Operation, Change]] = []
+        self.ask_of(by_wire)
+
+    def ask_of(self, reason_of: ReasonOf) -> None:
+        """Of a venue whose answers are read so."""
+        self.requester = Requester(self.venue, self.venue, reason_of=reason_of)
+        self.guard = self.requester.guard
         self.guard.changed = lambda operation, change: self.changes.append((operation, change))
 
     async def ask(self, *, way_out: bool = False) -> HttpResult:
@@ -98,23 +106,63 @@ def rigged(body: Callable[[Rig], Awaitable[None]], *answers: HttpResult) -> None
 
 
 @pytest.mark.parametrize(
-    ("result", "worked"),
+    ("result", "reason"),
     [
-        (GOOD, True),
-        (REFUSED, True),
-        (BAD, False),
-        (later(3), False),
-        (HttpAnswer(status=408, headers={}, body=b""), False),
-        (CUT, False),
-        (LOST, False),
-        (UNSENT, False),
-        (BUSY, None),
-        (HttpAnswer(status=418, headers={}, body=b""), None),
-        (HttpFailure(written=False, timed_out=False, cause="held back", tried=False), None),
+        (GOOD, Reason.NONE),
+        (REFUSED, Reason.NONE),
+        (BAD, Reason.VENUE_ERROR),
+        (later(3), Reason.VENUE_ERROR),
+        (HttpAnswer(status=408, headers={}, body=b""), Reason.VENUE_ERROR),
+        (CUT, Reason.UNREADABLE),
+        (LOST, Reason.CONNECTION),
+        (UNSENT, Reason.CONNECTION),
+        (HttpFailure(written=True, timed_out=True, cause="late"), Reason.TIMEOUT),
+        (BUSY, Reason.THROTTLED),
+        (HttpAnswer(status=418, headers={}, body=b""), Reason.THROTTLED),
     ],
 )
-def test_what_an_answer_says_of_the_venue(result: HttpResult, worked: bool | None) -> None:
-    assert judged(result) is worked
+def test_what_the_wire_alone_shows(result: HttpResult, reason: Reason) -> None:
+    assert by_wire(result) is reason
+
+
+UNSURE = HttpAnswer(status=400, headers={}, body=b'{"code":-1007,"msg":"execution status unknown"}')
+UNMAPPED = HttpAnswer(status=400, headers={}, body=b'{"code":-9417,"msg":"?"}')
+OVERLOADED = HttpAnswer(status=503, headers={}, body=b'{"code":-1008,"msg":"overloaded"}')
+LATE = HttpAnswer(status=400, headers={}, body=b'{"code":-1021,"msg":"recvWindow"}')
+PAGE = HttpAnswer(status=200, headers={}, body=b"<html>log in to the network</html>")
+HELD_BACK = HttpFailure(written=False, timed_out=False, cause="held back", tried=False)
+
+
+@pytest.mark.parametrize(
+    ("result", "calls", "failed", "asked"),
+    [
+        (GOOD, 1, 0, 1),
+        (REFUSED, 1, 0, 1),
+        (LATE, 1, 0, 1),  # asked again once the clock was read, by whoever asked
+        (BAD, 3, 3, 3),
+        (UNSURE, 3, 3, 3),  # a code that says so, whatever the status
+        (PAGE, 3, 3, 3),
+        (CUT, 3, 3, 3),
+        (LOST, 3, 3, 3),
+        (UNMAPPED, 1, 1, 1),  # nobody knows that another try helps
+        (OVERLOADED, 0, 0, 1),
+        (BUSY, 0, 0, 1),
+        (HELD_BACK, 0, 0, 1),
+    ],
+)
+def test_what_a_codec_makes_of_a_result_drives_breaker_and_retry(
+    result: HttpResult, calls: int, failed: int, asked: int
+) -> None:
+    async def body(rig: Rig) -> None:
+        rig.ask_of(BinanceSpot(VenueId("binance"), Unsigned(), {}).reason_of)
+        await rig.many(20)  # which pay for two tries more
+        rig.venue.answers = [result] * 3
+        await rig.ask()
+        tally = rig.guard.standing(READ).tally
+        assert (tally.calls, tally.failed) == (20 + calls, failed)
+        assert len(rig.venue.asked) == 20 + asked
+
+    rigged(body)
 
 
 def test_a_question_that_fails_is_asked_again_within_its_budget() -> None:
@@ -310,7 +358,7 @@ def test_orders_have_no_retry() -> None:
 def test_waits_are_drawn() -> None:
     async def main() -> None:
         venue: Any = Venue([])
-        guard = Guard(venue.mono, lambda: 0.25)
+        guard = Guard(venue.mono, lambda: 0.25, by_wire)
         answers: list[HttpResult] = [GOOD] * 10 + [BAD, GOOD]
 
         async def once() -> HttpResult:

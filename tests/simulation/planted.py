@@ -38,6 +38,7 @@ from nightdesk.model.order import (
     VenueStatus,
 )
 from nightdesk.model.outcome import Verdict
+from nightdesk.model.severity import BEARINGS, Again
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import Ladder
 from nightdesk.node import node
@@ -80,7 +81,7 @@ def an_order_is_tried_again_like_a_question(patch: Patch) -> None:
     answered = Gateway._answered
 
     def again(self: Gateway, order: Any, sent_at: Wall, wire: int, result: Any) -> None:
-        if guard.judged(result) is False:
+        if BEARINGS[self._codec.reason_of(result)].again is Again.SOON:
             self._requester.http.exchange(self._request(order, sent_at), timeout_ns=SECOND_NS)  # type: ignore[arg-type]
         answered(self, order, sent_at, wire, result)
 

@@ -56,17 +56,19 @@ class Venue:
     ) -> None:
         self.id = venue
         spread = entropy.stream(f"retry/{venue}").random
-        self.requester = Requester(outside.http, clock, first, outside.codec.limits, spread)
+        codec = self._codec = outside.codec
+        self.requester = Requester(
+            outside.http, clock, first, codec.limits, spread, codec.reason_of
+        )
         self.link = VenueLink(
             venue=venue,
-            codec=outside.codec,
+            codec=codec,
             market=outside.market,
             private=outside.private,
             requester=self.requester,
             clock=clock,
             draw=entropy.stream("backoff" if first is None else f"backoff/{venue}"),
         )
-        self._codec = outside.codec
         self._key = outside.key
         self._rights: Requester | None = None
         if outside.rights is outside.http:
@@ -75,8 +77,8 @@ class Venue:
             self._rights = Requester(outside.rights, clock, first or self.requester)
         self._alarms = Alarms(venue, telemetry, clock.mono, self._say)
         self._contracts: ContractLink | None = None
-        if isinstance(outside.codec, ContractCodec):
-            self._contracts = ContractLink(outside.codec, self.requester, self._alarms)
+        if isinstance(codec, ContractCodec):
+            self._contracts = ContractLink(codec, self.requester, self._alarms)
         self._telemetry = telemetry
         self._spawn = spawn
         self._compared = False

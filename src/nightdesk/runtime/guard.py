@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum, auto
 from functools import partial
 
+from nightdesk.model.outcome import Reason
+from nightdesk.model.severity import BEARINGS, Again, Bearing, Severity
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono
 from nightdesk.resilience.breaker import (
     Breaker,
@@ -25,6 +27,7 @@ from nightdesk.resilience.window import LastCalls, LastWhile
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpResult
 
 TOLD_TO_WAIT = frozenset({418, 429})  # the way every venue of ours says it
+ReasonOf = Callable[[HttpResult], Reason]  # why a result is no answer; NONE where it may be one
 RETRY_WITHIN_NS = 5 * SECOND_NS  # no later try begins: whoever asked asks anew by then
 
 
@@ -92,10 +95,14 @@ def _unheard(_operation: Operation, _change: Change) -> None:
 
 
 class Guard:
-    """The breakers and retries of one venue. `draw` tells numbers from 0 to 1, for the waits between tries."""
+    """The breakers and retries of one venue, by what its codec makes of a result (`reason_of`). `draw` tells
+    numbers from 0 to 1, for the waits between tries."""
 
-    def __init__(self, mono: Callable[[], Mono], draw: Callable[[], float]) -> None:
+    def __init__(
+        self, mono: Callable[[], Mono], draw: Callable[[], float], reason_of: ReasonOf
+    ) -> None:
         self.changed: Callable[[Operation, Change], None] = _unheard
+        self._reason_of = reason_of
         self._mono = mono
         self._breakers = {
             operation: Breaker(rules, state=state, changed=partial(self._heard, operation))
@@ -128,7 +135,8 @@ class Guard:
             if _left(result):
                 left = result
             wait_ns = None
-            if judged(result) is False:
+            bearing = self._bearing(result)
+            if bearing is not None and bearing.again is Again.SOON:
                 wait_ns = retry.wait_ns(tries, self._mono(), Mono(deadline))
             if wait_ns is None:
                 # Of an earlier try whose bytes left, a later one that did not leave says nothing.
@@ -157,32 +165,38 @@ class Guard:
 
     def _settle(self, operation: Operation, permit: Permit, result: HttpResult | None) -> None:
         breaker, now = self._breakers[operation], self._mono()
-        match None if result is None else judged(result):
-            case True:
-                breaker.succeeded(permit, now)
-            case False:
-                wait_s = 0
-                if isinstance(result, HttpAnswer):
-                    wait_s = result.retry_after_s
-                why = f"the venue said to wait {wait_s} s"
-                breaker.failed(permit, now, wait_ns=wait_s * SECOND_NS, why=why)
-            case None:
-                breaker.released(permit, now)
+        bearing = None if result is None else self._bearing(result)
+        if bearing is None or bearing.severity is Severity.HOLD:
+            # A wait is heeded by whoever sends; that the venue wants less traffic is no failure of its own.
+            breaker.released(permit, now)
+        elif bearing.failure:
+            wait_s = result.retry_after_s if isinstance(result, HttpAnswer) else 0
+            why = f"the venue said to wait {wait_s} s"
+            breaker.failed(permit, now, wait_ns=wait_s * SECOND_NS, why=why)
+        else:
+            breaker.succeeded(permit, now)
+
+    def _bearing(self, result: HttpResult) -> Bearing | None:
+        """What a result says of the venue; None where it was not even asked."""
+        if isinstance(result, HttpFailure) and not result.tried:
+            return None
+        return BEARINGS[self._reason_of(result)]
 
     def _heard(self, operation: Operation, change: Change) -> None:
         self.changed(operation, change)
 
 
-def judged(result: HttpResult) -> bool | None:
-    """Whether the venue did its work, whatever it answered; None where that does not show: it was not asked, or
-    wants less traffic, which is no failure of its own."""
+def by_wire(result: HttpResult) -> Reason:
+    """The reason by what the wire alone shows, for whoever has no codec of the venue's."""
     match result:
-        case HttpFailure(tried=tried):
-            return False if tried else None
+        case HttpFailure(timed_out=timed_out):
+            return Reason.TIMEOUT if timed_out else Reason.CONNECTION
         case HttpAnswer(status=status) if status in TOLD_TO_WAIT:
-            return None
-        case HttpAnswer(status=status, complete=complete):
-            return complete and status < 500 and status != 408
+            return Reason.THROTTLED
+        case HttpAnswer(status=status) if status >= 500 or status == 408:
+            return Reason.VENUE_ERROR
+        case HttpAnswer(complete=complete):
+            return Reason.NONE if complete else Reason.UNREADABLE
 
 
 def _left(result: HttpResult) -> bool:

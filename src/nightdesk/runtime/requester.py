@@ -13,7 +13,9 @@ from nightdesk.runtime.guard import (
     TOLD_TO_WAIT,
     Guard,
     Operation,
+    ReasonOf,
     Settle,
+    by_wire,
     operation_of,
 )
 from nightdesk.runtime.turns import Turns
@@ -28,7 +30,8 @@ WAIT_LEAST_S = 2  # where no Retry-After was given, or one of nothing
 class Requester:
     """Holds the pool, the budget, the guard and what is known of the venue's clock; `first` is the desk's
     first venue's, or None. Without `limits` nothing but the venue's own word and its failures hold a request
-    back. `draw` spreads what is tried again; who asks alone needs none."""
+    back. `draw` spreads what is tried again; who asks alone needs none. `reason_of` is the codec's: without one
+    only what the wire shows counts for a failure."""
 
     def __init__(
         self,
@@ -37,11 +40,12 @@ class Requester:
         first: "Requester | None" = None,
         limits: Sequence[Limit] = (),
         draw: Callable[[], float] = lambda: 1.0,
+        reason_of: ReasonOf = by_wire,
     ) -> None:
         self.http = http
         self.clock = VenueClock(clock)
         self.budget = Budget(limits)
-        self.guard = Guard(clock.mono, draw)
+        self.guard = Guard(clock.mono, draw, reason_of)
         self._turns = Turns(self.budget, clock.mono)
         self._first = self.clock if first is None else first.clock
         self.mono: Callable[[], Mono] = clock.mono  # this host's CLOCK_BOOTTIME

@@ -30,6 +30,10 @@ RECV_WINDOW_MS_MAX = 60_000
 READ_WINDOW_MS = 5_000
 PRICE_MAX = Decimal(10**9)  # where the venue names none
 TRADES_MAX = 1_000  # the most that one answer with trades holds
+JSON_BEGINS = (
+    b"{",
+    b"[",
+)  # what every answer of these venues begins with; a page in front of them does not
 
 SIDE = {Side.BUY: "BUY", Side.SELL: "SELL"}
 NOT_FOUND = frozenset(
@@ -104,6 +108,14 @@ class BinanceRest:
                 text = f"{type(error).__name__} {error}: {result.body[:80]!r}"
                 return Outcome(verdict=Verdict.UNKNOWN, reason=Reason.UNREADABLE, text=text)
         return self._refusal(result)
+
+    def reason_of(self, result: HttpResult) -> Reason:
+        """Why a result is no answer, whatever was asked; NONE where it may be one: only its reader knows."""
+        if isinstance(result, HttpAnswer) and result.status == 200 and result.complete:
+            return Reason.NONE if result.body[:1] in JSON_BEGINS else Reason.UNREADABLE
+        read = self.read(result, object, lambda told: told)
+        assert isinstance(read, Outcome), "only a whole 200 is read"
+        return read.reason
 
     def answered(self, result: HttpResult, shape: type[T], build: Callable[[T], R]) -> R | NoAnswer:
         """The answer to a question, or that there was none."""

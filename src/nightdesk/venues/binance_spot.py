@@ -261,6 +261,10 @@ class BinanceSpot(BinanceStreams):
 
         return self._rest.answered(result, wire.Account, build)
 
+    def reason_of(self, result: HttpResult) -> Reason:
+        """Why a result is no answer, whatever was asked."""
+        return self._rest.reason_of(result)
+
     def time(self) -> HttpRequest:
         """Ask for the venue's clock."""
         return self._rest.public("/api/v3/time")

@@ -20,7 +20,7 @@ from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthOf, MarketEvent, Quote
 from nightdesk.model.order import Amendment, Execution, Intent, OrderReport
-from nightdesk.model.outcome import Outcome
+from nightdesk.model.outcome import Outcome, Reason
 from nightdesk.model.time import Mono, Wall
 from nightdesk.resilience.budget import Limit
 from nightdesk.venues.capabilities import Capabilities
@@ -163,6 +163,7 @@ class VenueCodec(Protocol):
     report may say that the order ended.
     `bars` asks for the last `count` (at most `BARS_MAX`) that opened at or before `until`; the newest told may
     not have ended. `market` tells only bars that have.
+    `reason_of` says why a result is no answer, whatever was asked: NONE where it may be one.
     """
 
     @property
@@ -196,6 +197,7 @@ class VenueCodec(Protocol):
     def opened(self, results: Sequence[HttpResult]) -> Sequence[OrderReport] | NoAnswer: ...
     def account(self, now: Wall) -> HttpRequest: ...
     def held(self, result: HttpResult) -> Holdings | NoAnswer: ...
+    def reason_of(self, result: HttpResult) -> Reason: ...
     def time(self) -> HttpRequest: ...
     def told_time(self, result: HttpResult) -> Wall | NoAnswer: ...
     def rules(self, symbols: Sequence[str]) -> HttpRequest: ...

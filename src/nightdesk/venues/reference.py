@@ -29,13 +29,12 @@ and the journal have both, with the venue's own code and text.
 _REASONS = """
 ## Reasons, and what they drive
 
-*Asked again* is of questions and of cancels by our own id; an order is never sent twice. *Breaker* says
-whether it is a failure of the venue. Breakers and retries go by what the wire shows of that so far (no answer,
-one that broke off, 5xx, 408), not by the code in a body. *Mode* is the cause that takes new risk away at the
+*Asked again* is of questions and of cancels by our own id: `soon` within the same question, the others by
+whoever asks anew; an order is never sent twice. *Breaker* says whether it is counted as a failure of the
+venue; what is of severity `hold` is not counted at all. *Mode* is the cause that takes new risk away at the
 venue, until its wait is over or, for `auth`, until somebody resumes. *Log* is the level at which
 `venue.not_well` (or `venue.code_unmapped`) tells the first of a kind, and then one every ten minutes at most,
-whatever was asked; each is counted as
-REASON.VENUE.CODE.
+whatever was asked; each is counted as REASON.VENUE.CODE.
 """
 _RAW = """
 ## What happened on the wire
