@@ -26,6 +26,7 @@ NAMES = (
     "crowd",
     "limits",
     "budget",
+    "calls",
     "intents",
     "frames",
     "growth",
