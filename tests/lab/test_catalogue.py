@@ -17,6 +17,7 @@ NEEDS: dict[str, dict[str, Any]] = {
 }
 NEEDS["price_spike"] = {"bps": 50}
 NEEDS["transfer"] = {"asset": "USDT", "amount": "1"}
+NEEDS["rules_changed"] = {"rule": "notional_min"}
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from nightdesk.model.order import (
     ReportSource,
     VenueStatus,
 )
-from nightdesk.model.outcome import Verdict
+from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.severity import BEARINGS, Again
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import Ladder
@@ -55,7 +55,7 @@ from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
 from nightdesk.simulation.campaign import SeedOptions
 from nightdesk.simulation.scenario import Scenario, read_scenario
-from nightdesk.venues import binance_replace, binance_spot
+from nightdesk.venues import binance_errors, binance_replace, binance_spot
 from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.binance_usdm import BinanceUsdm
 
@@ -178,6 +178,15 @@ def a_timeout_is_a_rejection(patch: Patch) -> None:
         return msgspec.structs.replace(outcome, verdict=Verdict.REJECTED)
 
     patch.setattr(BinanceSpot, "placed", rejected)
+
+
+def a_code_that_no_table_has_is_a_rejection(patch: Patch) -> None:
+    def settled(status: int, code: int, message: str) -> tuple[Verdict, Reason]:
+        verdict, reason = meaning_of(status, code, message)
+        return (Verdict.REJECTED if reason is Reason.UNMAPPED else verdict), reason
+
+    meaning_of = binance_errors.meaning_of
+    patch.setattr(binance_spot, "meaning_of", settled)
 
 
 def not_found_is_never_accepted(patch: Patch) -> None:
@@ -532,6 +541,7 @@ PLANTS: tuple[Plant, ...] = (
     an_order_is_tried_again_like_a_question,
     a_breaker_closes_the_way_out,
     a_timeout_is_a_rejection,
+    a_code_that_no_table_has_is_a_rejection,
     not_found_is_never_accepted,
     an_absence_is_believed_before_the_deadline,
     every_question_resets_the_grace,

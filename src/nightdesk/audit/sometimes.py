@@ -59,6 +59,7 @@ FAULTS = (
     "read_lag",
     "order_vanishes",
     "stop_dropped",
+    "rules_changed",
     "manual_order",
     "manual_cancel",
     "transfer",

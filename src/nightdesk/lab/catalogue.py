@@ -5,10 +5,11 @@ strikes: `faults` does, and others carry it out.
 """
 
 from decimal import Decimal
-from enum import StrEnum, auto
+from enum import StrEnum
 
 import msgspec
 
+from nightdesk.lab.choices import How, Mode, Rule, Stream, Text503, Venue, Which, Word
 from nightdesk.lab.orders import ZERO, Side, floor8
 from nightdesk.lab.settings import MS_NS, READ_LAG_NS_MAX
 
@@ -69,6 +70,7 @@ class FaultKind(StrEnum):
     ADL = "adl"
     FUNDING_SHOCK = "funding_shock"
     MODE_SWITCHED = "mode_switched"
+    RULES_CHANGED = "rules_changed"
     CLOCK_OFFSET = "clock_offset"
 
 
@@ -111,6 +113,7 @@ _ARGUMENTS: dict[FaultKind, str] = {
     FaultKind.ADL: "account symbol fraction",
     FaultKind.FUNDING_SHOCK: "symbol bps*",
     FaultKind.MODE_SWITCHED: "account symbol mode* leverage",
+    FaultKind.RULES_CHANGED: "symbol rule* times venue",
 }
 
 REQUEST_KINDS = frozenset(
@@ -158,7 +161,7 @@ BY_HAND = frozenset({FaultKind.MANUAL_ORDER, FaultKind.MANUAL_CANCEL, FaultKind.
 OF_POSITIONS = frozenset(
     {FaultKind.LIQUIDATE, FaultKind.ADL, FaultKind.FUNDING_SHOCK, FaultKind.MODE_SWITCHED}
 )
-ACTS = BY_HAND | OF_POSITIONS | {FaultKind.STOP_DROPPED}
+ACTS = BY_HAND | OF_POSITIONS | {FaultKind.STOP_DROPPED, FaultKind.RULES_CHANGED}
 # What happens to messages of the market streams.
 MARKET_KINDS = frozenset(
     {
@@ -189,29 +192,6 @@ def _common(kind: FaultKind) -> tuple[str, ...]:
     return ("kind", "match", "probability", "count", "duration_ms")
 
 
-class How(StrEnum):
-    """How an answer does not come: the connection breaks, or nothing happens at all."""
-
-    CLOSE = auto()
-    HANG = auto()
-
-
-class Which(StrEnum):
-    """Which streams a stream fault is about."""
-
-    USER = auto()
-    MARKET = auto()
-    ALL = auto()
-
-
-class Stream(StrEnum):
-    """Which messages of the market a fault is about; `trade` means `aggTrade` as well."""
-
-    QUOTE = "bookTicker"
-    DEPTH = "depth"
-    TRADE = "trade"
-
-
 # The messages each kind can strike.
 STRUCK_STREAMS: dict[FaultKind, frozenset[Stream]] = {
     FaultKind.DUPLICATE_MARKET: frozenset(Stream),
@@ -221,41 +201,6 @@ STRUCK_STREAMS: dict[FaultKind, frozenset[Stream]] = {
     FaultKind.CROSSED_BOOK: frozenset({Stream.QUOTE, Stream.DEPTH}),
     FaultKind.PRICE_SPIKE: frozenset({Stream.QUOTE, Stream.TRADE}),
 }
-
-
-class Text503(StrEnum):
-    """A 503 that says nothing about the outcome, or one that says the request failed."""
-
-    UNKNOWN = auto()
-    UNAVAILABLE = auto()
-
-
-class Word(StrEnum):
-    """Which of an order's words is one that no document knows."""
-
-    STATUS = "status"
-    TYPE = "type"
-    TIME_IN_FORCE = "timeInForce"
-    SIDE = "side"
-
-
-class Venue(StrEnum):
-    """Which of a lab's venues something is done at."""
-
-    SPOT = auto()
-    USDM = auto()
-
-
-class Mode(StrEnum):
-    """A setting of a USD-M account that somebody switches."""
-
-    HEDGE = auto()
-    ONE_WAY = auto()
-    MULTI_ASSETS = auto()
-    SINGLE_ASSET = auto()
-    ISOLATED = auto()
-    CROSSED = auto()
-    LEVERAGE = auto()
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -298,6 +243,7 @@ class FaultSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     amount: Decimal = ZERO
     venue: Venue = Venue.SPOT
     mode: Mode = Mode.LEVERAGE
+    rule: Rule = Rule.TICK
     leverage: int = 1
 
     @property

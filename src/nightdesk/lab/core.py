@@ -9,7 +9,8 @@ from nightdesk.lab.amend_api import AmendApi
 from nightdesk.lab.api import Ask, Route, Via
 from nightdesk.lab.auth import Keyring
 from nightdesk.lab.by_hand import ByHand
-from nightdesk.lab.catalogue import ACTS, FaultKind, Which
+from nightdesk.lab.catalogue import ACTS, FaultKind
+from nightdesk.lab.choices import Which
 from nightdesk.lab.control import Control
 from nightdesk.lab.deeds import Deeds
 from nightdesk.lab.delivery import Delivery

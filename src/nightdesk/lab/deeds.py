@@ -6,9 +6,11 @@ Owns who does it. Refuses to do anything itself.
 from dataclasses import dataclass
 
 from nightdesk.lab.by_hand import ByHand
-from nightdesk.lab.catalogue import BY_HAND, OF_POSITIONS, FaultRefused, Venue
+from nightdesk.lab.catalogue import BY_HAND, OF_POSITIONS, FaultKind, FaultRefused
+from nightdesk.lab.choices import Venue
 from nightdesk.lab.dropping import Dropping
-from nightdesk.lab.faults import Fault
+from nightdesk.lab.faults import Fault, Target
+from nightdesk.lab.rewriting import rewrite
 from nightdesk.lab.usdm.venue import Usdm
 
 
@@ -29,5 +31,12 @@ class Deeds:
             self.usdm.hands.act(fault, now_ns)
         elif spec.kind in BY_HAND:
             self.by_hand.act(fault, now_ns)
+        elif spec.kind is FaultKind.RULES_CHANGED:
+            self._rewrite(fault, now_ns)
         else:
             self.dropping.act(fault, now_ns)
+
+    def _rewrite(self, fault: Fault, now_ns: int) -> None:
+        exchange, faults = self.dropping.exchange, self.dropping.faults
+        done = rewrite(exchange.rules, exchange.settings.symbols, fault.spec)
+        faults.fire(fault, now_ns, Target({}, name=done, symbol=fault.spec.symbol))

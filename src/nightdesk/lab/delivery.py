@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from nightdesk.lab.agenda import Agenda
-from nightdesk.lab.catalogue import REPORT_KINDS, FaultKind, Word
+from nightdesk.lab.catalogue import REPORT_KINDS, FaultKind
+from nightdesk.lab.choices import Word
 from nightdesk.lab.faults import FaultBoard, Target
 from nightdesk.lab.settings import MS_NS, SECOND_NS
 

@@ -12,7 +12,8 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from nightdesk.lab.agenda import Agenda
-from nightdesk.lab.catalogue import FaultKind, Stream
+from nightdesk.lab.catalogue import FaultKind
+from nightdesk.lab.choices import Stream
 from nightdesk.lab.faults import Fault, FaultBoard
 from nightdesk.lab.market import BookTicker, DepthSnapshot, DepthUpdate, MarketEvent, Trade
 from nightdesk.lab.matching import Matcher

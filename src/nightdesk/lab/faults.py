@@ -16,9 +16,8 @@ from nightdesk.lab.catalogue import (
     FaultRefused,
     FaultSpec,
     Match,
-    Stream,
-    Which,
 )
+from nightdesk.lab.choices import Stream, Which
 from nightdesk.lab.settings import MS_NS
 from nightdesk.lab.truth import Kind, Truth
 

@@ -6,7 +6,8 @@ Refuses to take the steps: the core does.
 
 import msgspec
 
-from nightdesk.lab.catalogue import FaultKind, FaultSpec, How, Text503
+from nightdesk.lab.catalogue import FaultKind, FaultSpec
+from nightdesk.lab.choices import How, Text503
 from nightdesk.lab.faults import Fault
 from nightdesk.lab.limits import ip_banned, too_much_weight
 from nightdesk.lab.refusals import RESTRICTED_LOCATION, Refused, unknown_key

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from nightdesk.lab.catalogue import Which, Word
+from nightdesk.lab.choices import Which, Word
 from nightdesk.lab.delivery import Delivery
 from nightdesk.lab.faults import FaultBoard
 from nightdesk.lab.refusals import Refused

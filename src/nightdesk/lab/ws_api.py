@@ -11,7 +11,7 @@ import msgspec
 
 from nightdesk.lab.api import Ask, Caller, Route, Via
 from nightdesk.lab.auth import ws_payload
-from nightdesk.lab.catalogue import How
+from nightdesk.lab.choices import How
 from nightdesk.lab.gate import Answer, Gate, Proof
 from nightdesk.lab.limits import Limits
 from nightdesk.lab.params import flag

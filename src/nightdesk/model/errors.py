@@ -9,6 +9,7 @@
         * `AppendUnknown`: the journal perhaps wrote; resolve before anything else
         * `LeaseHeld`: another node leads; names it
         * `TaskEnded`: a part of the node that must always run has ended; the next life starts whole
+        * `RulesChanged`: a venue has other rules than this life began with; the next one takes them
     * `CorruptionError`: bytes disagree with their checksum or chain; halt, never repair in place
     * `BadInput`: something a person wrote cannot be used; names the place and what to do
 
@@ -51,6 +52,10 @@ class LeaseHeld(OperatingError):
 
 class TaskEnded(OperatingError):
     """A part of the node that must always run has ended."""
+
+
+class RulesChanged(OperatingError):
+    """A venue has other rules than this life began with."""
 
 
 class CorruptionError(NightdeskError):

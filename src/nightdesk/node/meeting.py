@@ -5,19 +5,17 @@ starts after a while with the rules its journal has, and risks nothing new where
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
-
-from msgspec.structs import replace
+from collections.abc import Mapping
 
 from nightdesk.desk.events import Health
 from nightdesk.desk.settings import DeskSettings
-from nightdesk.model.errors import TaskEnded
 from nightdesk.model.ids import InstrumentId, VenueId, venue_of
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import SECOND_NS
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.plan import Plan, World
+from nightdesk.node.rules_watch import hold_to
 from nightdesk.node.venue import Venue
 from nightdesk.node.vetting import judge
 from nightdesk.runtime.shell import Shell
@@ -78,16 +76,13 @@ class Meeting:
         shell.handle(Health(scope=DESK, cause="unnamed", mode=mode, why=why))
 
     async def follow(self, name: VenueId, shell: Shell) -> None:
-        """Meet one that was away. Raises `TaskEnded` where its rules are others now, and what `settle` does."""
+        """Meet one that was away. Raises `RulesChanged` where its rules are others, and what `settle` does."""
         venue, assumed = self._venues[name], self._rules[name]
         rules = await self._meet(name, venue)
         while isinstance(rules, str):
             await asyncio.sleep(AGAIN_S)
             rules = await self._meet(name, venue)
-        if _lasting(rules) != _lasting(assumed):
-            raise TaskEnded(
-                f"{name} is back with other rules than the journal has; the next life takes them"
-            )
+        hold_to(name, assumed, rules)
         while True:
             await self._vet(name, venue)
             # Other terms than the config's stop new risk there, as while the desk runs.
@@ -141,8 +136,3 @@ class Meeting:
         """Are these keys to trade with, and this desk the one that was named? Of those that are here."""
         if self._facts:
             judge(self._facts, self._plan, self.away)
-
-
-def _lasting(rules: Iterable[Instrument]) -> list[Instrument]:
-    """Without what a venue tells anew every hour: how much it takes at the market."""
-    return [replace(instrument, market_qty_max=None) for instrument in rules]

@@ -66,7 +66,7 @@ class Node:
         """Start and run; returns after an orderly stop.
 
         Raises `LeaseHeld`, and, in a group, `Fenced`, `AppendRefused`, `AppendUnknown`, `CorruptionError`,
-        `TaskEnded`, `Untold`, `BadInput`.
+        `TaskEnded`, `RulesChanged`, `Untold`, `BadInput`.
         """
         world = self._world
         loop = asyncio.get_running_loop()

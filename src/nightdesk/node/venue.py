@@ -24,6 +24,7 @@ from nightdesk.node.budget_watch import BudgetWatch
 from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.contract_link import ContractLink
 from nightdesk.node.plan import Outside, Pace
+from nightdesk.node.rules_watch import RulesWatch
 from nightdesk.node.venue_link import VenueDown, VenueLink
 from nightdesk.node.vetting import KeyFacts, look
 from nightdesk.ports.clock import Clock, Entropy
@@ -86,6 +87,7 @@ class Venue:
         self._clock: ClockWatch
         self._breakers: BreakerWatch
         self._budget: BudgetWatch
+        self._rules: RulesWatch
 
     async def meet(self, instruments: Sequence[InstrumentId]) -> list[Instrument] | str:
         """Its clock and its rules, or why the venue was not reached. Raises `NotListed`."""
@@ -156,6 +158,14 @@ class Venue:
             requester.guard,
             tell=shell.handle,
             say=partial(shell.say, venue=self.id),
+        )
+        self._rules = RulesWatch(
+            self.id,
+            [i for i in shell.desk.settings.instruments.values() if i.venue == self.id],
+            self.link.rules,
+            mono=requester.mono,
+            say=lambda event, why: shell.say("warning", event, venue=self.id, why=why),
+            spawn=self._spawn,
         )
         self._budget = BudgetWatch(scope, requester.budget, requester.mono, shell.handle)
         self.link.unanswered = self._alarms.unanswered
@@ -234,6 +244,8 @@ class Venue:
             self._alarms.heard(event.outcome)
             if event.outcome.reason is Reason.CLOCK:
                 self._clock.doubted("the venue refuses our clock")
+            elif event.outcome.reason is Reason.PERMANENT:
+                self._rules.doubted()
         self._shell.handle(event)
         if isinstance(event, AccountTold):
             self._compared = self._compared or event.quiet

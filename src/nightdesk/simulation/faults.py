@@ -129,6 +129,15 @@ KINDS: dict[str, Kind] = {
     "venue.funding_shock": Kind(
         per_minute=0.5, args={"symbol": tuple(KNOWN_PERPS), "bps": (-75, 75)}
     ),
+    "venue.rules_changed": Kind(
+        per_minute=0.15,
+        args={
+            "symbol": tuple({**KNOWN_SYMBOLS, **KNOWN_PERPS}),
+            "venue": ("spot", "usdm"),
+            "rule": ("tick", "step", "notional_min"),
+            "times": (2, 10),
+        },
+    ),
     "venue.maintenance": Kind(per_minute=0.2, lasts_s=(1.0, 15.0)),
     "venue.clock_offset": Kind(per_minute=0.3, lasts_s=(2.0, 30.0), args={"ms": (-3_000, 3_000)}),
     "market.duplicate_market": _market(times=(2, 100)),

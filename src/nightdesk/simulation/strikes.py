@@ -56,7 +56,7 @@ _LAB_NAMES = {
 _OF_CONTRACTS = frozenset({"wallet_transfer", "liquidate", "adl", "funding_shock"})
 _LET_BE = (
     *("the venue refuses", "nobody else has a price", "no open order to cancel", " free"),
-    *("no order waits for its price", "holds no position", "can withdraw"),
+    *("no order waits for its price", "holds no position", "can withdraw", "no symbol"),
 )
 _DRAWN = {
     name
@@ -64,12 +64,18 @@ _DRAWN = {
     for arg in ("symbol", "asset")
     for name in kind.args.get(arg, ())
 }
-_AT_ONCE = _OF_CONTRACTS | {"manual_order", "manual_cancel", "transfer", "stop_dropped"}
+_AT_ONCE = _OF_CONTRACTS | {
+    "manual_order",
+    "manual_cancel",
+    "transfer",
+    "stop_dropped",
+    "rules_changed",
+}
 
 
 def _venue(world: World, what: str, fault: Fault) -> Undo:
     name = fault.args.get("symbol", fault.args.get("asset"))
-    if what in _OF_CONTRACTS and not world.contracts:
+    if (what in _OF_CONTRACTS or fault.args.get("venue") == "usdm") and not world.contracts:
         raise Missed
     if name in _DRAWN and name not in world.names:
         # A market that this world does not have; one that nobody has, the lab refuses by name.

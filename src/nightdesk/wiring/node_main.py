@@ -23,6 +23,7 @@ from nightdesk.model.errors import (
     CorruptionError,
     Fenced,
     LeaseHeld,
+    RulesChanged,
     TaskEnded,
 )
 from nightdesk.model.ids import VenueId
@@ -193,6 +194,7 @@ _MEANINGS: tuple[tuple[type[BaseException], str, int | None], ...] = (
     (BadInput, "config.refused", ExitCode.CONFIG),
     (Untold, "key.not_told", ExitCode.FAILED),
     (TaskEnded, "node.task_ended", None),  # its next life has all of them again
+    (RulesChanged, "venue.rules_changed", None),  # its next life orders by them
     (AppendRefused, "journal.refused", None),  # definitely not written: the next life folds what is
 )
 

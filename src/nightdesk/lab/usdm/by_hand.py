@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from nightdesk.lab.by_hand import ID_PREFIX, SENDER
-from nightdesk.lab.catalogue import FaultKind, FaultRefused, FaultSpec, Mode
+from nightdesk.lab.catalogue import FaultKind, FaultRefused, FaultSpec
+from nightdesk.lab.choices import Mode
 from nightdesk.lab.faults import Fault, FaultBoard, Target
 from nightdesk.lab.orders import ZERO, Side, StpMode
 from nightdesk.lab.refusals import Refused
+from nightdesk.lab.rewriting import rewrite
 from nightdesk.lab.truth import Kind, Origin
 from nightdesk.lab.usdm import filters
 from nightdesk.lab.usdm.accounts import PerpAccount
@@ -51,6 +53,7 @@ class Hands:
             FaultKind.ADL: self._reduce,
             FaultKind.FUNDING_SHOCK: self._shock,
             FaultKind.MODE_SWITCHED: self._switch,
+            FaultKind.RULES_CHANGED: self._rewrite,
         }
         truth = self.exchange.truth
         truth.origin = Origin(
@@ -84,6 +87,9 @@ class Hands:
             if account.position(symbol).amount:
                 return symbol
         raise FaultRefused(f"account {account.name} holds no position in {', '.join(named)}")
+
+    def _rewrite(self, fault: Fault, _: int) -> str:
+        return rewrite(self.exchange.rules, self.exchange.settings.symbols, fault.spec)
 
     # --- people ----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ Expired" of the venue's documents, 2026-08.
 
 from collections.abc import Iterable
 
-from nightdesk.lab.catalogue import Word
+from nightdesk.lab.choices import Word
 from nightdesk.lab.orders import ZERO, text8
 from nightdesk.lab.usdm.margin import AssetMargin, Claims, SymbolMargin
 from nightdesk.lab.usdm.news import AccountNews, AlgoNews, ConfigNews, Execution, OrderNews

@@ -6,7 +6,7 @@ Owns who hears what, with the faults of delivery. Refuses to decide what happene
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nightdesk.lab.catalogue import Word
+from nightdesk.lab.choices import Word
 from nightdesk.lab.delivery import Delivery
 from nightdesk.lab.settings import MS_NS
 from nightdesk.lab.streams import MarketStreams

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from nightdesk.lab.agenda import Agenda
 from nightdesk.lab.api import Ask
 from nightdesk.lab.auth import Keyring
-from nightdesk.lab.catalogue import Which
+from nightdesk.lab.choices import Which
 from nightdesk.lab.delivery import Delivery
 from nightdesk.lab.distortion import Distortion
 from nightdesk.lab.exchange import Exchange
