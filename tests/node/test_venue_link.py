@@ -62,11 +62,8 @@ async def measured(venue: Any, requester: Requester) -> bool:
     return await VenueLink(
         venue=VenueId("binance"),
         codec=BinanceSpot(VenueId("binance"), HmacSigner("k", "s"), {"BTCUSDT": BTCUSDT}),
-        market=venue,
-        private=venue,
         requester=requester,
         clock=venue,
-        draw=venue,
     ).measure_clock()
 
 

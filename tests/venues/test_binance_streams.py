@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from builders import BTCUSDT, NOW, D, an_instrument, shared
 from nightdesk.model.bars import BarsOf
-from nightdesk.model.errors import ProtocolViolation
+from nightdesk.model.errors import ProtocolViolation, StreamEnding
 from nightdesk.model.market import Quote, Trade
 from nightdesk.model.order import ReportSource, Side, VenueStatus
 from nightdesk.model.time import MS_NS
@@ -441,8 +441,12 @@ def test_poison_that_is_valid_json_is_a_violation_too(read):
         read()
 
 
-def test_the_market_streams_announced_shutdown_is_no_violation():
-    CODEC.market(frame("!serverShutdown", {"e": "serverShutdown", "E": 1770123456789}), 0)
+def test_an_announced_shutdown_says_that_the_stream_ends():
+    event = {"e": "serverShutdown", "E": 1770123456789}
+    with pytest.raises(StreamEnding):
+        CODEC.market(frame("!serverShutdown", event), 0)
+    with pytest.raises(StreamEnding):
+        CODEC.private(json.dumps({"event": event}).encode())
 
 
 def test_only_a_status_of_200_means_subscribed():

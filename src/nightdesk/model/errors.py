@@ -4,6 +4,7 @@
     * `OperatingError`: expected; handled where it is caught
         * `ProtocolViolation`: the venue said what its protocol forbids; quarantine it
         * `StreamOver`: the venue says that a stream ends here; open it anew
+        * `StreamEnding`: the venue says that it will end soon; open the next one before it does
         * `Fenced`: a newer epoch writes, or the head is another's; stand down
         * `AppendRefused`: the journal definitely did not write (full, constraint)
         * `AppendUnknown`: the journal perhaps wrote; resolve before anything else
@@ -32,6 +33,10 @@ class ProtocolViolation(OperatingError):
 
 class StreamOver(OperatingError):
     """The venue says that this stream tells nothing any more."""
+
+
+class StreamEnding(OperatingError):
+    """The venue says that it will end this stream soon."""
 
 
 class Fenced(OperatingError):

@@ -84,7 +84,7 @@ class Node:
                 every_s = self._plan.pace.journal_every_s
                 self._keep(self._journal.keep(self._broken, every_s), "journal")
                 for venue in self._venues.values():
-                    for work, name in venue.tasks(pace):
+                    for work, name in venue.tasks():
                         self._keep(work, name)
                 self._keep(self._tick(), "tick")
         except* Stopped:
@@ -125,6 +125,7 @@ class Node:
                 telemetry=self.telemetry,
                 spawn=self._spawn,
                 first=first,
+                pace=self._plan.pace,
             )
             first = first or made[name].requester
         return made

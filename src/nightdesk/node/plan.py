@@ -51,6 +51,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     clock_every_s: float = CLOCK_EVERY_S
     journal_every_s: float = 1.0
     account_every_ns: int = 10 * SECOND_NS
+    streams_watched: bool = True  # whether one may die unseen, or be ended for its age
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +124,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 class Outside(msgspec.Struct, frozen=True, kw_only=True):
     """The way to one venue, and how it speaks; `rights` leads to who tells of its key, None where nobody
-    is known. `key` is None in worlds whose venue was made with them."""
+    is known. `key` is None in worlds whose venue was made with them. `private_copies` is how many connections
+    carry its private stream at once."""
 
     http: Http
     market: Streams
@@ -131,6 +133,7 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     codec: VenueCodec
     key: KeyCodec | None = None
     rights: Http | None = None
+    private_copies: int = 1
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):

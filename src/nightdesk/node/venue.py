@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import count
 
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import (
@@ -18,18 +19,22 @@ from nightdesk.model.account import Terms
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.mode import Mode
-from nightdesk.model.outcome import Reason
+from nightdesk.model.outcome import Reason, Verdict
+from nightdesk.model.time import Mono
 from nightdesk.node.breaker_watch import BreakerWatch
 from nightdesk.node.budget_watch import BudgetWatch
 from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.contract_link import ContractLink
+from nightdesk.node.market_stream import MarketStream
 from nightdesk.node.plan import Outside, Pace
+from nightdesk.node.private_stream import PrivateStream
 from nightdesk.node.rules_watch import RulesWatch
 from nightdesk.node.venue_link import VenueDown, VenueLink
 from nightdesk.node.vetting import KeyFacts, look
 from nightdesk.ports.clock import Clock, Entropy
 from nightdesk.runtime.alarms import Alarms
 from nightdesk.runtime.gateway import Gateway, Spawn
+from nightdesk.runtime.kept_stream import Upkeep
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
@@ -54,6 +59,7 @@ class Venue:
         telemetry: Telemetry,
         spawn: Spawn,
         first: Requester | None,
+        pace: Pace,
     ) -> None:
         self.id = venue
         spread = entropy.stream(f"retry/{venue}").random
@@ -61,14 +67,22 @@ class Venue:
         self.requester = Requester(
             outside.http, clock, first, codec.limits, spread, codec.reason_of
         )
-        self.link = VenueLink(
-            venue=venue,
-            codec=codec,
-            market=outside.market,
-            private=outside.private,
-            requester=self.requester,
+        self.link = VenueLink(venue=venue, codec=codec, requester=self.requester, clock=clock)
+        self._pace, self._market, self._mono = pace, outside.market, clock.mono
+        self._upkeep = Upkeep(
             clock=clock,
             draw=entropy.stream("backoff" if first is None else f"backoff/{venue}"),
+            numbers=count(1),
+            life_ns=codec.connection_life_ns,
+            watched=pace.streams_watched,
+        )
+        self._private = PrivateStream(
+            venue,
+            codec,
+            outside.private,
+            self.requester,
+            self._upkeep,
+            outside.private_copies,
         )
         self._key = outside.key
         self._rights: Requester | None = None
@@ -168,7 +182,8 @@ class Venue:
             spawn=self._spawn,
         )
         self._budget = BudgetWatch(scope, requester.budget, requester.mono, shell.handle)
-        self.link.unanswered = self._alarms.unanswered
+        self.link.unanswered = self._private.unanswered = self._alarms.unanswered
+        self._private.attach(shell, self._tell)
         self._clock = ClockWatch(
             scope,
             requester.clock,
@@ -185,17 +200,19 @@ class Venue:
         scope, why = self._shell.desk.settings.scope_of(self.id), "not subscribed yet"
         self._shell.handle(Health(scope=scope, cause="private", mode=Mode.REDUCE_ONLY, why=why))
 
-    def tasks(self, pace: Pace) -> Iterator[Task]:
+    def tasks(self) -> Iterator[Task]:
         """What follows the venue as long as the node runs."""
-        shell = self._shell
+        shell, pace = self._shell, self._pace
         traded = [i for i in shell.desk.settings.instruments.values() if i.venue == self.id]
         bars = [of for of in shell.declared if venue_of(of.instrument) == self.id]
         depth = [of for of in shell.depth.wants if venue_of(of.instrument) == self.id]
         for path in self._codec.market_paths(traded, bars, depth):
-            yield self.link.feed(path, shell), "market"
-        yield self.link.follow_orders(shell, self._tell), "private"
+            stream = MarketStream(path, self._codec, self._market, shell, self._upkeep)
+            yield stream.kept.keep(), "market"
+        for copy in self._private.copies:
+            yield copy.keep(), "private"
         if self._codec.private_key() is not None:
-            yield self.link.keep_key(), "private key"
+            yield self._private.keep_key(), "private key"
         watch = self._clock
         yield self.link.keep_clock(watch.measured, watch.untold, pace.clock_every_s), "clock"
 
@@ -208,7 +225,7 @@ class Venue:
     @property
     def recovered(self) -> bool:
         """Whether its books were compared and its private stream is heard."""
-        return self._compared and self.link.subscribed
+        return self._compared and self._private.subscribed
 
     async def ask_account(self) -> None:
         """How the account stands there."""
@@ -246,6 +263,9 @@ class Venue:
                 self._clock.doubted("the venue refuses our clock")
             elif event.outcome.reason is Reason.PERMANENT:
                 self._rules.doubted()
+        if isinstance(event, SendEnded) and event.outcome.verdict is Verdict.ACKED:
+            age_ns = self.requester.venue_now() - event.sent_at
+            self._private.owes(Mono(self._mono() - age_ns))
         self._shell.handle(event)
         if isinstance(event, AccountTold):
             self._compared = self._compared or event.quiet

@@ -97,7 +97,7 @@ class Incarnation:
             try:
                 if coroutine is not None:
                     here.run(coroutine.close)
-            except Exception:  # noqa: BLE001 a `finally` that awaits: the process it belonged to is long dead
+            except (Exception, BaseExceptionGroup):  # noqa: BLE001 a `finally` that awaits, a group that is closed
                 pass
         self.tasks.clear()
 

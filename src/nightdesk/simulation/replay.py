@@ -69,6 +69,7 @@ UNHURRIED = Pace(
     clock_every_s=3_600.0,
     journal_every_s=600.0,
     account_every_ns=HOUR_NS,
+    streams_watched=False,
 )
 QUIET_STREAM_S = 3_600.0  # no link is cut here: what would find that out may be rare
 

@@ -9,13 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from nightdesk.model.bars import BarsOf
-from nightdesk.model.errors import ProtocolViolation
+from nightdesk.model.errors import ProtocolViolation, StreamEnding
 from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthOf, MarketEvent, Quote, Trade
 from nightdesk.model.order import Execution, OrderReport, ReportSource, Side
 from nightdesk.model.time import MS_NS, Mono, Wall
-from nightdesk.venues import binance_depth
+from nightdesk.venues import binance_cadence, binance_depth
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_bars import from_frame, stream_names
 from nightdesk.venues.binance_sign import Signer
@@ -28,6 +28,7 @@ _TRADE = msgspec.json.Decoder(wire.TradeFrame)
 _API = msgspec.json.Decoder(wire.ApiFrame)
 _EVENT = msgspec.json.Decoder(wire.EventName)
 _REPORT = msgspec.json.Decoder(wire.ExecutionReport)
+_SHUTDOWN_STREAM, _SHUTDOWN = "!serverShutdown", "the venue says that this server shuts down"
 
 
 class BinanceStreams:
@@ -51,8 +52,18 @@ class BinanceStreams:
         names += binance_depth.stream_names(instruments, depth)
         return [f"/stream?streams={'/'.join(names)}"]
 
+    @property
+    def connection_life_ns(self) -> int:
+        """See `VenueCodec`."""
+        return binance_cadence.LIFE_NS
+
+    def patience(self, path: str) -> Mapping[binance_cadence.Subscription, int]:
+        """See `VenueCodec`."""
+        return binance_cadence.patience(path, self._symbols)
+
     def market(self, frame: bytes, received: Mono) -> MarketEvent | None:
-        """One frame; None for a reply that is no market data. Raises `ProtocolViolation` on any other."""
+        """One frame; None for a reply that is no market data. Raises `ProtocolViolation` on any other, and
+        `StreamEnding` where it says that the connection will be closed."""
         try:
             envelope = _ENVELOPE.decode(frame)
             _, _, kind = envelope.stream.partition("@")
@@ -67,9 +78,9 @@ class BinanceStreams:
                 return book
         except wire.UNREADABLE as error:
             raise ProtocolViolation(f"market frame {frame[:120]!r}: {error}") from error
-        if envelope.stream and not envelope.stream.startswith(
-            "!"
-        ):  # "!serverShutdown" is news, not data
+        if envelope.stream == _SHUTDOWN_STREAM:
+            raise StreamEnding(_SHUTDOWN)
+        if envelope.stream and not envelope.stream.startswith("!"):
             raise ProtocolViolation(f"market frame of a stream nobody asked for: {envelope.stream}")
         return None
 
@@ -97,7 +108,8 @@ class BinanceStreams:
         return msgspec.json.encode(hello).decode()
 
     def private(self, frame: bytes) -> UserUpdate:
-        """One frame of the private stream; raises `ProtocolViolation` on one that cannot be read."""
+        """One frame of the private stream; raises `ProtocolViolation` on one that cannot be read,
+        `StreamEnding` where it says that the connection will be closed."""
         try:
             outer = _API.decode(frame)
             if not outer.event:
@@ -107,6 +119,8 @@ class BinanceStreams:
                 return self._execution(_REPORT.decode(outer.event))
         except wire.UNREADABLE as error:
             raise ProtocolViolation(f"private frame {frame[:160]!r}: {error}") from error
+        if name == "serverShutdown":
+            raise StreamEnding(_SHUTDOWN)
         if name in ("balanceUpdate", "externalLockUpdate"):
             return UserUpdate(
                 foreign=f"{name}: {bytes(outer.event)[:160].decode(errors='replace')}"

@@ -19,7 +19,7 @@ from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthOf, Mark, MarketEvent, Quote, Trade
 from nightdesk.model.order import WAITING, Execution, OrderReport, ReportSource, VenueStatus
 from nightdesk.model.time import MS_NS, Mono, Wall
-from nightdesk.venues import binance_depth
+from nightdesk.venues import binance_cadence, binance_depth
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_bars import from_frame, stream_names
@@ -59,6 +59,15 @@ class UsdmStreams:
             f"/public/stream?streams={'/'.join(tops)}",
             f"/market/stream?streams={'/'.join(rest)}",
         ]
+
+    @property
+    def connection_life_ns(self) -> int:
+        """See `VenueCodec`."""
+        return binance_cadence.LIFE_NS
+
+    def patience(self, path: str) -> Mapping[binance_cadence.Subscription, int]:
+        """See `VenueCodec`."""
+        return binance_cadence.patience(path, self._symbols)
 
     def market(self, frame: bytes, received: Mono) -> MarketEvent | None:
         """One frame; None for a reply that is no market data. Raises `ProtocolViolation` on any other."""

@@ -161,6 +161,8 @@ class VenueCodec(Protocol):
     replace, and `replaced` tells what may be believed of the new order and of the old one's cancel.
     Where it is `amending`, `amend` asks for other terms, and `amended` tells what may be believed of that; its
     report may say that the order ended.
+    `patience` says what comes over a market path, and for how long (ns) each of it may say nothing before it is
+    doubted; `connection_life_ns` is after which time the venue ends a websocket, whatever it carries.
     `bars` asks for the last `count` (at most `BARS_MAX`) that opened at or before `until`; the newest told may
     not have ended. `market` tells only bars that have.
     `reason_of` says why a result is no answer, whatever was asked: NONE where it may be one.
@@ -212,6 +214,9 @@ class VenueCodec(Protocol):
         bars: Collection[BarsOf] = (),
         depth: Collection[DepthOf] = (),
     ) -> Sequence[str]: ...
+    @property
+    def connection_life_ns(self) -> int: ...
+    def patience(self, path: str) -> Mapping[tuple[InstrumentId, type[MarketEvent]], int]: ...
     def market(self, frame: bytes, received: Mono) -> MarketEvent | None: ...
     def bars(self, of: BarsOf, until: Wall, count: int) -> HttpRequest: ...
     def told_bars(

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from nightdesk.adapters.http import HttpPool
-from nightdesk.adapters.streams import PicowsStreams
-from nightdesk.adapters.system import SystemClock, SystemEntropy
+from nightdesk.adapters.system import SystemClock
 from nightdesk.config.schema import Config
 from nightdesk.model.errors import OperatingError
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
@@ -70,15 +69,11 @@ async def _asking(
 
 
 def _link(config: Config, base: Path, venue: VenueId, requester: Requester) -> VenueLink:
-    where, clock = config.venue[venue], SystemClock()
     return VenueLink(
         venue=venue,
         codec=codecs_of(config, base)[venue],
-        market=PicowsStreams(where.stream, clock),
-        private=PicowsStreams(where.private, clock),
         requester=requester,
-        clock=clock,
-        draw=SystemEntropy(1).stream("asking"),
+        clock=SystemClock(),
     )
 
 

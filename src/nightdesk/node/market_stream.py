@@ -1,0 +1,81 @@
+"""One market stream of a venue: its frames read, told to the desk, its subscriptions watched."""
+
+from nightdesk.model.ids import InstrumentId
+from nightdesk.model.market import MarketEvent
+from nightdesk.model.time import Mono
+from nightdesk.node.quarantine import Quarantine
+from nightdesk.ports.venue import Streams
+from nightdesk.runtime.kept_stream import KeptStream, Upkeep
+from nightdesk.runtime.shell import Shell
+from nightdesk.venues.protocol import VenueCodec
+
+Subscription = tuple[InstrumentId, type[MarketEvent]]
+
+
+class MarketStream:
+    """Reads what one path tells; see `Reader`."""
+
+    def __init__(
+        self,
+        path: str,
+        codec: VenueCodec,
+        streams: Streams,
+        shell: Shell,
+        upkeep: Upkeep,
+    ) -> None:
+        self._path = path
+        self._codec = codec
+        self._shell = shell
+        self._clock = upkeep.clock
+        self._quarantine = Quarantine("market", shell)
+        self._decode = shell.telemetry.stages["decode"]
+        self.kept: KeptStream[MarketEvent] = KeptStream(
+            streams, self, upkeep=upkeep, name="market", patience_ns=codec.patience(path)
+        )
+
+    async def where(self) -> str:
+        """Its path."""
+        return self._path
+
+    def hello(self) -> str:
+        """Nothing: the path subscribes."""
+        return ""
+
+    def read(self, frame: bytes, received: Mono) -> MarketEvent | None:
+        """What the market said."""
+        return self._codec.market(frame, received)
+
+    def confirms(self, told: MarketEvent) -> bool:
+        """Never asked."""
+        return False
+
+    def subscription(self, told: MarketEvent) -> Subscription:
+        """An instrument, and what is told of it."""
+        return told.instrument, told.__class__
+
+    def named(self, subscription: Subscription) -> str:
+        """For a line of the log."""
+        instrument, event = subscription
+        return f"{event.__name__.lower()}s of {instrument}"
+
+    def tell(self, told: MarketEvent, received: Mono) -> None:
+        """To the desk."""
+        self._decode.record(self._clock.mono() - received)
+        self._quarantine.readable()
+        self._shell.market(told)
+
+    def poisoned(self, frame: bytes, error: Exception) -> None:
+        """It is missed by whom it should have reached: quotes get old, bars and trades are asked for."""
+        self._quarantine.take(frame, error)
+
+    def heard(self, *, gap: bool) -> None:
+        """The frames themselves say what was missed."""
+
+    def lost(self, why: str) -> None:
+        """Ages say so."""
+
+    def note(self, event: str, why: str) -> None:
+        """Count it; a connection that is doubted is told of."""
+        self._shell.telemetry.count(f"market.{event}")
+        if event != "reconnects":
+            self._shell.say("info", f"market.{event}", why=why)
