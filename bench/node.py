@@ -214,7 +214,7 @@ async def _running(
     engine = journal(str(folder / "desk.journal"))
     await engine.open()
     clock = SystemClock()
-    pool = CountingPool(venue_config.rest, clock)
+    pool = CountingPool(venue_config.addresses.rest, clock)
     world = World(
         clock=clock,
         entropy=SystemEntropy(1),

@@ -495,3 +495,28 @@ def test_what_is_written_is_what_h11_would_write(target: str, body: bytes) -> No
     machine = h11.Connection(h11.CLIENT)
     events = told_events(b"127.0.0.1:80", request)
     assert wire_bytes(b"127.0.0.1:80", request) == b"".join(machine.send(e) or b"" for e in events)
+
+
+def test_a_link_is_where_its_connections_come_from() -> None:
+    async def body(server: Server, _: HttpPool) -> list[str]:
+        came = []
+        for link in ("127.0.0.3", "127.0.0.4"):
+            pool = HttpPool(server.url, link=link)
+            await ask(pool)
+            came.append(server._writers[-1].get_extra_info("peername")[0])
+            pool.close()
+        await asyncio.sleep(0)
+        return came
+
+    assert with_server()(body) == ["127.0.0.3", "127.0.0.4"]
+
+
+def test_a_link_that_this_host_does_not_have_connects_nowhere_and_says_so() -> None:
+    async def body(server: Server, _: HttpPool) -> None:
+        pool = HttpPool(server.url, link="192.0.2.1")
+        with pytest.raises(ConnectFailed, match=r"127\.0\.0\.1:\d+ from 192\.0\.2\.1: "):
+            await pool.hold()
+        assert not pool.ready()
+        assert server.requests == []
+
+    with_server()(body)

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from nightdesk.cli.screen import render
-from nightdesk.control.messages import InstrumentRow, LimitRow, Sample
+from nightdesk.control.messages import InstrumentRow, LaneRow, LimitRow, Sample
 from node.test_result import a_sample
 
 SAMPLE = msgspec.structs.replace(a_sample([]), journal={"durable": 1})
@@ -54,4 +54,20 @@ def test_codes_that_no_table_has_stand_at_the_head_by_venue_and_how_often() -> N
     counters = {"unmapped.binance.-9417": 3, "unmapped.usdm.other": 1, "auth.usdm.-2015": 1}
     sample = msgspec.structs.replace(SAMPLE, counters=counters)
     told = "codes that no table has: binance -9417 (3x), usdm other (1x)"
+    assert [line.strip() for line in lines(None, sample)[1:2]] == [told]
+
+
+def test_a_lane_that_is_not_in_use_stands_at_the_head_with_why() -> None:
+    lane = LaneRow(
+        venue="binance",
+        lane="api1.binance.com from 192.0.2.10",
+        use="in_use",
+        latency_ns=3_000_000,
+        errors_percent=0.0,
+        under_way=1,
+        why="",
+    )
+    gone = msgspec.structs.replace(lane, lane="api2", use="ejected", why="2 failed in a row")
+    sample = msgspec.structs.replace(SAMPLE, lanes=[lane, gone])
+    told = "lane api2 of binance: ejected (2 failed in a row)"
     assert [line.strip() for line in lines(None, sample)[1:2]] == [told]

@@ -211,3 +211,46 @@ def test_a_real_venue_without_an_account_is_told_together_with_what_else_is_wron
     found = problems(head + PLAY.replace("practice", "binance-spot") + limits)
     assert any(p.startswith("line 7: venue.binance.account: missing") for p in found)
     assert any(p.endswith("limits.gross_max: missing") for p in found)
+
+
+def test_a_venue_may_have_several_hosts_and_links() -> None:
+    rest = next(line for line in GOOD.splitlines() if line.startswith("rest ="))
+    (one,) = load(GOOD, "x").venue.values()
+    assert (len(one.rest), one.links) == (1, ())
+    listed = 'rest = ["http://127.0.0.1:1", "http://127.0.0.1:2"]'
+    links = 'links = ["192.0.2.10", "2001:db8::1"]'
+    (venue,) = load(GOOD.replace(rest, f"{listed}\n{links}"), "x").venue.values()
+    assert venue.rest == ("http://127.0.0.1:1", "http://127.0.0.1:2")
+    assert venue.addresses.rest == venue.rights_at == "http://127.0.0.1:1"
+    assert venue.links == ("192.0.2.10", "2001:db8::1")
+    assert not venue.real
+    (venue,) = load(
+        GOOD.replace(rest, listed.replace("127.0.0.1:2", "h.example")), "x"
+    ).venue.values()
+    assert venue.real, "one of them may be"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            'rest = ["http://a", "ftp://b"]',
+            "venue.binance.rest: must begin with http:// or https://",
+        ),
+        ("rest = []", "venue.binance.rest: must begin with http:// or https://"),
+        ('rest = ["http://a", "http://a"]', "venue.binance.rest: 'http://a' is listed twice"),
+        (
+            'rest = "http://a"\nlinks = ["eth0"]',
+            "venue.binance.links: 'eth0' is no IP address; write one that this host has, like 192.0.2.10",
+        ),
+        (
+            'rest = "http://a"\nlinks = ["192.0.2.1", "192.0.2.1"]',
+            "venue.binance.links: '192.0.2.1' is listed twice",
+        ),
+    ],
+)
+def test_a_host_or_a_link_that_cannot_be_is_refused_by_its_line(written: str, told: str) -> None:
+    rest = next(line for line in GOOD.splitlines() if line.startswith("rest ="))
+    (problem,) = problems(GOOD.replace(rest, written))
+    assert problem.startswith("line ")
+    assert told in problem

@@ -48,7 +48,7 @@ def test_a_key_of_contracts_is_shown_to_no_host_but_the_ones_it_is_for() -> None
     assert rights_at("binance-usdm", HERE) == ""
     assert rights_at("binance-spot", HERE) == HERE.rest
     (venue,) = load(GIVEN, "x").venue.values()
-    assert venue.rights_at == venue.rest
+    assert venue.rights_at == venue.addresses.rest
     elsewhere = GIVEN.replace("\nrest =", '\nrights = "http://127.0.0.1:2"\nrest =')
     (venue,) = load(elsewhere, "x").venue.values()
     assert venue.rights_at == "http://127.0.0.1:2"

@@ -68,3 +68,11 @@ def test_no_deadline_is_further_than_the_venue_takes(codec, intent):
 def test_our_ids_are_such_as_the_venue_takes(codec, intent):
     assert re.fullmatch(codec.capabilities.ids.pattern, intent.client_id)
     assert re.fullmatch(codec.capabilities.ids.pattern, "z" * ID_LENGTH)
+
+
+@pytest.mark.parametrize(("codec", "intent"), CODECS)
+def test_a_signature_holds_wherever_the_request_goes(codec, intent):
+    request = codec.place(intent, NOW)
+    assert not codec.capabilities.host_signed
+    assert "host" not in {name.lower() for name, _ in request.headers}
+    assert request.target.startswith("/"), "where it goes is not in it"

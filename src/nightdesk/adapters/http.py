@@ -179,9 +179,10 @@ def told_events(host: bytes, request: HttpRequest) -> list[h11.Event]:
 
 
 class HttpPool:
-    """Connections to one endpoint, kept open and handed out one request at a time."""
+    """Connections to one endpoint, kept open and handed out one request at a time; from `link`, an IP address
+    of this host, where one is given."""
 
-    def __init__(self, base_url: str, *, connections: int = CONNECTIONS) -> None:
+    def __init__(self, base_url: str, *, link: str = "", connections: int = CONNECTIONS) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise BadInput(f"{base_url!r} is not an http or https address")
@@ -189,6 +190,7 @@ class HttpPool:
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._host = parts.netloc.encode()
+        self._from = (link, 0) if link else None
         self._connections = connections
         self._idle: deque[HeldConnection] = deque()
         self._all: set[HeldConnection] = set()
@@ -216,9 +218,11 @@ class HttpPool:
                 self._name,
                 self._port,
                 ssl=self._tls,
+                local_addr=self._from,
             )
         except (OSError, ssl.SSLError) as error:
-            raise ConnectFailed(f"{self._name}:{self._port}: {error}") from error
+            via = f" from {self._from[0]}" if self._from else ""
+            raise ConnectFailed(f"{self._name}:{self._port}{via}: {error}") from error
         finally:
             self._opening -= 1
         self._all.add(connection)

@@ -126,10 +126,10 @@ def _venue(config: Path | None, folder: Path | None) -> str:
             count = ask_rules(loaded, base, VenueId(name))
         except VenueDown as error:
             raise NightdeskError(
-                f"{venue.rest} does not answer: {error}; look at the network and at rest or preset in "
-                f"[venue.{name}]; a lab is started with: nightdesk lab serve"
+                f"{venue.addresses.rest} does not answer: {error}; look at the network and at rest or "
+                f"preset in [venue.{name}]; a lab is started with: nightdesk lab serve"
             ) from error
-        told.append(f"{venue.rest} answers and lists {count} of {count} instruments")
+        told.append(f"{venue.addresses.rest} answers and lists {count} of {count} instruments")
     return "; ".join(told)
 
 

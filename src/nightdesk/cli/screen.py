@@ -105,6 +105,11 @@ def _head(sample: Sample) -> RenderableType:
                 f"{row.operation} at {row.venue}: {row.state.replace('_', ' ')} ({row.why}{lasts})"
             )
             rows.append(Text(f"  breaker of {what}", style="yellow"))
+    for lane in sample.lanes:
+        if lane.use != "in_use":
+            why = f" ({lane.why})" if lane.why else ""
+            what = f"{lane.lane} of {lane.venue}: {lane.use.replace('_', ' ')}{why}"
+            rows.append(Text(f"  lane {what}", style="yellow"))
     if unmapped := _unmapped(sample):
         rows.append(Text(f"  codes that no table has: {unmapped}", style="bold yellow"))
     if sample.flatten:

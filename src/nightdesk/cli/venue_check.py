@@ -13,7 +13,7 @@ from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode
 from nightdesk.model.errors import BadInput, NightdeskError
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
-from nightdesk.node.compose import KINDS, facts_of
+from nightdesk.node.compose import KINDS, endpoints_of, facts_of
 from nightdesk.node.refused import MayWithdraw
 from nightdesk.venues.binance_sign import Unsigned
 from nightdesk.wiring.asking import ask_key
@@ -97,12 +97,11 @@ def _by_name(asked: Asked, config: Config, base: Path) -> Venue:
     traded = [instrument_key(each) for each in ids if venue_of(each) == name]
     symbol = asked.symbol or next(iter(traded), SYMBOL)
     codec = KINDS[found.kind]
-    alternates = codec.capabilities.alternates
     return Venue(
         codec=codec(VenueId(name), Unsigned(), {symbol: InstrumentId(f"{name}:{symbol}")}),
         facts=facts_of(found.kind, found.account if asked.fees else None, base),
         addresses=found.addresses,
-        alternates=alternates if found.rest == PRESETS[found.kind][PRODUCTION].rest else (),
+        alternates=endpoints_of(name, found)[1:],
         symbol=symbol,
         keyed=True,
         place=f"rest or preset in [venue.{name}]",

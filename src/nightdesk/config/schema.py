@@ -1,15 +1,32 @@
 """What `desk.toml` may say. Money is written as strings, so that no float touches it; units are in names."""
 
+from collections.abc import Sequence
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from nightdesk.config.presets import PRESETS, PRODUCTION, Addresses, Preset, moves_money, rights_at
 
 Positive = Annotated[Decimal, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Several = Annotated[tuple[str, ...], BeforeValidator(_listed)]  # written as one, or as a list
 
 
 class _Strict(BaseModel):
@@ -57,14 +74,17 @@ class Venue(_Strict):
 
     `preset` names its addresses; without it they are those for real money, but for what `rest`, `stream` and
     `private` say. `rights` is where somebody tells what its key may do, where that does not follow from
-    the others. A practice venue has neither address nor account: a lab is started in its place."""
+    the others. `rest` may be several hosts, each a way to the same account; who asks alone asks the first.
+    `links` are IP addresses of this host, each of which leads there by a way of its own. A practice venue has
+    neither address nor account: a lab is started in its place."""
 
     kind: Literal["binance-spot", "binance-usdm", "practice", "practice-usdm"]
     preset: Preset = PRODUCTION
-    rest: str = ""
+    rest: Several = ()
     stream: str = ""
     private: str = ""
     rights: str = ""
+    links: Several = ()
     read_lag_ms: Annotated[int, Field(ge=0, le=600_000)] = 5_000
     account: Annotated[Account | None, Field(validate_default=True)] = None
 
@@ -87,12 +107,16 @@ class Venue(_Strict):
         if "preset" in value and given:
             listed = ", ".join(given)
             raise ValueError(f'preset = "{named}" names every address; remove it, or {listed}')
-        return {**preset._asdict(), **value}
+        addresses = preset._asdict()
+        del addresses["rest"]  # what is not given there may be more than one host
+        return {**addresses, **value}
 
     @property
     def addresses(self) -> Addresses:
-        """Where it is reached."""
-        return Addresses(rest=self.rest, stream=self.stream, private=self.private)
+        """Where it is reached first."""
+        preset = PRESETS.get(self.kind, {}).get(self.preset)
+        rest = self.rest or (() if preset is None else (preset.rest,))
+        return Addresses(rest="".join(rest[:1]), stream=self.stream, private=self.private)
 
     @property
     def rights_at(self) -> str:
@@ -112,7 +136,9 @@ class Venue(_Strict):
     @property
     def real(self) -> bool:
         """Whether an order there may cost real money."""
-        return not self.practises and moves_money(self.kind, self.addresses)
+        first = self.addresses
+        every = [first, *(first._replace(rest=rest) for rest in self.rest)]
+        return not self.practises and any(moves_money(self.kind, each) for each in every)
 
     @field_validator("account")
     @classmethod
@@ -123,7 +149,7 @@ class Venue(_Strict):
 
     @model_validator(mode="after")
     def _practice_is_whole(self) -> "Venue":
-        given = self.model_fields_set & {"preset", *Addresses._fields, "rights", "account"}
+        given = self.model_fields_set & {"preset", *Addresses._fields, "rights", "links", "account"}
         if self.practises and given:
             listed = ", ".join(sorted(given))
             real = "binance-usdm" if self.contracts else "binance-spot"
@@ -135,9 +161,22 @@ class Venue(_Strict):
 
     @field_validator("rest", "rights")
     @classmethod
-    def _http(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
+    def _http(cls, value: tuple[str, ...] | str) -> tuple[str, ...] | str:
+        each = (value,) if isinstance(value, str) else _different(value)
+        if not each or not all(one.startswith(("http://", "https://")) for one in each):
             raise ValueError("must begin with http:// or https://")
+        return value
+
+    @field_validator("links")
+    @classmethod
+    def _addresses_of_this_host(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for link in _different(value):
+            try:
+                ip_address(link)
+            except ValueError as error:
+                raise ValueError(
+                    f"{link!r} is no IP address; write one that this host has, like 192.0.2.10"
+                ) from error
         return value
 
     @field_validator("stream", "private")
@@ -146,6 +185,13 @@ class Venue(_Strict):
         if not value.startswith(("ws://", "wss://")):
             raise ValueError("must begin with ws:// or wss://")
         return value
+
+
+def _different(listed: Sequence[str]) -> Sequence[str]:
+    for one in listed:
+        if listed.count(one) > 1:
+            raise ValueError(f"{one!r} is listed twice")
+    return listed
 
 
 class Limits(_Strict):

@@ -144,6 +144,19 @@ class BreakerRow(msgspec.Struct, frozen=True, kw_only=True):
     left_ns: int | None = None
 
 
+class LaneRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several ways to a venue: what it is used for, how long reads take there and what share of requests
+    fails, lately; why it is not in use."""
+
+    venue: str
+    lane: str
+    use: str
+    latency_ns: int | None
+    errors_percent: float
+    under_way: int
+    why: str
+
+
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the ring."""
 
@@ -192,6 +205,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     flows: dict[str, Decimal] = {}
     clock_error_ns: int | None = None  # the worst of the venues' clocks; None while one is in doubt
     breakers: list[BreakerRow] = []
+    lanes: list[LaneRow] = []
 
     @property
     def profit(self) -> Decimal:

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
+from nightdesk.config.presets import PRODUCTION
 from nightdesk.config.schema import Account, Config
 from nightdesk.config.schema import Instrument as InstrumentConfig
 from nightdesk.config.schema import Strategy as StrategyConfig
+from nightdesk.config.schema import Venue as VenueConfig
 from nightdesk.model.account import Margin, Terms
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, instrument_key, venue_of
@@ -86,6 +88,17 @@ def keys_of(config: Config, base: Path) -> dict[VenueId, BinanceKey]:
         VenueId(name): BinanceKey(_signer(name, venue.account, base))
         for name, venue in config.venue.items()
     }
+
+
+def endpoints_of(name: str, venue: VenueConfig) -> tuple[str, ...]:
+    """Every host that takes a venue's requests: those of its config, or those that its documents name where it
+    names none. Raises `BadInput` where a signature would not hold at all of them."""
+    can = KINDS[venue.kind].capabilities
+    alternates = can.alternates if venue.preset == PRODUCTION else ()
+    hosts = venue.rest or (venue.addresses.rest, *alternates)
+    if can.host_signed and len(hosts) > 1:
+        raise BadInput(f"[venue.{name}]: its signatures hold for one host; list one under rest")
+    return hosts
 
 
 def facts_of(kind: str, account: Account | None, base: Path) -> BinanceFacts:

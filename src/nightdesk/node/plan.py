@@ -125,7 +125,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Outside(msgspec.Struct, frozen=True, kw_only=True):
     """The way to one venue, and how it speaks; `rights` leads to who tells of its key, None where nobody
     is known. `key` is None in worlds whose venue was made with them. `private_copies` is how many connections
-    carry its private stream at once."""
+    carry its private stream at once. `lanes`, where there are several, are all the ways of requests by name,
+    `http` being the first."""
 
     http: Http
     market: Streams
@@ -134,6 +135,7 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     key: KeyCodec | None = None
     rights: Http | None = None
     private_copies: int = 1
+    lanes: Mapping[str, Http] = {}
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from nightdesk.control.messages import (
     CauseRow,
     EventRow,
     InstrumentRow,
+    LaneRow,
     LimitRow,
     LimitSetRow,
     OrderRow,
@@ -172,6 +173,23 @@ def breaker_rows(routes: Mapping[VenueId, Route], now: Mono) -> list[BreakerRow]
     return rows
 
 
+def lane_rows(routes: Mapping[VenueId, Route]) -> list[LaneRow]:
+    """How each of several ways to a venue fares."""
+    return [
+        LaneRow(
+            venue=venue,
+            lane=health.name,
+            use=health.use,
+            latency_ns=health.latency_ns,
+            errors_percent=health.errors_percent,
+            under_way=health.under_way,
+            why=health.why,
+        )
+        for venue, route in routes.items()
+        for health in route.requester.lanes_told()
+    ]
+
+
 class Sampler:
     """Builds samples; knows when the node started."""
 
@@ -230,6 +248,7 @@ class Sampler:
             clock_offset_ns=max((clock.offset_ns for clock in clocks), key=abs),
             clock_error_ns=_worst_error(clocks),
             breakers=breaker_rows(shell.routes, moment.mono),
+            lanes=lane_rows(shell.routes),
             log_dropped=self._log_dropped(),
         )
 

@@ -25,6 +25,7 @@ from nightdesk.node.breaker_watch import BreakerWatch
 from nightdesk.node.budget_watch import BudgetWatch
 from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.contract_link import ContractLink
+from nightdesk.node.lane_watch import LaneWatch
 from nightdesk.node.market_stream import MarketStream
 from nightdesk.node.plan import Outside, Pace
 from nightdesk.node.private_stream import PrivateStream
@@ -35,6 +36,7 @@ from nightdesk.ports.clock import Clock, Entropy
 from nightdesk.runtime.alarms import Alarms
 from nightdesk.runtime.gateway import Gateway, Spawn
 from nightdesk.runtime.kept_stream import Upkeep
+from nightdesk.runtime.lanes import LanePool
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
@@ -63,10 +65,13 @@ class Venue:
     ) -> None:
         self.id = venue
         spread = entropy.stream(f"retry/{venue}").random
+        self.lanes: LanePool | None = None
         codec = self._codec = outside.codec
-        self.requester = Requester(
-            outside.http, clock, first, codec.limits, spread, codec.reason_of
-        )
+        if len(outside.lanes) > 1:
+            draw = entropy.stream(f"lanes/{venue}").random
+            self.lanes = LanePool(outside.lanes, clock.mono, draw, codec.reason_of)
+        http = self.lanes or outside.http
+        self.requester = Requester(http, clock, first, codec.limits, spread, codec.reason_of)
         self.link = VenueLink(venue=venue, codec=codec, requester=self.requester, clock=clock)
         self._pace, self._market, self._mono = pace, outside.market, clock.mono
         self._upkeep = Upkeep(
@@ -215,6 +220,9 @@ class Venue:
             yield self._private.keep_key(), "private key"
         watch = self._clock
         yield self.link.keep_clock(watch.measured, watch.untold, pace.clock_every_s), "clock"
+        if self.lanes is not None:
+            say = partial(shell.say, venue=self.id)
+            yield LaneWatch(self.lanes, self.requester, self._codec, say).keep(), "lanes"
 
     def look(self) -> None:
         """At every tick: is its clock known, what did time do to its breakers, and is there room?"""

@@ -135,7 +135,7 @@ class Guard:
             if _left(result):
                 left = result
             wait_ns = None
-            bearing = self._bearing(result)
+            bearing = _bearing(result, self._reason_of)
             if bearing is not None and bearing.again is Again.SOON:
                 wait_ns = retry.wait_ns(tries, self._mono(), Mono(deadline))
             if wait_ns is None:
@@ -165,25 +165,33 @@ class Guard:
 
     def _settle(self, operation: Operation, permit: Permit, result: HttpResult | None) -> None:
         breaker, now = self._breakers[operation], self._mono()
-        bearing = None if result is None else self._bearing(result)
-        if bearing is None or bearing.severity is Severity.HOLD:
-            # A wait is heeded by whoever sends; that the venue wants less traffic is no failure of its own.
-            breaker.released(permit, now)
-        elif bearing.failure:
-            wait_s = result.retry_after_s if isinstance(result, HttpAnswer) else 0
-            why = f"the venue said to wait {wait_s} s"
-            breaker.failed(permit, now, wait_ns=wait_s * SECOND_NS, why=why)
-        else:
-            breaker.succeeded(permit, now)
-
-    def _bearing(self, result: HttpResult) -> Bearing | None:
-        """What a result says of the venue; None where it was not even asked."""
-        if isinstance(result, HttpFailure) and not result.tried:
-            return None
-        return BEARINGS[self._reason_of(result)]
+        match None if result is None else judged(result, self._reason_of):
+            case True:
+                breaker.succeeded(permit, now)
+            case False:
+                wait_s = result.retry_after_s if isinstance(result, HttpAnswer) else 0
+                why = f"the venue said to wait {wait_s} s"
+                breaker.failed(permit, now, wait_ns=wait_s * SECOND_NS, why=why)
+            case None:
+                breaker.released(permit, now)
 
     def _heard(self, operation: Operation, change: Change) -> None:
         self.changed(operation, change)
+
+
+def judged(result: HttpResult, reason_of: ReasonOf) -> bool | None:
+    """Whether the venue did its work, whatever it answered; None where that does not show: it was not asked, or
+    wants less traffic, which is no failure of its own and has a wait that whoever sends heeds."""
+    bearing = _bearing(result, reason_of)
+    if bearing is None or bearing.severity is Severity.HOLD:
+        return None
+    return not bearing.failure
+
+
+def _bearing(result: HttpResult, reason_of: ReasonOf) -> Bearing | None:
+    if isinstance(result, HttpFailure) and not result.tried:
+        return None
+    return BEARINGS[reason_of(result)]
 
 
 def by_wire(result: HttpResult) -> Reason:

@@ -9,6 +9,7 @@ from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Http
 from nightdesk.resilience.budget import WAY_OUT, Budget, Cost, Limit, Rank, Spent
+from nightdesk.resilience.lanes import Health
 from nightdesk.runtime.guard import (
     TOLD_TO_WAIT,
     Guard,
@@ -18,6 +19,7 @@ from nightdesk.runtime.guard import (
     by_wire,
     operation_of,
 )
+from nightdesk.runtime.lanes import LanePool, Way, is_read
 from nightdesk.runtime.turns import Turns
 from nightdesk.runtime.venue_clock import VenueClock
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
@@ -89,6 +91,10 @@ class Requester:
             return None
         return self._exchange(request, self.budget.spend(cost, self.mono()), settle, timeout_ns)
 
+    def lanes_told(self) -> list[Health]:
+        """How each lane fares, where there are several."""
+        return self.http.told() if isinstance(self.http, LanePool) else []
+
     def told_to_wait(self) -> bool:
         """Whether the venue wants no traffic of this host now."""
         return self.budget.latched(self.mono())
@@ -143,20 +149,62 @@ class Requester:
         if settle is None:
             assert failure is not None, "held back by something"
             return failure
-        return await self._exchange(build(self.venue_now()), spent, settle, READ_TIMEOUT_NS)
+        request = build(self.venue_now())
+        if isinstance(self.http, LanePool) and is_read(request):
+            return await self._read(self.http, request, spent, settle)
+        return await self._exchange(request, spent, settle, READ_TIMEOUT_NS)
+
+    def _read(
+        self, pool: LanePool, request: HttpRequest, spent: Spent, settle: Settle
+    ) -> "asyncio.Future[HttpResult]":
+        """One question, perhaps on two lanes: for the guard it is one, for the budget each counts."""
+        unused: list[Spent] = [spent]
+
+        def leg(way: Way) -> "asyncio.Future[HttpResult] | None":
+            paid = unused.pop() if unused else self._more(request.cost)
+            if paid is None:
+                return None
+            return self._counted(way.exchange(request, timeout_ns=READ_TIMEOUT_NS), paid)
+
+        future = pool.read(leg)
+        future.add_done_callback(settle)
+        return future
+
+    def _more(self, cost: Cost) -> Spent | None:
+        """Room for what may as well stay away: it waits for nothing."""
+        if self.told_to_wait() or not (cost.rank in WAY_OUT or self._turns.free(cost)):
+            return None
+        return self.budget.spend(cost, self.mono())
+
+    def probe(self, way: Way, request: HttpRequest) -> None:
+        """Ask something light on one lane, if there is room: how it is answered tells of the lane alone."""
+        if not way.http.ready():
+            return
+        spent = self._more(request.cost)
+        if spent is not None:
+            future = way.exchange(request, timeout_ns=READ_TIMEOUT_NS)
+            future.add_done_callback(partial(self._answered, spent))
 
     def _exchange(
         self, request: HttpRequest, spent: Spent, settle: Settle, timeout_ns: int
     ) -> "asyncio.Future[HttpResult]":
         future = self.http.exchange(request, timeout_ns=timeout_ns)
         if future.done():  # who awaits it goes on before any callback runs
-            self._answered(spent, settle, future)
+            settle(future)
         else:
-            future.add_done_callback(partial(self._answered, spent, settle))
+            future.add_done_callback(settle)
+        return self._counted(future, spent)
+
+    def _counted(
+        self, future: "asyncio.Future[HttpResult]", spent: Spent
+    ) -> "asyncio.Future[HttpResult]":
+        if future.done():
+            self._answered(spent, future)
+        else:
+            future.add_done_callback(partial(self._answered, spent))
         return future
 
-    def _answered(self, spent: Spent, settle: Settle, done: "asyncio.Future[HttpResult]") -> None:
-        settle(done)
+    def _answered(self, spent: Spent, done: "asyncio.Future[HttpResult]") -> None:
         result = None if done.cancelled() else done.result()
         match result:
             case HttpAnswer(headers=headers):

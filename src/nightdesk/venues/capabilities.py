@@ -32,7 +32,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     `query_by_id`: tells of an order by our own id, also of one that ended. `dead_man`: what cancels at the
     venue when it hears nothing; empty where it has none. `private_key_min`: how long a key to the private
     stream lives, 0 where that needs none. `alternates`: further hosts that take the same requests for real
-    money, each signed as for the first. `documents` says by what state of which pages.
+    money, each signed as for the first. `host_signed`: a signature holds for one host only. `documents` says
+    by what state of which pages.
     """
 
     market: Kind
@@ -47,4 +48,5 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     ids: IdRules
     private_key_min: int
     alternates: tuple[str, ...]
+    host_signed: bool
     documents: str

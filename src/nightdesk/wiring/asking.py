@@ -58,7 +58,7 @@ def ask_terms(config: Config, base: Path, venue: VenueId) -> int:
 async def _asking(
     config: Config, venue: VenueId, ask: Callable[[Requester], Coroutine[None, None, T]]
 ) -> T:
-    http = HttpPool(config.venue[venue].rest)
+    http = HttpPool(config.venue[venue].addresses.rest)
     requester = Requester(http, SystemClock())
     try:
         if why := await requester.hold():

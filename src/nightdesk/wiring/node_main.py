@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -27,7 +28,14 @@ from nightdesk.model.errors import (
     TaskEnded,
 )
 from nightdesk.model.ids import VenueId
-from nightdesk.node.compose import codecs_of, control_path, journal_path, keys_of, plan_of
+from nightdesk.node.compose import (
+    codecs_of,
+    control_path,
+    endpoints_of,
+    journal_path,
+    keys_of,
+    plan_of,
+)
 from nightdesk.node.node import Node
 from nightdesk.node.plan import Outside, World
 from nightdesk.node.refused import Untold
@@ -101,13 +109,13 @@ class _Process:
             plan = plan_of(self._config, self._options.base, self._options.live)
             codecs = codecs_of(self._config, self._options.base)
             keys = keys_of(self._config, self._options.base)
+            ways = {VenueId(name): _Ways(name, venue) for name, venue in self._config.venue.items()}
             journal = ThreadedJournal(str(journal_path(self._config, self._options.base)))
             await journal.open()
         except BadInput as error:
             self._say("config.refused", error)
             return ExitCode.CONFIG
         clock = SystemClock()
-        ways = {VenueId(name): _ways(venue) for name, venue in self._config.venue.items()}
         world = World(
             clock=clock,
             entropy=SystemEntropy(self._options.seed),
@@ -116,14 +124,15 @@ class _Process:
             journal=journal,
             venues={
                 name: Outside(
-                    http=http,
-                    rights=rights,
+                    http=way.first,
+                    rights=way.rights,
+                    lanes=way.lanes,
                     market=PicowsStreams(self._config.venue[name].stream, clock),
                     private=PicowsStreams(self._config.venue[name].private, clock),
                     codec=codecs[name],
                     key=keys[name],
                 )
-                for name, (http, rights) in ways.items()
+                for name, way in ways.items()
             },
             log_dropped=lambda: self._log.dropped,
         )
@@ -140,10 +149,8 @@ class _Process:
         except (CorruptionError, Fenced, AppendRefused, AppendUnknown) as error:
             return self._ended(BaseExceptionGroup("start", [error]))
         finally:
-            for http, rights in ways.values():
-                http.close()
-                if rights is not None:
-                    rights.close()
+            for way in ways.values():
+                way.close()
             await journal.close()
         return ExitCode.OK
 
@@ -178,12 +185,32 @@ class _Process:
         self._log.log("error", event, {"why": str(error)})
 
 
-def _ways(venue: Venue) -> tuple[HttpPool, HttpPool | None]:
-    """The way to a venue, and to who tells what its key may do: the same one, another or none."""
-    http = HttpPool(venue.rest)
-    if venue.rights_at == venue.rest:
-        return http, http
-    return http, HttpPool(venue.rights_at) if venue.rights_at else None
+class _Ways:
+    """The lanes to a venue, and the way to who tells what its key may do: the same, another or none."""
+
+    def __init__(self, name: str, venue: Venue) -> None:
+        self.lanes = {
+            _named(host, link): HttpPool(host, link=link)
+            for host in endpoints_of(name, venue)
+            for link in venue.links or ("",)
+        }
+        self.first = next(iter(self.lanes.values()))
+        self.rights: HttpPool | None = None
+        if venue.rights_at == venue.addresses.rest:
+            self.rights = self.first
+        elif venue.rights_at:
+            self.rights = HttpPool(venue.rights_at)
+
+    def close(self) -> None:
+        """Drop every connection."""
+        for pool in self.lanes.values():
+            pool.close()
+        if self.rights is not None:
+            self.rights.close()
+
+
+def _named(host: str, link: str) -> str:
+    return urlsplit(host).netloc + (f" from {link}" if link else "")
 
 
 _MEANINGS: tuple[tuple[type[BaseException], str, int | None], ...] = (
