@@ -8,9 +8,11 @@ import pytest
 from nightdesk.config.load import load
 from nightdesk.lab.launch import LaunchOptions, prepare
 from nightdesk.model.errors import BadInput
+from nightdesk.node.compose import endpoints_of
 from nightdesk.node.practice import (
     BALANCES,
     accounts_text,
+    against_lab,
     held_by,
     practice_text,
     refuse_unlisted,
@@ -56,3 +58,13 @@ def test_the_account_of_a_practice_lab_holds_contracts_as_the_config_says(tmp_pa
     (account,) = prepare(LaunchOptions(accounts_file=str(path)))[0].accounts
     held = {s: (how.leverage, how.isolated) for s, how in account.contracts.items()}
     assert held == {"BTCUSDT": (7, True), "ETHUSDT": (20, False)}
+
+
+def test_a_desk_against_the_lab_has_one_way_there(tmp_path: Path) -> None:
+    text = practice_text("http://127.0.0.1:1", ["BTCUSDT"])
+    written = 'rest = ["https://api.binance.com", "https://api1.binance.com"]\nlinks = "192.0.2.10"'
+    config = load(text.replace('rest = "http://127.0.0.1:1"', written), "x")
+    (venue,) = against_lab(config, "http://127.0.0.1:2", tmp_path).venue.values()
+    assert endpoints_of("binance", venue) == ("http://127.0.0.1:2",)
+    assert venue.addresses.rest == venue.rights_at == "http://127.0.0.1:2"
+    assert venue.links == ()

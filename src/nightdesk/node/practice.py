@@ -93,7 +93,8 @@ def against_lab(config: Config, rest_url: str, folder: Path) -> Config:
     stream = rest_url.replace("http", "ws", 1)
     account = Account(key=f"file:{folder / 'key'}", secret=f"file:{folder / 'secret'}")
     update = {
-        "rest": rest_url,
+        "rest": (rest_url,),
+        "links": (),
         "stream": stream,
         "private": stream,
         "rights": rest_url,

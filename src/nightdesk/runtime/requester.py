@@ -164,7 +164,8 @@ class Requester:
             paid = unused.pop() if unused else self._more(request.cost)
             if paid is None:
                 return None
-            return self._counted(way.exchange(request, timeout_ns=READ_TIMEOUT_NS), paid)
+            future = way.exchange(request, timeout_ns=READ_TIMEOUT_NS)
+            return self._when_answered(future, paid, None)
 
         future = pool.read(leg)
         future.add_done_callback(settle)
@@ -183,28 +184,28 @@ class Requester:
         spent = self._more(request.cost)
         if spent is not None:
             future = way.exchange(request, timeout_ns=READ_TIMEOUT_NS)
-            future.add_done_callback(partial(self._answered, spent))
+            future.add_done_callback(partial(self._answered, spent, None))
 
     def _exchange(
         self, request: HttpRequest, spent: Spent, settle: Settle, timeout_ns: int
     ) -> "asyncio.Future[HttpResult]":
         future = self.http.exchange(request, timeout_ns=timeout_ns)
-        if future.done():  # who awaits it goes on before any callback runs
-            settle(future)
-        else:
-            future.add_done_callback(settle)
-        return self._counted(future, spent)
+        return self._when_answered(future, spent, settle)
 
-    def _counted(
-        self, future: "asyncio.Future[HttpResult]", spent: Spent
+    def _when_answered(
+        self, future: "asyncio.Future[HttpResult]", spent: Spent, settle: Settle | None
     ) -> "asyncio.Future[HttpResult]":
-        if future.done():
-            self._answered(spent, future)
+        if future.done():  # who awaits it goes on before any callback runs
+            self._answered(spent, settle, future)
         else:
-            future.add_done_callback(partial(self._answered, spent))
+            future.add_done_callback(partial(self._answered, spent, settle))
         return future
 
-    def _answered(self, spent: Spent, done: "asyncio.Future[HttpResult]") -> None:
+    def _answered(
+        self, spent: Spent, settle: Settle | None, done: "asyncio.Future[HttpResult]"
+    ) -> None:
+        if settle is not None:  # None where the guard hears of another's end
+            settle(done)
         result = None if done.cancelled() else done.result()
         match result:
             case HttpAnswer(headers=headers):
