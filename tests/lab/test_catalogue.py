@@ -12,7 +12,7 @@ NEEDS: dict[str, dict[str, Any]] = {
     kind: {"ms": 1}
     for kind in (
         *("delay", "late_response", "slow_body", "late_report", "read_lag", "clock_offset"),
-        "fill_after_cancel_ack",
+        *("fill_after_cancel_ack", "stream_ending"),
     )
 }
 NEEDS["price_spike"] = {"bps": 50}

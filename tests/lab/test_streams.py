@@ -180,7 +180,7 @@ def test_a_whole_book_tells_its_best_levels_and_no_client_of_the_lab() -> None:
 
 
 def test_nothing_ticks_when_nobody_listens() -> None:
-    d = Driver()
+    d = Driver(connection_life_ns=0)
     conn = d.open("/ws/btcusdt@ticker")
     d.pass_time(SECOND)
     d.shut(conn)

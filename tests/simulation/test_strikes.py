@@ -104,6 +104,8 @@ ONCE: dict[str, Callable[[Lived], object]] = {
     "clock.step": lambda lived: lived.world.machine.clock.offset_ns == 10_000 * MS_NS,
     "net.reset": lambda lived: lived.says("connection reset"),
     "stream.drop": lambda lived: lived.says("fault_fired"),
+    "stream.mute": lambda lived: lived.says("market.doubts"),
+    "stream.ending": lambda lived: lived.says("market.rollovers"),
     "operator.pause": lambda lived: lived.says("operator         pause"),
     "operator.resume": lambda lived: lived.says("operator         resume"),
     "operator.cancel-all": lambda lived: lived.says("operator         cancel-all"),

@@ -10,8 +10,9 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from nightdesk.lab.catalogue import FaultRefused, FaultSpec, read_spec
+from nightdesk.lab.catalogue import FaultRefused, FaultSpec
 from nightdesk.lab.exchange import Exchange
+from nightdesk.lab.fault_asked import read_spec
 from nightdesk.lab.faults import Fault, FaultBoard, on_path
 from nightdesk.lab.market import Market
 from nightdesk.lab.params import whole_or_none

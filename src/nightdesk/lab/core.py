@@ -9,7 +9,7 @@ from nightdesk.lab.amend_api import AmendApi
 from nightdesk.lab.api import Ask, Route, Via
 from nightdesk.lab.auth import Keyring
 from nightdesk.lab.by_hand import ByHand
-from nightdesk.lab.catalogue import ACTS, FaultKind
+from nightdesk.lab.catalogue import ACTS, OF_LINES, FaultKind
 from nightdesk.lab.choices import Which
 from nightdesk.lab.control import Control
 from nightdesk.lab.deeds import Deeds
@@ -18,10 +18,10 @@ from nightdesk.lab.distortion import Distortion
 from nightdesk.lab.dropping import Dropping
 from nightdesk.lab.engine_faults import EngineFaults
 from nightdesk.lab.exchange import Exchange
-from nightdesk.lab.farewell import farewell
 from nightdesk.lab.faults import Fault, FaultBoard
 from nightdesk.lab.gate import Answer, Gate
 from nightdesk.lab.limits import Limits, spot_quota
+from nightdesk.lab.lines import Lines
 from nightdesk.lab.list_api import ListApi
 from nightdesk.lab.market import DepthSnapshot, Market, MarketEvent, Trade
 from nightdesk.lab.private import Private
@@ -66,7 +66,7 @@ class Lab:
         self._now_ns = 0
         self._started = self._ended = False
         self._compose()
-        self.usdm = self._usdm(perps) if perps is not None else None
+        self.usdm = self._lines.usdm = self._usdm(perps) if perps is not None else None
         by_hand = ByHand(
             self.exchange,
             self.faults,
@@ -91,7 +91,15 @@ class Lab:
             self.exchange.on_market(event)
 
     def _compose(self) -> None:
-        emit, keyring = self._outs.append, Keyring(self.settings.accounts)
+        self._lines = Lines(
+            self.faults,
+            self._agenda,
+            self.settings.connection_life_ns,
+            self._outs.append,
+            self._shut,
+            self.venue_ns,
+        )
+        emit, keyring = self._lines.emit, Keyring(self.settings.accounts)
         self._streams = MarketStreams(
             SpotDialect(self.exchange, self._tapes),
             emit,
@@ -100,8 +108,10 @@ class Lab:
         )
         self._clock = StreamClock(self._streams, self._agenda, self._tapes, self.market)
         self._distortion = Distortion(self.exchange, self.faults, self._agenda, self._streams)
+        self._lines.streams = self._streams
         delivery = Delivery(self.faults, self._agenda)
         self._sessions = Sessions(self.faults, delivery, emit, self.venue_ns)
+        self._lines.sessions = self._sessions
         self._gate = Gate(
             self.settings,
             self.exchange,
@@ -138,7 +148,7 @@ class Lab:
             faults=self.faults,
             agenda=self._agenda,
             keyring=Keyring(self.settings.accounts),
-            emit=self._outs.append,
+            emit=self._lines.emit,
             venue_ns=self.venue_ns,
             clock_offset_ns=self.clock_offset_ns,
             start_market=self.start_market,
@@ -237,9 +247,10 @@ class Lab:
         return self.usdm if self.usdm is not None and self.usdm.serves(path) else self._rest
 
     def _open(self, opened: WsOpen, now_ns: int) -> None:
+        self._lines.opened(opened.conn, now_ns)
         if self.usdm is not None and self.usdm.serves(opened.path):
             if self.usdm.open(opened, now_ns):
-                self._drop_if(Which.ALL, opened.conn, now_ns)
+                self._lines.drop_if(Which.ALL, opened.conn, now_ns)
             return
         if not self._limits.connect(opened.source, now_ns):
             self._shut(opened.conn, now_ns, _POLICY_CLOSE, "Too many connections")
@@ -251,10 +262,10 @@ class Lab:
                 self._shut(opened.conn, now_ns, _POLICY_CLOSE, e.msg)
                 return
             self._sessions.open(opened.conn, opened.path, opened.source, now_ns)
-            self._drop_if(Which.USER, opened.conn, now_ns)
+            self._lines.drop_if(Which.USER, opened.conn, now_ns)
             return
         self._streams.open(opened.conn, opened.path)
-        self._drop_if(Which.MARKET, opened.conn, now_ns)
+        self._lines.drop_if(Which.MARKET, opened.conn, now_ns)
         self._after_subscribing(now_ns)
 
     def _text(self, frame: WsText, now_ns: int) -> None:
@@ -280,6 +291,7 @@ class Lab:
         self._outs.append(CloseWs(conn=conn, at_ns=now_ns, code=code, reason=reason))
 
     def _forget(self, conn: int) -> None:
+        self._lines.closed(conn)
         self._streams.close(conn)
         self._sessions.close(conn)
         if self.usdm is not None:
@@ -347,40 +359,16 @@ class Lab:
         if fault.spec.kind in ACTS:
             self._deeds.act(fault, now_ns)
             self._flush(now_ns)
+        elif fault.spec.kind in OF_LINES:
+            self._lines.act(fault, now_ns)
         elif fault.spec.kind is FaultKind.CLOCK_OFFSET:
             self.faults.begin(fault, now_ns)
-        elif fault.spec.kind is FaultKind.STREAM_DROP:
-            self.faults.fire(fault, now_ns)
-            self._drop(fault, now_ns)
-
-    def _drop(self, fault: Fault, now_ns: int) -> None:
-        """Break the streams a fault is about."""
-        which = fault.spec.which
-        conns: list[int] = []
-        if which is not Which.MARKET:
-            conns += [c for c, s in self._sessions.by_conn.items() if s.subscriptions]
-        if which is not Which.USER:
-            conns += list(self._streams.listeners)
-        if self.usdm is not None:
-            conns += self.usdm.conns(which)
-        for conn in conns:
-            self._shut(conn, now_ns, fault.spec.code, "")
-
-    def _drop_if(self, which: Which, conn: int, now_ns: int) -> None:
-        """While a timed drop lasts, new connections are dropped too."""
-        for fault in self.faults.standing(FaultKind.STREAM_DROP, now_ns):
-            timed = fault.until_ns is not None
-            if timed and fault.spec.which in (which, Which.ALL):
-                self._shut(conn, now_ns, fault.spec.code, "")
-                return
 
     # --- looking in ------------------------------------------------------------------------
 
     def farewell(self, now_ns: int) -> list[Out]:
         """The venue shuts down: every websocket is told and closed."""
-        others = self.usdm.streams.listeners if self.usdm is not None else []
-        at_ms = self.venue_ns(now_ns) // MS_NS
-        return farewell(self._streams, self._sessions.by_conn, others, now_ns, at_ms)
+        return self._lines.farewell(now_ns)
 
     def state(self, now_ns: int) -> Json:
         """Where everything stands, for people."""

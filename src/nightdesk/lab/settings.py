@@ -90,6 +90,9 @@ class LabSettings(msgspec.Struct, frozen=True, kw_only=True):
     orders_per_10s_max: int = 100
     orders_per_day_max: int = 200_000
     connections_per_5min_max: int = 300
+    # After which a websocket is closed, whatever it carries: "a single connection is only valid for 24 hours".
+    # 0 is never.
+    connection_life_ns: int = 24 * 3_600 * SECOND_NS
     # Requests sent in spite of a 429 before the address is banned.
     ignored_429_max: int = 10
     usdm: UsdmSettings = UsdmSettings()

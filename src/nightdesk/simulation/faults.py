@@ -155,6 +155,15 @@ KINDS: dict[str, Kind] = {
     "stream.silence": Kind(
         per_minute=0.5, lasts_s=(2.0, 20.0), args={"which": ("user", "market", "all")}
     ),
+    "stream.mute": Kind(per_minute=0.5, args={"which": ("user", "market", "all")}),
+    "stream.ending": Kind(
+        per_minute=0.4, args={"which": ("user", "market", "all"), "ms": (0, 12_000)}
+    ),
+    "stream.garbled": Kind(
+        per_minute=0.4,
+        lasts_s=(0.5, 15.0),
+        args={"which": ("user", "market", "all"), "percent": (5, 100)},
+    ),
     "net.up_cut": Kind(per_minute=0.4, lasts_s=(0.2, 12.0)),
     "net.down_cut": Kind(per_minute=0.4, lasts_s=(0.2, 12.0)),
     "net.cut": Kind(per_minute=0.4, lasts_s=(0.2, 12.0)),

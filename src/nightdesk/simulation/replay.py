@@ -217,7 +217,7 @@ def _lab(options: ReplayOptions, config: Config | None) -> Lab:
         market = GeneratedMarket((), options.seed)  # nobody is there to see it
     try:
         settings = msgspec.structs.replace(
-            settings, accounts=(account,), only_seconds_that_matter=True
+            settings, accounts=(account,), only_seconds_that_matter=True, connection_life_ns=0
         )
     except ValueError as error:
         raise BadInput(str(error)) from error

@@ -52,6 +52,7 @@ _LAB_NAMES = {
     "stale_account": "read_lag",
     "silence": "stream_silence",
     "wallet_transfer": "transfer",
+    "garbled": "garbled_frame",
 }
 _OF_CONTRACTS = frozenset({"wallet_transfer", "liquidate", "adl", "funding_shock"})
 _LET_BE = (
@@ -105,7 +106,7 @@ def _ask_lab(world: World, kind: str, fault: Fault) -> None:
 
 
 def _stream(world: World, what: str, fault: Fault) -> Undo:
-    _ask_lab(world, f"stream_{what}", fault)
+    _ask_lab(world, _LAB_NAMES.get(what, f"stream_{what}"), fault)
     return None
 
 
