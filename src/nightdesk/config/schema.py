@@ -86,6 +86,7 @@ class Venue(_Strict):
     rights: str = ""
     links: Several = ()
     read_lag_ms: Annotated[int, Field(ge=0, le=600_000)] = 5_000
+    private_copies: Annotated[int, Field(ge=1, le=3)] = 2  # of 300 connections in five minutes
     account: Annotated[Account | None, Field(validate_default=True)] = None
 
     @model_validator(mode="before")

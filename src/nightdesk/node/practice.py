@@ -34,6 +34,7 @@ kind = "binance-spot"
 rest = "$rest"
 stream = "$stream"
 private = "$stream"
+private_copies = 1
 
 [venue.binance.account]
 key = "file:key"

@@ -7,6 +7,7 @@ kind = "binance-usdm"
 rest = "http://lab"
 stream = "ws://lab"
 private = "ws://lab"
+private_copies = 1
 
 [venue.usdm.account]
 key = "file:key"

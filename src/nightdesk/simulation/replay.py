@@ -138,7 +138,9 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
         processes=Alone(),
         log=log,
         journal=InlineJournal(lambda: journal, entropy.stream("journal")),
-        venues=outside(config, SimHttp(network, link), SimStreams(network, link, clock)),
+        venues=outside(
+            config, SimHttp(network, link), SimStreams(network, link, clock), alone=True
+        ),
         log_dropped=lambda: 0,
     )
     plan = msgspec.structs.replace(plan_of(config, base), pace=options.pace)

@@ -41,6 +41,7 @@ RESTING_SHARE = 0.25  # of those
 GUARDED_SHARE = 0.6  # of the others; the rest leans
 PROTECTS_SHARE = 0.25  # of the others
 LOSSES_SHARE = 0.3  # of the desks that lean: the rest trades on
+COPIES_SHARE = 0.3  # of all desks
 CAPS_SHARE = 0.5  # of the desks that lean: these have limits that may be set or not
 
 
@@ -76,6 +77,14 @@ class Ended(msgspec.Struct, kw_only=True):
 
 
 def drawn_config(seed: int) -> str:
+    """A drawn desk, that now and then hears its private streams twice."""
+    text = _drawn_desk(seed)
+    if Random(f"{seed}/copies").random() < COPIES_SHARE:
+        return text.replace("private_copies = 1", "private_copies = 2")
+    return text
+
+
+def _drawn_desk(seed: int) -> str:
     """The practice desk, or one that protects what it holds, or one that leans on every limit, now and then
     until it may lose no more; some of the last two trade perpetuals beside spot, and so does one whose orders
     rest."""
@@ -160,11 +169,20 @@ def begin_of(config: Config) -> Wall:
     return Wall(START + (TO_MIDNIGHT_NS if traded(config, contracts=True) else 0))
 
 
-def outside(config: Config, http: Http, streams: Streams) -> dict[VenueId, Outside]:
-    """The ways to the venues of `config`, all of them played by one lab that knows one key."""
+def outside(
+    config: Config, http: Http, streams: Streams, *, alone: bool = False
+) -> dict[VenueId, Outside]:
+    """The ways to the venues of `config`, all of them played by one lab that knows one key; `alone`, each
+    private stream has one connection, whatever `config` wants."""
     codecs = signed_codecs(config, HmacSigner(KEY, SECRET))
     return {
-        name: Outside(http=http, market=streams, private=streams, codec=codec)
+        name: Outside(
+            http=http,
+            market=streams,
+            private=streams,
+            codec=codec,
+            private_copies=1 if alone else config.venue[name].private_copies,
+        )
         for name, codec in codecs.items()
     }
 

@@ -131,6 +131,7 @@ class _Process:
                     private=PicowsStreams(self._config.venue[name].private, clock),
                     codec=codecs[name],
                     key=keys[name],
+                    private_copies=self._config.venue[name].private_copies,
                 )
                 for name, way in ways.items()
             },
