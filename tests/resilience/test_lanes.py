@@ -187,6 +187,20 @@ def test_a_lane_without_reads_is_probed_seldom() -> None:
     assert played.lanes.due(played.now) == [1, 2]
 
 
+def test_a_lane_in_doubt_is_probed_soon_but_not_while_it_owes_an_answer() -> None:
+    played = Played().known(1, 1, 1)
+    played.asks(0, well=False, read=False)
+    played.wait(SECOND_NS)
+    assert played.lanes.due(played.now) == [0]
+    owed = played.lanes.begin(0, played.now, read=True)
+    played.wait(SECOND_NS)
+    assert played.lanes.due(played.now) == []
+    played.lanes.end(owed, played.now, well=True)
+    played.asks(1, 2 * SLOW_LEAST_NS / MS_NS)
+    played.wait(SECOND_NS)
+    assert played.lanes.due(played.now) == [1]
+
+
 def test_a_read_is_late_when_nineteen_of_twenty_are_quicker() -> None:
     played = Played()
     assert played.lanes.hedge_ns() == HEDGE_UNKNOWN_NS

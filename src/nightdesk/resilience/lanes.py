@@ -39,7 +39,7 @@ ADMIT_NS = 10 * SECOND_NS  # from the first reads to a whole share
 ADMIT_LEAST = 0.1
 KEEP_NS = 2 * MS_NS  # orders stay where they are for less
 PROBE_IDLE_NS = 10 * SECOND_NS  # without a read a lane is not known any more
-PROBE_TRIAL_NS = SECOND_NS
+PROBE_TRIAL_NS = SECOND_NS  # where something is wrong, or was
 HEDGE_AT = 0.95  # of the last reads were answered by then
 HEDGE_OF, HEDGE_KNOWN = 64, 20  # so many reads are looked at; fewer than so many say nothing
 HEDGE_NS = (5 * MS_NS, SECOND_NS)
@@ -91,6 +91,7 @@ class Lane:
         self.under_way: dict[Trip, None] = {}  # the oldest first
         self.heard_at = LONG_AGO  # the last answer to a read
         self.probed_at = LONG_AGO
+        self.doubted = False  # whether the last request on it failed, or took far too long
         self.since = LONG_AGO  # what began before says nothing of how it is now
         self._back_at = LONG_AGO
         self._changed = changed
@@ -131,12 +132,13 @@ class Lane:
         """Whether a probe would tell what nothing else does."""
         match self.breaker.state(now):
             case State.CLOSED:
-                last, every = max(self.heard_at, self.probed_at), PROBE_IDLE_NS
+                every = PROBE_TRIAL_NS if self.doubted else PROBE_IDLE_NS
+                last = max(self.heard_at, self.probed_at)
             case State.HALF_OPEN:
                 last, every = self.probed_at, PROBE_TRIAL_NS
             case _:
                 return False
-        return now - last >= every
+        return now - last >= every and not self.under_way
 
     def _heard(self, change: Change) -> None:
         if change.after is State.HALF_OPEN:
@@ -203,6 +205,7 @@ class Lanes:
         slow = bool(well) and trip.read and self._too_slow(lane, took_ns, now)
         if well is not None and trip.began >= lane.since:
             lane.failed(failed=not well)
+            lane.doubted = slow or not well
             if trip.read and (well or took_ns > (lane.latency_ns or 0)):
                 lane.heard(took_ns, now)
         if trip.read and well:
@@ -220,6 +223,7 @@ class Lanes:
         """No connection could be made on it."""
         lane = self.lanes[number]
         lane.failed(failed=True)
+        lane.doubted = True
         permit = lane.breaker.acquire(now)
         if permit is not None:
             lane.breaker.failed(permit, now)

@@ -25,6 +25,9 @@ from nightdesk.runtime.venue_clock import VenueClock
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
 READ_TIMEOUT_NS = 5 * SECOND_NS
+PROBE_TIMEOUT_NS = (
+    2 * SECOND_NS
+)  # nobody waits for it, and a lane this slow is of no use beside another
 CONNECT_TIMEOUT_S = 2.0
 WAIT_LEAST_S = 2  # where no Retry-After was given, or one of nothing
 
@@ -183,7 +186,7 @@ class Requester:
             return
         spent = self._more(request.cost)
         if spent is not None:
-            future = way.exchange(request, timeout_ns=READ_TIMEOUT_NS)
+            future = way.exchange(request, timeout_ns=PROBE_TIMEOUT_NS)
             future.add_done_callback(partial(self._answered, spent, None))
 
     def _exchange(
