@@ -33,7 +33,7 @@ def streamed(serve: Serve, body: Callable[[PicowsStreams], Awaitable[None]]) -> 
         host, port = runner.addresses[0][:2]
         try:
             async with asyncio.timeout(10):
-                await body(PicowsStreams(f"ws://{host}:{port}", SystemClock()))
+                await body(PicowsStreams([f"ws://{host}:{port}"], SystemClock()))
         finally:
             await runner.cleanup()
 
@@ -142,7 +142,7 @@ def test_nobody_listening_and_no_websocket_there_are_connections_that_failed() -
         free = socket.create_server(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        gone = PicowsStreams(f"ws://127.0.0.1:{port}", SystemClock())
+        gone = PicowsStreams([f"ws://127.0.0.1:{port}"], SystemClock())
         with pytest.raises(ConnectFailed, match=str(port)):
             await gone.run("/stream", lambda _: None, lambda _d, _a: None)
 
@@ -154,7 +154,7 @@ def test_a_connect_that_is_never_answered_has_an_end(monkeypatch: pytest.MonkeyP
 
     async def main() -> None:
         listener = socket.create_server(("127.0.0.1", 0))
-        streams = PicowsStreams(f"ws://127.0.0.1:{listener.getsockname()[1]}", SystemClock())
+        streams = PicowsStreams([f"ws://127.0.0.1:{listener.getsockname()[1]}"], SystemClock())
         with pytest.raises(ConnectFailed):
             await streams.run("/stream", lambda _: None, lambda _d, _a: None)
         listener.close()
@@ -204,3 +204,41 @@ def test_cancelled_it_hangs_up() -> None:
         await over.wait()
 
     streamed(serve, body)
+
+
+def test_a_stream_opens_on_the_next_way_at_once_and_not_on_the_failed_one_again() -> None:
+    came: list[str] = []
+
+    async def main() -> None:
+        async def handle(request: web.Request) -> web.WebSocketResponse:
+            came.append(request.remote or "")
+            ws = web.WebSocketResponse(timeout=0.2)
+            await ws.prepare(request)
+            await ws.close()
+            return ws
+
+        app = web.Application()
+        app.router.add_get("/stream", handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        free = socket.create_server(("127.0.0.1", 0))
+        gone = free.getsockname()[1]
+        free.close()
+        bases = [f"ws://127.0.0.1:{gone}", f"ws://127.0.0.1:{port}"]
+        streams = PicowsStreams(bases, SystemClock(), ["127.0.0.3", "127.0.0.4"])
+        try:
+            async with asyncio.timeout(10):
+                for _ in range(2):
+                    await streams.run("/stream", lambda _: None, lambda _d, _a: None)
+                with pytest.raises(ConnectFailed) as refused:
+                    await streams.run("/nowhere", lambda _: None, lambda _d, _a: None)
+        finally:
+            await runner.cleanup()
+        for base in bases:
+            for link in ("127.0.0.3", "127.0.0.4"):
+                assert f"{base}/nowhere from {link}: " in str(refused.value)
+
+    asyncio.run(main())
+    assert came == ["127.0.0.3", "127.0.0.4"]

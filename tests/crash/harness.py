@@ -138,7 +138,19 @@ FAULTS: tuple[dict[str, Any], ...] = (
 class Rig:
     """One lab, one journal, one node after the other."""
 
-    def __init__(self, folder: Path, seed: int, plant: str = "", *, makers: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        plant: str = "",
+        *,
+        makers: bool = True,
+        lab_by: Sequence[str] = (),
+        host: str = "127.0.0.1",
+        node_by: Sequence[str] = (),
+    ) -> None:
+        """`lab_by` and `node_by` are commands that run another in a place of its own; `host` is the lab's."""
+        self._node_by, self._host = node_by, host
         self.plant = plant
         self.folder = folder
         self.rng = Random(f"crash/{seed}")
@@ -146,7 +158,8 @@ class Rig:
         self.node: subprocess.Popen[bytes] | None = None
         key, secret = write_keys(folder)
         write_private(folder / "accounts.toml", accounts_text(key, secret))
-        command = [sys.executable, "-m", "nightdesk.lab", "--port", "0", "--seed", str(seed)]
+        command = [*lab_by, sys.executable, "-m", "nightdesk.lab", "--port", "0", "--host", host]
+        command += ["--seed", str(seed)]
         command += ["--accounts", str(folder / "accounts.toml")]
         if makers:
             command.append("--usdm")
@@ -180,8 +193,8 @@ class Rig:
 
     def start(self, point: str | None = None, after: int = 1) -> None:
         """Start a node, armed with a point or not."""
-        command = [sys.executable, "-m", "tests.crash.victim"]
-        command += ["--config", str(self.folder / "desk.toml")]
+        command = [*self._node_by, sys.executable, "-m", "tests.crash.victim"]
+        command += ["--config", str(self.folder / "desk.toml"), "--here", self._host]
         if point is not None:
             command += ["--point", point, "--after", str(after)]
         if self.plant:

@@ -16,6 +16,7 @@ from typing import Any
 from nightdesk.adapters.http import HttpPool
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.cli.places import load_config
+from nightdesk.config import presets
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import SendEnded
 from nightdesk.model.records import Intended
@@ -169,7 +170,9 @@ def main() -> int:
     parser.add_argument("--point", choices=list(POINTS))
     parser.add_argument("--after", type=int, default=1)
     parser.add_argument("--plant", choices=list(PLANTS))
+    parser.add_argument("--here", default="127.0.0.1", help="a lab's address, where no money is")
     given = parser.parse_args()
+    presets._here = lambda host: host == given.here
     if given.plant:
         PLANTS[given.plant]()
     if given.point:

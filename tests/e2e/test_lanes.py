@@ -3,63 +3,20 @@
 What every endpoint was asked is held against the lab's log: nothing is written twice, and nothing is lost.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from bench.faulty import Trouble, Ways, ways_to
 from tests.crash.harness import CONFIG, Rig
+from tests.e2e.status import MAKER, until, uses
 
-from nightdesk.adapters.control_socket import ControlClient, NoNode
 from nightdesk.config.load import load
-from nightdesk.control.messages import Request, Sample, sample_of
 from nightdesk.wiring.told import venue_entries
 
 pytestmark = pytest.mark.process
 
-WITHIN_S = 40.0
-MAKER = """\
-[[strategy]]
-name = "maker"
-class = "nightdesk.strategy.examples.maker:Maker"
-instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
-params = {{ size = "0.01", follow_ticks = 2, inventory_max = "0.1", pause_ms = 20 }}
-"""
 ORDER = "/api/v3/order"
-
-
-def sample(rig: Rig) -> Sample | None:
-    try:
-        client = ControlClient(rig.folder / "desk.sock", timeout_s=2.0)
-    except NoNode:
-        return None
-    try:
-        return sample_of(client.ask(Request(verb="status")))
-    except (NoNode, TimeoutError):
-        return None
-    finally:
-        client.close()
-
-
-def until(rig: Rig, wanted: Callable[[Sample], bool], what: str) -> Sample:
-    """Wait until a sample is as it should be; the condition is polled, the deadline is a failure."""
-    deadline = time.monotonic() + WITHIN_S
-    last: Sample | None = None
-    while time.monotonic() < deadline:
-        assert rig.node is not None
-        assert rig.node.poll() is None, (rig.folder / "node.log").read_text()[-2000:]
-        last = sample(rig) or last
-        if last is not None and last.trading and wanted(last):
-            return last
-        time.sleep(0.05)
-    log = (rig.folder / "node.log").read_text()[-2000:]
-    raise AssertionError(f"not within {WITHIN_S} s: {what}\n{last and last.lanes}\n{log}")
-
-
-def uses(sample: Sample) -> list[str]:
-    return [lane.use for lane in sample.lanes]
 
 
 def placed(ways: Ways, number: int) -> int:

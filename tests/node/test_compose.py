@@ -50,16 +50,19 @@ def without_addresses(preset: str = "") -> Venue:
 
 def test_a_venue_has_the_hosts_of_its_config_or_else_all_that_take_real_orders() -> None:
     every = ("https://api.binance.com", *BinanceSpot.capabilities.alternates)
-    assert endpoints_of("binance", without_addresses()) == every
+    assert endpoints_of("binance", without_addresses()).rest == every
     assert len(every) == 6
-    assert endpoints_of("binance", without_addresses('\npreset = "production"')) == every
-    (only,) = endpoints_of("binance", without_addresses('\npreset = "testnet"'))
+    assert endpoints_of("binance", without_addresses('\npreset = "production"')).rest == every
+    (only,) = endpoints_of("binance", without_addresses('\npreset = "testnet"')).rest
     assert only == "https://testnet.binance.vision"
-    assert endpoints_of("binance", venue_of(PRACTICE)) == ("http://127.0.0.1:1",)
+    assert endpoints_of("binance", venue_of(PRACTICE)).rest == ("http://127.0.0.1:1",)
     two = PRACTICE.replace(
         '"http://127.0.0.1:1"', '["http://127.0.0.1:1", "http://127.0.0.1:2"]', 1
     )
-    assert endpoints_of("binance", venue_of(two)) == ("http://127.0.0.1:1", "http://127.0.0.1:2")
+    assert endpoints_of("binance", venue_of(two)).rest == (
+        "http://127.0.0.1:1",
+        "http://127.0.0.1:2",
+    )
 
 
 def test_signatures_that_hold_for_one_host_go_to_one_host(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,7 @@ def test_a_desk_against_the_lab_has_one_way_there(tmp_path: Path) -> None:
     written = 'rest = ["https://api.binance.com", "https://api1.binance.com"]\nlinks = "192.0.2.10"'
     config = load(text.replace('rest = "http://127.0.0.1:1"', written), "x")
     (venue,) = against_lab(config, "http://127.0.0.1:2", tmp_path).venue.values()
-    assert endpoints_of("binance", venue) == ("http://127.0.0.1:2",)
+    stream = ("ws://127.0.0.1:2",)
+    assert endpoints_of("binance", venue) == (("http://127.0.0.1:2",), stream, stream)
     assert venue.addresses.rest == venue.rights_at == "http://127.0.0.1:2"
     assert venue.links == ()

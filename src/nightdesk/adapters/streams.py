@@ -1,7 +1,8 @@
 """Websocket streams through picows: frames are stamped and handed over inside the socket's own callback."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 
 from picows import (
     WSAutoPingStrategy,
@@ -17,8 +18,10 @@ from picows import (
 from nightdesk.model.time import Mono
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Send
+from nightdesk.resilience.rotation import Rotation
 
 CONNECT_TIMEOUT_S = 5.0
+CONNECT_NEXT_S = 2.0  # where another way is left to try
 PING_AFTER_S = 5.0  # a half-open connection is found within twice this
 PONG_WITHIN_S = 5.0
 
@@ -57,20 +60,41 @@ class _Listener(WSListener):
 
 
 class PicowsStreams:
-    """Opens streams under one base address."""
+    """Opens streams under any of some base addresses, over any of some links (IP addresses of this host)."""
 
-    def __init__(self, base_url: str, clock: Clock) -> None:
-        self._base = base_url.rstrip("/")
+    def __init__(self, base_urls: Sequence[str], clock: Clock, links: Sequence[str] = ()) -> None:
+        self._ways = [(url.rstrip("/"), link) for url, link in product(base_urls, links or ("",))]
+        self._rotation = Rotation(len(self._ways))
         self._clock = clock
 
     async def run(
         self, path: str, opened: Callable[[Send], None], frame: Callable[[bytes, Mono], None]
     ) -> str:
-        """See the port."""
-        url = f"{self._base}{path}"
-        listener = _Listener(self._clock, opened, frame)
+        """See the port. A way on which it failed is followed by the next one at once."""
+        causes: list[str] = []
+        order = self._rotation.order(self._clock.mono())
+        for number in order:
+            last = number == order[-1]
+            listener = _Listener(self._clock, opened, frame)
+            began = self._clock.mono()
+            try:
+                within_s = CONNECT_TIMEOUT_S if last else CONNECT_NEXT_S
+                transport = await self._connected(number, path, listener, within_s)
+                return await _lived(transport, listener)
+            except ConnectFailed as error:
+                causes.append(str(error))
+            finally:
+                now = self._clock.mono()
+                self._rotation.ended(number, now, now - began)
+        raise ConnectFailed("; ".join(causes))
+
+    async def _connected(
+        self, number: int, path: str, listener: _Listener, within_s: float
+    ) -> WSTransport:
+        base, link = self._ways[number]
+        url = f"{base}{path}"
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            async with asyncio.timeout(within_s):
                 transport, _ = await ws_connect(
                     lambda: listener,
                     url,
@@ -79,13 +103,20 @@ class PicowsStreams:
                     auto_ping_reply_timeout=PONG_WITHIN_S,
                     auto_ping_strategy=WSAutoPingStrategy.PING_WHEN_IDLE,
                     enable_auto_pong=False,
+                    local_addr=(link, 0) if link else None,
                 )
         except (OSError, WSError, TimeoutError) as error:
-            raise ConnectFailed(f"{url}: {str(error) or 'no answer in time'}") from error
-        try:
-            await transport.wait_disconnected()
-        finally:
-            transport.disconnect()
-        if listener.error is not None:
-            raise listener.error
-        return listener.closed or "connection lost"
+            via = f" from {link}" if link else ""
+            raise ConnectFailed(f"{url}{via}: {str(error) or 'no answer in time'}") from error
+        return transport
+
+
+async def _lived(transport: WSTransport, listener: _Listener) -> str:
+    """How a stream ended that was opened."""
+    try:
+        await transport.wait_disconnected()
+    finally:
+        transport.disconnect()
+    if listener.error is not None:
+        raise listener.error
+    return listener.closed or "connection lost"

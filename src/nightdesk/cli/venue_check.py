@@ -101,7 +101,7 @@ def _by_name(asked: Asked, config: Config, base: Path) -> Venue:
         codec=codec(VenueId(name), Unsigned(), {symbol: InstrumentId(f"{name}:{symbol}")}),
         facts=facts_of(found.kind, found.account if asked.fees else None, base),
         addresses=found.addresses,
-        alternates=endpoints_of(name, found)[1:],
+        alternates=endpoints_of(name, found).rest[1:],
         symbol=symbol,
         keyed=True,
         place=f"rest or preset in [venue.{name}]",

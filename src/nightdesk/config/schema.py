@@ -74,15 +74,15 @@ class Venue(_Strict):
 
     `preset` names its addresses; without it they are those for real money, but for what `rest`, `stream` and
     `private` say. `rights` is where somebody tells what its key may do, where that does not follow from
-    the others. `rest` may be several hosts, each a way to the same account; who asks alone asks the first.
+    the others. `rest`, `stream` and `private` may be several hosts each; who asks alone asks the first.
     `links` are IP addresses of this host, each of which leads there by a way of its own. A practice venue has
     neither address nor account: a lab is started in its place."""
 
     kind: Literal["binance-spot", "binance-usdm", "practice", "practice-usdm"]
     preset: Preset = PRODUCTION
     rest: Several = ()
-    stream: str = ""
-    private: str = ""
+    stream: Several = ()
+    private: Several = ()
     rights: str = ""
     links: Several = ()
     read_lag_ms: Annotated[int, Field(ge=0, le=600_000)] = 5_000
@@ -92,7 +92,7 @@ class Venue(_Strict):
     @model_validator(mode="before")
     @classmethod
     def _addressed(cls, value: object) -> object:
-        """Addresses of the preset, where none are given. What is wrong with kind or preset, its field says."""
+        """A preset that the kind has, and alone; what else is wrong with kind or preset, its field says."""
         if not isinstance(value, dict):
             return value
         kind, named = value.get("kind"), value.get("preset", PRODUCTION)
@@ -108,16 +108,16 @@ class Venue(_Strict):
         if "preset" in value and given:
             listed = ", ".join(given)
             raise ValueError(f'preset = "{named}" names every address; remove it, or {listed}')
-        addresses = preset._asdict()
-        del addresses["rest"]  # what is not given there may be more than one host
-        return {**addresses, **value}
+        return value
 
     @property
     def addresses(self) -> Addresses:
         """Where it is reached first."""
-        preset = PRESETS.get(self.kind, {}).get(self.preset)
-        rest = self.rest or (() if preset is None else (preset.rest,))
-        return Addresses(rest="".join(rest[:1]), stream=self.stream, private=self.private)
+        first = PRESETS.get(self.kind, {}).get(self.preset) or Addresses("", "", "")
+        given = {
+            name: hosts[0] for name in Addresses._fields if (hosts := getattr(self, name)) != ()
+        }
+        return first._replace(**given)
 
     @property
     def rights_at(self) -> str:
@@ -139,6 +139,7 @@ class Venue(_Strict):
         """Whether an order there may cost real money."""
         first = self.addresses
         every = [first, *(first._replace(rest=rest) for rest in self.rest)]
+        every += [first._replace(private=private) for private in self.private]
         return not self.practises and any(moves_money(self.kind, each) for each in every)
 
     @field_validator("account")
@@ -182,8 +183,8 @@ class Venue(_Strict):
 
     @field_validator("stream", "private")
     @classmethod
-    def _websocket(cls, value: str) -> str:
-        if not value.startswith(("ws://", "wss://")):
+    def _websocket(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(one.startswith(("ws://", "wss://")) for one in _different(value)):
             raise ValueError("must begin with ws:// or wss://")
         return value
 

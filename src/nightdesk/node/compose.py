@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from nightdesk.config.presets import PRODUCTION
 from nightdesk.config.schema import Account, Config
@@ -90,13 +91,25 @@ def keys_of(config: Config, base: Path) -> dict[VenueId, BinanceKey]:
     }
 
 
-def endpoints_of(name: str, venue: VenueConfig) -> tuple[str, ...]:
-    """Every host that takes a venue's requests: those of its config, or those that its documents name where it
-    names none. Raises `BadInput` where a signature would not hold at all of them."""
-    can = KINDS[venue.kind].capabilities
-    alternates = can.alternates if venue.preset == PRODUCTION else ()
-    hosts = venue.rest or (venue.addresses.rest, *alternates)
-    if can.host_signed and len(hosts) > 1:
+class Endpoints(NamedTuple):
+    """Every address of a venue, the first one first; see `Addresses`."""
+
+    rest: tuple[str, ...]
+    stream: tuple[str, ...]
+    private: tuple[str, ...]
+
+
+def endpoints_of(name: str, venue: VenueConfig) -> Endpoints:
+    """Those of its config, or where it names none those that the venue's documents name. Raises `BadInput`
+    where a signature would not hold at all of them."""
+    can, first = KINDS[venue.kind].capabilities, venue.addresses
+    real = venue.preset == PRODUCTION
+    hosts = Endpoints(
+        rest=venue.rest or (first.rest, *(can.alternates if real else ())),
+        stream=venue.stream or (first.stream, *(can.stream_alternates if real else ())),
+        private=venue.private or (first.private, *(can.private_alternates if real else ())),
+    )
+    if can.host_signed and len(hosts.rest) > 1:
         raise BadInput(f"[venue.{name}]: its signatures hold for one host; list one under rest")
     return hosts
 

@@ -96,8 +96,8 @@ def against_lab(config: Config, rest_url: str, folder: Path) -> Config:
     update = {
         "rest": (rest_url,),
         "links": (),
-        "stream": stream,
-        "private": stream,
+        "stream": (stream,),
+        "private": (stream,),
         "rights": rest_url,
         "account": account,
     }

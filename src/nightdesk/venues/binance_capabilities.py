@@ -32,6 +32,8 @@ SPOT = Capabilities(
         # "should give better performance but have less stability"
         *(f"https://api{number}.binance.com" for number in (1, 2, 3, 4)),
     ),
+    stream_alternates=("wss://stream.binance.com:443",),  # web-socket-streams.md
+    private_alternates=("wss://ws-api.binance.com:9443",),  # web-socket-api.md
     host_signed=False,
     documents="rest-api.md of 2026-07-21",
 )
@@ -48,6 +50,8 @@ USDM = Capabilities(
     ids=IdRules(pattern=r"[.A-Z:/a-z0-9_-]{1,36}", unique_among=_AMONG),
     private_key_min=60,
     alternates=(),
+    stream_alternates=(),
+    private_alternates=(),
     host_signed=False,
     documents="USD-M REST pages, read 2026-11-22",
 )

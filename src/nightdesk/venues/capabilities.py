@@ -32,8 +32,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     `query_by_id`: tells of an order by our own id, also of one that ended. `dead_man`: what cancels at the
     venue when it hears nothing; empty where it has none. `private_key_min`: how long a key to the private
     stream lives, 0 where that needs none. `alternates`: further hosts that take the same requests for real
-    money, each signed as for the first. `host_signed`: a signature holds for one host only. `documents` says
-    by what state of which pages.
+    money, each signed as for the first; of market streams and of private ones too. `host_signed`: a signature
+    holds for one host only. `documents` says by what state of which pages.
     """
 
     market: Kind
@@ -48,5 +48,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     ids: IdRules
     private_key_min: int
     alternates: tuple[str, ...]
+    stream_alternates: tuple[str, ...]
+    private_alternates: tuple[str, ...]
     host_signed: bool
     documents: str

@@ -127,8 +127,8 @@ class _Process:
                     http=way.first,
                     rights=way.rights,
                     lanes=way.lanes,
-                    market=PicowsStreams(self._config.venue[name].stream, clock),
-                    private=PicowsStreams(self._config.venue[name].private, clock),
+                    market=PicowsStreams(way.hosts.stream, clock, way.links),
+                    private=PicowsStreams(way.hosts.private, clock, way.links),
                     codec=codecs[name],
                     key=keys[name],
                     private_copies=self._config.venue[name].private_copies,
@@ -190,9 +190,10 @@ class _Ways:
     """The lanes to a venue, and the way to who tells what its key may do: the same, another or none."""
 
     def __init__(self, name: str, venue: Venue) -> None:
+        self.hosts, self.links = endpoints_of(name, venue), venue.links
         self.lanes = {
             _named(host, link): HttpPool(host, link=link)
-            for host in endpoints_of(name, venue)
+            for host in self.hosts.rest
             for link in venue.links or ("",)
         }
         self.first = next(iter(self.lanes.values()))

@@ -198,7 +198,7 @@ async def _stream(check: str, address: str, path: str, clock: SystemClock, *, fr
     why = f"no frame within {FRAME_WITHIN_S:.0f} s"
     try:
         async with asyncio.timeout(FRAME_WITHIN_S) as life:
-            why = await PicowsStreams(address, clock).run(path, there, frame)
+            why = await PicowsStreams([address], clock).run(path, there, frame)
     except TimeoutError:
         pass  # everything was seen, or nothing came
     except ConnectFailed as error:
