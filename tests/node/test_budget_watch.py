@@ -4,7 +4,11 @@ from nightdesk.desk.events import Event, Health
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.node.budget_watch import CALM_NS, BudgetWatch
+from nightdesk.ports.boards import Allowance
+from nightdesk.resilience.board import Rows
 from nightdesk.resilience.budget import Budget, Cost, Limit, Rank
+from nightdesk.runtime.sharing import Sharing
+from nightdesk.simulation.boards import MachineBoard
 
 
 class Rig:
@@ -14,7 +18,17 @@ class Rig:
         self.now = Mono(100 * SECOND_NS)
         self.budget = Budget([Limit(unit="weight", most=100, length_ns=10 * SECOND_NS)])
         self.told: list[Event] = []
-        self.watch = BudgetWatch("venue/v", self.budget, lambda: self.now, self.told.append)
+        self.said: list[tuple[str, str]] = []
+        self.rows = Rows([10 * SECOND_NS])
+        self.board = MachineBoard("a board", self.rows, {})
+        self.watch = BudgetWatch(
+            "venue/v",
+            self.budget,
+            Sharing(self.budget, Allowance(address=self.board)),
+            mono=lambda: self.now,
+            tell=self.told.append,
+            say=lambda level, event, why: self.said.append((level, event)),
+        )
 
     def use(self, amount: int) -> None:
         cost = Cost(rank=Rank.FLATTEN, spends=(("weight", amount),))
@@ -57,3 +71,16 @@ def test_a_calm_that_is_broken_begins_anew() -> None:
     assert rig.look(CALM_NS) == []
     assert rig.look(11 * SECOND_NS) == []
     assert rig.look(CALM_NS) == [Mode.NORMAL]
+
+
+def test_a_board_that_is_away_is_said_once_and_its_return_too() -> None:
+    rig = Rig()
+    rig.look()
+    assert not rig.said
+    rig.board.away = "nobody knows where it is"
+    rig.look(SECOND_NS)
+    rig.look(SECOND_NS)
+    rig.board.away = ""
+    rig.look(SECOND_NS)
+    rig.look(SECOND_NS)
+    assert rig.said == [("warning", "budget.alone"), ("info", "budget.shared")]

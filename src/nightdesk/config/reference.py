@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from nightdesk.config.schema import Limits, LimitsOverride, Losses, StrategyLimits
+from nightdesk.config.schema import Budget, Limits, LimitsOverride, Losses, StrategyLimits
 
 _HEAD = """# Limits
 
@@ -42,6 +42,13 @@ away, and only orders that reduce pass. A looser one needs `--reason`. Who set w
 shown by `nightdesk limits`, and survives a restart. Under a config file that was changed meanwhile the stricter
 of the two holds, and the log says which (`limit.holds`).
 """
+_BUDGET = """
+## What a venue allows: `[venue.NAME.budget]`
+
+A venue limits the requests of an address and the orders of an account. Processes of one user and host share
+both by themselves, over files in `/dev/shm` (`boards` under `[desk]` names another directory; containers share
+one that they all mount). Desks on several hosts at one address or account cannot: give each a share.
+"""
 _LOSS = """
 ## Losses: `[losses]` of the desk, `[strategy.losses]` of one strategy
 
@@ -57,6 +64,7 @@ def page() -> str:
     overridden = frozenset(LimitsOverride.model_fields)
     text = _HEAD + _ORDER + _table(Limits, overridden)
     text += _STRATEGY + _table(StrategyLimits, frozenset())
+    text += _BUDGET + _table(Budget, frozenset())
     return text + _LOSS + _table(Losses, frozenset()) + _LIVE
 
 

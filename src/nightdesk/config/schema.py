@@ -45,13 +45,15 @@ class _Strict(BaseModel):
 
 
 class Desk(_Strict):
-    """[desk]; `order_ttl_ms` is how late an order may reach the venue at most."""
+    """[desk]; `order_ttl_ms` is how late an order may reach the venue at most. `boards` is a directory where
+    desks of one user and host tell each other what they use of a venue's allowance."""
 
     name: Name
     journal: str
     control: str | None = None
     log: Literal["json", "console"] = "console"
     order_ttl_ms: Annotated[int, Field(ge=100, le=60_000)] = 2_000
+    boards: str | None = None
 
 
 class Account(_Strict):
@@ -66,6 +68,20 @@ class Account(_Strict):
         if not value.startswith(("env:", "file:")):
             raise ValueError("must be a reference, env:NAME or file:PATH, never the secret itself")
         return value
+
+
+class Budget(_Strict):
+    """[venue.NAME.budget]: what of a venue's allowance is this host's, and this process's."""
+
+    share_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=100,
+        description="of every limit: what this host may use; the shares of all hosts at one address or account "
+        "are 100 together",
+    )
+    alone_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=50,
+        description="of this host's share: what a process uses while it cannot hear the others of its host",
+    )
 
 
 class Venue(_Strict):
@@ -88,6 +104,7 @@ class Venue(_Strict):
     read_lag_ms: Annotated[int, Field(ge=0, le=600_000)] = 5_000
     private_copies: Annotated[int, Field(ge=1, le=3)] = 2  # of 300 connections in five minutes
     account: Annotated[Account | None, Field(validate_default=True)] = None
+    budget: Budget = Budget()
 
     @model_validator(mode="before")
     @classmethod

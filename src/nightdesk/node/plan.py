@@ -11,6 +11,7 @@ from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import MS_NS, SECOND_NS
+from nightdesk.ports.boards import WHOLE, Allowance
 from nightdesk.ports.clock import Clock, Entropy
 from nightdesk.ports.journal import JournalEngine
 from nightdesk.ports.process import LogSink, Processes
@@ -136,6 +137,7 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     rights: Http | None = None
     private_copies: int = 1
     lanes: Mapping[str, Http] = {}
+    allowance: Allowance = WHOLE
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,7 +71,9 @@ class Venue:
             draw = entropy.stream(f"lanes/{venue}").random
             self.lanes = LanePool(outside.lanes, clock.mono, draw, codec.reason_of)
         http = self.lanes or outside.http
-        self.requester = Requester(http, clock, first, codec.limits, spread, codec.reason_of)
+        self.requester = Requester(
+            http, clock, first, codec.limits, spread, codec.reason_of, outside.allowance
+        )
         self.link = VenueLink(venue=venue, codec=codec, requester=self.requester, clock=clock)
         self._pace, self._market, self._mono = pace, outside.market, clock.mono
         self._upkeep = Upkeep(
@@ -186,7 +188,14 @@ class Venue:
             say=lambda event, why: shell.say("warning", event, venue=self.id, why=why),
             spawn=self._spawn,
         )
-        self._budget = BudgetWatch(scope, requester.budget, requester.mono, shell.handle)
+        self._budget = BudgetWatch(
+            scope,
+            requester.budget,
+            requester.sharing,
+            mono=requester.mono,
+            tell=shell.handle,
+            say=partial(shell.say, venue=self.id),
+        )
         self.link.unanswered = self._private.unanswered = self._alarms.unanswered
         self._private.attach(shell, self._tell)
         self._clock = ClockWatch(

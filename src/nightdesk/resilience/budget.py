@@ -6,12 +6,12 @@ wherever the venue's own windows begin and however unevenly requests travel. One
 if it had come `STRAY_NS` after it was given up. Refuses to wait, and to know any venue's numbers: these are
 data (`Limit`, `Cost`) of its codec. Times are CLOCK_BOOTTIME: a leap of UTC forgets nothing.
 
-Several processes at one address are several budgets, each with its share as limits; what the others use is
-learnt from what the venue says beyond our own count.
+Several processes of one host are several budgets, each of which hears what the others use (`board`); several
+hosts have a share each. What nobody here used is learnt from what the venue says beyond all of that.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from heapq import merge
 
@@ -19,6 +19,7 @@ import msgspec
 
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import LONG_AGO, SECOND_NS, Mono
+from nightdesk.resilience.board import Column
 
 STEPS = 128  # of a window: what is forgotten is forgotten by steps, so 1/128 of its length too late
 STRAY_NS = 5 * SECOND_NS  # how long after it was given up a request may still reach the venue
@@ -70,6 +71,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     length_ns: int
     header: str = ""
     spread: bool = False
+    account: bool = False
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,19 +91,29 @@ class Window:
         "_ranks",
         "_step_ns",
         "ceilings",
+        "column",
         "limit",
+        "most",
+        "pending",
         "spent",
     )
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
-        self.ceilings = [limit.most * CEILING_PERCENT[rank] // 100 for rank in Rank]
+        self.allow(limit.most)
+        self.column: Column | None = None  # where it is shared with other processes
         self.spent = 0  # ever, less what was given back
+        self.pending = 0  # of that, what has no end yet
         self._own = 0  # what counts now, answered or not
         self._ranks = [0] * len(Rank)  # the same by rank
         self._answered: deque[tuple[int, list[int]]] = deque()  # by step, by rank
         self._foreign: deque[tuple[int, int]] = deque()  # by step, falling
         self._step_ns = max(1, limit.length_ns // STEPS)
+
+    def allow(self, most: int) -> None:
+        """How much of the limit is ours to use from now on."""
+        self.most = most
+        self.ceilings = [most * CEILING_PERCENT[rank] // 100 for rank in Rank]
 
     def concerns(self, rank: Rank) -> bool:
         """Whether it counts what a rank sends."""
@@ -117,10 +129,22 @@ class Window:
         return self._own
 
     def used(self, now: Mono) -> int:
-        """What counts, with what others were seen to use."""
+        """What counts, with what other processes use, and what strangers were seen to use."""
         while self._foreign and self._leaves(self._foreign[0][0]) <= now:
             self._foreign.popleft()
-        return self.own(now) + (self._foreign[0][1] if self._foreign else 0)
+        shared = 0 if self.column is None else self.column.others(now)
+        return self.own(now) + shared + (self._foreign[0][1] if self._foreign else 0)
+
+    def known(self, now: Mono) -> int:
+        """What counts of all requests of this host that left by now, less all that ever left."""
+        shared = 0
+        if self.column is not None:
+            shared = self.column.others(now) - self.column.others_spent
+        return self.own(now) - self.spent + shared
+
+    def left(self) -> int:
+        """All that ever left this host, as far as it is known."""
+        return self.spent + (0 if self.column is None else self.column.others_spent)
 
     def of(self, rank: Rank) -> int:
         """What counts of one rank, as of the last look."""
@@ -129,12 +153,14 @@ class Window:
     def spend(self, rank: Rank, amount: int) -> None:
         """A request leaves."""
         self.spent += amount
+        self.pending += amount
         self._own += amount
         self._ranks[rank] += amount
 
     def give_back(self, rank: Rank, amount: int) -> None:
         """It did not leave."""
         self.spent -= amount
+        self.pending -= amount
         self._own -= amount
         self._ranks[rank] -= amount
 
@@ -145,6 +171,9 @@ class Window:
         if not self._answered or self._answered[-1][0] < step:
             self._answered.append((step, [0] * len(Rank)))
         self._answered[-1][1][rank] += amount
+        self.pending -= amount
+        if self.column is not None:
+            self.column.arrived(amount, at)
 
     def told(self, counted: int, own: int, now: Mono) -> None:
         """The venue counted so much, of which at most `own` is ours: others used the rest. The most of it that
@@ -164,20 +193,22 @@ class Window:
         over = self.used(now) + amount - ceiling
         if over <= 0:
             return 0
-        for step, count in merge(self._steps(), self._falls()):
+        shared = () if self.column is None else self.column.falls()
+        for until, count in merge(self._steps(), self._falls(), shared):
             over -= count
             if over <= 0:
-                return self._leaves(step) - now
+                return until - now
         return self.limit.length_ns
 
     def _steps(self) -> Iterator[tuple[int, int]]:
-        """How much of ours leaves, by step."""
-        return ((step, sum(counts)) for step, counts in self._answered)
+        """When how much of ours is forgotten."""
+        return ((self._leaves(step), sum(counts)) for step, counts in self._answered)
 
     def _falls(self) -> Iterator[tuple[int, int]]:
-        """By how much what others use falls, by step."""
+        """The same of what strangers use."""
         for at, (step, others) in enumerate(self._foreign, 1):
-            yield step, others - (self._foreign[at][1] if at < len(self._foreign) else 0)
+            less = self._foreign[at][1] if at < len(self._foreign) else 0
+            yield self._leaves(step), others - less
 
     def _leaves(self, step: int) -> int:
         return (step + 1) * self._step_ns + self.limit.length_ns
@@ -190,25 +221,42 @@ class Spent:
 
     def __init__(self, rank: Rank, counted: list[tuple[Window, int, int]]) -> None:
         self.rank = rank
-        # Of each window: how much, and what counted of ours when it left, less all that was ever spent.
+        # Of each window: how much, and what counted of this host's when it left, less all that ever left.
         self.counted = counted
+
+
+def _nothing(_now: Mono) -> None:
+    """Nobody else is heard."""
 
 
 class Budget:
     """All limits of one address and account; mutable, one writer."""
 
-    def __init__(self, limits: Sequence[Limit] = ()) -> None:
+    def __init__(self, limits: Sequence[Limit] = (), percent: int = 100) -> None:
         self.claims: dict[Rank, Spends] = {}  # what waits first in each rank
-        self._windows = [Window(limit) for limit in limits]
-        self._wait_until = LONG_AGO
+        # Where it is shared with other processes: hears them, unless it just did; tells and hears them at once.
+        self.look: Callable[[Mono], None] = _nothing
+        self.exchange: Callable[[Mono], None] = _nothing
+        self.windows = [Window(limit) for limit in limits]
+        self.wait_until = LONG_AGO  # as this process was told
+        self.others_wait_until = LONG_AGO
+        for account in (False, True):
+            self.allow(percent, account=account)
+
+    def allow(self, percent: int, *, account: bool) -> None:
+        """How much of every limit of the account, or of the address, is ours to use from now on."""
+        for window in self.windows:
+            if window.limit.account is account:
+                window.allow(max(1, window.limit.most * percent // 100))
 
     def wait_ns(self, cost: Cost, now: Mono) -> int:
         """0 where the request has room, else in how long it may have; the way out always has."""
         if cost.rank in WAY_OUT:
             return 0
+        self.look(now)
         longest = 0
         for unit, amount in cost.spends:
-            for window in self._windows:
+            for window in self.windows:
                 if window.limit.unit == unit and window.concerns(cost.rank):
                     ceiling = self._ceiling(window, cost.rank)
                     longest = max(longest, window.wait_ns(amount, ceiling, now))
@@ -217,27 +265,42 @@ class Budget:
     def below_share(self, cost: Cost) -> bool:
         """Whether the request's rank has used less than its share of everything that it wants."""
         share, units = SHARE_PERCENT.get(cost.rank, 0), dict(cost.spends)
-        windows = [w for w in self._windows if w.limit.unit in units and not w.limit.spread]
-        return all(100 * w.of(cost.rank) < share * w.limit.most for w in windows)
+        windows = [w for w in self.windows if w.limit.unit in units and not w.limit.spread]
+        return all(100 * w.of(cost.rank) < share * w.most for w in windows)
 
     def spend(self, cost: Cost, now: Mono) -> Spent:
         """It leaves now; every one is settled or given back."""
         amounts, counted = dict(cost.spends), []
-        for window in self._windows:
-            own = window.own(now)
+        for window in self.windows:
             amount = amounts.get(window.limit.unit, 0) if window.concerns(cost.rank) else 0
             window.spend(cost.rank, amount)
-            counted.append((window, amount, own + amount - window.spent))
+            counted.append((window, amount, window.known(now)))
         return Spent(cost.rank, counted)
+
+    def claim(self, cost: Cost, now: Mono) -> Spent | None:
+        """The same for one that has room; None where others took it meanwhile. All tell first and hear then, so
+        of two at the same moment one hears the other."""
+        spent = self.spend(cost, now)
+        self.exchange(now)
+        over = any(
+            amount and window.used(now) > window.ceilings[cost.rank]
+            for window, amount, _ in spent.counted
+        )
+        if not over:
+            return spent
+        self.give_back(spent)
+        self.exchange(now)
+        return None
 
     def settle(self, spent: Spent, now: Mono, headers: Mapping[str, str]) -> None:
         """Its answer came; `headers` may say what the venue has counted by then."""
+        self.look(now)
         for window, amount, base in spent.counted:
             if amount:
                 window.settle(spent.rank, amount, now)
             told = headers.get(window.limit.header, "")
             if told.isascii() and told.isdecimal() and len(told) <= TOLD_DIGITS_MAX:
-                window.told(int(told), base + window.spent, now)
+                window.told(int(told), base + window.left(), now)
 
     def give_up(self, spent: Spent, now: Mono) -> None:
         """No answer came: it may be under way still."""
@@ -252,16 +315,18 @@ class Budget:
 
     def latch(self, until: Mono) -> None:
         """The venue wants no traffic of this address before then; an earlier end takes nothing back."""
-        self._wait_until = max(self._wait_until, until)
+        self.wait_until = max(self.wait_until, until)
 
     def latched(self, now: Mono) -> bool:
-        """Whether it wants none now."""
-        return now < self._wait_until
+        """Whether it wants none now, as any process of this host was told."""
+        self.look(now)
+        return now < max(self.wait_until, self.others_wait_until)
 
     def use_percent(self, now: Mono) -> float:
         """Of the limit that is nearest to its end."""
-        windows = (window for window in self._windows if not window.limit.spread)
-        return max((100 * w.used(now) / w.limit.most for w in windows), default=0.0)
+        self.look(now)
+        windows = (window for window in self.windows if not window.limit.spread)
+        return max((100 * w.used(now) / w.most for w in windows), default=0.0)
 
     def demands(self, before: Mode, now: Mono) -> Mode:
         """How careful a desk has to be that was told `before`: entries stop before they find no room."""
@@ -275,7 +340,7 @@ class Budget:
         if rank <= Rank.REDUCE:
             return ceiling
         for lower, spends in self.claims.items():
-            share = window.limit.most * SHARE_PERCENT.get(lower, 0) // 100
+            share = window.most * SHARE_PERCENT.get(lower, 0) // 100
             for unit, amount in spends:
                 if lower > rank and unit == window.limit.unit and window.of(lower) < share:
                     ceiling = min(ceiling, window.ceilings[lower] - amount)

@@ -65,8 +65,10 @@ class Line:
                 done.append(waiting.popleft())
         self._claim()
         while (first := self._next(now)) is not None:
+            first.spent = self._budget.claim(first.cost, now)
+            if first.spent is None:
+                break  # another process was there at the same moment
             self._ranks[first.cost.rank].popleft()
-            first.spent = self._budget.spend(first.cost, now)
             self._claim()
             done.append(first)
         return done

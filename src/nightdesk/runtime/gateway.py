@@ -98,7 +98,7 @@ class Gateway:
             return
         rank, requester = _rank(order), self._requester
         cost = Cost(rank=rank, spends=request.cost.spends)
-        wait_ns = requester.budget.wait_ns(cost, now)
+        wait_ns = requester.wait_ns(cost)
         if wait_ns:
             self._not_sent(order, "the venue's budget has no room", Reason.THROTTLED, wait_ns)
             return

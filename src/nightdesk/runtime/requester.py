@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from nightdesk.model.time import SECOND_NS, Mono, Wall
+from nightdesk.ports.boards import WHOLE, Allowance
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import ConnectFailed, Http
 from nightdesk.resilience.budget import WAY_OUT, Budget, Cost, Limit, Rank, Spent
@@ -20,6 +21,7 @@ from nightdesk.runtime.guard import (
     operation_of,
 )
 from nightdesk.runtime.lanes import LanePool, Way, is_read
+from nightdesk.runtime.sharing import Sharing
 from nightdesk.runtime.turns import Turns
 from nightdesk.runtime.venue_clock import VenueClock
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
@@ -36,7 +38,8 @@ class Requester:
     """Holds the pool, the budget, the guard and what is known of the venue's clock; `first` is the desk's
     first venue's, or None. Without `limits` nothing but the venue's own word and its failures hold a request
     back. `draw` spreads what is tried again; who asks alone needs none. `reason_of` is the codec's: without one
-    only what the wire shows counts for a failure."""
+    only what the wire shows counts for a failure. `allowance` says what of the limits is this process's, and
+    where it shares them."""
 
     def __init__(
         self,
@@ -46,12 +49,14 @@ class Requester:
         limits: Sequence[Limit] = (),
         draw: Callable[[], float] = lambda: 1.0,
         reason_of: ReasonOf = by_wire,
+        allowance: Allowance = WHOLE,
     ) -> None:
         self.http = http
         self.clock = VenueClock(clock)
-        self.budget = Budget(limits)
+        self.budget = Budget(limits, allowance.share_percent)
+        self.sharing = Sharing(self.budget, allowance)
         self.guard = Guard(clock.mono, draw, reason_of)
-        self._turns = Turns(self.budget, clock.mono)
+        self._turns = Turns(self.budget, clock.mono, shared=bool(self.sharing))
         self._first = self.clock if first is None else first.clock
         self.mono: Callable[[], Mono] = clock.mono  # this host's CLOCK_BOOTTIME
         self.venue_now: Callable[[], Wall] = self.clock.now  # UTC on the venue's clock
@@ -98,6 +103,13 @@ class Requester:
         """How each lane fares, where there are several."""
         return self.http.told() if isinstance(self.http, LanePool) else []
 
+    def wait_ns(self, cost: Cost) -> int:
+        """0 where a request has room at this moment, whatever other processes did; else in how long it may."""
+        now = self.mono()
+        if cost.rank not in WAY_OUT:
+            self.budget.exchange(now)
+        return self.budget.wait_ns(cost, now)
+
     def told_to_wait(self) -> bool:
         """Whether the venue wants no traffic of this host now."""
         return self.budget.latched(self.mono())
@@ -107,19 +119,22 @@ class Requester:
         wait_s = wait_of(result)
         if wait_s is not None:
             self.budget.latch(Mono(self.mono() + wait_s * SECOND_NS))
+            self.sharing.post(self.mono())
 
     async def _once(self, build: Callable[[Wall], HttpRequest], cost: Cost) -> HttpResult:
         way_out = cost.rank in WAY_OUT
-        if self.told_to_wait() and not way_out:
+        if not way_out and self.told_to_wait():
             return _held_back("the venue said to wait")
         if not self.http.ready():
             failure = await self._connected(cost.rank)
             if failure is not None:
                 return failure
-        spent: Spent | None
-        if way_out or self._turns.free(cost):
+        spent: Spent | None = None
+        if way_out:
             spent = self.budget.spend(cost, self.mono())
-        else:
+        elif self._turns.free(cost):
+            spent = self.budget.claim(cost, self.mono())
+        if spent is None:
             spent = await self._turns.wait(cost)
         if spent is None:
             return _held_back("the venue's budget has no room")
@@ -139,7 +154,7 @@ class Requester:
         settle: Settle | None = None
         try:
             failure = None if self.http.ready() else await self._connected(spent.rank)
-            if failure is None and self.told_to_wait() and spent.rank not in WAY_OUT:
+            if failure is None and spent.rank not in WAY_OUT and self.told_to_wait():
                 failure = _held_back("the venue said to wait")
             if failure is None:
                 operation = operation_of(spent.rank)
@@ -168,7 +183,7 @@ class Requester:
             if paid is None:
                 return None
             future = way.exchange(request, timeout_ns=READ_TIMEOUT_NS)
-            return self._when_answered(future, paid, None)
+            return self._written(future, paid, None)
 
         future = pool.read(leg)
         future.add_done_callback(settle)
@@ -176,9 +191,11 @@ class Requester:
 
     def _more(self, cost: Cost) -> Spent | None:
         """Room for what may as well stay away: it waits for nothing."""
-        if self.told_to_wait() or not (cost.rank in WAY_OUT or self._turns.free(cost)):
+        if self.told_to_wait():
             return None
-        return self.budget.spend(cost, self.mono())
+        if cost.rank in WAY_OUT:
+            return self.budget.spend(cost, self.mono())
+        return self.budget.claim(cost, self.mono()) if self._turns.free(cost) else None
 
     def probe(self, way: Way, request: HttpRequest) -> None:
         """Ask something light on one lane, if there is room: how it is answered tells of the lane alone."""
@@ -187,17 +204,18 @@ class Requester:
         spent = self._more(request.cost)
         if spent is not None:
             future = way.exchange(request, timeout_ns=PROBE_TIMEOUT_NS)
-            future.add_done_callback(partial(self._answered, spent, None))
+            self._written(future, spent, None)
 
     def _exchange(
         self, request: HttpRequest, spent: Spent, settle: Settle, timeout_ns: int
     ) -> "asyncio.Future[HttpResult]":
         future = self.http.exchange(request, timeout_ns=timeout_ns)
-        return self._when_answered(future, spent, settle)
+        return self._written(future, spent, settle)
 
-    def _when_answered(
+    def _written(
         self, future: "asyncio.Future[HttpResult]", spent: Spent, settle: Settle | None
     ) -> "asyncio.Future[HttpResult]":
+        self.sharing.post(self.mono())
         if future.done():  # who awaits it goes on before any callback runs
             self._answered(spent, settle, future)
         else:
@@ -219,6 +237,7 @@ class Requester:
                 self._turns.look()
             case _:
                 self.budget.give_up(spent, self.mono())
+        self.sharing.post(self.mono())
 
 
 def _held_back(cause: str) -> HttpFailure:

@@ -9,13 +9,15 @@ from nightdesk.resilience.line import Line, Waiting
 
 WAIT_MAX_NS = 10 * SECOND_NS  # for room: what is asked for later is asked anew
 LOOK_LEAST_NS = MS_NS  # a loop's timer may come a little early by another clock
+LOOK_MOST_NS = 20 * MS_NS  # what other processes give back, nobody tells
 
 
 class Turns:
-    """The line of one budget, on the loop's timers."""
+    """The line of one budget, on the loop's timers; `shared` with other processes or not."""
 
-    def __init__(self, budget: Budget, mono: Callable[[], Mono]) -> None:
+    def __init__(self, budget: Budget, mono: Callable[[], Mono], *, shared: bool = False) -> None:
         self._mono = mono
+        self._shared = shared
         self._line = Line(budget)
         self._waiting: dict[Waiting, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -54,4 +56,5 @@ class Turns:
         due, self._timer = self._line.due(now), None
         if due is not None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(due - now, LOOK_LEAST_NS) / SECOND_NS, self.look)
+            wait_ns = min(due - now, LOOK_MOST_NS) if self._shared else due - now
+            self._timer = loop.call_later(max(wait_ns, LOOK_LEAST_NS) / SECOND_NS, self.look)

@@ -15,6 +15,7 @@ from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.journal.snapshot import Snapshot
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.ports.journal import Holder, LeaseView
+from nightdesk.simulation.boards import Boards
 from nightdesk.simulation.clocks import MachineClock, TrueTime
 from nightdesk.simulation.disk import Disk
 from nightdesk.simulation.engine import InlineJournal
@@ -51,6 +52,7 @@ class Machine:
         self.stalled_until = 0.0  # the disk answers nothing before
         self.torn = 0
         self.traps = Traps()
+        self.boards: Boards = {}  # in memory
         self.head = Seq(0)  # the last slot that was told of
         self._loop = loop
         self._draw = Random(f"{seed}/{name}/machine")
@@ -101,6 +103,7 @@ class Machine:
         """Everything stops, and what was not synced may be gone; True when the disk kept a part of a write."""
         for incarnation in self.processes:
             self._end(incarnation)
+        self.boards.clear()
         torn = self.disk.lose_power(self._draw)
         self.torn += torn
         self._forget()

@@ -24,7 +24,9 @@ from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.node.compose import signed_codecs
 from nightdesk.node.plan import Outside
 from nightdesk.node.practice import BALANCES, held_by, practice_text
+from nightdesk.ports.boards import WHOLE
 from nightdesk.ports.venue import Http, Streams
+from nightdesk.simulation.boards import Boards, allowance_on
 from nightdesk.simulation.capping import drawn_caps, drawn_margin_caps
 from nightdesk.simulation.contracts import with_contracts
 from nightdesk.simulation.faults import Fault
@@ -170,10 +172,16 @@ def begin_of(config: Config) -> Wall:
 
 
 def outside(
-    config: Config, http: Http, streams: Streams, *, alone: bool = False
+    config: Config,
+    http: Http,
+    streams: Streams,
+    boards: Boards | None = None,
+    *,
+    alone: bool = False,
 ) -> dict[VenueId, Outside]:
-    """The ways to the venues of `config`, all of them played by one lab that knows one key; `alone`, each
-    private stream has one connection, whatever `config` wants."""
+    """The ways to the venues of `config`, all of them played by one lab that knows one key; `boards` are those
+    of the machine, where several processes may be; `alone`, each private stream has one connection, whatever
+    `config` wants."""
     codecs = signed_codecs(config, HmacSigner(KEY, SECRET))
     return {
         name: Outside(
@@ -182,6 +190,7 @@ def outside(
             private=streams,
             codec=codec,
             private_copies=1 if alone else config.venue[name].private_copies,
+            allowance=WHOLE if boards is None else allowance_on(boards, name, codec.limits),
         )
         for name, codec in codecs.items()
     }

@@ -210,7 +210,7 @@ class TradingWorld:
                 processes=MachineProcesses(machine, incarnation, host),
                 log=TellingLog(self._say, incarnation.name),
                 journal=machine.engine(incarnation),
-                venues=outside(self.config, http, streams),
+                venues=outside(self.config, http, streams, machine.boards),
                 log_dropped=lambda: 0,
             ),
         )

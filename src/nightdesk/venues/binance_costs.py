@@ -15,18 +15,24 @@ from nightdesk.resilience.budget import Cost, Limit, Rank
 WEIGHT, ORDERS = "weight", "orders"
 MINUTE_NS = 60 * SECOND_NS
 
+
+def _orders(most: int, length_ns: int, window: str) -> Limit:
+    header = f"x-mbx-order-count-{window}"
+    return Limit(unit=ORDERS, most=most, length_ns=length_ns, header=header, account=True)
+
+
 # Reads may come twice as fast as they could for ever, for as long as half a minute.
 SPOT_LIMITS = (
     Limit(unit=WEIGHT, most=6_000, length_ns=MINUTE_NS, header="x-mbx-used-weight-1m"),
     Limit(unit=WEIGHT, most=1_200, length_ns=MINUTE_NS // 10, spread=True),
-    Limit(unit=ORDERS, most=100, length_ns=10 * SECOND_NS, header="x-mbx-order-count-10s"),
-    Limit(unit=ORDERS, most=200_000, length_ns=1_440 * MINUTE_NS, header="x-mbx-order-count-1d"),
+    _orders(100, 10 * SECOND_NS, "10s"),
+    _orders(200_000, 1_440 * MINUTE_NS, "1d"),
 )
 USDM_LIMITS = (
     Limit(unit=WEIGHT, most=2_400, length_ns=MINUTE_NS, header="x-mbx-used-weight-1m"),
     Limit(unit=WEIGHT, most=480, length_ns=MINUTE_NS // 10, spread=True),
-    Limit(unit=ORDERS, most=300, length_ns=10 * SECOND_NS, header="x-mbx-order-count-10s"),
-    Limit(unit=ORDERS, most=1_200, length_ns=MINUTE_NS, header="x-mbx-order-count-1m"),
+    _orders(300, 10 * SECOND_NS, "10s"),
+    _orders(1_200, MINUTE_NS, "1m"),
 )
 
 

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,6 +40,9 @@ from nightdesk.node.compose import (
 from nightdesk.node.node import Node
 from nightdesk.node.plan import Outside, World
 from nightdesk.node.refused import Untold
+from nightdesk.ports.boards import Allowance
+from nightdesk.venues.protocol import VenueCodec
+from nightdesk.wiring.boards import allowance_of, boards_path, close_boards
 
 AGAIN_S = 1.0
 SWITCH_INTERVAL_S = 0.0005  # the journal's thread must not wait 5 ms for the interpreter
@@ -108,6 +112,7 @@ class _Process:
         try:
             plan = plan_of(self._config, self._options.base, self._options.live)
             codecs = codecs_of(self._config, self._options.base)
+            allowances = self._allowances(codecs)
             keys = keys_of(self._config, self._options.base)
             ways = {VenueId(name): _Ways(name, venue) for name, venue in self._config.venue.items()}
             journal = ThreadedJournal(str(journal_path(self._config, self._options.base)))
@@ -132,6 +137,7 @@ class _Process:
                     codec=codecs[name],
                     key=keys[name],
                     private_copies=self._config.venue[name].private_copies,
+                    allowance=allowances[name],
                 )
                 for name, way in ways.items()
             },
@@ -152,8 +158,18 @@ class _Process:
         finally:
             for way in ways.values():
                 way.close()
+            close_boards(allowances.values())
             await journal.close()
         return ExitCode.OK
+
+    def _allowances(self, codecs: Mapping[VenueId, VenueCodec]) -> dict[VenueId, Allowance]:
+        """What each venue allows this process, shared with the others of this host."""
+        base, boot = self._options.base, SystemProcesses().me("").boot
+        folder = boards_path(self._config, base)
+        return {
+            name: allowance_of(self._config.venue[name], codec.limits, folder, base, boot)
+            for name, codec in codecs.items()
+        }
 
     async def _live(self, node: Node) -> None:
         """The node and its control socket; the socket appears once the lease is ours."""
