@@ -197,6 +197,26 @@ def test_while_a_board_is_away_each_keeps_to_its_fixed_share_of_what_that_counts
     assert [w.most for w in one.budget.windows] == [80, 16]
 
 
+def test_a_stranger_takes_nothing_of_a_share_before_the_whole_limit_is_used() -> None:
+    one = Host().process(share=50)
+    spent = one.budget.claim(weight(10), START)
+    assert spent is not None
+    one.budget.settle(spent, START, {"used": "60"})
+    assert not one.budget.wait_ns(weight(20), START)
+    assert one.budget.wait_ns(weight(21), START)
+    assert one.use(weight(10), START)
+    assert one.budget.wait_ns(weight(11), START)
+    assert one.use(weight(10, Rank.REDUCE), START)
+    assert one.budget.use_percent(START) == 80
+
+
+def test_a_share_ends_where_the_limit_has_room_left() -> None:
+    one = Host().process(share=50)
+    assert one.budget.wait_ns(weight(41), START)
+    assert one.use(weight(40), START)
+    assert one.budget.use_percent(START) == 80
+
+
 def test_what_was_used_while_the_board_was_away_is_told_once_it_is_back() -> None:
     host = Host()
     one, other = host.process(), host.process()

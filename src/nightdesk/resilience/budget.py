@@ -11,7 +11,7 @@ hosts have a share each. What nobody here used is learnt from what the venue say
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from heapq import merge
 
@@ -96,11 +96,13 @@ class Window:
         "most",
         "pending",
         "spent",
+        "whole",
     )
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
-        self.allow(limit.most)
+        self.whole = _ceilings(limit.most)  # for all that is used, by whomever
+        self.allow(100)
         self.column: Column | None = None  # where it is shared with other processes
         self.spent = 0  # ever, less what was given back
         self.pending = 0  # of that, what has no end yet
@@ -110,10 +112,10 @@ class Window:
         self._foreign: deque[tuple[int, int]] = deque()  # by step, falling
         self._step_ns = max(1, limit.length_ns // STEPS)
 
-    def allow(self, most: int) -> None:
-        """How much of the limit is ours to use from now on."""
-        self.most = most
-        self.ceilings = [most * CEILING_PERCENT[rank] // 100 for rank in Rank]
+    def allow(self, percent: int) -> None:
+        """How much of the limit is this host's to use from now on."""
+        self.most = max(1, self.limit.most * percent // 100)
+        self.ceilings = _ceilings(self.most)
 
     def concerns(self, rank: Rank) -> bool:
         """Whether it counts what a rank sends."""
@@ -128,12 +130,22 @@ class Window:
                 self._own -= count
         return self._own
 
+    def here(self, now: Mono) -> int:
+        """What counts of all processes of this host that are heard."""
+        return self.own(now) + (0 if self.column is None else self.column.others(now))
+
     def used(self, now: Mono) -> int:
-        """What counts, with what other processes use, and what strangers were seen to use."""
+        """The same with what strangers were seen to use."""
         while self._foreign and self._leaves(self._foreign[0][0]) <= now:
             self._foreign.popleft()
-        shared = 0 if self.column is None else self.column.others(now)
-        return self.own(now) + shared + (self._foreign[0][1] if self._foreign else 0)
+        return self.here(now) + (self._foreign[0][1] if self._foreign else 0)
+
+    def over(self, amount: int, rank: Rank, now: Mono) -> bool:
+        """Whether so much more were too much for a rank: of the limit, or of what is ours of it."""
+        return (
+            self.used(now) + amount > self.whole[rank]
+            or self.here(now) + amount > self.ceilings[rank]
+        )
 
     def known(self, now: Mono) -> int:
         """What counts of all requests of this host that left by now, less all that ever left."""
@@ -185,16 +197,23 @@ class Window:
             foreign.pop()
         foreign.append((step, others))
 
-    def wait_ns(self, amount: int, ceiling: int, now: Mono) -> int:
-        """0 where `amount` more stays within the ceiling, else after how long it does if nothing else leaves.
-
-        What has no answer yet leaves no sooner than a whole length from now.
-        """
-        over = self.used(now) + amount - ceiling
-        if over <= 0:
+    def wait_ns(self, amount: int, rank: Rank, now: Mono) -> int:
+        """0 where `amount` more stays within a rank's ceilings, else after how long it does if nothing else
+        leaves. What has no answer yet leaves no sooner than a whole length from now."""
+        if not self.over(amount, rank, now):
             return 0
         shared = () if self.column is None else self.column.falls()
-        for until, count in merge(self._steps(), self._falls(), shared):
+        of_host = self.here(now) + amount - self.ceilings[rank]
+        of_all = self.used(now) + amount - self.whole[rank]
+        return max(
+            self._wait_ns(of_host, now, merge(self._steps(), shared)),
+            self._wait_ns(of_all, now, merge(self._steps(), self._falls(), shared)),
+        )
+
+    def _wait_ns(self, over: int, now: Mono, falls: Iterable[tuple[int, int]]) -> int:
+        if over <= 0:
+            return 0
+        for until, count in falls:
             over -= count
             if over <= 0:
                 return until - now
@@ -212,6 +231,10 @@ class Window:
 
     def _leaves(self, step: int) -> int:
         return (step + 1) * self._step_ns + self.limit.length_ns
+
+
+def _ceilings(most: int) -> list[int]:
+    return [most * CEILING_PERCENT[rank] // 100 for rank in Rank]
 
 
 class Spent:
@@ -247,7 +270,7 @@ class Budget:
         """How much of every limit of the account, or of the address, is ours to use from now on."""
         for window in self.windows:
             if window.limit.account is account:
-                window.allow(max(1, window.limit.most * percent // 100))
+                window.allow(percent)
 
     def wait_ns(self, cost: Cost, now: Mono) -> int:
         """0 where the request has room, else in how long it may have; the way out always has."""
@@ -258,8 +281,8 @@ class Budget:
         for unit, amount in cost.spends:
             for window in self.windows:
                 if window.limit.unit == unit and window.concerns(cost.rank):
-                    ceiling = self._ceiling(window, cost.rank)
-                    longest = max(longest, window.wait_ns(amount, ceiling, now))
+                    wanted = amount + self._kept(window, cost.rank)
+                    longest = max(longest, window.wait_ns(wanted, cost.rank, now))
         return longest
 
     def below_share(self, cost: Cost) -> bool:
@@ -282,10 +305,7 @@ class Budget:
         of two at the same moment one hears the other."""
         spent = self.spend(cost, now)
         self.exchange(now)
-        over = any(
-            amount and window.used(now) > window.ceilings[cost.rank]
-            for window, amount, _ in spent.counted
-        )
+        over = any(n and window.over(0, cost.rank, now) for window, n, _ in spent.counted)
         if not over:
             return spent
         self.give_back(spent)
@@ -325,8 +345,9 @@ class Budget:
     def use_percent(self, now: Mono) -> float:
         """Of the limit that is nearest to its end."""
         self.look(now)
-        windows = (window for window in self.windows if not window.limit.spread)
-        return max((100 * w.used(now) / w.most for w in windows), default=0.0)
+        windows = [window for window in self.windows if not window.limit.spread]
+        shares = [(w.used(now) / w.limit.most, w.here(now) / w.most) for w in windows]
+        return 100 * max(map(max, shares), default=0.0)
 
     def demands(self, before: Mode, now: Mono) -> Mode:
         """How careful a desk has to be that was told `before`: entries stop before they find no room."""
@@ -335,13 +356,14 @@ class Budget:
             return Mode.REDUCE_ONLY
         return Mode.CAUTIOUS if use > CAUTIOUS_PERCENT[before >= Mode.CAUTIOUS] else Mode.NORMAL
 
-    def _ceiling(self, window: Window, rank: Rank) -> int:
-        ceiling = window.ceilings[rank]
+    def _kept(self, window: Window, rank: Rank) -> int:
+        """How much below its own ceiling a rank stays, for those behind it that wait within their share."""
+        kept = 0
         if rank <= Rank.REDUCE:
-            return ceiling
+            return kept
         for lower, spends in self.claims.items():
             share = window.most * SHARE_PERCENT.get(lower, 0) // 100
             for unit, amount in spends:
                 if lower > rank and unit == window.limit.unit and window.of(lower) < share:
-                    ceiling = min(ceiling, window.ceilings[lower] - amount)
-        return ceiling
+                    kept = max(kept, window.ceilings[rank] - window.ceilings[lower] + amount)
+        return kept
