@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono
@@ -251,6 +252,17 @@ def test_a_spread_holds_reads_apart_and_nothing_else() -> None:
     assert SECOND_NS < budget.wait_ns(weight(1), START) <= SECOND_NS + SECOND_NS // STEPS
     assert not budget.wait_ns(weight(40, Rank.ENTRY), START)
     assert budget.use_percent(START) == 46
+
+
+def test_what_the_venue_tells_narrows_a_limit_and_widens_none() -> None:
+    budget = Budget([SHORT, LONG], 50)
+    told = [replace(SHORT, most=40), replace(LONG, most=60), replace(LONG, unit="other", most=1)]
+    budget.narrow(told)
+    assert [(w.limit.most, w.most) for w in budget.windows] == [(20, 10), (60, 30)]
+    assert budget.wait_ns(weight(25), START)
+    assert not budget.wait_ns(weight(24), START)
+    budget.narrow([LONG])
+    assert budget.windows[1].limit.most == 60
 
 
 def test_without_limits_nothing_waits() -> None:

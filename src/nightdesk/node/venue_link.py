@@ -121,9 +121,9 @@ class VenueLink:
         return dict(answer)
 
     async def _ruled(self, symbols: list[str]) -> Mapping[str, Instrument] | Unlisted:
-        answer = self.codec.ruled(
-            await self._requester.request(lambda _: self.codec.rules(symbols))
-        )
+        result = await self._requester.request(lambda _: self.codec.rules(symbols))
+        answer = self.codec.ruled(result)
+        self._requester.budget.narrow(self.codec.limited(result))
         if isinstance(answer, NoAnswer):
             raise VenueDown(f"the venue's rules: {answer.outcome.text}")
         return answer

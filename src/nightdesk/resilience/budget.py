@@ -16,6 +16,7 @@ from enum import IntEnum
 from heapq import merge
 
 import msgspec
+from msgspec.structs import replace
 
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import LONG_AGO, SECOND_NS, Mono
@@ -88,6 +89,7 @@ class Window:
         "_answered",
         "_foreign",
         "_own",
+        "_percent",
         "_ranks",
         "_step_ns",
         "ceilings",
@@ -112,8 +114,15 @@ class Window:
         self._foreign: deque[tuple[int, int]] = deque()  # by step, falling
         self._step_ns = max(1, limit.length_ns // STEPS)
 
+    def narrow(self, most: int) -> None:
+        """The venue allows no more than so much."""
+        self.limit = replace(self.limit, most=most)
+        self.whole = _ceilings(most)
+        self.allow(self._percent)
+
     def allow(self, percent: int) -> None:
         """How much of the limit is this host's to use from now on."""
+        self._percent = percent
         self.most = max(1, self.limit.most * percent // 100)
         self.ceilings = _ceilings(self.most)
 
@@ -271,6 +280,14 @@ class Budget:
         for window in self.windows:
             if window.limit.account is account:
                 window.allow(percent)
+
+    def narrow(self, limits: Sequence[Limit]) -> None:
+        """What the venue tells of its limits now, by unit and length; none is widened."""
+        told = {(each.unit, each.length_ns): each.most for each in limits}
+        for window in self.windows:
+            most = told.get((window.limit.unit, window.limit.length_ns), window.limit.most)
+            if most < window.limit.most:
+                window.narrow(most)
 
     def wait_ns(self, cost: Cost, now: Mono) -> int:
         """0 where the request has room, else in how long it may have; the way out always has."""

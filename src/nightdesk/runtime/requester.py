@@ -183,7 +183,8 @@ class Requester:
             if paid is None:
                 return None
             future = way.exchange(request, timeout_ns=READ_TIMEOUT_NS)
-            return self._written(future, paid, None)
+            self._written(future, paid, None)
+            return future
 
         future = pool.read(leg)
         future.add_done_callback(settle)
@@ -210,17 +211,18 @@ class Requester:
         self, request: HttpRequest, spent: Spent, settle: Settle, timeout_ns: int
     ) -> "asyncio.Future[HttpResult]":
         future = self.http.exchange(request, timeout_ns=timeout_ns)
-        return self._written(future, spent, settle)
+        self._written(future, spent, settle)
+        return future
 
     def _written(
         self, future: "asyncio.Future[HttpResult]", spent: Spent, settle: Settle | None
-    ) -> "asyncio.Future[HttpResult]":
+    ) -> None:
+        """Bytes left: others hear of it now, and of its end when it is known."""
         self.sharing.post(self.mono())
         if future.done():  # who awaits it goes on before any callback runs
             self._answered(spent, settle, future)
         else:
             future.add_done_callback(partial(self._answered, spent, settle))
-        return future
 
     def _answered(
         self, spent: Spent, settle: Settle | None, done: "asyncio.Future[HttpResult]"

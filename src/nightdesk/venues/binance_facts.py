@@ -1,10 +1,9 @@
 """Binance: what a person asks of a venue, and a desk does not: its rate limits as it tells them, and an
 account's fees.
 
-Sources, read 2026-11-22: spot's rest-api.md ("Exchange information", "Query Commission Rates") of 2026-07-21,
-enums.md ("Rate limiters", "Rate limit intervals"); USD-M "Exchange Information", "User Commission Rate". Rates
-are shares of what is traded: 0.001 is ten basis points. On spot the standard, special and tax rates are all
-charged; a discount for fees paid in another asset is not counted.
+Sources, read 2026-11-22: spot's rest-api.md ("Query Commission Rates") of 2026-07-21; USD-M "User Commission
+Rate". Rates are shares of what is traded: 0.001 is ten basis points. On spot standard, special and tax rates
+are all charged; a discount for fees paid in another asset is not counted.
 """
 
 from collections.abc import Sequence
@@ -18,23 +17,11 @@ from nightdesk.model.time import Wall
 from nightdesk.venues import binance_errors, binance_usdm_errors
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_costs import SPOT, USDM
+from nightdesk.venues.binance_rates import told_rate_limits
 from nightdesk.venues.binance_rest import BinanceRest
 from nightdesk.venues.binance_sign import Signer
 from nightdesk.venues.http import HttpRequest, HttpResult
 from nightdesk.venues.protocol import Fees, NoAnswer, RateLimit
-
-_SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3_600, "DAY": 86_400}
-
-
-class _RateLimit(msgspec.Struct, rename="camel"):
-    rate_limit_type: str
-    interval: str
-    interval_num: int
-    limit: int
-
-
-class _Limits(msgspec.Struct, rename="camel"):
-    rate_limits: list[_RateLimit]
 
 
 class _Rates(msgspec.Struct):
@@ -69,18 +56,7 @@ class BinanceFacts:
 
     def told_rate_limits(self, result: HttpResult) -> Sequence[RateLimit] | NoAnswer:
         """The rate limits, in the venue's order."""
-
-        def build(told: _Limits) -> list[RateLimit]:
-            return [
-                RateLimit(
-                    unit=each.rate_limit_type.lower(),
-                    most=each.limit,
-                    length_s=_SECONDS[each.interval] * each.interval_num,
-                )
-                for each in told.rate_limits
-            ]
-
-        return self._rest.answered(result, _Limits, build)
+        return told_rate_limits(self._rest, result)
 
     def fees(self, symbol: str, now: Wall) -> HttpRequest:
         """Ask what the account pays for trading a symbol."""

@@ -25,6 +25,7 @@ from nightdesk.model.order import (
 )
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import MS_NS, Mono, Wall
+from nightdesk.resilience.budget import Limit
 from nightdesk.venues import binance_bars, binance_replace
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_capabilities import SPOT
@@ -32,6 +33,7 @@ from nightdesk.venues.binance_costs import SPOT as COSTS
 from nightdesk.venues.binance_costs import SPOT_LIMITS
 from nightdesk.venues.binance_errors import meaning_of
 from nightdesk.venues.binance_kinds import pair_terms, terms
+from nightdesk.venues.binance_rates import limits_told
 from nightdesk.venues.binance_replace import replace_terms
 from nightdesk.venues.binance_rest import (
     SIDE,
@@ -290,6 +292,10 @@ class BinanceSpot(BinanceStreams):
         if isinstance(told, NoAnswer) and told.outcome.code == INVALID_SYMBOL:
             return Unlisted(text=told.outcome.text)
         return told
+
+    def limited(self, result: HttpResult) -> Sequence[Limit]:
+        """What the answer to `rules` leaves of the limits; all of them where it tells none."""
+        return limits_told(self.limits, self._rest, result)
 
     def price(self, instrument: Instrument) -> HttpRequest:
         """Ask for the best bid and ask, where the stream has none."""

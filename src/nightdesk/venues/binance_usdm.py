@@ -32,11 +32,13 @@ from nightdesk.model.order import (
 )
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import MS_NS, Mono, Wall
+from nightdesk.resilience.budget import Limit
 from nightdesk.venues import binance_bars
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_capabilities import USDM
 from nightdesk.venues.binance_costs import USDM_LIMITS, usdm_klines
+from nightdesk.venues.binance_rates import limits_told
 from nightdesk.venues.binance_rest import (
     SIDE,
     TRADES_MAX,
@@ -318,6 +320,10 @@ class BinanceUsdm(UsdmAccount):
             return {s.symbol: self._perpetual(s) for s in ours}
 
         return self._rest.answered(result, wire.ExchangeInfo, build)
+
+    def limited(self, result: HttpResult) -> Sequence[Limit]:
+        """What the answer to `rules` leaves of the limits; all of them where it tells none."""
+        return limits_told(self.limits, self._rest, result)
 
     def bars(self, of: BarsOf, until: Wall, count: int) -> HttpRequest:
         """Ask for the last bars that opened at or before `until`."""

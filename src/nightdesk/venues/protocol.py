@@ -153,7 +153,8 @@ class FactsCodec(Protocol):
 class VenueCodec(Protocol):
     """One venue's protocol.
 
-    Every request says what it costs; `limits` are what the venue allows of that, to one address and account.
+    Every request says what it costs; `limits` are what the venue allows of that, to one address and account, by
+    its documents; `limited` what an answer to `rules` leaves of them.
     `place` and the other requests are signed at `now`, the venue's clock; nothing moves a deadline. Where a
     venue reads its private stream by a key, `private_key` asks for it and for its prolongation; elsewhere it is
     None, and the hello alone subscribes.
@@ -204,6 +205,7 @@ class VenueCodec(Protocol):
     def told_time(self, result: HttpResult) -> Wall | NoAnswer: ...
     def rules(self, symbols: Sequence[str]) -> HttpRequest: ...
     def ruled(self, result: HttpResult) -> Mapping[str, Instrument] | Unlisted | NoAnswer: ...
+    def limited(self, result: HttpResult) -> Sequence[Limit]: ...
     def price(self, instrument: Instrument) -> HttpRequest: ...
     def priced(
         self, instrument: Instrument, result: HttpResult, received: Mono

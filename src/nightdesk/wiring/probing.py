@@ -15,9 +15,8 @@ from nightdesk.adapters.system import SystemClock
 from nightdesk.config.presets import Addresses
 from nightdesk.model.errors import BadInput
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
+from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed, Send
-from nightdesk.resilience.budget import Limit
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.venue_clock import Reading
 from nightdesk.venues.http import HttpRequest
@@ -214,30 +213,15 @@ async def _stream(check: str, address: str, path: str, clock: SystemClock, *, fr
 
 
 async def _limits(requester: Requester, venue: Venue) -> Row:
-    told = venue.facts.told_rate_limits(
-        await requester.request(lambda _: venue.facts.rate_limits(venue.symbol))
-    )
+    asked = await requester.request(lambda _: venue.facts.rate_limits(venue.symbol))
+    told = venue.facts.told_rate_limits(asked)
     if isinstance(told, NoAnswer):
         what = f"the venue does not tell its limits: {told.outcome.text}"
         return Row(check="limits", result=Result.FAILED, what=what)
     worded = "; ".join(map(_worded, told))
-    if less := [each for each in told if allows_less(each, venue.codec.limits)]:
-        what = (
-            f"{'; '.join(map(_worded, less))}: less than a desk counts on, so the venue will refuse some "
-            f"requests (429); it tells {worded}"
-        )
-        return Row(check="limits", result=Result.FAILED, what=what)
+    if venue.codec.limited(asked) != venue.codec.limits:
+        worded += "; less than its documents say, and a desk keeps to it"
     return Row(check="limits", result=Result.OK, what=worded)
-
-
-def allows_less(told: RateLimit, limits: Sequence[Limit]) -> bool:
-    """Whether the venue allows less than its codec says."""
-    return any(
-        told.unit.endswith(limit.unit)
-        and told.length_s * SECOND_NS == limit.length_ns
-        and told.most < limit.most
-        for limit in limits
-    )
 
 
 def _worded(limit: RateLimit) -> str:
