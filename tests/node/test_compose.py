@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from nightdesk.config.load import load
-from nightdesk.config.schema import Venue
+from nightdesk.config.venue import Venue
 from nightdesk.model.errors import BadInput
 from nightdesk.node.compose import endpoints_of, load_strategy
 from nightdesk.node.practice import practice_text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nightdesk.adapters.boards import FileBoard
-from nightdesk.config.schema import Account, Venue
+from nightdesk.config.venue import Account, Venue
 from nightdesk.ports.boards import Allowance
 from nightdesk.venues.binance_costs import SPOT_LIMITS
 from nightdesk.wiring.boards import allowance_of, close_boards

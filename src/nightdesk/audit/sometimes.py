@@ -70,6 +70,9 @@ FAULTS = (
     "price_spike",
     "stream_drop",
     "stream_silence",
+    "stream_mute",
+    "stream_ending",
+    "garbled_frame",
     "maintenance",
     "clock_offset",
 )

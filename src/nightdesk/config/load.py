@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from nightdesk.config.schema import Config, Instrument, Limits, StrategyLimits, Venue
+from nightdesk.config.schema import Config, Instrument, Limits, StrategyLimits
+from nightdesk.config.venue import Venue
 from nightdesk.model.errors import BadInput
 
 _TABLE = re.compile(r"^\s*\[{1,2}\s*([^\]]+?)\s*\]{1,2}")

@@ -6,7 +6,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from nightdesk.config.schema import Budget, Limits, LimitsOverride, Losses, StrategyLimits
+from nightdesk.config.schema import Limits, LimitsOverride, Losses, StrategyLimits
+from nightdesk.config.venue import Budget
 
 _HEAD = """# Limits
 

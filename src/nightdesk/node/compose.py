@@ -9,10 +9,11 @@ from types import ModuleType
 from typing import NamedTuple
 
 from nightdesk.config.presets import PRODUCTION
-from nightdesk.config.schema import Account, Config
+from nightdesk.config.schema import Config
 from nightdesk.config.schema import Instrument as InstrumentConfig
 from nightdesk.config.schema import Strategy as StrategyConfig
-from nightdesk.config.schema import Venue as VenueConfig
+from nightdesk.config.venue import Account
+from nightdesk.config.venue import Venue as VenueConfig
 from nightdesk.model.account import Margin, Terms
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, instrument_key, venue_of

@@ -8,7 +8,8 @@ from string import Template
 from typing import Any
 
 from nightdesk.config.load import load
-from nightdesk.config.schema import Account, Config
+from nightdesk.config.schema import Config
+from nightdesk.config.venue import Account
 from nightdesk.model.account import Margin, Terms
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of

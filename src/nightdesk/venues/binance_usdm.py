@@ -30,7 +30,7 @@ from nightdesk.model.order import (
     ReportSource,
     VenueStatus,
 )
-from nightdesk.model.outcome import Outcome, Reason, Verdict
+from nightdesk.model.outcome import Outcome, Verdict
 from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.resilience.budget import Limit
 from nightdesk.venues import binance_bars
@@ -295,10 +295,6 @@ class BinanceUsdm(UsdmAccount):
         if isinstance(orders, NoAnswer):
             return orders
         return algos if isinstance(algos, NoAnswer) else [*orders, *algos]
-
-    def reason_of(self, result: HttpResult) -> Reason:
-        """Why a result is no answer, whatever was asked."""
-        return self._rest.reason_of(result)
 
     def time(self) -> HttpRequest:
         """Ask for the venue's clock."""

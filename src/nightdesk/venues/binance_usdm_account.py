@@ -20,6 +20,7 @@ from nightdesk.model.account import (
 )
 from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.instrument import wallet_of
+from nightdesk.model.outcome import Reason
 from nightdesk.model.time import MS_NS, Wall
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
@@ -40,6 +41,10 @@ class UsdmAccount(UsdmStreams):
         self.venue = venue
         self._names = {i: quote(symbol, safe="") for symbol, i in symbols.items()}
         self._rest = BinanceRest(signer, meaning_of, USDM)
+
+    def reason_of(self, result: HttpResult) -> Reason:
+        """Why a result is no answer, whatever was asked."""
+        return self._rest.reason_of(result)
 
     def account(self, now: Wall) -> HttpRequest:
         """What the account holds: wallets and positions in one answer."""

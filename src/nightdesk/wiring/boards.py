@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from nightdesk.adapters.boards import FileBoard, boards_under
-from nightdesk.config.schema import Config, Venue
+from nightdesk.config.schema import Config
+from nightdesk.config.venue import Venue
 from nightdesk.node.compose import journal_path
 from nightdesk.node.secrets import read_secret
 from nightdesk.ports.boards import Allowance

@@ -16,7 +16,8 @@ from nightdesk.adapters.http import HttpPool
 from nightdesk.adapters.streams import PicowsStreams
 from nightdesk.adapters.system import StructLog, SystemClock, SystemEntropy, SystemProcesses
 from nightdesk.adapters.threaded_journal import ThreadedJournal
-from nightdesk.config.schema import Config, Venue
+from nightdesk.config.schema import Config
+from nightdesk.config.venue import Venue
 from nightdesk.control.messages import ExitCode, encode
 from nightdesk.model.errors import (
     AppendRefused,
