@@ -3,15 +3,27 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from itertools import count
+from random import Random
 
 import pytest
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from builders import BTCUSDT
+from lab.running import SETTINGS, running_lab
 from nightdesk.adapters import streams as streams_module
 from nightdesk.adapters.streams import PicowsStreams
 from nightdesk.adapters.system import SystemClock
-from nightdesk.model.time import Mono
+from nightdesk.lab.generated import GeneratedMarket
+from nightdesk.lab.settings import LabSettings, default_symbol
+from nightdesk.lab.usdm.settings import KNOWN_PERPS, UsdmSettings
+from nightdesk.model.ids import VenueId
+from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.ports.venue import ConnectFailed, Send
+from nightdesk.runtime import kept_stream
+from nightdesk.venues.binance_sign import HmacSigner
+from nightdesk.venues.binance_spot import BinanceSpot
+from nightdesk.venues.binance_usdm import BinanceUsdm
 
 Serve = Callable[[web.WebSocketResponse], Awaitable[None]]
 
@@ -242,3 +254,112 @@ def test_a_stream_opens_on_the_next_way_at_once_and_not_on_the_failed_one_again(
 
     asyncio.run(main())
     assert came == ["127.0.0.3", "127.0.0.4"]
+
+
+class Whole:
+    """Reads frames of both markets as they come, by their codecs."""
+
+    def __init__(self, path: str, read: Callable[[bytes, Mono], object]) -> None:
+        self.path = path
+        self.codec_read = read
+        self.frames: list[bytes] = []
+        self.notes: list[str] = []
+        self.enough = asyncio.Event()
+
+    async def where(self) -> str:
+        return self.path
+
+    def hello(self) -> str:
+        return ""
+
+    def read(self, frame: bytes, received: Mono) -> bytes | None:
+        return None if self.codec_read(frame, received) is None else frame
+
+    def confirms(self, _: bytes) -> bool:
+        return False
+
+    def subscription(self, _: bytes) -> str:
+        return ""
+
+    def named(self, subscription: str) -> str:
+        return subscription
+
+    def tell(self, told: bytes, _: Mono) -> None:
+        self.frames.append(told)
+
+    def poisoned(self, frame: bytes, error: Exception) -> None:
+        raise AssertionError(f"{frame!r}: {error}")
+
+    def heard(self, *, gap: bool) -> None:
+        self.notes.append("gap" if gap else "heard")
+        if self.notes.count("heard") == ROLLOVERS:
+            self.enough.set()
+
+    def lost(self, why: str) -> None:
+        self.notes.append(f"lost: {why}")
+
+    def note(self, event: str, _: str) -> None:
+        self.notes.append(event)
+
+
+ROLLOVERS = 3
+
+
+@pytest.mark.parametrize("market", ["spot", "usdm"])
+def test_connections_are_changed_on_real_sockets_without_losing_or_repeating_a_frame(
+    market: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_stream, "DRAIN_NS", SECOND_NS // 5)
+    bitcoin = default_symbol("BTCUSDT")
+    perps = (KNOWN_PERPS["BTCUSDT"],)
+    settings = LabSettings(
+        accounts=SETTINGS.accounts,
+        symbols=(bitcoin,),
+        usdm=UsdmSettings(symbols=perps),
+        connection_life_ns=0,
+    )
+    signer, symbols = HmacSigner("k", "s"), {"BTCUSDT": BTCUSDT}
+    codec = (
+        BinanceSpot(VenueId("binance"), signer, symbols)
+        if market == "spot"
+        else BinanceUsdm(VenueId("usdm"), signer, symbols)
+    )
+
+    async def main() -> None:
+        spot_market = GeneratedMarket((bitcoin,), 1, 5.0)
+        perp_market = GeneratedMarket(perps, 1, 5.0, venue="usdm")
+        async with running_lab(spot_market, settings, perp_market) as url:
+            streams = PicowsStreams([url.replace("http", "ws")], SystemClock())
+            names = "btcusdt@bookTicker/btcusdt@trade"
+            path = f"/stream?streams={names}"
+            if market == "usdm":
+                path = "/public/stream?streams=btcusdt@bookTicker"
+            whole, kept_ears = Whole(path, codec.market), Whole(path, codec.market)
+            opened = asyncio.Event()
+            upkeep = kept_stream.Upkeep(
+                clock=SystemClock(),
+                draw=Random(1),
+                numbers=count(1),
+                life_ns=SECOND_NS,
+                watched=True,
+            )
+            kept = kept_stream.KeptStream(streams, kept_ears, upkeep=upkeep, name="kept")
+            async with asyncio.TaskGroup() as group:
+                reference = group.create_task(
+                    streams.run(
+                        path, lambda _: opened.set(), lambda data, _: whole.frames.append(data)
+                    )
+                )
+                await opened.wait()
+                keeping = group.create_task(kept.keep())
+                await kept_ears.enough.wait()
+                last = len(kept_ears.frames) + 50
+                while len(kept_ears.frames) < last:
+                    await asyncio.sleep(0.01)
+                keeping.cancel()
+                reference.cancel()
+            first = whole.frames.index(kept_ears.frames[0])
+            assert kept_ears.frames == whole.frames[first : first + len(kept_ears.frames)]
+            assert kept_ears.notes == ["gap", *["rollovers", "heard"] * ROLLOVERS]
+
+    asyncio.run(main())

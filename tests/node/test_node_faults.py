@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from benches import fold, without_views
-from nightdesk.lab.catalogue import ACTS, MARKET_KINDS, OF_POSITIONS, FaultKind
+from nightdesk.lab.catalogue import ACTS, MARKET_KINDS, OF_LINES, OF_POSITIONS, FaultKind
 from nightdesk.model.mode import Mode
 from nightdesk.model.records import EpochOpened
 from nightdesk.modes.ladder import DESK
@@ -25,6 +25,7 @@ SPECS: dict[FaultKind, dict[str, Any]] = {
     not in {
         FaultKind.STREAM_DROP,
         FaultKind.STREAM_SILENCE,
+        FaultKind.GARBLED_FRAME,
         FaultKind.MAINTENANCE,
         FaultKind.CLOCK_OFFSET,
         FaultKind.READ_LAG,
@@ -32,6 +33,7 @@ SPECS: dict[FaultKind, dict[str, Any]] = {
         FaultKind.STP_EXPIRE,
         FaultKind.ORDER_VANISHES,
         *ACTS,
+        *OF_LINES,
         *MARKET_KINDS,
     }
 }
@@ -57,6 +59,9 @@ SPECS |= {
     FaultKind.MANUAL_CANCEL: {},
     FaultKind.STREAM_DROP: {"which": "user"},
     FaultKind.STREAM_SILENCE: {"which": "user"},
+    FaultKind.STREAM_MUTE: {"which": "user"},
+    FaultKind.STREAM_ENDING: {"which": "user", "ms": 500},
+    FaultKind.GARBLED_FRAME: {"which": "user", "probability": 0.5},
     FaultKind.MAINTENANCE: {},
     FaultKind.CLOCK_OFFSET: {"ms": 3_000},
 }

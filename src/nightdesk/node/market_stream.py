@@ -1,12 +1,13 @@
 """One market stream of a venue: its frames read, told to the desk, its subscriptions watched."""
 
 from nightdesk.model.ids import InstrumentId
-from nightdesk.model.market import MarketEvent
+from nightdesk.model.market import MarketEvent, Trade
 from nightdesk.model.time import Mono
 from nightdesk.node.quarantine import Quarantine
 from nightdesk.ports.venue import Streams
 from nightdesk.runtime.kept_stream import KeptStream, Upkeep
 from nightdesk.runtime.shell import Shell
+from nightdesk.runtime.trades import TradeFeed
 from nightdesk.venues.protocol import VenueCodec
 
 Subscription = tuple[InstrumentId, type[MarketEvent]]
@@ -22,15 +23,19 @@ class MarketStream:
         streams: Streams,
         shell: Shell,
         upkeep: Upkeep,
+        trades: TradeFeed,
     ) -> None:
         self._path = path
         self._codec = codec
         self._shell = shell
         self._clock = upkeep.clock
+        self._trades = trades
+        patience = codec.patience(path)
+        self._printed = [instrument for instrument, event in patience if event is Trade]
         self._quarantine = Quarantine("market", shell)
         self._decode = shell.telemetry.stages["decode"]
         self.kept: KeptStream[MarketEvent] = KeptStream(
-            streams, self, upkeep=upkeep, name="market", patience_ns=codec.patience(path)
+            streams, self, upkeep=upkeep, name="market", patience_ns=patience
         )
 
     async def where(self) -> str:
@@ -62,14 +67,20 @@ class MarketStream:
         """To the desk."""
         self._decode.record(self._clock.mono() - received)
         self._quarantine.readable()
-        self._shell.market(told)
+        if told.__class__ is Trade:
+            self._trades.heard(told)
+        else:
+            self._shell.market(told)
 
     def poisoned(self, frame: bytes, error: Exception) -> None:
         """It is missed by whom it should have reached: quotes get old, bars and trades are asked for."""
         self._quarantine.take(frame, error)
 
     def heard(self, *, gap: bool) -> None:
-        """The frames themselves say what was missed."""
+        """Prints that were missed are asked for; quotes and books are whole, bars say what is missing."""
+        if gap:
+            for instrument in self._printed:
+                self._trades.gap(instrument)
 
     def lost(self, why: str) -> None:
         """Ages say so."""

@@ -43,6 +43,7 @@ from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.route import Route
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.runtime.trades import TradeFeed
 from nightdesk.venues.protocol import ContractCodec
 
 Task = tuple[Awaitable[None], str]  # what must run as long as the node does, and its name
@@ -220,8 +221,9 @@ class Venue:
         traded = [i for i in shell.desk.settings.instruments.values() if i.venue == self.id]
         bars = [of for of in shell.declared if venue_of(of.instrument) == self.id]
         depth = [of for of in shell.depth.wants if venue_of(of.instrument) == self.id]
+        trades = self._trades()
         for path in self._codec.market_paths(traded, bars, depth):
-            stream = MarketStream(path, self._codec, self._market, shell, self._upkeep)
+            stream = MarketStream(path, self._codec, self._market, shell, self._upkeep, trades)
             yield stream.kept.keep(), "market"
         for copy in self._private.copies:
             yield copy.keep(), "private"
@@ -232,6 +234,21 @@ class Venue:
         if self.lanes is not None:
             say = partial(shell.say, venue=self.id)
             yield LaneWatch(self.lanes, self.requester, self._codec, say).keep(), "lanes"
+
+    def _trades(self) -> TradeFeed:
+        """The prints of what some strategy hears prints of."""
+        shell = self._shell
+        listening = (host for host in shell.hosts.values() if host.hears_trades)
+        followed = {i for host in listening for i in host.ctx.instruments if venue_of(i) == self.id}
+        return TradeFeed(
+            sorted(followed),
+            self._codec,
+            self.requester,
+            telemetry=self._telemetry,
+            spawn=self._spawn,
+            tell=shell.market,
+            say=lambda fields: shell.say("info", "trades.filled", **fields),
+        )
 
     def look(self) -> None:
         """At every tick: is its clock known, what did time do to its breakers, and is there room?"""

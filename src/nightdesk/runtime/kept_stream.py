@@ -203,6 +203,7 @@ class KeptStream(Generic[T]):
         """Open another connection beside the one in use, where there is a reason to."""
         silent = [] if self._live is None else self._live.doubted(now)
         if silent:
+            current.deaf = True
             current.leaving = (
                 current.leaving or f"silent: {', '.join(map(self._reader.named, silent))}"
             )

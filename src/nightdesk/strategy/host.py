@@ -74,6 +74,11 @@ class Host:
         self._encoder = msgspec.msgpack.Encoder()
         self._kept = self._encoder.encode(strategy.state)
 
+    @property
+    def hears_trades(self) -> bool:
+        """Whether the strategy does anything with prints."""
+        return type(self.strategy).on_trade is not Strategy.on_trade
+
     def handle(self, message: ToStrategy) -> Proposal:
         """Deliver one message; never raises for what the user's code does."""
         if self.crashed:

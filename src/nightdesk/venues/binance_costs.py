@@ -58,6 +58,7 @@ SPOT: Mapping[str, Cost] = {
     "GET /api/v3/exchangeInfo": _cost(Rank.MARKET, 20),
     "GET /api/v3/ticker/bookTicker": _cost(Rank.REDUCE, 2),  # asked for the way out alone
     "GET /api/v3/klines": _cost(Rank.MARKET, 2),
+    "GET /api/v3/historicalTrades": _cost(Rank.MARKET, 25),
 }
 USDM: Mapping[str, Cost] = {
     "POST /fapi/v1/order": _cost(Rank.ENTRY, 0, orders=1),
@@ -80,6 +81,7 @@ USDM: Mapping[str, Cost] = {
     "GET /fapi/v1/time": _cost(Rank.RECONCILE, 1),
     "GET /fapi/v1/exchangeInfo": _cost(Rank.MARKET, 1),
     "GET /fapi/v1/ticker/bookTicker": _cost(Rank.REDUCE, 2),
+    "GET /fapi/v1/aggTrades": _cost(Rank.MARKET, 20),
     "GET /fapi/v1/klines?limit<100": _cost(Rank.MARKET, 1),
     "GET /fapi/v1/klines?limit<500": _cost(Rank.MARKET, 2),
     "GET /fapi/v1/klines?limit<=1000": _cost(Rank.MARKET, 5),

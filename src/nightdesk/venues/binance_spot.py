@@ -12,9 +12,9 @@ import msgspec
 
 from nightdesk.model import money
 from nightdesk.model.bars import Bar, BarsOf
-from nightdesk.model.ids import InstrumentId, VenueId
+from nightdesk.model.ids import InstrumentId, VenueId, instrument_key
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import Quote
+from nightdesk.model.market import Quote, Trade
 from nightdesk.model.order import (
     Amendment,
     Execution,
@@ -26,7 +26,7 @@ from nightdesk.model.order import (
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import MS_NS, Mono, Wall
 from nightdesk.resilience.budget import Limit
-from nightdesk.venues import binance_bars, binance_replace
+from nightdesk.venues import binance_bars, binance_replace, binance_trades
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_capabilities import SPOT
 from nightdesk.venues.binance_costs import SPOT as COSTS
@@ -320,6 +320,21 @@ class BinanceSpot(BinanceStreams):
     def told_bars(self, of: BarsOf, result: HttpResult, received: Mono) -> Sequence[Bar] | NoAnswer:
         """The bars of a `bars`, oldest first."""
         return self._rest.answered(result, list[wire.KlineRow], binance_bars.reader(of, received))
+
+    def past_trades(self, instrument: InstrumentId, from_id: int, count: int) -> HttpRequest:
+        """Ask for prints from an id on."""
+        query = binance_trades.query(instrument_key(instrument), from_id, count)
+        return self._rest.public("/api/v3/historicalTrades", query)
+
+    def told_trades(
+        self, instrument: InstrumentId, result: HttpResult, received: Mono
+    ) -> Sequence[Trade] | NoAnswer:
+        """The prints of a `past_trades`."""
+        return self._rest.answered(
+            result,
+            list[binance_trades.PastTrade],
+            lambda rows: binance_trades.of_spot(rows, instrument, received),
+        )
 
     def _found(self, result: HttpResult, intent: Intent | None) -> Found | NotFound | NoAnswer:
         def build(answer: wire.OrderAnswer) -> Found:

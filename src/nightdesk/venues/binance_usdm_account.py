@@ -18,10 +18,12 @@ from nightdesk.model.account import (
     Terms,
     WalletMove,
 )
-from nightdesk.model.ids import InstrumentId, VenueId
+from nightdesk.model.ids import InstrumentId, VenueId, instrument_key
 from nightdesk.model.instrument import wallet_of
+from nightdesk.model.market import Trade
 from nightdesk.model.outcome import Reason
-from nightdesk.model.time import MS_NS, Wall
+from nightdesk.model.time import MS_NS, Mono, Wall
+from nightdesk.venues import binance_trades
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_costs import USDM
@@ -67,6 +69,21 @@ class UsdmAccount(UsdmStreams):
             return Holdings(balances=balances, positions=positions)
 
         return self._rest.answered(result, usdm.ContractAccount, build)
+
+    def past_trades(self, instrument: InstrumentId, from_id: int, count: int) -> HttpRequest:
+        """Ask for prints from an id on."""
+        query = binance_trades.query(instrument_key(instrument), from_id, count)
+        return self._rest.public("/fapi/v1/aggTrades", query)
+
+    def told_trades(
+        self, instrument: InstrumentId, result: HttpResult, received: Mono
+    ) -> Sequence[Trade] | NoAnswer:
+        """The prints of a `past_trades`."""
+        return self._rest.answered(
+            result,
+            list[binance_trades.PastAggTrade],
+            lambda rows: binance_trades.of_usdm(rows, instrument, received),
+        )
 
     def private_key(self) -> HttpRequest:
         """Ask for the stream's key, valid for 60 minutes; asked again it is the same one, prolonged. It is

@@ -18,7 +18,7 @@ from nightdesk.model.account import (
 from nightdesk.model.bars import Bar, BarsOf
 from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import DepthOf, MarketEvent, Quote
+from nightdesk.model.market import DepthOf, MarketEvent, Quote, Trade
 from nightdesk.model.order import Amendment, Execution, Intent, OrderReport
 from nightdesk.model.outcome import Outcome, Reason
 from nightdesk.model.time import Mono, Wall
@@ -165,7 +165,8 @@ class VenueCodec(Protocol):
     `patience` says what comes over a market path, and for how long (ns) each of it may say nothing before it is
     doubted; `connection_life_ns` is after which time the venue ends a websocket, whatever it carries.
     `bars` asks for the last `count` (at most `BARS_MAX`) that opened at or before `until`; the newest told may
-    not have ended. `market` tells only bars that have.
+    not have ended. `market` tells only bars that have. `past_trades` asks for the first `count` (at most 1,000)
+    from an id on that the stream's trades have too.
     `reason_of` says why a result is no answer, whatever was asked: NONE where it may be one.
     """
 
@@ -224,6 +225,10 @@ class VenueCodec(Protocol):
     def told_bars(
         self, of: BarsOf, result: HttpResult, received: Mono
     ) -> Sequence[Bar] | NoAnswer: ...
+    def past_trades(self, instrument: InstrumentId, from_id: int, count: int) -> HttpRequest: ...
+    def told_trades(
+        self, instrument: InstrumentId, result: HttpResult, received: Mono
+    ) -> Sequence[Trade] | NoAnswer: ...
     def private_key(self) -> HttpRequest | None: ...
     def keyed(self, result: HttpResult) -> str | NoAnswer: ...
     def private_path(self, key: str) -> str: ...

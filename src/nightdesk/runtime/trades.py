@@ -1,0 +1,129 @@
+"""The prints that strategies hear, around a gap: asked for from the last that was told, told in their order.
+
+Only where some strategy hears prints at all. What the stream tells meanwhile waits for the answer, not long and
+not without end: prints that nobody tells any more are counted, and the stream goes on.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from nightdesk.model.ids import InstrumentId
+from nightdesk.model.market import Trade
+from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.runtime.gateway import Spawn
+from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.venues.http import HttpRequest
+from nightdesk.venues.protocol import NoAnswer, VenueCodec
+
+HELD_MAX = 5_000  # seconds of a lively market
+PAGE = 1_000  # the most that every venue of ours tells at once
+PAGES_MAX = 10  # of one gap: a market that printed more has moved on
+TRIES = 3  # while the venue's past lags behind its stream
+WITHIN_NS = 10 * SECOND_NS
+
+
+class _Prints:
+    """One instrument's."""
+
+    def __init__(self) -> None:
+        self.last: int | None = None  # the newest id that was told
+        self.held: dict[int, Trade] | None = None  # by id, while a question is under way
+
+
+class TradeFeed:
+    """The prints of one venue's instruments; `followed` are those that some strategy hears."""
+
+    def __init__(
+        self,
+        followed: Iterable[InstrumentId],
+        codec: VenueCodec,
+        requester: Requester,
+        *,
+        telemetry: Telemetry,
+        spawn: Spawn,
+        tell: Callable[[Trade], None],
+        say: Callable[[dict[str, str]], None],
+    ) -> None:
+        self._prints = {instrument: _Prints() for instrument in followed}
+        self._codec = codec
+        self._requester = requester
+        self._telemetry = telemetry
+        self._spawn = spawn
+        self._tell = tell
+        self._say = say
+
+    def heard(self, trade: Trade) -> None:
+        """The stream told a print."""
+        prints = self._prints.get(trade.instrument)
+        if prints is None:
+            self._tell(trade)
+        elif prints.held is None:
+            prints.last = max(prints.last or 0, trade.trade_id)
+            self._tell(trade)
+        elif len(prints.held) < HELD_MAX:
+            prints.held[trade.trade_id] = trade
+        else:
+            self._release(prints, {trade.trade_id: trade})
+
+    def gap(self, instrument: InstrumentId) -> None:
+        """The stream was not heard for a while."""
+        prints = self._prints.get(instrument)
+        if prints is None or prints.last is None or prints.held is not None:
+            return
+        prints.held = {}
+        self._spawn(self._fill(instrument, prints), "prints")
+
+    async def _fill(self, instrument: InstrumentId, prints: _Prints) -> None:
+        first = (prints.last or 0) + 1
+        told: dict[int, Trade] = {}
+        try:
+            await self._ask(instrument, prints, first, told)
+        finally:
+            before = prints.last or 0
+            if prints.held is not None:
+                self._release(prints, told)
+            self._count(instrument, first, before, prints.last or 0, told)
+
+    async def _ask(
+        self, instrument: InstrumentId, prints: _Prints, first: int, told: dict[int, Trade]
+    ) -> None:
+        """Page by page, until the first that the stream told itself is reached."""
+        began = self._requester.mono()
+        tries, pages = 0, 0
+        while tries < TRIES and pages < PAGES_MAX and self._requester.mono() - began < WITHIN_NS:
+            pages += 1
+            result = await self._requester.request(
+                partial(_request, self._codec, instrument, first + len(told))
+            )
+            page = self._codec.told_trades(instrument, result, self._requester.mono())
+            if prints.held is None:
+                return  # too much waited for it
+            if isinstance(page, NoAnswer):
+                tries += 1
+                continue
+            told.update((trade.trade_id, trade) for trade in page if trade.trade_id >= first)
+            joins = min(prints.held, default=0)
+            if len(page) < PAGE and (not joins or max(told, default=first - 1) + 1 >= joins):
+                return
+            tries += len(page) < PAGE
+
+    def _release(self, prints: _Prints, told: dict[int, Trade]) -> None:
+        """Everything that waited, in order, each once."""
+        held, prints.held = prints.held or {}, None
+        last = prints.last or 0
+        for number, trade in sorted({**told, **held}.items()):
+            if number > last:
+                prints.last = number
+                self._tell(trade)
+
+    def _count(
+        self, instrument: InstrumentId, first: int, before: int, last: int, told: dict[int, Trade]
+    ) -> None:
+        filled = sum(before < number <= last for number in told)
+        self._telemetry.count("prints.filled", filled)
+        self._say({"of": instrument, "from": str(first), "prints": str(filled)})
+
+
+def _request(codec: VenueCodec, instrument: InstrumentId, from_id: int, _: Wall) -> HttpRequest:
+    return codec.past_trades(instrument, from_id, PAGE)

@@ -1,0 +1,165 @@
+"""Prints around a gap are told in order, each once, whatever the answers bring, and never wait for ever."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import BTCUSDT, D
+from nightdesk.model.market import Trade
+from nightdesk.model.outcome import Outcome, Reason, Verdict
+from nightdesk.model.time import SECOND_NS, Mono, Wall
+from nightdesk.runtime import trades as trades_module
+from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.runtime.trades import TradeFeed
+from nightdesk.simulation.loop import run
+from nightdesk.venues.protocol import NoAnswer
+
+ELSE = "binance:ETHUSDT"
+
+
+def a_print(number: int, instrument: str = BTCUSDT) -> Trade:
+    return Trade(
+        instrument=instrument,  # type: ignore[arg-type]
+        trade_id=number,
+        price=D(100),
+        qty=D(1),
+        buyer_is_maker=True,
+        received=Mono(1),
+        venue_time=Wall(1),
+    )
+
+
+class Venue:
+    """Codec and requester at once; knows the prints up to `knows`, tells nothing the first `refuses` times."""
+
+    def __init__(self, knows: int = 0, refuses: int = 0) -> None:
+        self.knows = knows
+        self.refuses = refuses
+        self.asked: list[int] = []
+        self.takes_s = 0.1
+
+    def mono(self) -> Mono:
+        return Mono(round(asyncio.get_running_loop().time() * SECOND_NS))
+
+    async def request(self, build: Callable[[Wall], Any]) -> int:
+        await asyncio.sleep(self.takes_s)
+        return int(build(Wall(0)))
+
+    def past_trades(self, _: str, from_id: int, count: int) -> int:
+        self.asked.append(from_id)
+        return from_id
+
+    def told_trades(self, instrument: str, result: int, _: Mono) -> list[Trade] | NoAnswer:
+        if self.refuses:
+            self.refuses -= 1
+            outcome = Outcome(verdict=Verdict.UNKNOWN, reason=Reason.VENUE_ERROR, text="no")
+            return NoAnswer(outcome=outcome)
+        last = min(self.knows, result + trades_module.PAGE - 1)
+        return [a_print(number, instrument) for number in range(result, last + 1)]
+
+
+def played(venue: Venue, script: Callable[[TradeFeed], Any], followed: str = BTCUSDT) -> list[int]:
+    told: list[int] = []
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            made: Any = venue
+            feed = TradeFeed(
+                [followed],  # type: ignore[list-item]
+                made,
+                made,
+                telemetry=Telemetry(),
+                spawn=lambda work, name: group.create_task(work, name=name),  # type: ignore[arg-type, func-returns-value, return-value]
+                tell=lambda trade: told.append(trade.trade_id),
+                say=lambda _: None,
+            )
+            await script(feed)
+
+    run(main)
+    return told
+
+
+@given(st.integers(1, 40), st.integers(0, 60), st.integers(0, 20), st.integers(0, 2))
+def test_a_gap_is_filled_in_order(last: int, gap: int, live: int, refuses: int) -> None:
+    venue = Venue(knows=last + gap, refuses=refuses)
+
+    async def script(feed: TradeFeed) -> None:
+        for number in range(1, last + 1):
+            feed.heard(a_print(number))
+        feed.gap(BTCUSDT)
+        for number in range(last + gap + 1, last + gap + live + 1):
+            feed.heard(a_print(number))
+        await asyncio.sleep(5)
+        feed.heard(a_print(last + gap + live + 1))
+
+    assert played(venue, script) == list(range(1, last + gap + live + 2))
+    assert venue.asked[0] == last + 1
+
+
+def test_long_gaps_are_asked_for_page_by_page(monkeypatch: Any) -> None:
+    monkeypatch.setattr(trades_module, "PAGE", 10)
+    venue = Venue(knows=35)
+
+    async def script(feed: TradeFeed) -> None:
+        feed.heard(a_print(1))
+        feed.gap(BTCUSDT)
+        await asyncio.sleep(5)
+
+    assert played(venue, script) == list(range(1, 36))
+    assert venue.asked == [2, 12, 22, 32]
+
+
+def test_a_past_that_lags_is_asked_again_and_then_let_be() -> None:
+    venue = Venue(knows=3)
+
+    async def script(feed: TradeFeed) -> None:
+        feed.heard(a_print(1))
+        feed.gap(BTCUSDT)
+        feed.heard(a_print(9))
+        await asyncio.sleep(60)
+        feed.heard(a_print(10))
+
+    assert played(venue, script) == [1, 2, 3, 9, 10]
+    assert venue.asked == [2, 4, 4]
+
+
+def test_nothing_waits_for_ever() -> None:
+    silent = Venue(refuses=100)
+
+    async def script(feed: TradeFeed) -> None:
+        feed.heard(a_print(1))
+        feed.gap(BTCUSDT)
+        feed.heard(a_print(5))
+        await asyncio.sleep(60)
+
+    assert played(silent, script) == [1, 5]
+    assert len(silent.asked) == trades_module.TRIES
+
+
+def test_what_waits_is_bounded(monkeypatch: Any) -> None:
+    monkeypatch.setattr(trades_module, "HELD_MAX", 3)
+    slow = Venue(knows=4)
+    slow.takes_s = 30
+
+    async def script(feed: TradeFeed) -> None:
+        feed.heard(a_print(1))
+        feed.gap(BTCUSDT)
+        for number in range(5, 10):
+            feed.heard(a_print(number))
+
+    assert played(slow, script) == [1, 5, 6, 7, 8, 9]
+
+
+def test_prints_that_nobody_hears_are_neither_held_nor_asked_for() -> None:
+    venue = Venue(knows=9)
+
+    async def script(feed: TradeFeed) -> None:
+        feed.heard(a_print(1, ELSE))
+        feed.gap(ELSE)  # type: ignore[arg-type]
+        feed.heard(a_print(5, ELSE))
+
+    assert played(venue, script) == [1, 5]
+    assert venue.asked == []
