@@ -3,6 +3,7 @@
 Every one must be caught by a law; one that is not means that a fault or a checker is missing.
 """
 
+import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -51,6 +52,7 @@ from nightdesk.risk import caps, gate
 from nightdesk.runtime import guard
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
+from nightdesk.runtime.lanes import LanePool
 from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
 from nightdesk.simulation.campaign import SeedOptions
@@ -58,6 +60,7 @@ from nightdesk.simulation.scenario import Scenario, read_scenario
 from nightdesk.venues import binance_errors, binance_replace, binance_spot
 from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.binance_usdm import BinanceUsdm
+from nightdesk.venues.http import HttpFailure
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
@@ -86,6 +89,51 @@ def an_order_is_tried_again_like_a_question(patch: Patch) -> None:
         answered(self, order, sent_at, wire, result)
 
     patch.setattr(Gateway, "_answered", again)
+
+
+def _on_another_lane(pool: LanePool, request: Any) -> None:
+    others = [
+        way
+        for way in pool.ways
+        if pool.lanes.lanes[way.number] is not pool.lanes._writes and way.http.ready()
+    ]
+    if others:
+        others[0].exchange(request, timeout_ns=SECOND_NS)
+
+
+def an_order_is_hedged_like_a_read(patch: Patch) -> None:
+    exchange = LanePool.exchange
+
+    def twice(self: LanePool, request: Any, *, timeout_ns: int) -> Any:
+        future = exchange(self, request, timeout_ns=timeout_ns)
+
+        def late() -> None:
+            if not future.done():
+                _on_another_lane(self, request)
+
+        if request.method == "POST":
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.lanes.hedge_ns() / SECOND_NS, late)
+        return future
+
+    patch.setattr(LanePool, "exchange", twice)
+
+
+def what_was_written_is_moved_to_another_lane(patch: Patch) -> None:
+    exchange = LanePool.exchange
+
+    def moved(self: LanePool, request: Any, *, timeout_ns: int) -> Any:
+        future = exchange(self, request, timeout_ns=timeout_ns)
+
+        def failed(done: Any) -> None:
+            if isinstance(done.result(), HttpFailure):
+                _on_another_lane(self, request)
+
+        if request.method == "POST":
+            future.add_done_callback(failed)
+        return future
+
+    patch.setattr(LanePool, "exchange", moved)
 
 
 def a_breaker_closes_the_way_out(patch: Patch) -> None:
@@ -539,6 +587,8 @@ PLANTS: tuple[Plant, ...] = (
     the_wait_of_the_venue_is_not_heeded,
     resend_on_timeout,
     an_order_is_tried_again_like_a_question,
+    an_order_is_hedged_like_a_read,
+    what_was_written_is_moved_to_another_lane,
     a_breaker_closes_the_way_out,
     a_timeout_is_a_rejection,
     a_code_that_no_table_has_is_a_rejection,

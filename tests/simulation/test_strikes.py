@@ -44,13 +44,16 @@ def a_fault(name: str, end: int) -> Fault:
 
 def wrong(world: TradingWorld) -> dict[str, object]:
     """Everything that faults put wrong and that must be right again when they are over."""
-    machine, link = world.machine, world.machine.link
+    machine = world.machine
     lab = msgspec.json.decode(world.lab_door("GET", "/lab/faults"))
     return {
-        "link": (
-            *(link.up_cut, link.down_cut, link.extra_ns, link.loss, link.bytes_per_s),
-            *(link.refuses, *sorted(link.clogged)),
-        ),
+        "links": [
+            (
+                *(link.up_cut, link.down_cut, link.extra_ns, link.loss, link.bytes_per_s),
+                *(link.refuses, *sorted(link.clogged)),
+            )
+            for link in machine.lanes
+        ],
         "traps": machine.traps.waiting,
         "crashing": world.crashing,
         "disk": (machine.disk.full, machine.disk.sync_fails),
@@ -214,7 +217,7 @@ def test_the_end_of_one_fault_is_not_the_end_of_another(longer: str, shorter: st
     )
     lived = Lived(*faults, looks_s=(AT_S + 0.5, AT_S + 3.0))
     alone, behind = lived.looks
-    assert behind["link"] == alone["link"]
+    assert behind["links"][0] == alone["links"][0]
 
 
 @pytest.mark.parametrize("kind", ["venue.nope", "stream.nope", "disk.nope", "nope"])

@@ -167,6 +167,13 @@ KINDS: dict[str, Kind] = {
     "net.up_cut": Kind(per_minute=0.4, lasts_s=(0.2, 12.0)),
     "net.down_cut": Kind(per_minute=0.4, lasts_s=(0.2, 12.0)),
     "net.cut": Kind(per_minute=0.4, lasts_s=(0.2, 12.0)),
+    # Where one of these is among the faults, the venue has three endpoints, and else one: what `net` does is
+    # done to the first, on which the streams are too.
+    "lane.cut": Kind(per_minute=1.0, lasts_s=(0.5, 20.0), args={"lane": (0, 2)}),
+    "lane.latency": Kind(
+        per_minute=1.0, lasts_s=(0.5, 20.0), args={"lane": (0, 2), "ms": (100, 4_000)}
+    ),
+    "lane.refuses": Kind(per_minute=0.5, lasts_s=(0.5, 20.0), args={"lane": (0, 2)}),
     "net.latency": Kind(per_minute=0.5, lasts_s=(1.0, 20.0), args={"ms": (20, 900)}),
     "net.reset": Kind(per_minute=0.8),
     "net.loss": Kind(per_minute=0.4, lasts_s=(1.0, 20.0), args={"percent": (1, 60)}),
@@ -232,13 +239,16 @@ LEFT: dict[str, Ranges] = {
     "net.loss": {"percent": (1, 10)},
     "node.second": {"host": ("home",)},
 }
+LANES = 3
 LEFT_AFTER_S = 0.001  # the heal comes first
 LEFT_FOR_S = 600.0  # longer than any rest
 
 PROFILES: dict[str, tuple[str, ...]] = {
     "swarm": tuple(KINDS),
     "outage": tuple(
-        k for k in KINDS if k.startswith(("venue.error", "venue.m", "net.", "stream.", "process."))
+        k
+        for k in KINDS
+        if k.startswith(("venue.error", "venue.m", "net.", "lane.", "stream.", "process."))
     ),
     "flash-crash": tuple(
         k
@@ -277,6 +287,11 @@ def draw_faults(seed: int, profile: str, seconds: float) -> list[Fault]:
             at_s = seconds + LEFT_AFTER_S
             faults.append(Fault(kind=name, at_s=at_s, for_s=LEFT_FOR_S, args=drawn))
     return sorted(faults, key=lambda fault: (fault.at_s, fault.kind))
+
+
+def lanes_of(faults: Sequence[Fault]) -> int:
+    """How many endpoints the venue of a world has."""
+    return LANES if any(fault.kind.startswith("lane.") for fault in faults) else 1
 
 
 def check_faults(faults: Sequence[Fault]) -> None:

@@ -41,13 +41,22 @@ class Machine:
     """One host of the world."""
 
     def __init__(
-        self, name: str, loop: SimLoop, time: TrueTime, seed: object, observer: Observer
+        self,
+        name: str,
+        loop: SimLoop,
+        time: TrueTime,
+        seed: object,
+        observer: Observer,
+        lanes: int = 1,
     ) -> None:
         self.name = name
         self.observer = observer
         self.clock = MachineClock(time)
         self.disk = Disk(f"nightdesk-{next(_numbers)}")
         self.link = Link(f"10.0.0.{len(name)}", Random(f"{seed}/{name}/link"))
+        more = (Random(f"{seed}/{name}/link/{number}") for number in range(1, lanes))
+        # To each endpoint of the venue one; the streams are on the first.
+        self.lanes = [self.link, *(Link(self.link.address, draw) for draw in more)]
         self.processes: list[Incarnation] = []
         self.stalled_until = 0.0  # the disk answers nothing before
         self.torn = 0

@@ -119,8 +119,9 @@ class TellingHttp(SimHttp):
         incarnation: Incarnation,
         tell: Callable[[HttpRequest], None],
         told_to_wait: Callable[[HttpRequest, int], None],
+        lane: int = 0,
     ) -> None:
-        super().__init__(network, machine.link)
+        super().__init__(network, machine.lanes[lane])
         self._traps = machine.traps
         self._incarnation = incarnation
         self._tell = tell

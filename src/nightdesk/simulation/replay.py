@@ -139,7 +139,7 @@ async def _main(options: ReplayOptions, path: Path, log: LogSink) -> Result:
         log=log,
         journal=InlineJournal(lambda: journal, entropy.stream("journal")),
         venues=outside(
-            config, SimHttp(network, link), SimStreams(network, link, clock), alone=True
+            config, [SimHttp(network, link)], SimStreams(network, link, clock), alone=True
         ),
         log_dropped=lambda: 0,
     )

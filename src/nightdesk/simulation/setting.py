@@ -173,19 +173,21 @@ def begin_of(config: Config) -> Wall:
 
 def outside(
     config: Config,
-    http: Http,
+    https: Sequence[Http],
     streams: Streams,
     boards: Boards | None = None,
     *,
     alone: bool = False,
 ) -> dict[VenueId, Outside]:
-    """The ways to the venues of `config`, all of them played by one lab that knows one key; `boards` are those
-    of the machine, where several processes may be; `alone`, each private stream has one connection, whatever
-    `config` wants."""
+    """The ways to the venues of `config`, played by one lab that knows one key, all by the same lanes; `boards`
+    are those of the machine, where several processes may be; `alone`, each private stream has one connection,
+    whatever `config` wants."""
+    lanes = {f"endpoint {number}": http for number, http in enumerate(https, 1)}
     codecs = signed_codecs(config, HmacSigner(KEY, SECRET))
     return {
         name: Outside(
-            http=http,
+            http=https[0],
+            lanes=lanes,
             market=streams,
             private=streams,
             codec=codec,

@@ -215,7 +215,7 @@ class SoakWorld:
                 processes=_Others(self._starts),
                 log=_Quiet(),
                 journal=process.engine,
-                venues=outside(self._config, http, streams),
+                venues=outside(self._config, [http], streams),
                 log_dropped=lambda: 0,
             ),
         )

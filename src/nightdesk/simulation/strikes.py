@@ -135,6 +135,18 @@ def _net(world: World, what: str, fault: Fault) -> Undo:
             return link.begin(Trouble(up_cut=up, down_cut=down))
 
 
+def _lane(world: World, what: str, fault: Fault) -> Undo:
+    link = world.machine.lanes[_number(fault, "lane")]
+    match what:
+        case "refuses":
+            link.reset()
+            return link.begin(Trouble(refuses="connection refused"))
+        case "latency":
+            return link.begin(Trouble(extra_ns=_number(fault, "ms") * MS_NS))
+        case _:
+            return link.begin(Trouble(up_cut=True, down_cut=True))
+
+
 def _disk(world: World, what: str, fault: Fault) -> Undo:
     machine, disk = world.machine, world.machine.disk
     match what:
@@ -249,6 +261,7 @@ _STRIKES: dict[str, Callable[[World, str, Fault], Undo]] = {
     "market": _venue,
     "stream": _stream,
     "net": _net,
+    "lane": _lane,
     "disk": _disk,
     "process": _process,
     "strategy": _strategy,

@@ -31,7 +31,7 @@ from nightdesk.node.plan import SNAPSHOT_EVERY, World
 from nightdesk.runtime.route import in_flight
 from nightdesk.simulation import setting
 from nightdesk.simulation.clocks import TrueTime
-from nightdesk.simulation.faults import Fault
+from nightdesk.simulation.faults import Fault, lanes_of
 from nightdesk.simulation.incarnation import RUNNING, Incarnation, Life
 from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.machine import Machine
@@ -85,7 +85,8 @@ class TradingWorld:
         self._flat_at: float | None = None
         self.lab = setting.lab_of(options.seed, self.config)
         self.network = LabNetwork(self.lab, self.time, self._heard)
-        self.machine = Machine(HOME, loop, self.time, options.seed, self)
+        lanes = lanes_of(options.faults)
+        self.machine = Machine(HOME, loop, self.time, options.seed, self, lanes)
         self.nodes: list[Running] = []
         self.mood = Mood()
         plan = moody(plan_of(self.config, Path(options.base)), self.mood)
@@ -200,7 +201,10 @@ class TradingWorld:
         running: Running
         tell = lambda request: self._sent(running, request)  # noqa: E731 `running` is made below
         told_to_wait = partial(self.watch.told_to_wait, incarnation.name)
-        http = TellingHttp(self.network, machine, incarnation, tell, told_to_wait)
+        https = [
+            TellingHttp(self.network, machine, incarnation, tell, told_to_wait, lane)
+            for lane in range(len(machine.lanes))
+        ]
         streams = SimStreams(self.network, machine.link, machine.clock)
         node = Node(
             self._plan,
@@ -210,7 +214,7 @@ class TradingWorld:
                 processes=MachineProcesses(machine, incarnation, host),
                 log=TellingLog(self._say, incarnation.name),
                 journal=machine.engine(incarnation),
-                venues=outside(self.config, http, streams, machine.boards),
+                venues=outside(self.config, https, streams, machine.boards),
                 log_dropped=lambda: 0,
             ),
         )
@@ -336,7 +340,8 @@ class TradingWorld:
         """The faults end; clocks stay as wrong as they are."""
         self.lab_door("DELETE", "/lab/faults")
         machine = self.machine
-        machine.link.mend()
+        for link in machine.lanes:
+            link.mend()
         machine.disk.full = machine.disk.sync_fails = False
         machine.stalled_until = 0.0
         machine.traps.clear()
