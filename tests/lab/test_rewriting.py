@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from lab.driver import ORDER, Driver
+from lab.perps import Perps
 
 
 def rule(d: Driver, kind: str, name: str) -> Decimal:
@@ -50,3 +51,11 @@ def test_a_symbol_that_nobody_lists_is_refused_by_name() -> None:
     answer = d.lab_call("POST", "faults", told)
     assert answer.status == 400
     assert "NOSUCH" in answer.json["error"]
+
+
+def test_what_is_held_in_finer_steps_than_are_taken_now_is_shown_whole() -> None:
+    p = Perps()
+    p.market_order("BUY", "0.103")
+    p.fault("rules_changed", rule="step", venue="usdm", times=10)
+    (held,) = p.call("GET", "/fapi/v3/positionRisk", {}).json
+    assert Decimal(held["positionAmt"]) == Decimal("0.103")

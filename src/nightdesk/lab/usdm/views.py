@@ -17,12 +17,19 @@ from nightdesk.lab.views import Json, Stamp
 
 def price(rules: PerpSettings, amount: Decimal) -> str:
     """A price, to the places of its contract."""
-    return f"{amount:.{rules.price_places}f}"
+    return _shown(amount, rules.price_places)
 
 
 def quantity(rules: PerpSettings, amount: Decimal) -> str:
     """A quantity, to the places of its contract."""
-    return f"{amount:.{rules.quantity_places}f}"
+    return _shown(amount, rules.quantity_places)
+
+
+def _shown(amount: Decimal, places: int) -> str:
+    """With so many places, or all that it has: what was taken by an earlier tick or step is not rounded."""
+    exponent = amount.normalize().as_tuple().exponent
+    assert isinstance(exponent, int), "amounts are finite"
+    return f"{amount:.{max(places, -exponent)}f}"
 
 
 def text5(amount: Decimal) -> str:
