@@ -63,6 +63,21 @@ def test_nothing_is_placed_until_the_wait_is_over(refusal: Fact, sent_ms: int, f
     assert whats(law(), [refusal, sent(sent_ms, after_wait=True)]) == []
 
 
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        (refused(-1003, "Too much"), 1),
+        (refused(-1003, BAN), 1),
+        (refused(-1015), 1),
+        (refused(-2010), 0),
+        (said("fault_fired", what="rate_limit_429"), 0),
+    ],
+)
+def test_a_desk_that_is_alone_is_never_refused_for_too_much(told: Fact, found: int) -> None:
+    assert len(whats(Politeness(alone=True), [told])) == found
+    assert not whats(Politeness(), [told])
+
+
 def test_what_another_key_was_refused_is_not_ours() -> None:
     before = arrival(-10, sender=OURS)
     late = arrival(3_000, client_order_id=an_id(2), sender=OURS)

@@ -1,6 +1,7 @@
 """Processes of one host keep to one allowance together, dead or alive, and to fixed shares where none hears."""
 
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono
 from nightdesk.ports.boards import Allowance
-from nightdesk.resilience.board import Rows
+from nightdesk.resilience.board import Column, Rows
 from nightdesk.resilience.budget import CEILING_PERCENT, WAY_OUT, Budget, Cost, Limit, Rank
 from nightdesk.runtime.sharing import LOOK_EVERY_NS, TORN_MAX_NS, Sharing, columns_of
 from nightdesk.simulation.boards import MachineBoard
@@ -37,6 +38,10 @@ class Host:
 
 
 class Process:
+    """A budget that is shared; its requests are answered at once, or never."""
+
+    answered = True
+
     def __init__(self, boards: dict[bool, MachineBoard], share: int, alone: int) -> None:
         self.boards = boards
         self.budget = Budget(LIMITS, share)
@@ -52,7 +57,8 @@ class Process:
         spent = self.budget.claim(cost, now)
         if spent is None:
             return False
-        self.budget.settle(spent, now, {})
+        if self.answered:
+            self.budget.settle(spent, now, {})
         self.sharing.post(now)
         return True
 
@@ -92,6 +98,11 @@ WISHES = st.builds(
 def test_no_window_holds_more_than_a_rank_may_use_of_all_processes_together(
     wishes: list[Wish],
 ) -> None:
+    together(wishes)
+
+
+def together(wishes: list[Wish]) -> None:
+    """Three processes want what they want; what came keeps to the limits in every window."""
     host, now = Host(), START
     processes = [host.process() for _ in range(3)]
     came: list[tuple[int, Cost]] = []
@@ -249,3 +260,34 @@ def test_without_a_board_nothing_is_shared() -> None:
     budget = Budget(LIMITS)
     assert not Sharing(budget, Allowance())
     assert columns_of((WEIGHT, ORDERS), account=True) == [ORDERS.length_ns]
+
+
+def not_shared(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Column, "heard", lambda *_: None)
+
+
+def the_dead_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    process = Host.process
+
+    def alone(self: Host) -> Process:
+        for rows in self.there.values():
+            rows.clear()
+        return process(self)
+
+    patch.setattr(Host, "process", alone)
+
+
+def what_is_under_way_is_told_by_nobody(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Column, "words", lambda self, spent, _: [spent, 0, *self._cells])
+    patch.setattr(Process, "answered", False)
+
+
+@pytest.mark.parametrize(
+    "plant", [not_shared, the_dead_are_forgotten, what_is_under_way_is_told_by_nobody]
+)
+def test_a_known_mistake_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        together([Wish(SECOND_NS // 10, n % 3, 15, 0, Rank.MARKET, n % 4 == 3) for n in range(40)])

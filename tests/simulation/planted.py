@@ -47,7 +47,9 @@ from nightdesk.node.recovery import recover
 from nightdesk.orders.book import Order, OrderBook
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.resolve import SETTLE_NS, Belief
+from nightdesk.resilience import budget
 from nightdesk.resilience.breaker import State as BreakerState
+from nightdesk.resilience.budget import Rank
 from nightdesk.risk import caps, gate
 from nightdesk.runtime import guard
 from nightdesk.runtime.gateway import Gateway
@@ -397,6 +399,24 @@ def the_wait_of_the_venue_is_not_heeded(patch: Patch) -> None:
     patch.setattr(degrade, "wait", lambda *_: None)
 
 
+def the_reserve_for_cancels_is_lent_to_reads(patch: Patch) -> None:
+    patch.setattr(budget, "CEILING_PERCENT", dict.fromkeys(Rank, 100))
+
+
+def the_budget_is_ignored_by_retries(patch: Patch) -> None:
+    once, tried = Requester._once, set[Any]()
+
+    async def again(self: Requester, build: Any, cost: Any) -> Any:
+        if build not in tried:
+            tried.add(build)
+            return await once(self, build, cost)
+        if not self.http.ready():
+            return HttpFailure(written=False, timed_out=False, cause="no connection")
+        return await self.http.exchange(build(self.venue_now()), timeout_ns=SECOND_NS)
+
+    patch.setattr(Requester, "_once", again)
+
+
 def a_stop_is_sized_to_the_first_fill(patch: Patch) -> None:
     to_cover = protect._to_cover
 
@@ -585,6 +605,8 @@ PLANTS_OF_CONTRACTS: tuple[Plant, ...] = (
 )
 PLANTS: tuple[Plant, ...] = (
     the_wait_of_the_venue_is_not_heeded,
+    the_reserve_for_cancels_is_lent_to_reads,
+    the_budget_is_ignored_by_retries,
     resend_on_timeout,
     an_order_is_tried_again_like_a_question,
     an_order_is_hedged_like_a_read,

@@ -29,6 +29,7 @@ some_faults = st.builds(
         seconds=moments,
         symbols=st.lists(texts, max_size=3),
         shuffle=st.booleans(),
+        parts=st.integers(1, 20),
         config=texts,
         strategy=texts,
         law=texts,

@@ -1,4 +1,5 @@
-"""I8: the desk keeps to the venue's weight, and places nothing while the venue has told it to wait.
+"""I8: the desk keeps to the venue's weight, and places nothing while the venue has told it to wait. Where
+nobody else uses its address and account, the venue never has to refuse it for too much.
 
 Spot and contracts are two hosts of a venue that count apart: a wait at one is none at the other.
 """
@@ -30,7 +31,8 @@ class Politeness:
 
     A ban says its end; a 429 lasts to the end of the interval whose limit was met. Only for a fault nobody logs
     a Retry-After: `fault_wait_ns` is what the fault asked for, and None leaves faults unjudged. A wait counts
-    from `heard_within_ns` after the refusal: until then its answer may be on its way.
+    from `heard_within_ns` after the refusal: until then its answer may be on its way. `alone` says that nobody
+    else uses the address or the account.
     """
 
     law = LAW
@@ -43,12 +45,14 @@ class Politeness:
         weight_max: int = WEIGHT_MAX,
         fault_wait_ns: int | None = None,
         heard_within_ns: int = 2 * SECOND_NS,
+        alone: bool = False,
         ledger: Ledger | None = None,
     ) -> None:
         self.ledger = ledger or Ledger()
         self.checked = False
         self._weight_max = weight_max
         self._fault_ns, self._heard_ns = fault_wait_ns, heard_within_ns
+        self._alone = alone
         self._weighed: dict[str, _Weighed] = {}  # by the log's word for a venue, as all here
         self._quiet: dict[str, list[tuple[int, int]]] = {}  # from when until when not to place
         self._keys: set[str] = set()  # what this desk signs with
@@ -71,7 +75,7 @@ class Politeness:
                 self._heard[node, venue] = max(before_ns, until_ns)
                 return ()
             case VenueSaid(entry=entry):
-                return self._venue_said(entry)
+                return [*self._refused(entry), *self._venue_said(entry)]
             case _:
                 return ()
 
@@ -92,6 +96,13 @@ class Politeness:
                 placed = self._placed(entry.client_order_id or "", entry.at_ns, _host(entry))
                 return list(placed)
         return ()
+
+    def _refused(self, entry: Entry) -> Iterator[Finding]:
+        """A refusal for too much traffic, which a desk that is alone brought upon itself."""
+        too_much = entry.code in (_TOO_MUCH_WEIGHT, _TOO_MANY_ORDERS)
+        if self._alone and entry.kind == "refusal" and too_much:
+            what = f"the venue refused {entry.what or 'a request'}: {entry.reason}"
+            yield Finding(law=LAW, order=entry.client_order_id or "", what=what, at_ns=entry.at_ns)
 
     def _entered(self, fact: SentOut) -> Iterator[Finding]:
         """An entry of a node that has heard the venue's wait; what may reduce is the way out, and is tried."""

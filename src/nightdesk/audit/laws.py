@@ -56,12 +56,14 @@ def every_invariant(
     flat_within_ns: int = 60 * SECOND_NS,
     lie_ns: int = 5 * SECOND_NS,
     clock_slack_ns: int = 0,
+    alone: bool = False,
 ) -> Hearing:
     """All of them; `account` is the venue's, "" where its log has one only.
 
     `resolve_within_ns` and `flat_within_ns` count from the end of the faults; `lie_ns` is how long a confident
     desk may tell a position that never was: as long as reports may be late. `clock_slack_ns` is how far the
-    venue's clock may be mistaken by whoever measures it over a slow way.
+    venue's clock may be mistaken by whoever measures it over a slow way. `alone` is whether nobody else uses
+    the desk's address and account.
     """
     ledger = Ledger(account)
     invariants: list[Invariant] = [
@@ -72,7 +74,7 @@ def every_invariant(
         Resolution(ledger=ledger, resolve_within_ns=resolve_within_ns),
         WriteAhead(ledger=ledger),
         WayOut(ledger=ledger, within_ns=flat_within_ns),
-        Politeness(ledger=ledger),
+        Politeness(ledger=ledger, alone=alone),
         Clock(slack_ns=clock_slack_ns, ledger=ledger),
         Protection(ledger=ledger),
         Data(ledger=ledger),

@@ -27,6 +27,7 @@ from nightdesk.simulation.campaign import (
     WALL_S_MAX,
     Outcome,
     SeedOptions,
+    parts_of,
     run_seed,
     seeds_of,
 )
@@ -160,6 +161,7 @@ def run_shrink(
         seconds=small.seconds,
         symbols=small.symbols,
         shuffle=options.shuffle,
+        parts=parts_of(seed, options),
         config="" if config is None else _from(to, config),
         strategy=_from(to, strategy) if strategy else "",
         law=first.law,

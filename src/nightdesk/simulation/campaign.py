@@ -11,7 +11,7 @@ from nightdesk.model.time import SECOND_NS
 from nightdesk.simulation.faults import Fault, draw_faults
 from nightdesk.simulation.judge import Judge
 from nightdesk.simulation.patience import OutOfPatience, patience
-from nightdesk.simulation.setting import Ended, WorldOptions
+from nightdesk.simulation.setting import Ended, WorldOptions, drawn_parts
 from nightdesk.simulation.trading_world import FLAT_WITHIN_S, REST_S, run_world
 
 WALL_S_MAX = 120.0  # a world of five minutes takes two seconds
@@ -21,7 +21,8 @@ ENDS = "every world ends"
 class SeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What is the same for every seed. `config` is the text of a desk's config, "" for the practice desk's;
     strategies it names by file are found beside `base`. Where there are
-    `symbols`, only those are traded. `faults` are in place of the drawn ones."""
+    `symbols`, only those are traded. `faults` are in place of the drawn ones. `parts` is one of how many of its
+    limits the venue allows, 0: drawn for a drawn desk, else all of them."""
 
     profile: str = "swarm"
     seconds: float = 300.0
@@ -30,6 +31,7 @@ class SeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     shuffle: bool = False
     symbols: tuple[str, ...] = ()
     faults: tuple[Fault, ...] | None = None
+    parts: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +106,7 @@ def run_seed(
         base=options.base,
         shuffle=options.shuffle,
         symbols=options.symbols,
+        parts=parts_of(seed, options),
     )
     try:
         with patience(wall_s_max):
@@ -126,6 +129,11 @@ def run_seed(
         resolved_s=judge.gauges.resolved_s,
         worst=judge.gauges.worst,
     )
+
+
+def parts_of(seed: int, options: SeedOptions) -> int:
+    """One of how many of its limits the venue of a seed allows; of a written desk all, whatever worlds draw."""
+    return options.parts or (1 if options.config else drawn_parts(seed))
 
 
 def broken(seed: int, error: BaseException) -> Outcome:

@@ -101,6 +101,7 @@ class Judge(Watch):
             flat_within_ns=flat_within_ns,
             lie_ns=LATE_NS,
             clock_slack_ns=ROUND_TRIP_MAX_NS // 2,
+            alone=True,
         )
         self.sometimes = Sometimes(also=ALSO, ledger=self._hearing.ledger)
         self.gauges = Gauges(self._hearing.ledger)

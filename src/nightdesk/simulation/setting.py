@@ -26,6 +26,7 @@ from nightdesk.node.plan import Outside
 from nightdesk.node.practice import BALANCES, held_by, practice_text
 from nightdesk.ports.boards import WHOLE
 from nightdesk.ports.venue import Http, Streams
+from nightdesk.resilience.budget import Limit
 from nightdesk.simulation.boards import Boards, allowance_on
 from nightdesk.simulation.capping import drawn_caps, drawn_margin_caps
 from nightdesk.simulation.contracts import with_contracts
@@ -38,6 +39,8 @@ from nightdesk.venues.binance_sign import HmacSigner
 KEY, SECRET = "simulated-key", "simulated-secret"
 PACE = 0.1  # of the practice market: two quotes a second and symbol, and a trade now and then
 HELD = Decimal(1_000)  # of an asset the practice account does not name
+TIGHT_SHARE = 0.25  # of all venues: what they allow bites
+TIGHT_PARTS = (3, 4)  # of six, an unknown exit may not be resolved in the time that a flatten has
 CONTRACTS_SHARE = 0.25  # of all desks
 RESTING_SHARE = 0.25  # of those
 GUARDED_SHARE = 0.6  # of the others; the rest leans
@@ -62,6 +65,7 @@ class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
     base: str = "."
     shuffle: bool = False
     symbols: tuple[str, ...] = ()  # the only ones traded, where there are any
+    parts: int = 1  # one of so many of its limits is what the venue allows
 
 
 class Ended(msgspec.Struct, kw_only=True):
@@ -141,8 +145,20 @@ def contracts_of(config: Config) -> dict[str, HeldBy]:
     }
 
 
-def lab_of(seed: int, config: Config) -> Lab:
-    """A lab with a generated market of what `config` trades, perpetuals beside spot, and one account."""
+def drawn_parts(seed: int) -> int:
+    """One in how many of its limits the venue allows: all, or so few that a desk has to keep house."""
+    draw = Random(f"{seed}/quota")
+    return draw.choice(TIGHT_PARTS) if draw.random() < TIGHT_SHARE else 1
+
+
+def limited(limits: Sequence[Limit], parts: int) -> tuple[Limit, ...]:
+    """The limits of a codec whose venue allows a part of them."""
+    return tuple(msgspec.structs.replace(each, most=each.most // parts) for each in limits)
+
+
+def lab_of(seed: int, config: Config, parts: int = 1) -> Lab:
+    """A lab with a generated market of what `config` trades, perpetuals beside spot, and one account; it allows
+    one part of the venue's limits."""
     symbols = tuple(default_symbol(name) for name in traded(config, contracts=False))
     perps = tuple(default_perp(name) for name in traded(config, contracts=True))
     account = AccountSettings(
@@ -153,8 +169,20 @@ def lab_of(seed: int, config: Config) -> Lab:
         usdm={"USDT": drawn_wallet(seed)} if perps else {},
         contracts=contracts_of(config),
     )
+    plenty, contracts = LabSettings(), UsdmSettings()
     settings = LabSettings(
-        seed=seed, accounts=(account,), symbols=symbols, usdm=UsdmSettings(symbols=perps)
+        seed=seed,
+        accounts=(account,),
+        symbols=symbols,
+        usdm=UsdmSettings(
+            symbols=perps,
+            weight_per_minute_max=contracts.weight_per_minute_max // parts,
+            orders_per_10s_max=contracts.orders_per_10s_max // parts,
+            orders_per_minute_max=contracts.orders_per_minute_max // parts,
+        ),
+        weight_per_minute_max=plenty.weight_per_minute_max // parts,
+        orders_per_10s_max=plenty.orders_per_10s_max // parts,
+        orders_per_day_max=plenty.orders_per_day_max // parts,
     )
     market = GeneratedMarket(perps, seed, PACE, venue="usdm") if perps else None
     return Lab(settings, GeneratedMarket(symbols, seed, PACE), market)
@@ -176,14 +204,17 @@ def outside(
     https: Sequence[Http],
     streams: Streams,
     boards: Boards | None = None,
+    parts: int = 1,
     *,
     alone: bool = False,
 ) -> dict[VenueId, Outside]:
     """The ways to the venues of `config`, played by one lab that knows one key, all by the same lanes; `boards`
-    are those of the machine, where several processes may be; `alone`, each private stream has one connection,
-    whatever `config` wants."""
+    are those of the machine, where several processes may be; the venues allow a part of their limits, and say
+    so; `alone`, each private stream has one connection, whatever `config` wants."""
     lanes = {f"endpoint {number}": http for number, http in enumerate(https, 1)}
     codecs = signed_codecs(config, HmacSigner(KEY, SECRET))
+    for codec in codecs.values():
+        vars(codec)["limits"] = limited(codec.limits, parts)
     return {
         name: Outside(
             http=https[0],

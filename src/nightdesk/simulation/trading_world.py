@@ -83,7 +83,7 @@ class TradingWorld:
         self._broke = ""
         self._healed_at: float | None = None
         self._flat_at: float | None = None
-        self.lab = setting.lab_of(options.seed, self.config)
+        self.lab = setting.lab_of(options.seed, self.config, options.parts)
         self.network = LabNetwork(self.lab, self.time, self._heard)
         lanes = lanes_of(options.faults)
         self.machine = Machine(HOME, loop, self.time, options.seed, self, lanes)
@@ -214,7 +214,7 @@ class TradingWorld:
                 processes=MachineProcesses(machine, incarnation, host),
                 log=TellingLog(self._say, incarnation.name),
                 journal=machine.engine(incarnation),
-                venues=outside(self.config, https, streams, machine.boards),
+                venues=outside(self.config, https, streams, machine.boards, self.options.parts),
                 log_dropped=lambda: 0,
             ),
         )
