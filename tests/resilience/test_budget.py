@@ -265,6 +265,31 @@ def test_what_the_venue_tells_narrows_a_limit_and_widens_none() -> None:
     assert budget.windows[1].limit.most == 60
 
 
+@pytest.mark.parametrize(
+    ("uptime_ns", "elsewhere", "spent"),
+    [
+        (1_000 * SECOND_NS, True, True),
+        (1_000 * SECOND_NS, False, False),
+        (SECOND_NS, False, True),
+        (2 * SECOND_NS, False, False),
+    ],
+)
+def test_who_succeeds_an_unknown_takes_entries_for_spent_and_nothing_else(
+    uptime_ns: int, elsewhere: bool, spent: bool
+) -> None:
+    short, day = (
+        replace(limit, account=True)
+        for limit in (SHORT, replace(SHORT, length_ns=86_400 * SECOND_NS, header="day"))
+    )
+    budget, now = Budget([short, day, LONG]), Mono(uptime_ns)
+    budget.succeed(now, elsewhere=elsewhere)
+    assert (budget.wait_ns(orders(), now) > 0) is spent
+    assert (budget.demands(Mode.NORMAL, now) is Mode.REDUCE_ONLY) is spent
+    assert not budget.wait_ns(orders(rank=Rank.FLATTEN), now)
+    assert not budget.wait_ns(weight(80), now)
+    assert not budget.wait_ns(orders(), Mono(now + SHORT.length_ns + SHORT.length_ns // STEPS + 1))
+
+
 def test_without_limits_nothing_waits() -> None:
     budget = Budget()
     budget.settle(budget.spend(weight(10**9), START), START, {LONG.header: "7"})

@@ -24,6 +24,7 @@ from nightdesk.node.recovery import Recovered, left_behind, recover
 from nightdesk.node.sample import Sampler
 from nightdesk.node.venue import Venue, by_venue
 from nightdesk.orders.book import Order
+from nightdesk.ports.journal import Holder
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease, take
 from nightdesk.runtime.shell import Shell
@@ -80,7 +81,7 @@ class Node:
                 self._group = group
                 self._keep(self._lease.keep(), "lease")
                 self._keep(self._until_stopped(), "stop")
-                await self._start(holder.name)
+                await self._start(holder)
                 every_s = self._plan.pace.journal_every_s
                 self._keep(self._journal.keep(self._broken, every_s), "journal")
                 for venue in self._venues.values():
@@ -93,17 +94,19 @@ class Node:
             loop.set_exception_handler(None)
             self._broken.cancel()
 
-    async def _start(self, holder: str) -> None:
+    async def _start(self, holder: Holder) -> None:
         world = self._world
         recovered = await recover(world.journal, world.clock.wall())
         if recovered.torn is not None:
             await world.journal.cut(self._lease.epoch, recovered.torn.first)
         room = await world.journal.restore_ballast()
         settings = await self._meeting.settle(recovered.state.instruments)
+        for venue in self._venues.values():
+            venue.succeed(self._lease.before, holder)
         self._compose(recovered, settings)
         self.shell.follow_bars(self._spawn)
         self._say_recovered(recovered)
-        opening = self.shell.desk.open(self._opening(settings, holder), self.shell.moment())
+        opening = self.shell.desk.open(self._opening(settings, holder.name), self.shell.moment())
         self.shell.execute_opening(opening)
         self._meeting.tell(self.shell)
         for name in self._meeting.away:

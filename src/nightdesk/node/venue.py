@@ -33,6 +33,7 @@ from nightdesk.node.rules_watch import RulesWatch
 from nightdesk.node.venue_link import VenueDown, VenueLink
 from nightdesk.node.vetting import KeyFacts, look
 from nightdesk.ports.clock import Clock, Entropy
+from nightdesk.ports.journal import Holder
 from nightdesk.runtime.alarms import Alarms
 from nightdesk.runtime.gateway import Gateway, Spawn
 from nightdesk.runtime.kept_stream import Upkeep
@@ -122,6 +123,13 @@ class Venue:
         except VenueDown as error:
             return str(error)
         return list(rules.values())
+
+    def succeed(self, before: Holder | None, holder: Holder) -> None:
+        """Another led before, and did not end in order: what it sent is on this host's boards, or not known."""
+        if before is None or (before.machine, before.boot) == (holder.machine, holder.boot):
+            return
+        elsewhere = before.machine != holder.machine
+        self.requester.budget.succeed(self.requester.mono(), elsewhere=elsewhere)
 
     async def agree(self, terms: Mapping[InstrumentId, Terms]) -> str:
         """Why it is not known yet on which terms it holds contracts, or nothing. Raises `BadInput` where they

@@ -24,6 +24,7 @@ from nightdesk.resilience.board import Column
 
 STEPS = 128  # of a window: what is forgotten is forgotten by steps, so 1/128 of its length too late
 STRAY_NS = 5 * SECOND_NS  # how long after it was given up a request may still reach the venue
+SUCCEEDED_MAX_NS = 60 * SECOND_NS  # a desk without entries for longer were worse than a refusal
 TOLD_DIGITS_MAX = 9  # of a count in a header
 
 
@@ -288,6 +289,16 @@ class Budget:
             most = told.get((window.limit.unit, window.limit.length_ns), window.limit.most)
             if most < window.limit.most:
                 window.narrow(most)
+
+    def succeed(self, now: Mono, *, elsewhere: bool) -> None:
+        """Nobody here knows what was sent for the account before: what entries may use of its short windows is
+        spent, unless all of it was on this host before it was booted, longer ago than they last. Of a longer
+        window its headers tell."""
+        for window in self.windows:
+            length_ns = window.limit.length_ns
+            short = window.limit.account and length_ns <= SUCCEEDED_MAX_NS
+            if short and (elsewhere or now < length_ns):
+                window.told(window.whole[Rank.ENTRY], 0, now)
 
     def wait_ns(self, cost: Cost, now: Mono) -> int:
         """0 where the request has room, else in how long it may have; the way out always has."""

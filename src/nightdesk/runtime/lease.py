@@ -46,6 +46,7 @@ class Lease:
         taken_at: Mono,
         term: Term = Term(),  # noqa: B008 it is frozen
     ) -> None:
+        self.before: Holder | None = None  # who led before, and did not give it back
         self.epoch = epoch
         self.until = Mono(taken_at + term.ttl_ns - MARGIN_NS)
         self._term = term
@@ -106,7 +107,9 @@ async def take(
         seen = await _outwait(engine, clock, seen)
     started = clock.mono()
     granted = await engine.acquire(seen, holder, term.ttl_ns)
-    return Lease(engine, clock, granted.epoch, started, term), granted
+    lease = Lease(engine, clock, granted.epoch, started, term)
+    lease.before = seen.holder
+    return lease, granted
 
 
 async def _outwait(engine: JournalEngine, clock: Clock, seen: LeaseView) -> LeaseView:

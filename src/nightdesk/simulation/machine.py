@@ -61,7 +61,7 @@ class Machine:
         self.stalled_until = 0.0  # the disk answers nothing before
         self.torn = 0
         self.traps = Traps()
-        self.boards: Boards = {}  # in memory
+        self.boards: dict[str, Boards] = {}  # in memory, by the host that processes say they are on
         self.head = Seq(0)  # the last slot that was told of
         self._loop = loop
         self._draw = Random(f"{seed}/{name}/machine")
@@ -69,6 +69,10 @@ class Machine:
         self._left: list[SqliteJournal] = []  # connections of processes that died
         self._engines: dict[Incarnation, MachineJournal] = {}
         self._pids = 0
+
+    def boards_of(self, host: str) -> Boards:
+        """What processes of one host share."""
+        return self.boards.setdefault(host, {})
 
     def start(self, name: str) -> Incarnation:
         """A new process."""

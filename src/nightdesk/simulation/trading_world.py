@@ -214,7 +214,9 @@ class TradingWorld:
                 processes=MachineProcesses(machine, incarnation, host),
                 log=TellingLog(self._say, incarnation.name),
                 journal=machine.engine(incarnation),
-                venues=outside(self.config, https, streams, machine.boards, self.options.parts),
+                venues=outside(
+                    self.config, https, streams, machine.boards_of(host), self.options.parts
+                ),
                 log_dropped=lambda: 0,
             ),
         )
