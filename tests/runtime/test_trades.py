@@ -71,6 +71,7 @@ def played(venue: Venue, script: Callable[[TradeFeed], Any], followed: str = BTC
                 [followed],  # type: ignore[list-item]
                 made,
                 made,
+                watched=True,
                 telemetry=Telemetry(),
                 spawn=lambda work, name: group.create_task(work, name=name),  # type: ignore[arg-type, func-returns-value, return-value]
                 tell=lambda trade: told.append(trade.trade_id),
@@ -151,6 +152,29 @@ def test_what_waits_is_bounded(monkeypatch: Any) -> None:
             feed.heard(a_print(number))
 
     assert played(slow, script) == [1, 5, 6, 7, 8, 9]
+
+
+def test_an_id_that_is_passed_over_is_a_gap_too() -> None:
+    venue = Venue(knows=9)
+
+    async def script(feed: TradeFeed) -> None:
+        for number in (1, 2, 6, 7):
+            feed.heard(a_print(number))
+        await asyncio.sleep(5)
+
+    assert played(venue, script) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_a_venue_that_numbers_with_holes_is_not_asked_at_every_one() -> None:
+    venue = Venue()
+
+    async def script(feed: TradeFeed) -> None:
+        for number in range(1, 1000, 3):
+            feed.heard(a_print(number))
+            await asyncio.sleep(1)
+
+    assert played(venue, script) == list(range(1, 1000, 3))
+    assert len(venue.asked) <= 10 * trades_module.TRIES
 
 
 def test_prints_that_nobody_hears_are_neither_held_nor_asked_for() -> None:

@@ -43,6 +43,7 @@ from nightdesk.model.severity import BEARINGS, Again
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import Ladder
 from nightdesk.node import node
+from nightdesk.node.market_stream import MarketStream
 from nightdesk.node.recovery import recover
 from nightdesk.orders.book import Order, OrderBook
 from nightdesk.orders.lifecycle import State
@@ -55,8 +56,10 @@ from nightdesk.runtime import guard
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lanes import LanePool
+from nightdesk.runtime.liveness import Liveness
 from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.trades import TradeFeed
 from nightdesk.simulation.campaign import SeedOptions
 from nightdesk.simulation.scenario import Scenario, read_scenario
 from nightdesk.venues import binance_errors, binance_replace, binance_spot
@@ -591,6 +594,26 @@ def other_terms_are_asked_for_again_without_an_answer(patch: Patch) -> None:
     patch.setattr(Gateway, "_answered", again)
 
 
+def a_stream_is_alive_by_its_pings(patch: Patch) -> None:
+    patch.setattr(Liveness, "doubted", lambda *_: [])
+
+
+def a_gap_in_a_stream_is_not_filled(patch: Patch) -> None:
+    patch.setattr(TradeFeed, "gap", lambda *_: None)
+
+
+def one_poison_frame_kills_the_reader(patch: Patch) -> None:
+    def deaf(self: MarketStream, *_: Any) -> None:
+        self.tell = lambda *_: None  # type: ignore[method-assign]
+
+    patch.setattr(MarketStream, "poisoned", deaf)
+
+
+PLANTS_OF_STREAMS: tuple[Plant, ...] = (
+    a_stream_is_alive_by_its_pings,
+    a_gap_in_a_stream_is_not_filled,
+    one_poison_frame_kills_the_reader,
+)
 PLANTS_OF_CONTRACTS: tuple[Plant, ...] = (
     funding_is_counted_as_a_trade,
     the_venue_is_not_told_what_only_reduces,
@@ -647,6 +670,7 @@ PLANTS: tuple[Plant, ...] = (
     a_target_buys_back_what_a_stop_sold,
     an_order_that_the_venue_dropped_still_protects,
     a_protection_is_forgotten_at_a_start,
+    *PLANTS_OF_STREAMS,
     *PLANTS_OF_CONTRACTS,
 )
 

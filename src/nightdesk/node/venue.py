@@ -252,6 +252,7 @@ class Venue:
             sorted(followed),
             self._codec,
             self.requester,
+            watched=self._pace.streams_watched,
             telemetry=self._telemetry,
             spawn=self._spawn,
             tell=shell.market,

@@ -9,7 +9,7 @@ from functools import partial
 
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.market import Trade
-from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.runtime.gateway import Spawn
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
@@ -21,6 +21,8 @@ PAGE = 1_000  # the most that every venue of ours tells at once
 PAGES_MAX = 10  # of one gap: a market that printed more has moved on
 TRIES = 3  # while the venue's past lags behind its stream
 WITHIN_NS = 10 * SECOND_NS
+# After a question that found nothing, twice as long each time: a venue may number with holes.
+FUTILE_FIRST_NS, FUTILE_MAX_NS = 5 * SECOND_NS, 600 * SECOND_NS
 
 
 class _Prints:
@@ -29,10 +31,13 @@ class _Prints:
     def __init__(self) -> None:
         self.last: int | None = None  # the newest id that was told
         self.held: dict[int, Trade] | None = None  # by id, while a question is under way
+        self.not_before = Mono(0)
+        self.in_vain = 0
 
 
 class TradeFeed:
-    """The prints of one venue's instruments; `followed` are those that some strategy hears."""
+    """The prints of one venue's instruments; `followed` are those that some strategy hears. Where the stream is
+    `watched`, an id that was passed over is a gap too: its connection stands, and was silent for a while."""
 
     def __init__(
         self,
@@ -40,11 +45,13 @@ class TradeFeed:
         codec: VenueCodec,
         requester: Requester,
         *,
+        watched: bool,
         telemetry: Telemetry,
         spawn: Spawn,
         tell: Callable[[Trade], None],
         say: Callable[[dict[str, str]], None],
     ) -> None:
+        self._watched = watched
         self._prints = {instrument: _Prints() for instrument in followed}
         self._codec = codec
         self._requester = requester
@@ -58,7 +65,11 @@ class TradeFeed:
         prints = self._prints.get(trade.instrument)
         if prints is None:
             self._tell(trade)
-        elif prints.held is None:
+            return
+        passed_over = prints.last is not None and trade.trade_id > prints.last + 1
+        if self._watched and passed_over and prints.held is None:
+            self.gap(trade.instrument)
+        if prints.held is None:
             prints.last = max(prints.last or 0, trade.trade_id)
             self._tell(trade)
         elif len(prints.held) < HELD_MAX:
@@ -71,6 +82,8 @@ class TradeFeed:
         prints = self._prints.get(instrument)
         if prints is None or prints.last is None or prints.held is not None:
             return
+        if self._requester.mono() < prints.not_before:
+            return
         prints.held = {}
         self._spawn(self._fill(instrument, prints), "prints")
 
@@ -80,10 +93,9 @@ class TradeFeed:
         try:
             await self._ask(instrument, prints, first, told)
         finally:
-            before = prints.last or 0
+            self._count(instrument, prints, first, told)
             if prints.held is not None:
                 self._release(prints, told)
-            self._count(instrument, first, before, prints.last or 0, told)
 
     async def _ask(
         self, instrument: InstrumentId, prints: _Prints, first: int, told: dict[int, Trade]
@@ -118,10 +130,14 @@ class TradeFeed:
                 self._tell(trade)
 
     def _count(
-        self, instrument: InstrumentId, first: int, before: int, last: int, told: dict[int, Trade]
+        self, instrument: InstrumentId, prints: _Prints, first: int, told: dict[int, Trade]
     ) -> None:
-        filled = sum(before < number <= last for number in told)
+        filled = sum(number > (prints.last or 0) for number in told)
         self._telemetry.count("prints.filled", filled)
+        prints.in_vain = 0 if filled else prints.in_vain + 1
+        if not filled:
+            wait_ns = min(FUTILE_FIRST_NS << min(prints.in_vain - 1, 10), FUTILE_MAX_NS)
+            prints.not_before = Mono(self._requester.mono() + wait_ns)
         self._say({"of": instrument, "from": str(first), "prints": str(filled)})
 
 

@@ -41,6 +41,10 @@ from nightdesk.simulation.watching import Watch
 from nightdesk.venues.http import HttpRequest
 
 ACCOUNT = "practice"
+PRINTS, HEARS = "I11 data hygiene", "I12 responsiveness"
+PRINTS_ASKED_NS = (
+    60 * SECOND_NS
+)  # while a venue did not tell them, they are asked for ever more rarely
 LATE_NS = 15 * SECOND_NS  # the longest that a fault keeps a report back, and what follows it
 KEPT_LINES = 400  # of what was said last, for whoever looks into a violation
 _WHAT = {"POST": "place", "PUT": "amend", "DELETE": "cancel", "GET": "query"}
@@ -105,6 +109,7 @@ class Judge(Watch):
         )
         self.sometimes = Sometimes(also=ALSO, ledger=self._hearing.ledger)
         self.gauges = Gauges(self._hearing.ledger)
+        self._prints_asked: dict[tuple[str, str], int] = {}  # by node and instrument
         self._standing: list[tuple[float, list[int]]] = []  # faults that no order has met yet
         self._time: TrueTime
 
@@ -259,8 +264,21 @@ class Judge(Watch):
         self.sometimes.note(trap_name(moment, how))
         self._line("world", f"{node} walks into a trap: {how} at {moment}")
 
+    def missed(self, node: str, instrument: str, first: int) -> None:
+        """See the base: prints that a venue does not tell may be missed, not those that nobody asked for."""
+        asked_ns = self._prints_asked.get((node, instrument))
+        if asked_ns is None or self._now() - asked_ns > PRINTS_ASKED_NS:
+            what = f"{instrument}: prints from {first} on were missed, and nobody asked for them"
+            self._found([Finding(law=PRINTS, order="", what=what, at_ns=self._now())])
+
+    def deaf(self, node: str, what: str) -> None:
+        """See the base."""
+        self._found([Finding(law=HEARS, order="", what=f"{node}: {what}", at_ns=self._now())])
+
     def say(self, who: str, event: str, fields: dict[str, object]) -> None:
         """See the base."""
+        if event == "trades.filled":
+            self._prints_asked[who, str(fields["of"])] = self._now()
         if event == "order.refused":
             if fields["rule"] in LEANT_ON:
                 self.sometimes.note(REACHED.format(fields["rule"]))

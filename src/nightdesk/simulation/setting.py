@@ -233,3 +233,10 @@ def balances_of(symbols: Sequence[SymbolSettings]) -> dict[str, Decimal]:
     """The practice desk's, and something of every asset that it does not know."""
     held = {symbol.base: HELD for symbol in symbols} | {symbol.quote: HELD for symbol in symbols}
     return held | {asset: Decimal(amount) for asset, amount in BALANCES.items()}
+
+
+def names_of(lab: Lab) -> frozenset[str]:
+    """The symbols and assets that a lab's venues have."""
+    perps = () if lab.usdm is None else lab.usdm.exchange.rules.values()
+    listed = (*lab.exchange.rules.values(), *perps)
+    return frozenset(n for rules in listed for n in (rules.symbol, rules.base, rules.quote))

@@ -32,6 +32,7 @@ from nightdesk.runtime.route import in_flight
 from nightdesk.simulation import setting
 from nightdesk.simulation.clocks import TrueTime
 from nightdesk.simulation.faults import Fault, lanes_of
+from nightdesk.simulation.hearing import deaf
 from nightdesk.simulation.incarnation import RUNNING, Incarnation, Life
 from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.machine import Machine
@@ -88,18 +89,13 @@ class TradingWorld:
         lanes = lanes_of(options.faults)
         self.machine = Machine(HOME, loop, self.time, options.seed, self, lanes)
         self.nodes: list[Running] = []
-        self.mood = Mood()
+        self.mood = Mood(watch)
         plan = moody(plan_of(self.config, Path(options.base)), self.mood)
         every = self._draw.choice(SNAPSHOTS_EVERY)
         self._plan = msgspec.structs.replace(plan, snapshot_every=every)
         self._stopping = False
-        perps = self.lab.usdm
-        self.contracts = perps is not None
-        rules = [
-            *self.lab.exchange.rules.values(),
-            *(perps.exchange.rules.values() if perps else ()),
-        ]
-        self.names = frozenset(n for r in rules for n in (r.symbol, r.base, r.quote))
+        self.contracts = self.lab.usdm is not None
+        self.names = setting.names_of(self.lab)
         self.tasks_ended: set[str] = set()
         self.crashing = 0  # how many faults kill whatever starts
 
@@ -149,6 +145,9 @@ class TradingWorld:
             await self._until(self.options.seconds, tasks)
             tasks.append(self._heal())
             await self._until(self.options.seconds + REST_S, tasks)
+            for running in self._alive():
+                for what in deaf(running, self.options):
+                    self.watch.deaf(running.name, what)
             return self._ended()
         finally:
             self._stopping = True

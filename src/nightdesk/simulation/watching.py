@@ -59,6 +59,12 @@ class Watch:
     def say(self, who: str, event: str, fields: dict[str, object]) -> None:
         """A desk's own log line."""
 
+    def missed(self, node: str, instrument: str, first: int) -> None:
+        """A strategy heard a print after one that it never heard."""
+
+    def deaf(self, node: str, what: str) -> None:
+        """At the end, long after the faults, a desk does not hear a market."""
+
     def flat(self) -> bool:
         """Whether the desk holds nothing that the venue would let it sell, and has nothing open."""
         return True
