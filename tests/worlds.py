@@ -258,7 +258,13 @@ class Life:
                 log=world.log,
                 journal=self.journal,
                 venues={
-                    name: Outside(http=self.http, market=streams, private=streams, codec=each)
+                    name: Outside(
+                        http=self.http,
+                        market=streams,
+                        private=streams,
+                        codec=each,
+                        private_copies=world.config.venue[name].private_copies,
+                    )
                     for name, each in codecs.items()
                 },
                 log_dropped=lambda: 0,

@@ -24,6 +24,7 @@ kind = "binance-spot"
 rest = "http://lab"
 stream = "ws://lab"
 private = "ws://lab"
+private_copies = 1
 
 [venue.binance.account]
 key = "file:key"
@@ -34,6 +35,7 @@ kind = "binance-usdm"
 rest = "http://lab"
 stream = "ws://lab"
 private = "ws://lab"
+private_copies = 1
 read_lag_ms = 1000
 
 [venue.usdm.account]

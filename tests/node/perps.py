@@ -24,6 +24,7 @@ kind = "binance-usdm"
 rest = "http://lab"
 stream = "ws://lab"
 private = "ws://lab"
+private_copies = 1
 read_lag_ms = 1000
 
 [venue.usdm.account]
