@@ -27,6 +27,7 @@ NAMES = (
     "limits",
     "budget",
     "calls",
+    "lanes",
     "intents",
     "frames",
     "growth",
