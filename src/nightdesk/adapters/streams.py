@@ -72,11 +72,12 @@ class PicowsStreams:
     ) -> str:
         """See the port. A way on which it failed is followed by the next one at once."""
         causes: list[str] = []
-        order = self._rotation.order(self._clock.mono())
+        order = self._rotation.order(path, self._clock.mono())
         for number in order:
             last = number == order[-1]
             listener = _Listener(self._clock, opened, frame)
             began = self._clock.mono()
+            self._rotation.begun(number, path)
             try:
                 within_s = CONNECT_TIMEOUT_S if last else CONNECT_NEXT_S
                 transport = await self._connected(number, path, listener, within_s)
@@ -85,7 +86,7 @@ class PicowsStreams:
                 causes.append(str(error))
             finally:
                 now = self._clock.mono()
-                self._rotation.ended(number, now, now - began)
+                self._rotation.ended(number, path, now, now - began)
         raise ConnectFailed("; ".join(causes))
 
     async def _connected(
