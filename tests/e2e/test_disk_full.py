@@ -2,20 +2,18 @@
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.crash.harness import Rig
+from tests.e2e.status import until
 
-from nightdesk.adapters.control_socket import ControlClient, NoNode
-from nightdesk.control.messages import Request, Sample, sample_of
+from nightdesk.control.messages import Sample
 
 pytestmark = pytest.mark.process
 
 SIZE_MIB = 40
-WITHIN_S = 40.0
 
 
 @pytest.fixture
@@ -34,38 +32,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(tmp_path)], check=True)
 
 
-def sample(rig: Rig) -> Sample | None:
-    try:
-        client = ControlClient(rig.folder / "desk.sock", timeout_s=2.0)
-    except NoNode:
-        return None
-    try:
-        return sample_of(client.ask(Request(verb="status")))
-    except (NoNode, TimeoutError):
-        return None
-    finally:
-        client.close()
-
-
-def until(rig: Rig, wanted: str) -> Sample:
-    """Wait until the desk is in a mode; the condition is polled, the deadline is a failure."""
-    deadline = time.monotonic() + WITHIN_S
-    last: Sample | None = None
-    while time.monotonic() < deadline:
-        assert rig.node is not None
-        assert rig.node.poll() is None, (rig.folder / "node.log").read_text()[-2000:]
-        last = sample(rig) or last
-        if last is not None and last.trading and last.mode == wanted and last.epoch:
-            return last
-        time.sleep(0.1)
-    raise AssertionError(f"not {wanted} within {WITHIN_S} s; last: {last}")
+def in_mode(rig: Rig, wanted: str) -> Sample:
+    return until(rig, lambda told: told.mode == wanted and told.epoch > 0, f"the mode {wanted}")
 
 
 def test_a_full_disk_leaves_exits_only_and_room_brings_entries_back(small_disk: Path) -> None:
     rig = Rig(small_disk, seed=5)
     try:
         rig.start()
-        before = until(rig, "NORMAL")
+        before = in_mode(rig, "NORMAL")
         filler = small_disk / "filler"
         with filler.open("wb") as file:
             try:
@@ -74,11 +49,11 @@ def test_a_full_disk_leaves_exits_only_and_room_brings_entries_back(small_disk: 
                     file.flush()
             except OSError:
                 pass
-        full = until(rig, "REDUCE_ONLY")
+        full = in_mode(rig, "REDUCE_ONLY")
         assert {cause.cause for cause in full.causes} >= {"disk"}
         assert full.epoch > before.epoch, "a refused append ends the incarnation"
         filler.unlink()
-        after = until(rig, "NORMAL")
+        after = in_mode(rig, "NORMAL")
         assert after.journal["durable"] >= full.journal["durable"] > before.journal["durable"]
         _, result = rig.finish_running()
         assert result.findings == []

@@ -25,6 +25,17 @@ def is_read(request: HttpRequest) -> bool:
     return request.method == "GET"
 
 
+async def connected(http: Http, within_s: float) -> str:
+    """Wait for a held connection; why there is none, or nothing."""
+    try:
+        async with asyncio.timeout(within_s):
+            while not http.ready():
+                await http.hold()
+    except (ConnectFailed, TimeoutError) as error:
+        return str(error) or "no connection in time"
+    return ""
+
+
 class Way:
     """One lane of a pool."""
 
@@ -46,16 +57,10 @@ class Way:
 
     async def hold(self) -> str:
         """Have a connection; why there is none, or nothing. One whose connections are all at work is well."""
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                while not self.http.ready():
-                    await self.http.hold()
-        except (ConnectFailed, TimeoutError) as error:
-            lanes = self._pool.lanes
-            if not lanes.lanes[self.number].under_way:
-                lanes.missed(self.number, self._pool.mono())
-            return str(error) or "no connection in time"
-        return ""
+        why, lanes = await connected(self.http, CONNECT_TIMEOUT_S), self._pool.lanes
+        if why and not lanes.lanes[self.number].under_way:
+            lanes.missed(self.number, self._pool.mono())
+        return why
 
     def _ended(self, trip: Trip, done: "asyncio.Future[HttpResult]") -> None:
         well = None if done.cancelled() else self._pool.judged(done.result())

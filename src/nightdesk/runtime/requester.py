@@ -8,7 +8,7 @@ from functools import partial
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.ports.boards import WHOLE, Allowance
 from nightdesk.ports.clock import Clock
-from nightdesk.ports.venue import ConnectFailed, Http
+from nightdesk.ports.venue import Http
 from nightdesk.resilience.budget import WAY_OUT, Budget, Cost, Limit, Rank, Spent
 from nightdesk.resilience.lanes import Health
 from nightdesk.runtime.guard import (
@@ -20,7 +20,7 @@ from nightdesk.runtime.guard import (
     by_wire,
     operation_of,
 )
-from nightdesk.runtime.lanes import LanePool, Way, is_read
+from nightdesk.runtime.lanes import LanePool, Way, connected, is_read
 from nightdesk.runtime.sharing import Sharing
 from nightdesk.runtime.turns import Turns
 from nightdesk.runtime.venue_clock import VenueClock
@@ -69,13 +69,7 @@ class Requester:
 
     async def hold(self) -> str:
         """Wait for a held connection; returns why there is none, or nothing."""
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                while not self.http.ready():
-                    await self.http.hold()
-        except (ConnectFailed, TimeoutError) as error:
-            return str(error) or "no connection in time"
-        return ""
+        return await connected(self.http, CONNECT_TIMEOUT_S)
 
     async def request(self, build: Callable[[Wall], HttpRequest]) -> HttpResult:
         """One read or cancel: waits for a connection and for room, then signs and writes in one step; tried
