@@ -21,6 +21,7 @@ from nightdesk.model.instrument import Instrument
 from nightdesk.model.mode import Mode
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import Mono
+from nightdesk.modes.ladder import DESK
 from nightdesk.node.breaker_watch import BreakerWatch
 from nightdesk.node.budget_watch import BudgetWatch
 from nightdesk.node.clock_watch import ClockWatch
@@ -183,6 +184,8 @@ class Venue:
         """From now on what the venue says is told there."""
         self._shell, requester = shell, self.requester
         scope = shell.desk.settings.scope_of(self.id)
+        ladder = shell.desk.state.ladder
+        requester.urgent = lambda: ladder.mode(DESK) is Mode.FLATTENING
         self._breakers = BreakerWatch(
             scope,
             requester.guard,

@@ -14,7 +14,8 @@ from nightdesk.runtime.alarms import Alarms
 from nightdesk.runtime.gateway import Spawn
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
-from nightdesk.venues.protocol import Became, Found, NoAnswer, NotFound, VenueCodec
+from nightdesk.venues.http import HttpRequest, HttpResult
+from nightdesk.venues.protocol import Became, Found, NoAnswer, NotFound, Sign, VenueCodec
 
 DAY_NS = 24 * 3600 * SECOND_NS  # the longest span that one question about trades may cover
 PAGES_MAX = 20  # answers full of trades read in one search; what is beyond is not vouched for
@@ -29,8 +30,25 @@ async def open_orders(
     return codec.opened(results)
 
 
+class _Leaving:
+    """A question that knows whether it has left, and when: it may wait for room, and is asked of the venue as
+    it is then. A requester builds it once for its price, and then each time it leaves."""
+
+    def __init__(self, ask: Sign, now: Callable[[], Wall]) -> None:
+        self.left = False
+        self.at = now()
+        self._ask = ask
+        self._now = now
+        self._priced = False
+
+    def __call__(self, now: Wall) -> HttpRequest:
+        self.left, self._priced = self._priced, True
+        self.at = self._now()
+        return self._ask(now)
+
+
 class Questions:
-    """Asks what became of orders, by every way the venue has to tell."""
+    """Asks what became of orders, by every way the venue has to tell. What waits to leave is asked once."""
 
     def __init__(
         self,
@@ -51,6 +69,7 @@ class Questions:
         self._spawn = spawn
         self._tell = tell
         self._searching: set[str] = set()
+        self._waiting: dict[tuple[str, str], _Leaving] = {}  # by what is asked, and of which order
         self._identified: dict[str, None] = {}  # the venue's ids of orders that are not ours
 
     def ask_order(self, intent: Intent, since: Wall | None = None) -> None:
@@ -62,8 +81,11 @@ class Questions:
         self._spawn(self._ask_trades(intent, venue_order_id), "trades")
 
     async def _ask_order(self, intent: Intent, since: Wall | None) -> None:
-        asked_at = self._requester.desk_now()
-        result = await self._requester.request(lambda now: self._codec.query(intent, now))
+        what = "order" if since is None else "order everywhere"
+        answered = await self._asked(what, intent, partial(self._codec.query, intent))
+        if answered is None:
+            return
+        result, asked_at = answered
         match self._codec.queried(intent, result):
             case Found(report=report):
                 self._tell(OrderFound(report=report, asked_at=asked_at))
@@ -76,6 +98,19 @@ class Questions:
                     await self._search(intent, since, asked_at)
             case NoAnswer() as silence:
                 self._alarms.unanswered(silence)
+
+    async def _asked(self, what: str, intent: Intent, ask: Sign) -> tuple[HttpResult, Wall] | None:
+        """What came of a question, and when it left; None where the same one waits to leave already."""
+        key = (what, intent.client_id)
+        waiting = self._waiting.get(key)
+        if waiting is not None and not waiting.left:
+            return None
+        leaving = self._waiting[key] = _Leaving(ask, self._requester.desk_now)
+        try:
+            return await self._requester.request(leaving), leaving.at
+        finally:
+            if self._waiting.get(key) is leaving:
+                del self._waiting[key]
 
     async def _ask_what_it_became(
         self, intent: Intent, venue_order_id: str, asked_at: Wall
@@ -167,10 +202,11 @@ class Questions:
         return any(order.venue_order_id == venue_order_id for order in orders)
 
     async def _ask_trades(self, intent: Intent, venue_order_id: str) -> None:
-        result = await self._requester.request(
-            lambda now: self._codec.trades(intent, venue_order_id, now)
-        )
-        traded = self._codec.traded(intent, result)
+        ask = partial(self._codec.trades, intent, venue_order_id)
+        answered = await self._asked("trades", intent, ask)
+        if answered is None:
+            return
+        traded = self._codec.traded(intent, answered[0])
         if isinstance(traded, NoAnswer):
             self._alarms.unanswered(traded)
             return

@@ -5,11 +5,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import msgspec
+
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.ports.boards import WHOLE, Allowance
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.venue import Http
-from nightdesk.resilience.budget import WAY_OUT, Budget, Cost, Limit, Rank, Spent
+from nightdesk.resilience.budget import CEILING_PERCENT, WAY_OUT, Budget, Cost, Limit, Rank, Spent
 from nightdesk.resilience.lanes import Health
 from nightdesk.runtime.guard import (
     TOLD_TO_WAIT,
@@ -61,6 +63,8 @@ class Requester:
         self.mono: Callable[[], Mono] = clock.mono  # this host's CLOCK_BOOTTIME
         self.venue_now: Callable[[], Wall] = self.clock.now  # UTC on the venue's clock
         self.desk_now: Callable[[], Wall] = self._first.now  # UTC on the desk's clock
+        # Whether the way out depends on what is asked about orders and accounts.
+        self.urgent: Callable[[], bool] = lambda: False
 
     @property
     def ahead_ns(self) -> int:
@@ -79,6 +83,8 @@ class Requester:
         request would make the wait longer.
         """
         cost = build(self.venue_now()).cost
+        if cost.rank is Rank.RECONCILE and self.urgent():
+            cost = msgspec.structs.replace(cost, rank=self._urgent_rank())
         again = (
             Operation.CANCEL if cost.rank is Rank.CANCEL else Operation.READ
         )  # also an exit's price
@@ -114,6 +120,12 @@ class Requester:
         if wait_s is not None:
             self.budget.latch(Mono(self.mono() + wait_s * SECOND_NS))
             self.sharing.post(self.mono())
+
+    def _urgent_rank(self) -> Rank:
+        """Of a question that the way out waits for: a part of it, while cancels and exits have room."""
+        now = self.mono()
+        room = self.budget.use_percent(now) < CEILING_PERCENT[Rank.CANCEL]
+        return Rank.FLATTEN if room and not self.budget.latched(now) else Rank.REDUCE
 
     async def _once(self, build: Callable[[Wall], HttpRequest], cost: Cost) -> HttpResult:
         way_out = cost.rank in WAY_OUT

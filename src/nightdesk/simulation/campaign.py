@@ -11,7 +11,7 @@ from nightdesk.model.time import SECOND_NS
 from nightdesk.simulation.faults import Fault, draw_faults
 from nightdesk.simulation.judge import Judge
 from nightdesk.simulation.patience import OutOfPatience, patience
-from nightdesk.simulation.setting import Ended, WorldOptions, drawn_parts
+from nightdesk.simulation.setting import Ended, WorldOptions, drawn_parts, longer_s
 from nightdesk.simulation.trading_world import FLAT_WITHIN_S, REST_S, run_world
 
 WALL_S_MAX = 120.0  # a world of five minutes takes two seconds
@@ -92,9 +92,11 @@ def run_seed(
     """
     drawn = draw_faults(seed, options.profile, options.seconds)
     faults = drawn if options.faults is None else list(options.faults)
+    parts = parts_of(seed, options)
+    more_s = longer_s(parts)
     judge = Judge(
-        flat_within_ns=int(FLAT_WITHIN_S * SECOND_NS),
-        resolve_within_ns=int((REST_S - 5.0) * SECOND_NS),
+        flat_within_ns=int((FLAT_WITHIN_S + more_s) * SECOND_NS),
+        resolve_within_ns=int((REST_S - 5.0 + more_s) * SECOND_NS),
         keep=keep,
     )
     started = time.perf_counter()
@@ -106,7 +108,7 @@ def run_seed(
         base=options.base,
         shuffle=options.shuffle,
         symbols=options.symbols,
-        parts=parts_of(seed, options),
+        parts=parts,
     )
     try:
         with patience(wall_s_max):

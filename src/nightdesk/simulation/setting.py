@@ -151,6 +151,12 @@ def drawn_parts(seed: int) -> int:
     return draw.choice(TIGHT_PARTS) if draw.random() < TIGHT_SHARE else 1
 
 
+def longer_s(parts: int) -> float:
+    """How much longer a desk may need there: what it spent on answers that never came is given back after a
+    window, and until then even the way out has nothing left to ask with."""
+    return 0.0 if parts == 1 else 60.0
+
+
 def limited(limits: Sequence[Limit], parts: int) -> tuple[Limit, ...]:
     """The limits of a codec whose venue allows a part of them."""
     return tuple(msgspec.structs.replace(each, most=each.most // parts) for each in limits)

@@ -47,7 +47,7 @@ from nightdesk.simulation.processes import (
     expected,
     leaves,
 )
-from nightdesk.simulation.setting import Ended, WorldOptions, outside
+from nightdesk.simulation.setting import Ended, WorldOptions, longer_s, outside
 from nightdesk.simulation.strikes import Missed, strike
 from nightdesk.simulation.trap import How, Moment
 from nightdesk.simulation.watching import Watch
@@ -144,7 +144,7 @@ class TradingWorld:
         try:
             await self._until(self.options.seconds, tasks)
             tasks.append(self._heal())
-            await self._until(self.options.seconds + REST_S, tasks)
+            await self._until(self.options.seconds + REST_S + longer_s(self.options.parts), tasks)
             for running in self._alive():
                 for what in deaf(running, self.options):
                     self.watch.deaf(running.name, what)
