@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from builders import an_instrument
-from nightdesk.model.errors import RulesChanged
+from nightdesk.model.errors import BadInput, RulesChanged
 from nightdesk.model.ids import VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import SECOND_NS, Mono
@@ -75,7 +75,11 @@ def test_it_asks_at_once_and_ever_more_seldom_while_nothing_changed() -> None:
 
 @pytest.mark.parametrize(
     ("error", "event"),
-    [(VenueDown("no answer"), "rules.no_answer"), (NotListed(["BTCUSDT"]), "rules.delisted")],
+    [
+        (VenueDown("no answer"), "rules.no_answer"),
+        (NotListed(["BTCUSDT"]), "rules.delisted"),
+        (BadInput("binance BTCUSDT: no perpetual any more"), "rules.delisted"),
+    ],
 )
 def test_an_answer_that_tells_no_rules_is_said_and_asked_for_again(
     error: Exception, event: str

@@ -129,7 +129,7 @@ def test_what_says_nothing_of_the_way_ejects_nothing() -> None:
 def test_an_ejected_lane_is_probed_after_its_wait_and_comes_back_by_and_by() -> None:
     played = Played().known(1, 1, 1)
     for _ in range(2):
-        played.lanes.missed(0, played.now)
+        played.lanes.missed(0, played.now, "no way")
     assert (played.use(0), played.lanes.due(played.now)) == (Use.EJECTED, [])
     played.wait(RULES.wait_ns(1))
     assert played.use(0) is Use.TRIAL
@@ -159,7 +159,7 @@ def test_what_began_before_a_lane_was_tried_again_says_nothing_of_it() -> None:
     played = Played().known(1, 1, 1)
     late = played.lanes.begin(0, played.now, read=True)
     for _ in range(2):
-        played.lanes.missed(0, played.now)
+        played.lanes.missed(0, played.now, "no way")
     played.wait(RULES.wait_ns(1))
     assert played.use(0) is Use.TRIAL
     played.lanes.end(late, played.now, well=False)

@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from nightdesk.model.ids import VenueId
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed
 from nightdesk.resilience.budget import Cost, Limit, Rank
 from nightdesk.resilience.lanes import HEDGE_UNKNOWN_NS, Use
-from nightdesk.runtime.guard import Operation
+from nightdesk.runtime.guard import Operation, ReasonOf
 from nightdesk.runtime.lanes import CONNECT_TIMEOUT_S, LanePool
 from nightdesk.runtime.requester import READ_TIMEOUT_NS, Requester
 from nightdesk.simulation.loop import run
+from nightdesk.venues.binance_sign import Unsigned
+from nightdesk.venues.binance_spot import BinanceSpot
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
 LIMIT = Limit(unit="weight", most=100, length_ns=60 * SECOND_NS, header="used")
@@ -63,10 +66,17 @@ class Venue:
 
     def __init__(self) -> None:
         self.hosts = [Lane(), Lane(), Lane()]
-        named: Any = dict(zip("abc", self.hosts, strict=True))
-        self.pool = LanePool(named, mono, lambda: 0.0)
-        clock: Any = type("Clock", (), {"mono": staticmethod(mono), "wall": staticmethod(mono)})()
-        self.requester = Requester(self.pool, clock, limits=[LIMIT])
+        self.named: Any = dict(zip("abc", self.hosts, strict=True))
+        self.pool = LanePool(self.named, mono, lambda: 0.0)
+        self.clock: Any = type(
+            "Clock", (), {"mono": staticmethod(mono), "wall": staticmethod(mono)}
+        )()
+        self.requester = Requester(self.pool, self.clock, limits=[LIMIT])
+
+    def answers_by(self, reason_of: ReasonOf) -> None:
+        """From now on they are read so."""
+        self.pool = LanePool(self.named, mono, lambda: 0.0, reason_of)
+        self.requester = Requester(self.pool, self.clock, limits=[LIMIT], reason_of=reason_of)
 
     @property
     def came(self) -> list[int]:
@@ -200,17 +210,22 @@ def test_who_gives_up_asking_sends_no_second() -> None:
     played(body)
 
 
-def test_a_lane_that_is_not_in_use_is_ready_for_nobody_while_another_is() -> None:
+def test_a_lane_that_is_out_is_ready_for_nobody_while_another_is_only_at_work() -> None:
     async def body(venue: Venue) -> None:
         for number in (0, 1):
             for _ in range(2):
-                venue.pool.lanes.missed(number, mono())
-        venue.hosts[2].connected = False
+                venue.pool.lanes.missed(number, mono(), "no way")
+        venue.hosts[2].after_s = 5.0
+        await asyncio.sleep(0)
+        under_way = venue.pool.exchange(request(), timeout_ns=READ_TIMEOUT_NS)
+        venue.hosts[2].connected = False  # all of its connections are at work
         assert not venue.pool.ready()
         await venue.pool.hold()
         assert venue.pool.ready()
+        venue.hosts[2].after_s = 0.01
         assert isinstance(await venue.ask("DELETE", Rank.CANCEL), HttpAnswer)
-        assert venue.came == [0, 0, 1]
+        assert venue.came == [0, 0, 2]
+        under_way.cancel()
 
     played(body)
 
@@ -288,5 +303,46 @@ def test_the_time_of_a_request_is_stamped_once() -> None:
         assert venue.came == [1, 1, 0]
         assert venue.hosts[0].came == venue.hosts[1].came
         assert len(stamps) == 2, "once for its cost, once to be written"
+
+    played(body)
+
+
+@pytest.mark.parametrize("status", [403, 451, 418])
+def test_a_lane_that_lets_nobody_in_is_left_for_another(status: int) -> None:
+    async def body(venue: Venue) -> None:
+        venue.answers_by(BinanceSpot(VenueId("binance"), Unsigned(), {}).reason_of)
+        venue.hosts[0].answer = HttpAnswer(status=status, headers={}, body=b"")
+        for _ in range(3):
+            await venue.ask("DELETE", Rank.CANCEL)
+        assert venue.hosts[0].came, "it was the first to be asked"
+        before = len(venue.hosts[0].came)
+        for _ in range(5):
+            assert await venue.ask("DELETE", Rank.CANCEL) == venue.hosts[1].answer
+        assert len(venue.hosts[0].came) == before
+        assert venue.pool.told()[0].use is Use.EJECTED
+
+    played(body)
+
+
+def test_a_lane_that_is_out_is_written_on_where_no_other_has_a_connection() -> None:
+    async def body(venue: Venue) -> None:
+        for number in (0, 1):
+            venue.hosts[number].connected = False
+        for _ in range(2):
+            venue.pool.lanes.missed(2, mono(), "it was away")
+        assert venue.pool.told()[2].use is Use.EJECTED
+        assert venue.pool.ready()
+        await venue.ask("DELETE", Rank.CANCEL)
+        assert venue.came == [0, 0, 1]
+
+    played(body)
+
+
+def test_why_a_lane_has_no_connection_is_told() -> None:
+    async def body(venue: Venue) -> None:
+        venue.hosts[0].connected, venue.hosts[0].refuses = False, "cannot assign the address"
+        for _ in range(2):
+            await venue.pool.ways[0].hold()
+        assert venue.pool.told()[0].why.endswith(": cannot assign the address")
 
     played(body)

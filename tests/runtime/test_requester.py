@@ -190,3 +190,24 @@ def test_a_turn_waits_for_a_connection() -> None:
         assert host.left[1][1] >= LIMIT.length_ns / SECOND_NS + 0.5
 
     played(body)
+
+
+def test_questions_leave_connections_for_a_cancel() -> None:
+    async def body(host: Host, requester: Requester) -> None:
+        host.answer = None  # nobody answers
+        requester.questions = asyncio.Semaphore(2)
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(requester.request(ask(str(n), 1))) for n in range(5)]
+            await asyncio.sleep(0.1)
+            assert names(host) == ["0", "1"]
+            cancel = group.create_task(requester.request(ask("cancel", 1, Rank.CANCEL)))
+            await asyncio.sleep(0)
+            assert names(host) == ["0", "1", "cancel"]
+            used = requester.budget.use_percent(requester.mono())
+            for task in (*asked, cancel):
+                task.cancel()
+        assert requester.budget.use_percent(requester.mono()) < used, (
+            "what did not leave is given back"
+        )
+
+    played(body)

@@ -18,7 +18,7 @@ from nightdesk.model.time import SECOND_NS
 from nightdesk.ports.venue import ConnectFailed
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
-CONNECTIONS = 4  # one order, its cancel, a query and the account may be under way together
+CONNECTIONS = 8  # opened as they are needed: six questions at once, and two for orders and cancels
 BODY_MAX = 32 << 20  # exchangeInfo of every symbol is 10 MiB
 
 

@@ -38,6 +38,8 @@ class LaneWatch:
     def _changed(self, lane: str, change: Change) -> None:
         if change.after is State.OPEN and change.before is State.CLOSED:
             wait_s = "" if change.until is None else f"{(change.until - change.at) / SECOND_NS:.3g}"
-            self._say("warning", "lane.ejected", lane=lane, why=change.why, at_least_s=wait_s)
+            cause = next(each.cause for each in self._pool.lanes.lanes if each.name == lane)
+            why = f"{change.why}: {cause}" if cause else change.why
+            self._say("warning", "lane.ejected", lane=lane, why=why, at_least_s=wait_s)
         elif change.after is State.CLOSED:
             self._say("info", "lane.back", lane=lane, why=change.why)

@@ -9,11 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from nightdesk.model.errors import RulesChanged
+from nightdesk.model.errors import BadInput, RulesChanged
 from nightdesk.model.ids import VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import LONG_AGO, SECOND_NS, Mono
-from nightdesk.node.refused import NotListed
 from nightdesk.node.venue_link import VenueDown
 
 AGAIN_FIRST_NS, AGAIN_MAX_NS = (
@@ -60,7 +59,9 @@ class RulesWatch:
             hold_to(self._venue, self._assumed, rules.values())
         except VenueDown as error:
             self._say("rules.no_answer", str(error))
-        except NotListed as error:
+        except (
+            BadInput
+        ) as error:  # not listed, or listed as what nobody can trade by: the others go on
             self._say("rules.delisted", str(error))
         finally:
             self._asking = False

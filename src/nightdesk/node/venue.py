@@ -1,5 +1,6 @@
 """One venue of a node: met at the start, vetted, followed while the desk runs, asked at its end."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count
@@ -41,7 +42,7 @@ from nightdesk.runtime.kept_stream import Upkeep
 from nightdesk.runtime.lanes import LanePool
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.questions import Questions
-from nightdesk.runtime.requester import Requester
+from nightdesk.runtime.requester import QUESTIONS_MAX, Requester
 from nightdesk.runtime.route import Route
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
@@ -77,6 +78,7 @@ class Venue:
         self.requester = Requester(
             http, clock, first, codec.limits, spread, codec.reason_of, outside.allowance
         )
+        self.requester.questions = asyncio.Semaphore(QUESTIONS_MAX)
         self.link = VenueLink(venue=venue, codec=codec, requester=self.requester, clock=clock)
         self._pace, self._market, self._mono = pace, outside.market, clock.mono
         self._upkeep = Upkeep(

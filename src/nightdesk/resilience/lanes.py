@@ -92,6 +92,7 @@ class Lane:
         self.heard_at = LONG_AGO  # the last answer to a read
         self.probed_at = LONG_AGO
         self.doubted = False  # whether the last request on it failed, or took far too long
+        self.cause = ""  # why there was no connection, the last time
         self.since = LONG_AGO  # what began before says nothing of how it is now
         self._back_at = LONG_AGO
         self._changed = changed
@@ -117,6 +118,11 @@ class Lane:
                 return Use.TRIAL
             case _:
                 return Use.EJECTED
+
+    def why(self, now: Mono) -> str:
+        """What would eject it now, or has."""
+        over = self.breaker.told(now).over
+        return f"{over}: {self.cause}" if over and self.cause else over
 
     def heard(self, took_ns: int, now: Mono) -> None:
         """A read took so long, answered or given up."""
@@ -144,7 +150,7 @@ class Lane:
         if change.after is State.HALF_OPEN:
             self.latency_ns, self.errors, self.since = None, 0.0, change.at
         elif change.after is State.CLOSED:
-            self._back_at = change.at
+            self._back_at, self.cause = change.at, ""
         self._changed(change)
 
 
@@ -198,8 +204,9 @@ class Lanes:
         lane.under_way[trip] = None
         return trip
 
-    def end(self, trip: Trip, now: Mono, well: bool | None) -> None:
-        """How it ended: as it should, badly, or so that it says nothing of the way."""
+    def end(self, trip: Trip, now: Mono, well: bool | None, wait_ns: int = 0) -> None:
+        """How it ended: as it should, badly (`wait_ns` where the lane is to be left alone), or so that it says
+        nothing of the way."""
         lane, took_ns = trip.lane, now - trip.began
         del lane.under_way[trip]
         slow = bool(well) and trip.read and self._too_slow(lane, took_ns, now)
@@ -217,11 +224,12 @@ class Lanes:
         elif well and not slow:
             lane.breaker.succeeded(trip.permit, now)
         else:
-            lane.breaker.failed(trip.permit, now)
+            lane.breaker.failed(trip.permit, now, wait_ns=wait_ns, why="it does not let us in")
 
-    def missed(self, number: int, now: Mono) -> None:
+    def missed(self, number: int, now: Mono, why: str) -> None:
         """No connection could be made on it."""
         lane = self.lanes[number]
+        lane.cause = why
         lane.failed(failed=True)
         lane.doubted = True
         permit = lane.breaker.acquire(now)
@@ -261,7 +269,7 @@ class Lanes:
                 latency_ns=None if lane.latency_ns is None else int(lane.latency_ns),
                 errors_percent=round(100 * lane.errors, 1),
                 under_way=len(lane.under_way),
-                why=lane.breaker.told(now).over,
+                why=lane.why(now),
             )
             for lane in self.lanes
         ]

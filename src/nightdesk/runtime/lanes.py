@@ -8,12 +8,14 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from nightdesk.model.outcome import Reason
 from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.ports.venue import ConnectFailed, Http
 from nightdesk.resilience.lanes import Health, Lanes, Trip
 from nightdesk.runtime.guard import ReasonOf, by_wire, judged
 from nightdesk.venues.http import HttpAnswer, HttpFailure, HttpRequest, HttpResult
 
+SHUT_OUT_NS = 10 * SECOND_NS  # where no Retry-After says for how long
 CONNECT_TIMEOUT_S = 1.5  # of one lane: less than whoever waits for any of them
 
 # Write one read on a lane, which then counts for the budget too; None where that has no room.
@@ -59,12 +61,14 @@ class Way:
         """Have a connection; why there is none, or nothing. One whose connections are all at work is well."""
         why, lanes = await connected(self.http, CONNECT_TIMEOUT_S), self._pool.lanes
         if why and not lanes.lanes[self.number].under_way:
-            lanes.missed(self.number, self._pool.mono())
+            lanes.missed(self.number, self._pool.mono(), why)
         return why
 
     def _ended(self, trip: Trip, done: "asyncio.Future[HttpResult]") -> None:
-        well = None if done.cancelled() else self._pool.judged(done.result())
-        self._pool.lanes.end(trip, self._pool.mono(), well)
+        well, wait_ns, pool = None, 0, self._pool
+        if not done.cancelled():
+            well, wait_ns = pool.judged(done.result()), pool.shut_out_ns(done.result())
+        pool.lanes.end(trip, pool.mono(), False if wait_ns else well, wait_ns)
 
 
 class LanePool:
@@ -81,10 +85,18 @@ class LanePool:
         self.ways = [Way(self, number, http) for number, http in enumerate(https.values())]
         self.mono = mono
         self.judged: Callable[[HttpResult], bool | None] = partial(judged, reason_of=reason_of)
+        self._reason_of = reason_of
+
+    def shut_out_ns(self, result: HttpResult) -> int:
+        """For how long a lane is to be left alone that lets nobody in: a firewall, a region or a ban concern an
+        address of ours, or a host, and so this lane. 0 where its answer is none of these."""
+        if not isinstance(result, HttpAnswer) or self._reason_of(result) is not Reason.BANNED:
+            return 0
+        return max(result.retry_after_s * SECOND_NS, SHUT_OUT_NS)
 
     def ready(self) -> bool:
         """See the port. A lane that is not in use does not count while another is."""
-        return any(self.ways[n].http.ready() for n in self.lanes.usable(self.mono()))
+        return bool(self._ready(self.mono()))
 
     async def hold(self) -> None:
         """See the port: the first lane that has a connection ends the wait."""
@@ -132,7 +144,13 @@ class LanePool:
         return self.lanes.told(self.mono())
 
     def _ready(self, now: Mono) -> list[int]:
-        return [n for n in self.lanes.usable(now) if self.ways[n].http.ready()]
+        """The lanes that may be written on now. One that is out is better than none: where those in use have no
+        connection at all, nobody knows that they get one."""
+        used = self.lanes.usable(now)
+        ready = [n for n in used if self.ways[n].http.ready()]
+        if ready or any(self.lanes.lanes[n].under_way for n in used):
+            return ready
+        return [n for n, way in enumerate(self.ways) if way.http.ready()]
 
 
 class _Read:

@@ -2,6 +2,7 @@
 venue's clock is the desk's."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -33,6 +34,9 @@ PROBE_TIMEOUT_NS = (
     2 * SECOND_NS
 )  # nobody waits for it, and a lane this slow is of no use beside another
 CONNECT_TIMEOUT_S = 2.0
+QUESTIONS_MAX = (
+    6  # under way at once: fewer than an endpoint's connections, so that a cancel finds one
+)
 WAIT_LEAST_S = 2  # where no Retry-After was given, or one of nothing
 
 
@@ -59,6 +63,7 @@ class Requester:
         self.sharing = Sharing(self.budget, allowance)
         self.guard = Guard(clock.mono, draw, reason_of)
         self._turns = Turns(self.budget, clock.mono, shared=bool(self.sharing))
+        self.questions = asyncio.Semaphore(sys.maxsize)  # how many more may be under way
         self._first = self.clock if first is None else first.clock
         self.mono: Callable[[], Mono] = clock.mono  # this host's CLOCK_BOOTTIME
         self.venue_now: Callable[[], Wall] = self.clock.now  # UTC on the venue's clock
@@ -156,7 +161,22 @@ class Requester:
         return failure
 
     async def _in_turn(self, build: Callable[[Wall], HttpRequest], spent: Spent) -> HttpResult:
-        """Once there is room: the venue, or the connection, may not be what it was."""
+        """Once there is room. Questions leave connections for what is none."""
+        if spent.rank <= Rank.ENTRY:
+            return await self._leave(build, spent)
+        try:
+            await self.questions.acquire()
+        except asyncio.CancelledError:
+            self.budget.give_back(spent)
+            self._turns.look()
+            raise
+        try:
+            return await self._leave(build, spent)
+        finally:
+            self.questions.release()
+
+    async def _leave(self, build: Callable[[Wall], HttpRequest], spent: Spent) -> HttpResult:
+        """The venue, or the connection, may not be what it was."""
         settle: Settle | None = None
         try:
             failure = None if self.http.ready() else await self._connected(spent.rank)

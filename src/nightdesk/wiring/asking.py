@@ -58,7 +58,8 @@ def ask_terms(config: Config, base: Path, venue: VenueId) -> int:
 async def _asking(
     config: Config, venue: VenueId, ask: Callable[[Requester], Coroutine[None, None, T]]
 ) -> T:
-    http = HttpPool(config.venue[venue].addresses.rest)
+    where = config.venue[venue]
+    http = HttpPool(where.addresses.rest, link=next(iter(where.links), ""))
     requester = Requester(http, SystemClock())
     try:
         if why := await requester.hold():

@@ -218,7 +218,7 @@ class _Ways:
         if venue.rights_at == venue.addresses.rest:
             self.rights = self.first
         elif venue.rights_at:
-            self.rights = HttpPool(venue.rights_at)
+            self.rights = HttpPool(venue.rights_at, link=next(iter(venue.links), ""))
 
     def close(self) -> None:
         """Drop every connection."""
