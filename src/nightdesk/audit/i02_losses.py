@@ -29,6 +29,7 @@ from nightdesk.model.time import SECOND_NS
 
 DAY_NS = 86_400 * SECOND_NS
 QUOTES_NS = 10 * SECOND_NS  # how far back a quote may be the one that the desk saw
+NEWEST_NS = 5 * SECOND_NS  # a spike comes and goes within as much
 HELD_NS = 3 * SECOND_NS  # a profit that lasts for less may not have been seen by the desk
 WITHIN_NS = 8 * SECOND_NS  # a desk measures every second, and waits until a loss has lasted
 GAP_NS = 5 * SECOND_NS // 2  # a desk that is silent for longer may have been frozen
@@ -117,8 +118,11 @@ class Losing:
         return low, high
 
     def quotes(self, name: str, now_ns: int) -> list[tuple[Decimal, Decimal]]:
-        """Bid and ask of the last seconds, as far as anything was decided on them."""
+        """Bid and ask of the last seconds, as far as anything was decided on them; none where nothing was for
+        so long that the market may be elsewhere by now."""
         seen = self._quotes.get(name, deque())
+        if seen and seen[-1][0] < now_ns - NEWEST_NS:
+            return []
         while seen and seen[0][0] < now_ns - QUOTES_NS:
             seen.popleft()
         return [(bid, ask) for _, bid, ask in seen]
