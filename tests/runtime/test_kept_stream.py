@@ -35,6 +35,7 @@ class Venue:
         self.mute: set[int] = set()
         self.ends: dict[int, asyncio.Future[str]] = {}
         self.refuses = 0
+        self.takes_s = 0.01
         self.opened: list[float] = []
         self.most = 0
         self._numbers = count(1)
@@ -43,10 +44,10 @@ class Venue:
         self, path: str, opened: Callable[[Send], None], frame: Callable[[bytes, Mono], None]
     ) -> str:
         number = next(self._numbers)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(self.takes_s)
         if self.refuses:
             self.refuses -= 1
-            raise ConnectFailed("nobody there")
+            raise ConnectFailed(f"wss://venue{path}: nobody there")
         end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.ends[number] = end
         self.open[number] = frame
@@ -80,9 +81,10 @@ class Ears:
         self.told: list[int] = []
         self.events: list[str] = []
         self.poison: list[bytes] = []
+        self.whys: list[str] = []
 
     async def where(self) -> str:
-        return "/stream"
+        return "/stream/secret"
 
     def hello(self) -> str:
         return ""
@@ -114,11 +116,13 @@ class Ears:
     def heard(self, *, gap: bool) -> None:
         self.events.append("heard after a gap" if gap else "heard")
 
-    def lost(self, _: str) -> None:
+    def lost(self, why: str) -> None:
         self.events.append("lost")
+        self.whys.append(why)
 
-    def note(self, event: str, _: str) -> None:
+    def note(self, event: str, why: str) -> None:
         self.events.append(event)
+        self.whys.append(why)
 
 
 def kept(
@@ -233,6 +237,120 @@ def test_what_was_acknowledged_and_is_not_told_is_a_gap() -> None:
     kept(script)
 
 
+def test_a_deaf_connection_is_told_as_lost_when_no_other_can_be_opened() -> None:
+    async def script(venue: Venue, ears: Ears, stream: Any) -> None:
+        venue.mute.add(1)
+        venue.refuses = 10**9
+        stream.owes(Clock().mono())
+        await asyncio.sleep(600)
+        assert list(venue.open) == [1], "its socket stands"
+        assert ears.events.count("lost") == ears.events.count("doubts") == 1
+        assert ears.whys[:2] == ["it does not tell what the venue acknowledged"] * 2
+        venue.refuses = 0
+        await asyncio.sleep(10)
+        assert ears.events[-1] == "heard after a gap"
+
+    kept(script)
+
+
+def test_no_word_of_a_failure_holds_the_path_since_that_may_hold_a_key() -> None:
+    async def script(venue: Venue, ears: Ears, _: Any) -> None:
+        venue.refuses = 4
+        venue.says("over")
+        await asyncio.sleep(10)
+        assert "wss://venue: nobody there" in ears.whys
+        assert not [why for why in ears.whys if "secret" in why]
+
+    kept(script)
+
+
+def test_a_change_for_another_reason_pays_no_debt() -> None:
+    async def script(venue: Venue, ears: Ears, stream: Any) -> None:
+        stream.owes(Clock().mono())
+        await asyncio.sleep(1)
+        venue.says("ending")
+        await asyncio.sleep(30)
+        assert ears.events == [
+            "heard after a gap",
+            "rollovers",
+            "heard",
+            "doubts",
+            "heard after a gap",
+        ]
+
+    kept(script)
+
+
+def test_where_every_connection_is_told_to_leave_none_is_opened_in_haste() -> None:
+    async def script(venue: Venue, _: Ears, __: Any) -> None:
+        for n in range(3000):
+            venue.says("ending")
+            venue.says(f"{n}")
+            await asyncio.sleep(0.1)
+
+    venue, ears = kept(script)
+    assert ears.told == list(range(3000))
+    assert len(venue.opened) < 300 / 3
+
+
+def test_what_another_copy_told_says_nothing_of_the_next_connection() -> None:
+    venue, ears = Venue(), Ears()
+    slow = Venue()
+
+    async def main() -> None:
+        upkeep = Upkeep(clock=Clock(), draw=Random(1), numbers=count(1), life_ns=0, watched=True)
+        once = Once()
+        async with asyncio.TaskGroup() as group:
+            copies = [
+                KeptStream(on, ears, upkeep=upkeep, name="copy", once=once) for on in (venue, slow)
+            ]
+            tasks = [group.create_task(copy.keep()) for copy in copies]
+            await asyncio.sleep(0.1)
+            slow.takes_s = 3.0
+            slow.says("ending")
+            for n in range(31):
+                venue.says(f"{n}")
+                if 1 in slow.open and n < 30:
+                    slow.says(f"{n}")
+                await asyncio.sleep(0.1)
+            assert list(slow.open) == [1, 2], "both are heard for a while"
+            await asyncio.sleep(OVERLAP_NS / SECOND_NS)
+            assert list(slow.open) == [2]
+            for task in tasks:
+                task.cancel()
+
+    run(main)
+
+
+def test_what_is_opened_by_a_path_that_is_distrusted_is_opened_anew() -> None:
+    async def script(venue: Venue, ears: Ears, stream: Any) -> None:
+        venue.takes_s = 3.0
+        venue.says("ending")
+        await asyncio.sleep(1)
+        stream.distrust("the key was lost")
+        assert not stream.subscribed
+        await asyncio.sleep(3)
+        assert ears.events[-1] != "heard", "it was opened by the old one"
+        await asyncio.sleep(1)
+        assert stream.subscribed
+        assert ears.events.count("lost") == 1
+        assert ears.events[-1] == "heard after a gap"
+
+    kept(script)
+
+
+def test_what_is_to_be_done_later_ends_with_the_stream() -> None:
+    done: list[float] = []
+
+    async def script(_: Venue, __: Ears, stream: Any) -> None:
+        for wait_s in (1, 3):
+            stream.after(wait_s * SECOND_NS, lambda: done.append(1))
+        await asyncio.sleep(2)
+
+    kept(script)
+    assert done == [1]
+
+
 def test_a_connection_that_ends_is_a_gap_and_backs_off() -> None:
     async def script(venue: Venue, ears: Ears, stream: Any) -> None:
         venue.says("over")
@@ -310,10 +428,10 @@ def alive_by_pings_only(patch: pytest.MonkeyPatch) -> None:
 def the_first_is_closed_first(patch: pytest.MonkeyPatch) -> None:
     opens = KeptStream._open
 
-    def closed_first(self: Any, group: Any) -> None:
+    def closed_first(self: Any) -> None:
         for connection in list(self._connections):
             self._let_go(connection, "closed first")
-        opens(self, group)
+        opens(self)
 
     patch.setattr(KeptStream, "_open", closed_first)
 

@@ -34,6 +34,20 @@ def test_a_quiet_market_is_doubted_ever_more_rarely() -> None:
     assert apart == [min((20 << n) * SECOND_NS, PATIENCE_MAX_NS) for n in range(8)]
 
 
+def test_a_new_connection_is_no_sign_of_life_of_what_says_nothing_on_it() -> None:
+    live = Liveness({"quiet": 10 * SECOND_NS, "lively": 10 * SECOND_NS})
+    live.begin(at(0))
+    doubts = 0
+    for second in range(1, 1800):
+        live.heard("lively", at(second))
+        silent = live.doubted(at(second))
+        if silent:
+            assert silent == ["quiet"]
+            doubts += 1
+            live.begin(at(second))
+    assert doubts <= 9, "each twice as rare, up to ten minutes"
+
+
 def test_patience_returns_with_the_data() -> None:
     live = Liveness({"quotes": 10 * SECOND_NS})
     live.begin(at(0))

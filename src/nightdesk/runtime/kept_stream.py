@@ -6,7 +6,7 @@ stream goes on. A mistake in what is done with a frame that was read is a mistak
 """
 
 import asyncio
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -80,7 +80,7 @@ class Reader(Protocol[T]):
         ...
 
     def lost(self, why: str) -> None:
-        """No connection is left that is subscribed."""
+        """No connection is left that is subscribed; told once, until one is again."""
         ...
 
     def note(self, event: str, why: str) -> None:
@@ -105,9 +105,12 @@ class _Connection:
     def __init__(self, number: int) -> None:
         self.number = number
         self.task: asyncio.Task[None]
+        self.where = ""  # its path, once that is known; it may hold a credential
         self.opened: Mono | None = None
         self.ready: Mono | None = None  # since when it is subscribed
         self.leaving = ""  # why another one is to take its place
+        self.noted = ""  # which of these reasons was told
+        self.hurried = False  # the venue told it to leave as soon as it had come
         self.deaf = False  # its data has stopped, as far as anybody can tell
         self.let_go = ""  # why it was closed here
         self.over = ""  # why it has ended
@@ -137,6 +140,8 @@ class KeptStream(Generic[T]):
         self._shared = once
         self._once = once
         self._connections: list[_Connection] = []  # at most two, the older first
+        self._group: asyncio.TaskGroup  # of all its tasks
+        self._lost = False  # it was told that nobody is subscribed
         self._wake = asyncio.Event()
         self._not_before = Mono(0)
         self._failures = 0
@@ -151,18 +156,31 @@ class KeptStream(Generic[T]):
 
     async def keep(self) -> None:
         """For ever."""
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as self._group:
             while True:
                 self._wake.clear()
                 now = self._clock.mono()
-                self._look(group, now)
+                self._look(now)
                 await self._until(self._due(now))
 
+    def after(self, wait_ns: int, act: Callable[[], None]) -> None:
+        """Do something later, unless the stream is kept no more by then."""
+
+        async def wait() -> None:
+            await asyncio.sleep(wait_ns / SECOND_NS)
+            act()
+
+        self._group.create_task(wait(), name=f"{self._name} later")
+
     def distrust(self, why: str) -> None:
-        """Its connections tell nothing any more: another one has to take their place."""
-        for connection in self._connections:
-            connection.deaf, connection.leaving = True, why
-        self._reader.lost(why)
+        """Its connections tell nothing any more: another one has to take their place. One that does not know
+        its path yet is not meant."""
+        for connection in list(self._connections):
+            if connection.ready is not None:
+                connection.deaf, connection.leaving = True, why
+            elif connection.where:
+                self._let_go(connection, why)
+        self._nobody(why)
         self._wake.set()
 
     def owes(self, since: Mono) -> None:
@@ -183,39 +201,42 @@ class KeptStream(Generic[T]):
 
     # --- what is to be done ------------------------------------------------------------------
 
-    def _look(self, group: asyncio.TaskGroup, now: Mono) -> None:
+    def _look(self, now: Mono) -> None:
         for ended in [c for c in self._connections if c.over]:
             self._ended(ended, now)
         if len(self._connections) == 2 and now >= self._handed_over_at():
             self._let_go(self._connections[0], "another one took its place")
         if not self._connections:
             if now >= self._not_before:
-                self._open(group)
+                self._open()
             return
         newest = self._connections[-1]
         if newest.ready is None:
             if newest.opened is not None and now >= newest.opened + READY_WITHIN_NS:
                 self._let_go(newest, "it was not subscribed in time")
         elif len(self._connections) == 1 and now >= self._not_before:
-            self._next(group, newest, now)
+            self._next(newest, now)
 
-    def _next(self, group: asyncio.TaskGroup, current: _Connection, now: Mono) -> None:
+    def _next(self, current: _Connection, now: Mono) -> None:
         """Open another connection beside the one in use, where there is a reason to."""
         silent = [] if self._live is None else self._live.doubted(now)
         if silent:
-            current.deaf = True
-            current.leaving = (
-                current.leaving or f"silent: {', '.join(map(self._reader.named, silent))}"
-            )
+            self._doubt(current, f"silent: {', '.join(map(self._reader.named, silent))}")
         elif self._owed is not None and now >= self._owed + OWED_NS:
-            current.leaving = current.leaving or "it does not tell what the venue acknowledged"
-            current.deaf = True
+            self._doubt(current, "it does not tell what the venue acknowledged")
         elif now >= self._rolls_at(current):
             current.leaving = current.leaving or "it has lived long enough"
         if current.leaving:
-            self._owed = None
-            self._reader.note("doubts" if silent or current.deaf else "rollovers", current.leaving)
-            self._open(group)
+            if current.noted != current.leaving:
+                current.noted = current.leaving
+                self._reader.note("doubts" if current.deaf else "rollovers", current.leaving)
+            self._open()
+
+    def _doubt(self, connection: _Connection, why: str) -> None:
+        """What it owes is asked for when the next one is subscribed."""
+        self._owed = None
+        if not connection.deaf:
+            connection.deaf, connection.leaving = True, why
 
     def _due(self, now: Mono) -> Mono | None:
         if not self._connections:
@@ -252,13 +273,14 @@ class KeptStream(Generic[T]):
 
     # --- connections -------------------------------------------------------------------------
 
-    def _open(self, group: asyncio.TaskGroup) -> None:
+    def _open(self) -> None:
         connection = _Connection(next(self._numbers))
         if self._connections and self._shared is None:
             self._once = Once()
         self._same = None
         self._connections.append(connection)
-        connection.task = group.create_task(self._run(connection), name=f"{self._name} connection")
+        work = self._run(connection)
+        connection.task = self._group.create_task(work, name=f"{self._name} connection")
 
     def _let_go(self, connection: _Connection, why: str) -> None:
         connection.let_go = why
@@ -272,26 +294,36 @@ class KeptStream(Generic[T]):
         self._connections.remove(connection)
         if self._shared is None and self._connections:
             self._once = None
-        if (was_subscribed or not self._connections) and not self.subscribed:
-            self._reader.lost(connection.over)
-        if connection.ready is not None and connection.let_go:
+        if was_subscribed or all(c.ready is not None for c in self._connections):
+            standing = [c.leaving for c in self._connections if c.leaving]
+            self._nobody(next(iter(standing), connection.leaving or connection.over))
+        if connection.ready is None or not connection.let_go:
+            self._reader.note("reconnects", connection.over)
+        elif not connection.hurried:
             return  # in its turn
-        self._reader.note("reconnects", connection.over)
         opened = connection.opened
-        steady = opened is not None and now - opened > STEADY_NS
+        steady = opened is not None and now - opened > STEADY_NS and not connection.hurried
         self._failures = 0 if steady else self._failures + 1
         wait_s = min(BACKOFF_FIRST_S * 2 ** min(self._failures, 10), BACKOFF_MAX_S)
         self._not_before = Mono(now + round(wait_s * self._draw.uniform(0.5, 1.0) * SECOND_NS))
 
+    def _nobody(self, why: str) -> None:
+        """Tell it once if no connection is subscribed."""
+        if not self._lost and not self.subscribed:
+            self._lost = True
+            self._reader.lost(why)
+
     async def _run(self, connection: _Connection) -> None:
         why = "its task ended"
         try:
-            where = await self._reader.where()
+            connection.where = await self._reader.where()
             why = await self._streams.run(
-                where, partial(self._opened, connection), partial(self._frame, connection)
+                connection.where,
+                partial(self._opened, connection),
+                partial(self._frame, connection),
             )
         except (ConnectFailed, StreamOver) as error:
-            why = str(error)
+            why = str(error).replace(connection.where, "")  # what is told is kept in the journal
         finally:
             if not connection.let_go:
                 connection.over = why or "it ended"
@@ -309,9 +341,18 @@ class KeptStream(Generic[T]):
     def _ready(self, connection: _Connection) -> None:
         gap = not self.subscribed
         connection.ready = now = self._clock.mono()
+        self._lost = False
         if self._live is not None:
             self._live.begin(now)
         self._reader.heard(gap=gap)
+        self._wake.set()
+
+    def _leaves(self, connection: _Connection, why: str, now: Mono) -> None:
+        """The venue will end it."""
+        if not connection.leaving:
+            connection.leaving = why
+            opened = connection.opened
+            connection.hurried = opened is not None and now - opened < STEADY_NS
         self._wake.set()
 
     def _frame(self, connection: _Connection, data: bytes, received: Mono) -> None:
@@ -323,8 +364,7 @@ class KeptStream(Generic[T]):
         except StreamOver:
             raise
         except StreamEnding as ending:
-            connection.leaving = str(ending)
-            self._wake.set()
+            self._leaves(connection, str(ending), received)
             return
         except Exception as error:  # noqa: BLE001 whatever cannot be read, by whatever mistake
             reader.poisoned(data, error)
@@ -337,7 +377,8 @@ class KeptStream(Generic[T]):
         if self._live is not None:
             self._live.heard(reader.subscription(told), received)
         if self._once is not None and not self._once.first(data, connection.number):
-            if self._same is None:
+            both = len(self._connections) == 2 and self._connections[-1].ready is not None
+            if both and self._same is None:
                 self._same = received
                 self._wake.set()
             return

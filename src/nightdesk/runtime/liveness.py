@@ -19,15 +19,18 @@ class Liveness:
         self._first_ns = patience_ns
         self._patience_ns = dict(patience_ns)
         self.last = dict.fromkeys(patience_ns, Mono(0))
+        self._spoke: set[Hashable] = set()  # on this connection, since its patience changed last
 
     def begin(self, now: Mono) -> None:
         """A connection was opened: what came before says nothing of it."""
         for key in self.last:
             self.last[key] = max(self.last[key], now)
+        self._spoke.clear()
 
     def heard(self, key: Hashable, at: Mono) -> None:
         """A subscription told something."""
         self.last[key] = at
+        self._spoke.add(key)
 
     def doubted(self, now: Mono) -> list[Hashable]:
         """The subscriptions that were silent for longer than they may. Each may then be silent for twice as
@@ -38,7 +41,8 @@ class Liveness:
             if age_ns >= patience_ns:
                 silent.append(key)
                 self._patience_ns[key] = min(2 * patience_ns, PATIENCE_MAX_NS)
-            elif age_ns < first_ns < patience_ns:
+            elif key in self._spoke and age_ns < first_ns < patience_ns:
+                self._spoke.discard(key)
                 self._patience_ns[key] = max(first_ns, patience_ns // 2)
         return silent
 
