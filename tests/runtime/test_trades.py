@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,14 +62,16 @@ class Venue:
         return [a_print(number, instrument) for number in range(result, last + 1)]
 
 
-def played(venue: Venue, script: Callable[[TradeFeed], Any], followed: str = BTCUSDT) -> list[int]:
-    told: list[int] = []
+def played(
+    venue: Venue, script: Callable[[TradeFeed], Any], told: list[int] | None = None
+) -> list[int]:
+    told = [] if told is None else told
 
     async def main() -> None:
         async with asyncio.TaskGroup() as group:
             made: Any = venue
             feed = TradeFeed(
-                [followed],  # type: ignore[list-item]
+                [BTCUSDT],
                 made,
                 made,
                 watched=True,
@@ -175,6 +178,115 @@ def test_a_venue_that_numbers_with_holes_is_not_asked_at_every_one() -> None:
 
     assert played(venue, script) == list(range(1, 1000, 3))
     assert len(venue.asked) <= 10 * trades_module.TRIES
+
+
+def test_what_an_answer_told_ahead_of_the_stream_is_told_once() -> None:
+    venue = Venue(knows=18)
+
+    async def script(feed: TradeFeed) -> None:
+        feed.heard(a_print(10))
+        feed.gap(BTCUSDT)
+        await asyncio.sleep(0.05)
+        feed.heard(a_print(15))
+        await asyncio.sleep(1)
+        for number in (16, 17, 18, 19):
+            feed.heard(a_print(number))
+
+    assert played(venue, script) == list(range(10, 20))
+
+
+def test_a_venue_that_begins_to_number_anew_is_heard_again() -> None:
+    async def at_once(feed: TradeFeed) -> None:
+        feed.heard(a_print(trades_module.AGAIN_MAX + 3))
+        for number in (1, 2, 3):
+            feed.heard(a_print(number))
+
+    async def later(feed: TradeFeed) -> None:
+        feed.heard(a_print(100))
+        feed.heard(a_print(1))
+        await asyncio.sleep(trades_module.AGAIN_WITHIN_NS / SECOND_NS + 1)
+        for number in (2, 3):
+            feed.heard(a_print(number))
+
+    assert played(Venue(), at_once) == [trades_module.AGAIN_MAX + 3, 1, 2, 3]
+    assert played(Venue(), later) == [100, 2, 3]
+
+
+def test_questions_in_vain_put_off_no_question_after_a_gap() -> None:
+    venue = Venue(knows=1)
+
+    async def script(feed: TradeFeed) -> None:
+        feed.heard(a_print(1))
+        for number in (3, 5, 7, 9):  # holes
+            feed.heard(a_print(number))
+            await asyncio.sleep(1)
+        venue.knows = 12
+        feed.gap(BTCUSDT)
+        await asyncio.sleep(1)
+
+    assert played(venue, script) == [1, 3, 5, 7, 9, 10, 11, 12]
+
+
+def test_gaps_with_nothing_in_them_put_off_no_question_at_all() -> None:
+    venue = Venue(knows=10)
+
+    async def script(feed: TradeFeed) -> None:
+        feed.heard(a_print(10))
+        for _ in range(8):
+            feed.gap(BTCUSDT)
+            await asyncio.sleep(1)
+        venue.knows = 15
+        feed.heard(a_print(16))
+        await asyncio.sleep(1)
+
+    assert played(venue, script) == list(range(10, 17))
+
+
+class Holes(Venue):
+    """Numbers with holes."""
+
+    def told_trades(self, instrument: str, result: int, _: Mono) -> list[Trade] | NoAnswer:
+        numbers = [n for n in range(10, 10 + 7 * 35, 7) if n >= result]
+        return [a_print(number, instrument) for number in numbers[: trades_module.PAGE]]
+
+
+class Stuck(Venue):
+    """Tells the same page for ever."""
+
+    def told_trades(self, instrument: str, _: int, __: Mono) -> list[Trade] | NoAnswer:
+        return [a_print(number, instrument) for number in range(2, 2 + trades_module.PAGE)]
+
+
+def test_pages_go_on_after_the_newest_and_end_where_nothing_is_new(monkeypatch: Any) -> None:
+    monkeypatch.setattr(trades_module, "PAGE", 10)
+
+    async def script(feed: TradeFeed) -> None:
+        feed.heard(a_print(1))
+        feed.gap(BTCUSDT)
+        await asyncio.sleep(5)
+
+    holes, stuck = Holes(), Stuck()
+    assert played(holes, script) == [1, *range(10, 10 + 7 * 35, 7)]
+    assert len(holes.asked) == 4
+    assert played(stuck, script) == list(range(1, 12))
+    assert stuck.asked == [2, 12]
+
+
+def test_a_question_that_is_cancelled_tells_nothing() -> None:
+    venue = Venue(knows=20)
+    venue.takes_s = 5
+
+    async def script(feed: TradeFeed) -> None:
+        feed.heard(a_print(1))
+        feed.gap(BTCUSDT)
+        await asyncio.sleep(0.1)
+        feed.heard(a_print(9))
+        raise OSError("the node ends")
+
+    told: list[int] = []
+    with pytest.raises(BaseExceptionGroup):
+        played(venue, script, told=told)
+    assert told == [1]
 
 
 def test_prints_that_nobody_hears_are_neither_held_nor_asked_for() -> None:

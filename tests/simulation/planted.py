@@ -599,7 +599,7 @@ def a_stream_is_alive_by_its_pings(patch: Patch) -> None:
 
 
 def a_gap_in_a_stream_is_not_filled(patch: Patch) -> None:
-    patch.setattr(TradeFeed, "gap", lambda *_: None)
+    patch.setattr(TradeFeed, "_begin", lambda *_, **__: None)
 
 
 def one_poison_frame_kills_the_reader(patch: Patch) -> None:

@@ -21,6 +21,9 @@ PAGE = 1_000  # the most that every venue of ours tells at once
 PAGES_MAX = 10  # of one gap: a market that printed more has moved on
 TRIES = 3  # while the venue's past lags behind its stream
 WITHIN_NS = 10 * SECOND_NS
+# A print not newer than the last was told already: by an answer that was ahead of the stream, or by another
+# connection. Further behind, or later, the venue has begun to number anew.
+AGAIN_MAX, AGAIN_WITHIN_NS = PAGE * PAGES_MAX, 60 * SECOND_NS
 # After a question that found nothing, twice as long each time: a venue may number with holes.
 FUTILE_FIRST_NS, FUTILE_MAX_NS = 5 * SECOND_NS, 600 * SECOND_NS
 
@@ -30,6 +33,7 @@ class _Prints:
 
     def __init__(self) -> None:
         self.last: int | None = None  # the newest id that was told
+        self.told_at = Mono(0)  # when it was
         self.held: dict[int, Trade] | None = None  # by id, while a question is under way
         self.not_before = Mono(0)
         self.in_vain = 0
@@ -67,11 +71,13 @@ class TradeFeed:
             self._tell(trade)
             return
         passed_over = prints.last is not None and trade.trade_id > prints.last + 1
-        if self._watched and passed_over and prints.held is None:
-            self.gap(trade.instrument)
+        now = self._requester.mono()
+        if self._watched and passed_over and prints.held is None and now >= prints.not_before:
+            self._begin(trade.instrument, prints, passed_over=True)
         if prints.held is None:
-            prints.last = max(prints.last or 0, trade.trade_id)
-            self._tell(trade)
+            if not _told_already(prints, trade.trade_id, now):
+                prints.last, prints.told_at = trade.trade_id, now
+                self._tell(trade)
         elif len(prints.held) < HELD_MAX:
             prints.held[trade.trade_id] = trade
         else:
@@ -80,22 +86,24 @@ class TradeFeed:
     def gap(self, instrument: InstrumentId) -> None:
         """The stream was not heard for a while."""
         prints = self._prints.get(instrument)
-        if prints is None or prints.last is None or prints.held is not None:
-            return
-        if self._requester.mono() < prints.not_before:
-            return
-        prints.held = {}
-        self._spawn(self._fill(instrument, prints), "prints")
+        if prints is not None and prints.last is not None and prints.held is None:
+            self._begin(instrument, prints, passed_over=False)
 
-    async def _fill(self, instrument: InstrumentId, prints: _Prints) -> None:
+    def _begin(self, instrument: InstrumentId, prints: _Prints, *, passed_over: bool) -> None:
+        prints.held = {}
+        self._spawn(self._fill(instrument, prints, passed_over), "prints")
+
+    async def _fill(self, instrument: InstrumentId, prints: _Prints, passed_over: bool) -> None:
         first = (prints.last or 0) + 1
         told: dict[int, Trade] = {}
-        try:
-            await self._ask(instrument, prints, first, told)
-        finally:
-            self._count(instrument, prints, first, told)
-            if prints.held is not None:
-                self._release(prints, told)
+        await self._ask(instrument, prints, first, told)
+        filled = sum(number > (prints.last or 0) for number in told)
+        self._telemetry.count("prints.filled", filled)
+        if passed_over:
+            self._pause(prints, filled)
+        self._say({"of": instrument, "from": str(first), "prints": str(filled)})
+        if prints.held is not None:
+            self._release(prints, told)
 
     async def _ask(
         self, instrument: InstrumentId, prints: _Prints, first: int, told: dict[int, Trade]
@@ -105,8 +113,9 @@ class TradeFeed:
         tries, pages = 0, 0
         while tries < TRIES and pages < PAGES_MAX and self._requester.mono() - began < WITHIN_NS:
             pages += 1
+            following = max(told, default=first - 1) + 1  # a venue may number with holes
             result = await self._requester.request(
-                partial(_request, self._codec, instrument, first + len(told))
+                partial(_request, self._codec, instrument, following)
             )
             page = self._codec.told_trades(instrument, result, self._requester.mono())
             if prints.held is None:
@@ -114,11 +123,14 @@ class TradeFeed:
             if isinstance(page, NoAnswer):
                 tries += 1
                 continue
-            told.update((trade.trade_id, trade) for trade in page if trade.trade_id >= first)
+            new = {trade.trade_id: trade for trade in page if trade.trade_id >= following}
+            told.update(new)
+            if len(page) >= PAGE and new:
+                continue
             joins = min(prints.held, default=0)
-            if len(page) < PAGE and (not joins or max(told, default=first - 1) + 1 >= joins):
+            if len(page) >= PAGE or not joins or max(told, default=first - 1) + 1 >= joins:
                 return
-            tries += len(page) < PAGE
+            tries += 1
 
     def _release(self, prints: _Prints, told: dict[int, Trade]) -> None:
         """Everything that waited, in order, each once."""
@@ -126,19 +138,22 @@ class TradeFeed:
         last = prints.last or 0
         for number, trade in sorted({**told, **held}.items()):
             if number > last:
-                prints.last = number
+                prints.last, prints.told_at = number, self._requester.mono()
                 self._tell(trade)
 
-    def _count(
-        self, instrument: InstrumentId, prints: _Prints, first: int, told: dict[int, Trade]
-    ) -> None:
-        filled = sum(number > (prints.last or 0) for number in told)
-        self._telemetry.count("prints.filled", filled)
+    def _pause(self, prints: _Prints, filled: int) -> None:
+        """Before the next id that is passed over is asked for."""
         prints.in_vain = 0 if filled else prints.in_vain + 1
         if not filled:
             wait_ns = min(FUTILE_FIRST_NS << min(prints.in_vain - 1, 10), FUTILE_MAX_NS)
             prints.not_before = Mono(self._requester.mono() + wait_ns)
-        self._say({"of": instrument, "from": str(first), "prints": str(filled)})
+
+
+def _told_already(prints: _Prints, number: int, now: Mono) -> bool:
+    """Whether a print that was not asked for is one of the last that were told."""
+    if prints.last is None or now - prints.told_at > AGAIN_WITHIN_NS:
+        return False
+    return 0 <= prints.last - number <= AGAIN_MAX
 
 
 def _request(codec: VenueCodec, instrument: InstrumentId, from_id: int, _: Wall) -> HttpRequest:
