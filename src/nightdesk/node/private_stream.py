@@ -1,7 +1,7 @@
 """The private stream of one venue: what became of orders, told by one connection or by several at once.
 
-A gap is filled by asking, never by hoping; so is a frame that nobody could read. While one connection is heard
-there is no gap, and what several tell is told to the desk once.
+A gap is filled by asking, never by hoping; so is a frame that nobody could read. While one connection is heard,
+no mode changes, and what several tell is told to the desk once.
 """
 
 import asyncio
@@ -22,7 +22,10 @@ from nightdesk.venues.http import HttpRequest
 from nightdesk.venues.protocol import ContractCodec, NoAnswer, UserUpdate, VenueCodec
 
 KEY_EVERY_S = 30 * 60.0  # half of the time that a key is valid for
-ASK_EVERY_NS = SECOND_NS  # a storm of unreadable frames must not become one of questions
+KEY_AGAIN_S = 30.0  # after a prolongation that failed
+ASK_EVERY_NS = (
+    SECOND_NS  # a storm of unreadable frames or of connections must not become one of questions
+)
 
 
 class PrivateStream:
@@ -79,29 +82,42 @@ class PrivateStream:
         if isinstance(key, NoAnswer):
             self.unanswered(key)
             raise ConnectFailed(f"no key to the private stream: {key.outcome.text}")
-        self._key = key
+        self._take_key(key)
         return self.codec.private_path(key)
 
     async def keep_key(self) -> None:
         """Prolong the key, for ever; where another one is told, every connection is opened anew."""
+        wait_s = KEY_EVERY_S
         while True:
-            await asyncio.sleep(KEY_EVERY_S)
+            await asyncio.sleep(wait_s)
+            wait_s = KEY_EVERY_S
             ask = self.codec.private_key()
             if ask is None or not self._key:
                 continue
             key = self.codec.keyed(await self.requester.request(partial(_signed_already, ask)))
             if isinstance(key, NoAnswer):
                 self.unanswered(key)
-            elif key != self._key:
-                self._key = key
-                for kept in self.copies:
-                    kept.distrust("the private stream's key was lost")
+                wait_s = KEY_AGAIN_S
+            else:
+                self._take_key(key)
+
+    def _take_key(self, key: str) -> None:
+        """Where it is another one than before, whatever reads by that one hears nothing any more."""
+        lost, self._key = self._key not in ("", key), key
+        if lost:
+            for kept in self.copies:
+                kept.distrust("the private stream's key was lost")
 
     # --- what its connections bring -----------------------------------------------------------
 
     def heard(self, *, gap: bool) -> None:
-        """One more connection is subscribed; with a `gap`, that one's own."""
-        if gap and sum(kept.subscribed for kept in self.copies) <= 1:
+        """One more connection is subscribed; with a `gap`, that one's own. It is asked about even where another
+        copy is heard: that one may be deaf, and nobody has found it out yet."""
+        if not gap:
+            return
+        if sum(kept.subscribed for kept in self.copies) > 1:
+            self._ask_soon()
+        else:
             self._ask()
             scope = self._shell.desk.settings.scope_of(self.venue)
             self._tell(Health(scope=scope, cause="private", mode=Mode.NORMAL, why="subscribed"))
@@ -122,13 +138,7 @@ class PrivateStream:
     def poisoned(self, frame: bytes, error: Exception) -> None:
         """What it would have told is asked for."""
         self._quarantine.take(frame, error)
-        now = self._clock.mono()
-        if self._asked is None or now - self._asked >= ASK_EVERY_NS:
-            self._ask()
-        elif now >= self._asked:  # once more when the storm may be over
-            wait_ns = self._asked + ASK_EVERY_NS - now
-            self._asked = Mono(now + wait_ns)
-            asyncio.get_running_loop().call_later(wait_ns / SECOND_NS, self._ask)
+        self._ask_soon()
 
     def told(self, update: UserUpdate) -> None:
         """One frame that could be read."""
@@ -153,6 +163,16 @@ class PrivateStream:
             self._tell(WalletsMoved(venue=venue, moved=update.moved))
         if update.terms is not None:
             self._tell(TermsSeen(venue=venue, terms=update.terms))
+
+    def _ask_soon(self) -> None:
+        """Now, or once more when a storm of reasons may be over."""
+        now = self._clock.mono()
+        if self._asked is None or now - self._asked >= ASK_EVERY_NS:
+            self._ask()
+        elif now >= self._asked:
+            wait_ns = self._asked + ASK_EVERY_NS - now
+            self._asked = Mono(now + wait_ns)
+            self.copies[0].after(wait_ns, self._ask)
 
     def _ask(self) -> None:
         """Everything that may have happened while nobody listened."""

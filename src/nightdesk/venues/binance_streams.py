@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 
 from nightdesk.model.bars import BarsOf
-from nightdesk.model.errors import ProtocolViolation, StreamEnding
+from nightdesk.model.errors import ProtocolViolation, StreamEnding, StreamOver
 from nightdesk.model.ids import ClientOrderId, InstrumentId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthOf, MarketEvent, Quote, Trade
@@ -109,7 +109,8 @@ class BinanceStreams:
 
     def private(self, frame: bytes) -> UserUpdate:
         """One frame of the private stream; raises `ProtocolViolation` on one that cannot be read,
-        `StreamEnding` where it says that the connection will be closed."""
+        `StreamEnding` where it says that the connection will be closed, `StreamOver` where it is not subscribed
+        or no longer."""
         try:
             outer = _API.decode(frame)
             if not outer.event:
@@ -121,6 +122,8 @@ class BinanceStreams:
             raise ProtocolViolation(f"private frame {frame[:160]!r}: {error}") from error
         if name == "serverShutdown":
             raise StreamEnding(_SHUTDOWN)
+        if name == "eventStreamTerminated":
+            raise StreamOver("the venue says that the private stream has ended")
         if name in ("balanceUpdate", "externalLockUpdate"):
             return UserUpdate(
                 foreign=f"{name}: {bytes(outer.event)[:160].decode(errors='replace')}"
@@ -191,9 +194,7 @@ class BinanceStreams:
 
 def _reply(frame: wire.ApiFrame) -> UserUpdate:
     if frame.error is not None:
-        raise ProtocolViolation(
-            f"the private stream was refused: {frame.error.code} {frame.error.msg}"
-        )
+        raise StreamOver(f"the private stream was refused: {frame.error.code} {frame.error.msg}")
     if frame.id == "subscribe" and frame.status != 200:
-        raise ProtocolViolation(f"the private stream was refused with status {frame.status}")
+        raise StreamOver(f"the private stream was refused with status {frame.status}")
     return UserUpdate(note="subscribed" if frame.id == "subscribe" else "")
