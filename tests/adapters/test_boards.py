@@ -34,7 +34,7 @@ class Place:
 
     @property
     def file(self) -> Path:
-        return self.folder / "address.boot"
+        return next(iter(self.folder.glob("address.*.boot.board")))
 
 
 @pytest.fixture
@@ -139,31 +139,81 @@ def test_a_file_with_other_bytes_is_away_and_stays_so(place: Place) -> None:
             one.read(now)
 
 
-def test_one_made_for_other_limits_is_not_used(place: Place) -> None:
+def test_one_made_for_other_limits_is_left_alone_and_another_made(place: Place) -> None:
     place.open().write(row(), START)
-    with pytest.raises(BoardAway, match="other limits"):
-        place.open(Rows([LENGTH_NS, 5])).read(START)
+    other = place.open(Rows([LENGTH_NS, 5]))
+    words = [Column(length).words(1, 0) for length in other.rows.lengths_ns]
+    other.write(other.rows.sealed(1, START, LONG_AGO, words), START)
+    assert other.read(START) == {}
+    assert len(list(place.folder.iterdir())) == 2
 
 
-def test_what_an_earlier_boot_left_is_removed_and_what_nobody_wrote_to_for_days(
+def aged(file: Path, days: int) -> Path:
+    before = file.stat(follow_symlinks=False).st_mtime - days * 86_400
+    os.utime(file, (before, before), follow_symlinks=False)
+    return file
+
+
+def test_what_an_earlier_boot_left_is_removed_and_boards_that_nobody_wrote_to_for_days(
     place: Place,
 ) -> None:
     place.open(boot="earlier").write(row(), START)
-    for name, days in (("kept.boot", 1), ("left.boot", 4)):
-        file = place.folder / name
-        file.write_text("")
-        before = file.stat().st_mtime - days * 86_400
-        os.utime(file, (before, before))
+    for name, days in (("kept", 1), ("left", 4)):
+        board = FileBoard(place.folder / name, ROWS, "boot")
+        board.write(row(), START)
+        board.close()
+        aged(next(iter(place.folder.glob(f"{name}.*"))), days)
     assert place.open().read(START) == {}
-    assert {file.name for file in place.folder.iterdir()} == {"address.boot", "kept.boot"}
+    assert {file.name.split(".")[0] for file in place.folder.iterdir()} == {"address", "kept"}
+    assert not list(place.folder.glob("*.earlier.board"))
 
 
-@pytest.mark.parametrize("mode", [0o777, 0o750])
-def test_a_directory_that_others_may_enter_is_not_used(place: Place, mode: int) -> None:
+def test_what_is_no_board_is_never_removed(place: Place, tmp_path: Path) -> None:
+    place.open(boot="earlier").write(row(), START)
+    (board,) = place.folder.iterdir()
+    like = board.name.replace("address", "left")
+    (place.folder / "desk.toml").write_text("a config")
+    (place.folder / "named.0123abcd.earlier.board").write_text("but begins as none")
+    (place.folder / "begins-as-one.journal").write_bytes(board.read_bytes())
+    (place.folder / "folder.0123abcd.earlier.board").mkdir()
+    os.mkfifo(place.folder / "pipe.0123abcd.earlier.board")
+    (tmp_path / "target").write_bytes(board.read_bytes())
+    (place.folder / like).symlink_to(tmp_path / "target")
+    before = {aged(file, 9).name for file in place.folder.iterdir()} - {board.name}
+    assert place.open(boot="later").read(START) == {}
+    assert {file.name for file in place.folder.iterdir()} - {
+        file.name for file in place.folder.glob("address.*")
+    } == before
+    assert not board.exists()
+    assert (tmp_path / "target").exists()
+
+
+def test_where_nothing_can_be_tidied_it_is_used_all_the_same(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.open(boot="earlier").write(row(), START)
+
+    def refused(_: Path) -> None:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    assert place.open().read(START) == {}
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o720, 0o702])
+def test_a_directory_that_others_may_write_to_is_not_used_and_the_message_says_how_to_mend_it(
+    place: Place, mode: int
+) -> None:
     place.folder.mkdir()
     place.folder.chmod(mode)
-    with pytest.raises(BoardAway, match="not this user's alone"):
+    with pytest.raises(BoardAway, match=f"chmod 700 {place.folder}"):
         place.open().read(START)
+
+
+def test_a_directory_that_a_person_made_is_used(place: Place) -> None:
+    place.folder.mkdir()
+    place.folder.chmod(0o755)
+    assert place.open().read(START) == {}
 
 
 def test_a_directory_that_cannot_be_made_is_away(tmp_path: Path) -> None:
@@ -174,8 +224,10 @@ def test_a_directory_that_cannot_be_made_is_away(tmp_path: Path) -> None:
 
 
 def test_a_link_in_its_place_is_not_followed(place: Place, tmp_path: Path) -> None:
-    place.folder.mkdir(mode=0o700)
-    place.file.symlink_to(tmp_path / "elsewhere")
+    place.open().write(row(), START)
+    file = place.file
+    file.unlink()
+    file.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(BoardAway):
         place.open().read(START)
     assert not (tmp_path / "elsewhere").exists()
@@ -236,5 +288,6 @@ def test_rows_that_another_process_writes_all_the_time_are_whole_or_said_to_be_t
 
 
 def test_boards_lie_in_memory_where_the_host_has_such_a_place(tmp_path: Path) -> None:
-    folder = boards_under(tmp_path)
-    assert folder in (Path(f"/dev/shm/nightdesk-{os.getuid()}"), tmp_path / "boards")
+    own = f"nightdesk-{os.getuid()}"
+    assert boards_under(None, tmp_path) in (Path("/dev/shm") / own, tmp_path / "boards")
+    assert boards_under(tmp_path, tmp_path / "beside") == tmp_path / own

@@ -1,14 +1,17 @@
 """Which processes share a board: those with the same address, or with the same key."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from nightdesk.adapters.boards import FileBoard
+from nightdesk.config.load import load
 from nightdesk.config.venue import Account, Venue
+from nightdesk.node.practice import practice_text
 from nightdesk.ports.boards import Allowance
 from nightdesk.venues.binance_costs import SPOT_LIMITS
-from nightdesk.wiring.boards import allowance_of, close_boards
+from nightdesk.wiring.boards import allowance_of, boards_path, close_boards
 
 REST = "https://api.example.com"
 
@@ -43,6 +46,14 @@ def test_an_address_and_an_account_are_shared_each_by_itself(tmp_path: Path) -> 
     assert another[0] == address
     assert another[1] != account
     assert "key" not in account
+
+
+def test_boards_lie_in_a_folder_of_their_own_wherever_somebody_wants_them() -> None:
+    text = practice_text("http://127.0.0.1:1", ["BTCUSDT"])
+    named = text.replace('control = "desk.sock"', 'control = "desk.sock"\nboards = "."')
+    assert named != text
+    base = Path("/srv/desk")
+    assert boards_path(load(named, "desk.toml"), base) == base / f"nightdesk-{os.getuid()}"
 
 
 @pytest.mark.usefixtures("keyed")

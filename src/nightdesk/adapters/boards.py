@@ -2,15 +2,17 @@
 
 A process holds its row by a lock of the kernel's (F_OFD_SETLK, never waited for), which ends with it. Rows are
 read and written by one system call each; where one was torn its check sum says so. A file that is cut, replaced
-or not ours makes the board away, never the process end.
+or not ours makes the board away, never the process end. Refuses to touch what is no board.
 """
 
 import fcntl
 import os
+import re
 import stat
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 
 from nightdesk.model.time import LONG_AGO, SECOND_NS, Mono
@@ -18,19 +20,23 @@ from nightdesk.ports.boards import BoardAway
 from nightdesk.resilience.board import Rows, stamp_of
 
 ROWS_MAX = 64  # lives of processes whose use still counts; of more the oldest is forgotten
-_MAGIC = b"nightdesk board 1"
+_MAGIC = b"nightdesk board "
 _HEAD_BYTES = 64
 _AGAIN_NS = SECOND_NS  # between two tries to open it, and two looks whether it is still there
 _MEMORY = Path("/dev/shm")  # the same for every process of a host, whoever started it
 _KEPT_S = 3 * 86_400  # twice and more what the longest window counts
-_PRIVATE = 0o077  # what nobody else may do
+_OTHERS_WRITE = 0o022
+_BOARD = re.compile(
+    r"[\w.-]+\.[0-9a-f]{8}\.[\w-]+\.board", re.ASCII
+)  # name, what its rows are, boot
 
 
-def boards_under(beside: Path) -> Path:
-    """Where the boards of this user lie; `beside` where the host has no directory in memory."""
-    if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK | os.X_OK):
-        return _MEMORY / f"nightdesk-{os.getuid()}"
-    return beside / "boards"
+def boards_under(named: Path | None, beside: Path) -> Path:
+    """Where the boards of this user lie, always a folder of their own: in the one that somebody named, else in
+    memory, else, where the host has no such directory, `beside`."""
+    if named is None and _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK | os.X_OK):
+        named = _MEMORY
+    return beside / "boards" if named is None else named / f"nightdesk-{os.getuid()}"
 
 
 class FileBoard:
@@ -39,10 +45,12 @@ class FileBoard:
     def __init__(self, path: Path, rows: Rows, boot: str) -> None:
         self.name = path.name
         self.rows = rows
-        # What an earlier boot wrote counts no more, and by another clock.
-        self._path = path.with_name(f"{path.name}.{boot}")
+        # What an earlier boot wrote counts no more, and by another clock; another version may have other rows.
+        made_for = repr((rows.lengths_ns, rows.bytes)).encode()
+        digest = blake2b(made_for, digest_size=4, person=b"nightdesk rows").hexdigest()
+        self._path = path.with_name(f"{path.name}.{digest}.{boot}.board")
         self._stride = -(-rows.bytes // 512) * 512
-        self._head = (_MAGIC + repr(rows.lengths_ns).encode())[:_HEAD_BYTES].ljust(_HEAD_BYTES)
+        self._head = (_MAGIC + digest.encode()).ljust(_HEAD_BYTES)
         self._fd = -1
         self._row = 0
         self._tried = LONG_AGO
@@ -108,33 +116,44 @@ class FileBoard:
 
     def _open(self, now: Mono) -> None:
         folder = self._path.parent
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self._check(folder.lstat(), stat.S_ISDIR)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._check_folder(folder)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._fd = os.open(self._path, flags, 0o600)
-        self._check(os.fstat(self._fd), stat.S_ISREG)
-        os.utime(self._fd)
-        self._tidy(os.fstat(self._fd).st_mtime)
+        found = os.fstat(self._fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
+            raise self._away("it is no file of this user's; remove it")
+        if found.st_mode & _OTHERS_WRITE:
+            raise self._away("others may write to it; remove it")
         head = os.pread(self._fd, _HEAD_BYTES, 0)
         if not head:
             os.pwrite(self._fd, self._head, 0)  # whoever does so too writes the same
         elif head != self._head:
-            raise self._away("it was made for other limits, or by another version")
+            raise self._away("it holds something else; remove it")
+        os.utime(self._fd)
+        self._tidy(os.fstat(self._fd).st_mtime)
         self._row = self._taken(now)
         os.pwrite(self._fd, bytes(self.rows.bytes), self._at(self._row))
 
     def _tidy(self, now_s: float) -> None:
-        """Remove what counts no more. Who used one all the same opens it anew within a second."""
-        for file in self._path.parent.iterdir():
-            with suppress(FileNotFoundError):
-                earlier = file.stem == self.name and file != self._path
-                if earlier or now_s - file.stat().st_mtime > _KEPT_S:
-                    file.unlink()
+        """Remove boards that count no more, and nothing else. Who used one all the same opens it anew within a
+        second. What cannot be removed stays."""
+        before, boot = f"{self.name}.", self._path.suffixes[-2:]
+        with suppress(OSError):
+            for file in self._path.parent.iterdir():
+                with suppress(OSError):
+                    earlier = file.name.startswith(before) and file.suffixes[-2:] != boot
+                    if (earlier or now_s - file.lstat().st_mtime > _KEPT_S) and _is_board(file):
+                        file.unlink()
 
-    def _check(self, found: os.stat_result, is_kind: object) -> None:
-        assert callable(is_kind), "one of stat's questions"
-        if not is_kind(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & _PRIVATE:
-            raise self._away("it is not this user's alone; remove it, or name another place")
+    def _check_folder(self, folder: Path) -> None:
+        found, name = folder.lstat(), folder.absolute()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise self._away(
+                f"the folder {name} is not this user's; remove it, or name another place ([desk] boards)"
+            )
+        if found.st_mode & _OTHERS_WRITE:
+            raise self._away(f"others may write to the folder {name}; chmod 700 {name}")
 
     def _taken(self, now: Mono) -> int:
         """A row that counts no more, else the oldest of those whose process has ended."""
@@ -174,3 +193,14 @@ class FileBoard:
         """Never waits. As C's `struct flock` on 64 bits."""
         wanted = struct.pack("hhqqi", kind, os.SEEK_SET, self._at(number), self._stride, 0)
         fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, wanted)
+
+
+def _is_board(file: Path) -> bool:
+    """Whether it is named, and begins, as a board does. Waits for nothing that is no plain file."""
+    if not _BOARD.fullmatch(file.name) or not stat.S_ISREG(file.lstat().st_mode):
+        return False
+    fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        return os.pread(fd, len(_MAGIC), 0) == _MAGIC
+    finally:
+        os.close(fd)

@@ -20,9 +20,8 @@ _HERE = ("127.0.0.1", "localhost", "::1")  # each exchange of one's own has acco
 
 def boards_path(config: Config, base: Path) -> Path:
     """The directory of the boards."""
-    if config.desk.boards is not None:
-        return base / config.desk.boards
-    return boards_under(journal_path(config, base).parent)
+    named = None if config.desk.boards is None else base / config.desk.boards
+    return boards_under(named, journal_path(config, base).parent)
 
 
 def allowance_of(
