@@ -32,7 +32,7 @@ def test_another_counts_no_less_than_what_came_within_a_length_and_forgets_the_r
     ours, now, arrivals = Column(LENGTH_NS), START, list[tuple[int, int]]()
     for after, amount in came:
         now = Mono(now + after)
-        ours.arrived(amount, now)
+        ours.arrived(amount, now, now)
         arrivals.append((now, amount))
     others = heard(written(ours, now), now).others(now)
     late_ns = LENGTH_NS + 2 * LENGTH_NS // CELLS
@@ -43,11 +43,22 @@ def test_another_counts_no_less_than_what_came_within_a_length_and_forgets_the_r
 def test_what_is_given_up_counts_from_ahead_of_now_and_nothing_is_lost_where_cells_meet() -> None:
     ours = Column(LENGTH_NS)
     for _ in range(30):
-        ours.arrived(1, Mono(START + 5 * SECOND_NS))
-        ours.arrived(1, START)
+        ours.arrived(1, Mono(START + 5 * SECOND_NS), START)
+        ours.arrived(1, START, START)
     assert heard(written(ours, START), START).others(START) == 60
     then = Mono(START + 5 * SECOND_NS + LENGTH_NS - 1)
     assert heard(written(ours, START), then).others(then) >= 30
+
+
+def test_what_is_given_up_takes_nothing_from_what_counts_still() -> None:
+    ours, cell_ns = Column(LENGTH_NS), LENGTH_NS // CELLS
+    for cell in range(CELLS):
+        at = Mono(START + cell * cell_ns + cell_ns * 9 // 10)
+        ours.arrived(1, at, at)
+    now = Mono(START + LENGTH_NS + cell_ns // 10)
+    for ahead in range(5 * SECOND_NS // cell_ns + 1):
+        ours.arrived(1, Mono(now + ahead * cell_ns), now)
+    assert heard(written(ours, now), now).others(now) == CELLS + 5 * SECOND_NS // cell_ns + 1
 
 
 def test_what_is_pending_in_a_row_that_is_silent_counts_until_it_must_have_come() -> None:
@@ -79,7 +90,7 @@ def test_a_row_with_one_other_byte_is_torn(at: int, change: int) -> None:
 
 def test_a_row_counts_no_longer_than_it_is_kept() -> None:
     ours = Column(LENGTH_NS)
-    ours.arrived(1, Mono(START + SILENT_NS))
+    ours.arrived(1, Mono(START + SILENT_NS), Mono(START + SILENT_NS))
     row = written(ours, START, spent=2, pending=1)
     kept = Mono(START + ROWS.keep_ns)
     assert heard(row, START).others(kept) == 0

@@ -208,6 +208,19 @@ def test_while_a_board_is_away_each_keeps_to_its_fixed_share_of_what_that_counts
     assert [w.most for w in one.budget.windows] == [80, 16]
 
 
+@pytest.mark.parametrize(("rank", "room"), [(Rank.REDUCE, 16), (Rank.ENTRY, 7)])
+def test_while_a_board_is_away_what_reduces_keeps_the_share_of_the_host(
+    rank: Rank, room: int
+) -> None:
+    one = Host().process(share=80, alone=50)
+    one.boards[True].away = "gone"
+    one.sharing.look(START)
+    assert not one.budget.wait_ns(orders(room, rank), START)
+    assert one.budget.wait_ns(orders(room + 1, rank), START)
+    assert one.use(orders(7), START)
+    assert one.use(orders(2, Rank.REDUCE), START)
+
+
 def test_a_stranger_takes_nothing_of_a_share_before_the_whole_limit_is_used() -> None:
     one = Host().process(share=50)
     spent = one.budget.claim(weight(10), START)
@@ -253,6 +266,27 @@ def test_a_torn_row_is_as_it_was_and_makes_the_board_away_where_it_lasts() -> No
     other.sharing.look(now)
     assert "cannot be read" in other.sharing.away
     other.sharing.look(Mono(now + LOOK_EVERY_NS))
+    assert not other.sharing.away
+
+
+def test_a_row_that_was_mended_is_forgotten_as_torn() -> None:
+    host = Host()
+    one, other = host.process(), host.process()
+    assert one.use(weight(30), START)
+    now = START
+
+    def tear() -> None:
+        host.there[False][0] = b"\7" + host.there[False][0][1:]
+
+    tear()
+    for after in (LOOK_EVERY_NS, TORN_MAX_NS, LOOK_EVERY_NS):
+        now = Mono(now + after)
+        other.sharing.look(now)
+    assert not other.sharing.away
+    now = Mono(now + SECOND_NS)
+    assert one.use(weight(1), now)
+    tear()
+    other.sharing.look(now)
     assert not other.sharing.away
 
 

@@ -8,7 +8,8 @@ import pytest
 from lab.perps import Perps
 from nightdesk.lab.limits import Limits
 from nightdesk.lab.rest import Rest
-from nightdesk.resilience.budget import Cost, Limit
+from nightdesk.model.time import SECOND_NS, Mono
+from nightdesk.resilience.budget import Budget, Cost, Limit, Rank
 from nightdesk.venues.binance_costs import (
     ORDERS,
     SPOT,
@@ -19,6 +20,7 @@ from nightdesk.venues.binance_costs import (
     usdm_klines,
 )
 
+START = Mono(1_000 * SECOND_NS)
 OF_ONE_SYMBOL = {"symbol": "BTCUSDT"}
 WHICH = {"orderId": "1", "limit<100": "99", "limit<500": "499", "limit<=1000": "1000"}
 NOT_MODELLED = "GET /sapi/v1/account/apiRestrictions"  # of another host
@@ -42,6 +44,24 @@ def test_a_request_costs_what_the_venue_counts(number: int, costs: Mapping[str, 
         route, told = rest._routes[method, path], dict(cost.spends)
         assert told.get(WEIGHT, 0) == route.weigh(OF_ONE_SYMBOL | more), named
         assert told.get(ORDERS, 0) == route.orders, named
+
+
+@pytest.mark.parametrize(
+    ("costs", "limits"), [(SPOT, SPOT_LIMITS), (USDM, USDM_LIMITS)], ids=["spot", "usdm"]
+)
+def test_the_smallest_share_has_room_for_every_request_and_for_exits_behind_entries(
+    costs: Mapping[str, Cost], limits: tuple[Limit, ...]
+) -> None:
+    for named, cost in costs.items():
+        for account in (False, True):
+            budget = Budget(limits, 1)
+            budget.allow(1, 1, account=account)
+            assert budget.wait_ns(cost, START) == 0, named
+    budget = Budget(limits, 1)
+    order, pair = Cost(rank=Rank.ENTRY, spends=((ORDERS, 1),)), ((ORDERS, 2),)
+    while not budget.wait_ns(order, START):
+        budget.settle(budget.spend(order, START), START, {})
+    assert budget.wait_ns(Cost(rank=Rank.REDUCE, spends=pair), START) == 0
 
 
 @pytest.mark.parametrize(

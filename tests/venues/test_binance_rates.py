@@ -3,7 +3,7 @@
 import pytest
 
 from nightdesk.venues.binance_costs import SPOT_LIMITS
-from nightdesk.venues.binance_rates import SPREAD_LEAST, narrowed
+from nightdesk.venues.binance_rates import narrowed
 from nightdesk.venues.protocol import RateLimit
 from venues.spot import CODEC, HTML, answer
 
@@ -47,7 +47,7 @@ def test_what_is_more_or_not_ours_or_nothing_changes_nothing(
     assert narrowed(SPOT_LIMITS, [told(unit, most, length_s)]) == SPOT_LIMITS
 
 
-@pytest.mark.parametrize(("most", "spread"), [(3_000, 600), (300, 60), (60, SPREAD_LEAST)])
+@pytest.mark.parametrize(("most", "spread"), [(3_000, 600), (300, 60), (60, 50)])
 def test_reads_are_spread_over_what_is_left(most: int, spread: int) -> None:
     assert narrowed(SPOT_LIMITS, [told("request_weight", most, 60)])[SPREAD].most == spread
 
@@ -55,5 +55,8 @@ def test_reads_are_spread_over_what_is_left(most: int, spread: int) -> None:
 def test_the_rules_bring_the_limits_with_them_and_an_answer_without_leaves_them() -> None:
     listed = {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 7}
     assert CODEC.limited(answer({"rateLimits": [listed], "symbols": []}))[PER_10S].most == 7
+    unknown = {"rateLimitType": "ORDERS", "interval": "WEEK", "intervalNum": 1, "limit": 7}
+    both = CODEC.limited(answer({"rateLimits": [unknown, listed], "symbols": []}))
+    assert [limit.most for limit in both] == [6_000, 1_200, 7, 200_000]
     for body in (HTML, {"symbols": []}):
         assert CODEC.limited(answer(body)) == SPOT_LIMITS

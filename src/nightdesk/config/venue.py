@@ -37,11 +37,12 @@ class Budget(Strict):
     share_percent: Annotated[int, Field(ge=1, le=100)] = Field(
         default=100,
         description="of every limit: what this host may use; the shares of all hosts at one address or account "
-        "are 100 together",
+        "are 100 together (never less than a weight of 50 and 11 orders)",
     )
     alone_percent: Annotated[int, Field(ge=1, le=100)] = Field(
         default=50,
-        description="of this host's share: what a process uses while it cannot hear the others of its host",
+        description="of this host's share: what a process uses while it cannot hear the others of its host; "
+        "what reduces keeps the whole share",
     )
 
 

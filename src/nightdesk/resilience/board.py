@@ -40,13 +40,13 @@ class Column:
         self._total = 0
         self._seen: dict[int, int] = {}  # by row, what it had ever spent
 
-    def arrived(self, amount: int, at: Mono) -> None:
+    def arrived(self, amount: int, at: Mono, now: Mono) -> None:
         """So much of ours reached the venue at `at` at the latest. Where a cell still counts something else,
         both count until the later end."""
         step = at // self._cell_ns
         before = self._cells[step % _RING]
         then, count = before >> _COUNT_BITS, before & _COUNT_MAX
-        if self._until(then) <= at:
+        if self._until(then) <= now:
             then, count = step, 0
         total = min(_COUNT_MAX, count + amount)
         self._cells[step % _RING] = max(then, step) << _COUNT_BITS | total

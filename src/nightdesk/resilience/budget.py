@@ -52,6 +52,7 @@ CEILING_PERCENT: Mapping[Rank, int] = {
     Rank.PRIVATE: 84,
     Rank.MARKET: 80,
 }
+PAIR = 2  # orders of an exit; for so many a share has room above what entries may use, however small it is
 # What a rank gets before others that are no way out: while it waits with less, these stay below its ceiling.
 SHARE_PERCENT: Mapping[Rank, int] = {Rank.RECONCILE: 15, Rank.PRIVATE: 10, Rank.MARKET: 5}
 # In use, in per cent of the limit that is nearest to its end: where a mode is demanded, and down to where.
@@ -65,11 +66,12 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
     A unit is whatever a venue counts by itself: the weight of an address, the orders of an account, or those of
     one instrument. A `spread` is no venue's: it holds reads apart, so that what others use shows before all
-    of it is spent.
+    of it is spent. No share is less than `least`, in which the heaviest request of each rank has room.
     """
 
     unit: str
     most: int
+    least: int = 1
     length_ns: int
     header: str = ""
     spread: bool = False
@@ -119,13 +121,17 @@ class Window:
         """The venue allows no more than so much."""
         self.limit = replace(self.limit, most=most)
         self.whole = _ceilings(most)
-        self.allow(self._percent)
+        self.allow(*self._percent)
 
-    def allow(self, percent: int) -> None:
-        """How much of the limit is this host's to use from now on."""
-        self._percent = percent
-        self.most = max(1, self.limit.most * percent // 100)
-        self.ceilings = _ceilings(self.most)
+    def allow(self, share: int, alone: int = 100) -> None:
+        """How much of the limit is this host's to use from now on, and of that this process's, in per cent.
+        What reduces is bound by the host's share alone: it cannot wait for hours."""
+        self._percent, limit = (share, alone), self.limit
+        parts = (limit.most * percent // 10_000 for percent in (share * 100, share * alone))
+        of_host, self.most = (min(limit.most, max(limit.least, part)) for part in parts)
+        whole = _ceilings(of_host)
+        whole[Rank.REDUCE] = max(whole[Rank.REDUCE], min(of_host, whole[Rank.ENTRY] + PAIR))
+        self.ceilings = whole[: Rank.ENTRY] + _ceilings(self.most)[Rank.ENTRY :]
 
     def concerns(self, rank: Rank) -> bool:
         """Whether it counts what a rank sends."""
@@ -152,16 +158,13 @@ class Window:
 
     def over(self, amount: int, rank: Rank, now: Mono) -> bool:
         """Whether so much more were too much for a rank: of the limit, or of what is ours of it."""
-        return (
-            self.used(now) + amount > self.whole[rank]
-            or self.here(now) + amount > self.ceilings[rank]
-        )
+        all_too_much = self.used(now) + amount > self.whole[rank]
+        return all_too_much or self.here(now) + amount > self.ceilings[rank]
 
     def known(self, now: Mono) -> int:
         """What counts of all requests of this host that left by now, less all that ever left."""
-        shared = 0
-        if self.column is not None:
-            shared = self.column.others(now) - self.column.others_spent
+        column = self.column
+        shared = 0 if column is None else column.others(now) - column.others_spent
         return self.own(now) - self.spent + shared
 
     def left(self) -> int:
@@ -186,7 +189,7 @@ class Window:
         self._own -= amount
         self._ranks[rank] -= amount
 
-    def settle(self, rank: Rank, amount: int, at: Mono) -> None:
+    def settle(self, rank: Rank, amount: int, at: Mono, now: Mono) -> None:
         """It reached the venue at `at` at the latest. Steps stay in order: one that is earlier than the last
         joins that, and counts a little longer."""
         step = at // self._step_ns
@@ -195,7 +198,7 @@ class Window:
         self._answered[-1][1][rank] += amount
         self.pending -= amount
         if self.column is not None:
-            self.column.arrived(amount, at)
+            self.column.arrived(amount, at, now)
 
     def told(self, counted: int, own: int, now: Mono) -> None:
         """The venue counted so much, of which at most `own` is ours: others used the rest. The most of it that
@@ -276,11 +279,11 @@ class Budget:
         for account in (False, True):
             self.allow(percent, account=account)
 
-    def allow(self, percent: int, *, account: bool) -> None:
-        """How much of every limit of the account, or of the address, is ours to use from now on."""
+    def allow(self, share: int, alone: int = 100, *, account: bool) -> None:
+        """How much of every limit of the account, or of the address, is ours to use from now on (`Window`)."""
         for window in self.windows:
             if window.limit.account is account:
-                window.allow(percent)
+                window.allow(share, alone)
 
     def narrow(self, limits: Sequence[Limit]) -> None:
         """What the venue tells of its limits now, by unit and length; none is widened."""
@@ -345,7 +348,7 @@ class Budget:
         self.look(now)
         for window, amount, base in spent.counted:
             if amount:
-                window.settle(spent.rank, amount, now)
+                window.settle(spent.rank, amount, now, now)
             told = headers.get(window.limit.header, "")
             if told.isascii() and told.isdecimal() and len(told) <= TOLD_DIGITS_MAX:
                 window.told(int(told), base + window.left(), now)
@@ -354,7 +357,7 @@ class Budget:
         """No answer came: it may be under way still."""
         for window, amount, _ in spent.counted:
             if amount:
-                window.settle(spent.rank, amount, Mono(now + STRAY_NS))
+                window.settle(spent.rank, amount, Mono(now + STRAY_NS), now)
 
     def give_back(self, spent: Spent) -> None:
         """Nothing of it left this host."""
@@ -387,9 +390,7 @@ class Budget:
     def _kept(self, window: Window, rank: Rank) -> int:
         """How much below its own ceiling a rank stays, for those behind it that wait within their share."""
         kept = 0
-        if rank <= Rank.REDUCE:
-            return kept
-        for lower, spends in self.claims.items():
+        for lower, spends in self.claims.items() if rank > Rank.REDUCE else ():
             share = window.most * SHARE_PERCENT.get(lower, 0) // 100
             for unit, amount in spends:
                 if lower > rank and unit == window.limit.unit and window.of(lower) < share:

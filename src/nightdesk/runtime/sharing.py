@@ -2,7 +2,7 @@
 
 Nothing on the way to the wire waits for that: who looks for room reads what lies there; flatten and cancels do
 not even look, and what they use is written once they have left. While a board is away the process keeps to its
-fixed share of what that board counts.
+fixed share of what that board counts; what reduces keeps the host's.
 """
 
 from collections.abc import Sequence
@@ -125,6 +125,9 @@ class _Shared:
         gone = [number for number in self._rows if number not in rows]
         for number in gone:
             del self._rows[number], self._stamps[number]
+        self._torn_since = {
+            n: at for n, at in self._torn_since.items() if n in rows
+        }  # the rest is mended
         changed = bool(gone)
         for number, data in rows.items():
             stamp = stamp_of(data)
@@ -153,10 +156,10 @@ class _Shared:
             self._budget.others_wait_until = max(waits, default=LONG_AGO)
 
     def _leave(self, why: str, now: Mono) -> None:
-        """Nothing is known of the others: until it is again, no more than the fixed share."""
+        """Nothing is known of the others: until it is again, no more than the fixed share but to reduce."""
         if not self.away:
-            percent = self._allowance.share_percent * self._allowance.alone_percent // 100
-            self._budget.allow(percent, account=self._account)
+            share, alone = self._allowance.share_percent, self._allowance.alone_percent
+            self._budget.allow(share, alone, account=self._account)
             for column in self._columns:
                 column.heard({}, now)
         self.away, self._told = why, ()

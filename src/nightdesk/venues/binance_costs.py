@@ -18,19 +18,28 @@ MINUTE_NS = 60 * SECOND_NS
 
 def _orders(most: int, length_ns: int, window: str) -> Limit:
     header = f"x-mbx-order-count-{window}"
-    return Limit(unit=ORDERS, most=most, length_ns=length_ns, header=header, account=True)
+    return Limit(
+        unit=ORDERS, most=most, least=11, length_ns=length_ns, header=header, account=True
+    )  # a pair for entries, and another above all of theirs for exits
+
+
+def _weight(most: int, length_ns: int, header: str = "", *, spread: bool = False) -> Limit:
+    # The heaviest question weighs 30: also behind every reserve it must find room once.
+    return Limit(
+        unit=WEIGHT, most=most, least=50, length_ns=length_ns, header=header, spread=spread
+    )
 
 
 # Reads may come twice as fast as they could for ever, for as long as half a minute.
 SPOT_LIMITS = (
-    Limit(unit=WEIGHT, most=6_000, length_ns=MINUTE_NS, header="x-mbx-used-weight-1m"),
-    Limit(unit=WEIGHT, most=1_200, length_ns=MINUTE_NS // 10, spread=True),
+    _weight(6_000, MINUTE_NS, "x-mbx-used-weight-1m"),
+    _weight(1_200, MINUTE_NS // 10, spread=True),
     _orders(100, 10 * SECOND_NS, "10s"),
     _orders(200_000, 1_440 * MINUTE_NS, "1d"),
 )
 USDM_LIMITS = (
-    Limit(unit=WEIGHT, most=2_400, length_ns=MINUTE_NS, header="x-mbx-used-weight-1m"),
-    Limit(unit=WEIGHT, most=480, length_ns=MINUTE_NS // 10, spread=True),
+    _weight(2_400, MINUTE_NS, "x-mbx-used-weight-1m"),
+    _weight(480, MINUTE_NS // 10, spread=True),
     _orders(300, 10 * SECOND_NS, "10s"),
     _orders(1_200, MINUTE_NS, "1m"),
 )

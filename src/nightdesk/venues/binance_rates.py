@@ -15,9 +15,6 @@ from nightdesk.venues.binance_rest import BinanceRest
 from nightdesk.venues.http import HttpResult
 from nightdesk.venues.protocol import NoAnswer, RateLimit
 
-SPREAD_LEAST = (
-    50  # the heaviest question weighs 30: also behind every reserve it must find room once
-)
 _SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3_600, "DAY": 86_400}
 
 
@@ -43,6 +40,8 @@ def told_rate_limits(rest: BinanceRest, result: HttpResult) -> Sequence[RateLimi
                 length_s=_SECONDS[each.interval] * each.interval_num,
             )
             for each in told.rate_limits
+            if each.interval
+            in _SECONDS  # one that no document has tells of no window that is counted here
         ]
 
     return rest.answered(result, _Limits, build)
@@ -64,7 +63,7 @@ def narrowed(limits: Sequence[Limit], told: Iterable[RateLimit]) -> tuple[Limit,
         left[limit.unit] = min(left[limit.unit], most / limit.most)
         kept.append(replace(limit, most=most))
     return tuple(
-        replace(limit, most=min(limit.most, max(SPREAD_LEAST, int(limit.most * left[limit.unit]))))
+        replace(limit, most=min(limit.most, max(limit.least, int(limit.most * left[limit.unit]))))
         if limit.spread
         else limit
         for limit in kept
