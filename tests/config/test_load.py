@@ -237,6 +237,19 @@ def test_a_venue_may_have_several_hosts_and_links() -> None:
             'rest = ["http://a", "ftp://b"]',
             "venue.binance.rest: must begin with http:// or https://",
         ),
+        (
+            'rest = ["https://api.binance.com", "https://testnet.binance.vision"]',
+            "'https://api.binance.com' is production of binance-spot, "
+            "'https://testnet.binance.vision' is testnet of binance-spot: orders would go to both",
+        ),
+        (
+            'rest = ["https://api.binance.com", "https://fapi.binance.com"]',
+            "'https://fapi.binance.com' is production of binance-usdm",
+        ),
+        (
+            'rest = ["http://127.0.0.1:1", "https://api1.binance.com"]',
+            "'http://127.0.0.1:1' is a host of your own",
+        ),
         ("rest = []", "venue.binance.rest: must begin with http:// or https://"),
         ('rest = ["http://a", "http://a"]', "venue.binance.rest: 'http://a' is listed twice"),
         (

@@ -57,6 +57,27 @@ def test_boards_lie_in_a_folder_of_their_own_wherever_somebody_wants_them() -> N
 
 
 @pytest.mark.usefixtures("keyed")
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://api.binance.com", "https://api-gcp.binance.com", True),
+        ("https://api.binance.com", "https://api4.binance.com:443", True),
+        ("https://api.binance.com", "https://API.Binance.com.", True),
+        ("https://api.binance.com", "https://testnet.binance.vision", False),
+        ("https://own.example.com", "https://Own.Example.com:443", True),
+        ("http://own.example.com:80", "http://user@own.example.com", True),
+        ("https://own.example.com", "https://own.example.com:80", False),
+        ("https://own.example.com", "https://api.binance.com", False),
+    ],
+)
+def test_an_address_is_one_place_however_it_is_spelled(
+    tmp_path: Path, one: str, other: str, same: bool
+) -> None:
+    first, second = (names(made(tmp_path, rest=rest))[0] for rest in (one, other))
+    assert (first == second) is same
+
+
+@pytest.mark.usefixtures("keyed")
 def test_exchanges_of_ones_own_share_no_account(tmp_path: Path) -> None:
     one, other = (names(made(tmp_path, rest=f"http://127.0.0.1:{port}")) for port in (1, 2))
     assert one[0] != other[0]

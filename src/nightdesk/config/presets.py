@@ -58,6 +58,21 @@ PRESETS: Mapping[str, Mapping[str, Addresses]] = {
 
 
 WALLET = "https://api.binance.com"
+# More hosts of a preset (rest-api.md, "General API Information"): they weigh what an address sends together.
+_MORE: Mapping[str, tuple[str, str]] = {
+    f"{host}.binance.com": ("binance-spot", PRODUCTION)
+    for host in ("api-gcp", "api1", "api2", "api3", "api4")
+}
+
+
+def place_of(rest: str) -> tuple[str, str] | None:
+    """The kind and preset that a REST host belongs to; None for one of somebody's own."""
+    host = _host(rest).rstrip(".")
+    for kind, presets in PRESETS.items():
+        for preset, known in presets.items():
+            if host == _host(known.rest):
+                return kind, preset
+    return _MORE.get(host)
 
 
 def rights_at(kind: str, addresses: Addresses) -> str:

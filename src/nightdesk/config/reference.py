@@ -48,7 +48,8 @@ _BUDGET = """
 
 A venue limits the requests of an address and the orders of an account. Processes of one user and host share
 both by themselves, over files in `/dev/shm` (`boards` under `[desk]` names another directory; containers share
-one that they all mount). Desks on several hosts at one address or account cannot: give each a share.
+one that they all mount). An account is known by its key. Desks on several hosts at one address or account, or
+with two keys of one account, cannot: give each a share.
 """
 _LOSS = """
 ## Losses: `[losses]` of the desk, `[strategy.losses]` of one strategy

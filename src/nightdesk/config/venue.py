@@ -6,7 +6,15 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from nightdesk.config.presets import PRESETS, PRODUCTION, Addresses, Preset, moves_money, rights_at
+from nightdesk.config.presets import (
+    PRESETS,
+    PRODUCTION,
+    Addresses,
+    Preset,
+    moves_money,
+    place_of,
+    rights_at,
+)
 from nightdesk.config.strict import Strict
 
 
@@ -148,6 +156,18 @@ class Venue(Strict):
             raise ValueError("must begin with http:// or https://")
         return value
 
+    @field_validator("rest")
+    @classmethod
+    def _of_one_place(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Each order goes to any of them, so they are one exchange."""
+        for other in value[1:]:
+            if place_of(other) != place_of(value[0]):
+                raise ValueError(
+                    f"{value[0]!r} is {_called(value[0])}, {other!r} is {_called(other)}: orders would go to "
+                    "both; list hosts of one exchange, and write a venue for each"
+                )
+        return value
+
     @field_validator("links")
     @classmethod
     def _addresses_of_this_host(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -166,6 +186,11 @@ class Venue(Strict):
         if not value or not all(one.startswith(("ws://", "wss://")) for one in _different(value)):
             raise ValueError("must begin with ws:// or wss://")
         return value
+
+
+def _called(rest: str) -> str:
+    place = place_of(rest)
+    return "a host of your own" if place is None else f"{place[1]} of {place[0]}"
 
 
 def _different(listed: Sequence[str]) -> Sequence[str]:

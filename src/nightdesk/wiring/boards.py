@@ -1,11 +1,13 @@
 """Which boards a desk's processes share: one for each address that weighs requests, one for each account."""
 
+import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from nightdesk.adapters.boards import FileBoard, boards_under
+from nightdesk.config.presets import place_of
 from nightdesk.config.schema import Config
 from nightdesk.config.venue import Venue
 from nightdesk.node.compose import journal_path
@@ -30,9 +32,7 @@ def allowance_of(
     """What of a venue's limits is this process's, and the boards that it shares; nothing is opened yet. No key
     is written anywhere, only what it hashes to."""
     kind = "contracts" if venue.contracts else "spot"
-    where = (
-        urlsplit(venue.addresses.rest).netloc.replace(":", "-").replace("[", "").replace("]", "")
-    )
+    where = _where(venue.addresses.rest)
     account = None
     if venue.account is not None:
         key = read_secret(venue.account.key, base)
@@ -46,6 +46,17 @@ def allowance_of(
         address=_board(f"address-{kind}-{where}", limits, folder, boot, account=False),
         account=account,
     )
+
+
+def _where(rest: str) -> str:
+    """The same for all that weigh what an address sends together, however they are spelled."""
+    place = place_of(rest)
+    if place is not None:
+        return place[1]
+    parts = urlsplit(rest)
+    host = parts.netloc.rpartition("@")[2].lower()
+    host = host.removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, " "))
+    return re.sub(r"[^a-z0-9.-]", "-", host.rstrip(".").replace("[", "").replace("]", ""))
 
 
 def close_boards(allowances: Iterable[Allowance]) -> None:
