@@ -37,10 +37,13 @@ def test_the_limits_are_the_venues_own() -> None:
     assert USDM.rate_limits("BTCUSDT").target == "/fapi/v1/exchangeInfo"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [HTML, {}, {"rateLimits": [LIMITS[0] | {"interval": "FORTNIGHT"}]}, {"rateLimits": [{}]}],
-)
+def test_a_limit_of_an_unknown_interval_spoils_no_other() -> None:
+    listed = [LIMITS[0] | {"interval": "FORTNIGHT"}, LIMITS[0]]
+    told = [RateLimit(unit="request_weight", most=6000, length_s=60)]
+    assert SPOT.told_rate_limits(answer({"rateLimits": listed})) == told
+
+
+@pytest.mark.parametrize("body", [HTML, {}, {"rateLimits": [{}]}])
 def test_limits_that_cannot_be_read_are_no_limits(body: object) -> None:
     assert isinstance(SPOT.told_rate_limits(answer(body)), NoAnswer)
 
