@@ -42,7 +42,7 @@ FENCES: dict[str, tuple[int, list[Fault]]] = {
         1,
         [freeze("intent_durable", 1), a_fault("clock.step", 6.0, ms=3_000)],
     ),
-    "last step refused: the venue said to wait": (2, [THROTTLED]),
+    "last step refused: the venue said to wait": (1, [THROTTLED]),
     # An append asks for its epoch: another led meanwhile.
     "a fenced node stood down": (
         1,
