@@ -71,7 +71,7 @@ SPECS |= {
 # account, and its key, a person must look at.
 ELSEWHERE = {
     *(FaultKind.DEPTH_GAP, FaultKind.MANUAL_ORDER, FaultKind.TRANSFER, FaultKind.UNAUTHORIZED),
-    *(FaultKind.STOP_DROPPED, FaultKind.RULES_CHANGED),  # tests of their own
+    *(FaultKind.STOP_DROPPED, FaultKind.RULES_CHANGED, FaultKind.FILL_TAKEN_BACK),
     *OF_POSITIONS,
 }
 

@@ -24,7 +24,11 @@ EPSILON_S = 0.01
 NEEDS_AN_ORDER = "venue.manual_cancel"
 NEEDS_A_STOP = "venue.stop_dropped"  # the desk of these worlds keeps none
 NEED_A_POSITION = ("venue.liquidate", "venue.adl")
-OF_CONTRACTS = (*NEED_A_POSITION, "venue.wallet_transfer", "venue.funding_shock")
+NEEDS_A_TRADE = "venue.fill_taken_back"
+OF_CONTRACTS = (
+    *NEED_A_POSITION,
+    *("venue.wallet_transfer", "venue.funding_shock", "venue.rules_changed"),
+)
 SEED, SEED_OF_CONTRACTS = 2, 5  # of the second one, the desk holds a perpetual when a fault strikes
 
 
@@ -116,6 +120,8 @@ ONCE: dict[str, Callable[[Lived], object]] = {
     "venue.manual_cancel": lambda lived: lived.says("fault_fired"),
     "venue.transfer": lambda lived: lived.says("transfer"),
     "venue.wallet_transfer": lambda lived: lived.says("transfer"),
+    "venue.fill_taken_back": lambda lived: lived.says("transfer"),
+    "venue.rules_changed": lambda lived: lived.says("fault_fired"),
     "venue.liquidate": lambda lived: lived.says("position.forced of=usdm:ETHUSDT why=liquidation"),
     "venue.adl": lambda lived: lived.says("position.forced of=usdm:ETHUSDT why=adl"),
     "venue.funding_shock": lambda lived: lived.says("funding at 75 bps"),
@@ -154,7 +160,7 @@ def test_a_fault_is_felt_while_it_lasts_and_leaves_a_world_that_ends_clean(kind:
         k
         for k in KINDS
         if k.startswith(("venue.", "market.", "stream."))
-        and k not in (NEEDS_AN_ORDER, NEEDS_A_STOP, *NEED_A_POSITION)
+        and k not in (NEEDS_AN_ORDER, NEEDS_A_STOP, NEEDS_A_TRADE, *NEED_A_POSITION)
     ],
 )
 def test_the_lab_takes_every_fault_of_the_venue_that_may_be_drawn(kind: str, end: int) -> None:

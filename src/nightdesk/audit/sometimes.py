@@ -63,6 +63,7 @@ FAULTS = (
     "manual_order",
     "manual_cancel",
     "transfer",
+    "fill_taken_back",
     "duplicate_market",
     "reordered_market",
     "frozen_market",

@@ -4,7 +4,7 @@ Owns what people do by hand, marked in the truth as theirs. Refuses to bend the 
 orders keep the filters, and they cannot spend what the account does not have.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from random import Random
@@ -49,6 +49,7 @@ class ByHand:
     reference_price: Callable[[str, int], Decimal | None]
     tell_transfer: TellTransfer
     _draws: Random = field(init=False)
+    _taken_back: set[int] = field(default_factory=set)  # ids of trades
 
     def __post_init__(self) -> None:
         self._draws = Random(f"{self.exchange.settings.seed}/by-hand")
@@ -66,6 +67,8 @@ class ByHand:
                 self._place(fault, account, now_ns)
             elif spec.kind is FaultKind.MANUAL_CANCEL:
                 self._cancel(fault, account, now_ns)
+            elif spec.kind is FaultKind.FILL_TAKEN_BACK:
+                self._take_back(fault, account, now_ns)
             else:
                 self._transfer(fault, account, now_ns)
         except Refused as e:
@@ -155,13 +158,36 @@ class ByHand:
     def _transfer(self, fault: Fault, account: Account, now_ns: int) -> None:
         asset, amount = fault.spec.asset, fault.spec.amount
         assert asset is not None, "a transfer names its asset"
-        free = account.wallet.free(asset)
-        if free + amount < 0:
-            raise FaultRefused(f"the account has {free} {asset} free")
-        account.wallet.transfer(asset, at_ns=now_ns, amount=amount)
-        self.exchange.settlement.locks.touch(account, asset)
-        self.exchange.truth.add(
-            Kind.TRANSFER, now_ns, account=account.name, asset=asset, amount=amount
-        )
+        self._move(account, {asset: amount}, now_ns)
         self.faults.fire(fault, now_ns, Target({}, name=f"{amount} {asset} transferred"))
-        self.tell_transfer(account.name, asset, amount, now_ns)
+
+    def _take_back(self, fault: Fault, account: Account, now_ns: int) -> None:
+        """The newest trade was none: its money goes back. It stays in every list, as an order's past does."""
+        of = [fill for fill in account.fills if fault.spec.symbol in (None, fill.symbol)]
+        left = [fill for fill in of if fill.trade_id not in self._taken_back]
+        if not left:
+            raise FaultRefused("the account has no trade to take back")
+        fill, rules = left[-1], self.exchange.rules[left[-1].symbol]
+        base, quote = fill.quantity, fill.quote
+        if fill.side is Side.BUY:
+            moved = {rules.base: -(base - fill.fee), rules.quote: quote}
+        else:
+            moved = {rules.base: base, rules.quote: -(quote - fill.fee)}
+        self._move(account, moved, now_ns)
+        self._taken_back.add(fill.trade_id)
+        name = f"{fill.side} {fill.symbol} taken back"
+        self.faults.fire(fault, now_ns, Target({}, name=name, symbol=fill.symbol))
+
+    def _move(self, account: Account, moved: Mapping[str, Decimal], now_ns: int) -> None:
+        """All of it, or nothing where something is not free."""
+        for asset, amount in moved.items():
+            free = account.wallet.free(asset)
+            if free + amount < 0:
+                raise FaultRefused(f"the account has {free} {asset} free")
+        for asset, amount in moved.items():
+            account.wallet.transfer(asset, at_ns=now_ns, amount=amount)
+            self.exchange.settlement.locks.touch(account, asset)
+            self.exchange.truth.add(
+                Kind.TRANSFER, now_ns, account=account.name, asset=asset, amount=amount
+            )
+            self.tell_transfer(account.name, asset, amount, now_ns)

@@ -51,6 +51,7 @@ class FaultKind(StrEnum):
     MANUAL_ORDER = "manual_order"
     MANUAL_CANCEL = "manual_cancel"
     TRANSFER = "transfer"
+    FILL_TAKEN_BACK = "fill_taken_back"
     DUPLICATE_MARKET = "duplicate_market"
     REORDERED_MARKET = "reordered_market"
     DEPTH_GAP = "depth_gap"
@@ -111,7 +112,14 @@ REPORT_KINDS = frozenset(
 )
 NO_REQUESTS = REPORT_KINDS - {FaultKind.NEW_ENUM} | {FaultKind.STP_EXPIRE}
 # Something is done once, when the fault is set: by hand, or by the venue.
-BY_HAND = frozenset({FaultKind.MANUAL_ORDER, FaultKind.MANUAL_CANCEL, FaultKind.TRANSFER})
+BY_HAND = frozenset(
+    {
+        FaultKind.MANUAL_ORDER,
+        FaultKind.MANUAL_CANCEL,
+        FaultKind.TRANSFER,
+        FaultKind.FILL_TAKEN_BACK,
+    }
+)
 # What only a venue of positions can do, or have done to it by hand.
 OF_POSITIONS = frozenset(
     {FaultKind.LIQUIDATE, FaultKind.ADL, FaultKind.FUNDING_SHOCK, FaultKind.MODE_SWITCHED}

@@ -52,6 +52,7 @@ _ARGUMENTS: dict[FaultKind, str] = {
     FaultKind.MANUAL_ORDER: "account symbol side fraction bps venue",
     FaultKind.MANUAL_CANCEL: "account symbol venue",
     FaultKind.TRANSFER: "account asset* amount* venue",
+    FaultKind.FILL_TAKEN_BACK: "account symbol venue",
     FaultKind.DUPLICATE_MARKET: "symbol stream times",
     FaultKind.REORDERED_MARKET: "symbol stream",
     FaultKind.DEPTH_GAP: "symbol",

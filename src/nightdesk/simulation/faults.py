@@ -115,6 +115,11 @@ KINDS: dict[str, Kind] = {
         per_minute=0.15,
         args={"asset": ("USDT", "BTC", "ETH"), "amount": ("-0.5", "0.002", "0.5")},
     ),
+    "venue.fill_taken_back": Kind(
+        per_minute=0.15,
+        args={"symbol": tuple(KNOWN_SYMBOLS)},
+        always=_HERE,
+    ),
     "venue.wallet_transfer": Kind(
         per_minute=0.2,
         args={"amount": ("-50", "5", "50")},

@@ -57,7 +57,13 @@ _LAB_NAMES = {
 _OF_CONTRACTS = frozenset({"wallet_transfer", "liquidate", "adl", "funding_shock"})
 _LET_BE = (
     *("the venue refuses", "nobody else has a price", "no open order to cancel", " free"),
-    *("no order waits for its price", "holds no position", "can withdraw", "no symbol"),
+    *(
+        "no order waits for its price",
+        "holds no position",
+        "can withdraw",
+        "no symbol",
+        "no trade to take back",
+    ),
 )
 _DRAWN = {
     name
@@ -71,6 +77,7 @@ _AT_ONCE = _OF_CONTRACTS | {
     "transfer",
     "stop_dropped",
     "rules_changed",
+    "fill_taken_back",
 }
 
 

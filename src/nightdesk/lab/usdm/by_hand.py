@@ -5,7 +5,7 @@ the venue itself may liquidate and close positions as it likes.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from nightdesk.lab.by_hand import ID_PREFIX, SENDER
@@ -21,13 +21,15 @@ from nightdesk.lab.usdm.accounts import PerpAccount
 from nightdesk.lab.usdm.algo import AlgoService
 from nightdesk.lab.usdm.configuration import Configuration
 from nightdesk.lab.usdm.engine import PerpExchange
-from nightdesk.lab.usdm.force import Force
+from nightdesk.lab.usdm.force import ADL_ID, LIQUIDATION_ID, TAKEN_BACK_ID, Force
 from nightdesk.lab.usdm.news import Reason
 from nightdesk.lab.usdm.orders import NewPerp, PerpType, Tif
 from nightdesk.lab.usdm.settings import PerpSettings
 from nightdesk.lab.usdm.settlement import VENUE
 
 _BPS = Decimal(10_000)
+
+_VENUES_OWN = (ADL_ID, LIQUIDATION_ID, TAKEN_BACK_ID)  # client ids of the venue's own orders
 
 _Act = Callable[[Fault, int], str]
 
@@ -41,6 +43,7 @@ class Hands:
     algos: AlgoService
     force: Force
     configuration: Configuration
+    _taken_back: set[str] = field(default_factory=set)
 
     def act(self, fault: Fault, now_ns: int) -> None:
         """Do what the fault says. Raises `FaultRefused` where it cannot be done."""
@@ -48,6 +51,7 @@ class Hands:
             FaultKind.MANUAL_ORDER: self._place,
             FaultKind.MANUAL_CANCEL: self._cancel,
             FaultKind.TRANSFER: self._transfer,
+            FaultKind.FILL_TAKEN_BACK: self._take_back,
             FaultKind.STOP_DROPPED: self._drop,
             FaultKind.LIQUIDATE: self._liquidate,
             FaultKind.ADL: self._reduce,
@@ -155,6 +159,19 @@ class Hands:
         reason = Reason.DEPOSIT if amount > 0 else Reason.WITHDRAW
         settlement.tell_account(account, reason, now_ns, assets=(asset,), moved=amount)
         return f"{amount} {asset} transferred"
+
+    def _take_back(self, fault: Fault, now_ns: int) -> str:
+        """The newest trade of the account's own orders was none."""
+        account, symbol = self._account(fault.spec), fault.spec.symbol
+        for fill in reversed(account.fills):
+            name = str(account.orders[fill.order_id].now.client_order_id)
+            undone = f"{TAKEN_BACK_ID}{fill.trade_id}" in self._taken_back
+            if symbol not in (None, fill.symbol) or undone or name.startswith(_VENUES_OWN):
+                continue
+            self._taken_back.add(f"{TAKEN_BACK_ID}{fill.trade_id}")
+            self.force.take_back(account, fill, now_ns)
+            return f"{fill.side} {fill.symbol} taken back"
+        raise FaultRefused("the account has no trade to take back")
 
     def _switch(self, fault: Fault, now_ns: int) -> str:
         """Somebody changes a setting of the account."""

@@ -15,12 +15,13 @@ from nightdesk.lab.usdm.accounts import PerpAccount
 from nightdesk.lab.usdm.engine import PerpExchange
 from nightdesk.lab.usdm.margin import AssetMargin, SymbolMargin
 from nightdesk.lab.usdm.news import Execution, MarginCallNews, Reason
-from nightdesk.lab.usdm.orders import Knocked, NewPerp, PerpType, Tif
+from nightdesk.lab.usdm.orders import Knocked, NewPerp, PerpFill, PerpType, Tif
 from nightdesk.lab.usdm.positions import rounded
 from nightdesk.lab.usdm.settlement import VENUE, Deal
 
 LIQUIDATION_ID = "autoclose-"
 ADL_ID = "adl_autoclose"
+TAKEN_BACK_ID = "taken-back-"
 # Of the margin balance, how much maintenance may take before the account is warned.
 _CALL_AT = Decimal("0.7")
 
@@ -144,6 +145,20 @@ class Force:
         order = self._order(row, part, PerpType.MARKET, ADL_ID)
         self._close(account, order, ZERO, "adl", now_ns)
 
+    def take_back(self, account: PerpAccount, fill: PerpFill, now_ns: int) -> None:
+        """A trade was none: an order of the venue's own undoes it at its own price, without a fee."""
+        new = NewPerp(
+            symbol=fill.symbol,
+            side=fill.side.opposite,
+            type=PerpType.MARKET,
+            time_in_force=Tif.IOC,
+            price=ZERO,
+            quantity=fill.quantity,
+            reduce_only=False,
+            client_order_id=f"{TAKEN_BACK_ID}{fill.trade_id}",
+        )
+        self._close(account, new, ZERO, "taken back", now_ns, fill.price)
+
     def _order(
         self, row: SymbolMargin, quantity: Decimal, kind: PerpType, client_id: str
     ) -> NewPerp:
@@ -160,21 +175,29 @@ class Force:
         )
 
     def _close(
-        self, account: PerpAccount, new: NewPerp, fee: Decimal, reason: str, now_ns: int
+        self,
+        account: PerpAccount,
+        new: NewPerp,
+        fee: Decimal,
+        reason: str,
+        now_ns: int,
+        price: Decimal | None = None,
     ) -> None:
+        """Book an order of the venue's own, at the mark price where no other is said."""
         settlement, adl = self.exchange.settlement, new.client_order_id == ADL_ID
+        liquidates = str(new.client_order_id).startswith(LIQUIDATION_ID)
         order = self.exchange.forced(account, new, now_ns)
         record = settlement.accepted(account, order, reason=reason)
         deal = Deal(
-            price=self.exchange.symbol_margin(account, new.symbol).mark,
+            price=price or self.exchange.symbol_margin(account, new.symbol).mark,
             quantity=new.quantity,
             fee=fee,
             trade_id=settlement.numbers.own(new.symbol),
-            execution=Execution.TRADE if adl else Execution.CALCULATED,
+            execution=Execution.CALCULATED if liquidates else Execution.TRADE,
             reason=Reason.ADL if adl else Reason.ORDER,
         )
         fill = settlement.execute(account, record, deal, now_ns)
-        if not adl:
+        if liquidates:
             settlement.forced.append((record.now, fill))
         self.exchange.position_changed(account, new.symbol, now_ns)
 
