@@ -178,3 +178,23 @@ def test_hands_conserve_money(bps: int) -> None:
         gone = gain + exchange.settlement.fees.get(asset, D(0))
         assert purse.free + gone == purse.initial + purse.transferred
         assert purse.locked == 0
+
+
+def test_a_spot_trades_money_goes_back_with_its_fee_and_only_once() -> None:
+    d = Driver()
+    before = d.balances()
+    d.place(price="101", quantity="1")
+    assert d.balances() != before
+    d.fault("fill_taken_back")
+    assert d.balances() == before
+    answer = d.lab_call("POST", "faults", {"kind": "fill_taken_back"})
+    assert "no trade to take back" in answer.json["error"]
+    assert [e.kind for e in d.lab.log].count("transfer") == 2
+
+
+def test_what_was_spent_meanwhile_cannot_be_taken_back() -> None:
+    d = Driver()
+    d.place(price="101", quantity="1")
+    d.fault("transfer", asset="BTC", amount="-10.5")
+    answer = d.lab_call("POST", "faults", {"kind": "fill_taken_back"})
+    assert " free" in answer.json["error"]

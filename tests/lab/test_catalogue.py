@@ -85,6 +85,7 @@ def test_a_fault_that_cannot_be_is_refused_by_name(body: Any, text: str) -> None
 
 def test_every_kind_can_be_set_listed_and_deleted() -> None:
     d = Driver()
+    d.place(price="101", quantity="0.1")  # a trade that can be taken back
     d.place(price="50")
     stop = {"type": "STOP_LOSS", "side": "SELL", "price": None, "timeInForce": None}
     d.place(**stop, stopPrice="50")

@@ -95,3 +95,15 @@ def test_a_lab_without_the_venue_says_how_to_get_one() -> None:
     d = Driver()
     answer = d.lab_call("POST", "faults", {"kind": "liquidate"})
     assert "--usdm" in answer.json["error"]
+
+
+def test_a_contracts_trade_is_undone_at_its_own_price() -> None:
+    p = Perps()
+    p.market_order("BUY", "1")
+    wallet = p.wallet()
+    p.fault("fill_taken_back", venue="usdm")
+    assert p.desk.position("BTCUSDT").amount == 0
+    assert p.wallet() == wallet, "no profit, no second fee"
+    assert p.call("GET", "/fapi/v1/forceOrders", {}).json == []
+    answer = p.lab_call("POST", "faults", {"kind": "fill_taken_back", "venue": "usdm"})
+    assert "no trade to take back" in answer.json["error"]
