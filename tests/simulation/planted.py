@@ -3,21 +3,14 @@
 Every one must be caught by a law; one that is not means that a fault or a checker is missing.
 """
 
-import asyncio
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from nightdesk.desk import (
     accounts,
-    amending,
-    contracts,
-    degrade,
-    flatten,
     placing,
     protect,
     set_limits,
@@ -38,113 +31,25 @@ from nightdesk.model.order import (
     ReportSource,
     VenueStatus,
 )
-from nightdesk.model.outcome import Reason, Verdict
-from nightdesk.model.severity import BEARINGS, Again
+from nightdesk.model.outcome import Verdict
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import Ladder
 from nightdesk.node import node
-from nightdesk.node.market_stream import MarketStream
 from nightdesk.node.recovery import recover
 from nightdesk.orders.book import Order, OrderBook
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.resolve import SETTLE_NS, Belief
-from nightdesk.resilience import budget
-from nightdesk.resilience.breaker import State as BreakerState
-from nightdesk.resilience.budget import Rank
 from nightdesk.risk import caps, gate
-from nightdesk.runtime import guard
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.journal_writer import JournalWriter
-from nightdesk.runtime.lanes import LanePool
-from nightdesk.runtime.liveness import Liveness
-from nightdesk.runtime.questions import Questions
-from nightdesk.runtime.requester import Requester
-from nightdesk.runtime.trades import TradeFeed
 from nightdesk.simulation.campaign import SeedOptions
 from nightdesk.simulation.scenario import Scenario, read_scenario
-from nightdesk.venues import binance_errors, binance_replace, binance_spot
+from nightdesk.venues import binance_replace, binance_spot
 from nightdesk.venues.binance_spot import BinanceSpot
-from nightdesk.venues.binance_usdm import BinanceUsdm
-from nightdesk.venues.http import HttpFailure
-
-Patch = pytest.MonkeyPatch
-Plant = Callable[[Patch], None]
-
-
-def resend_on_timeout(patch: Patch) -> None:
-    answered = Gateway._answered
-
-    def again(self: Gateway, order: Any, sent_at: Wall, wire: int, result: Any) -> None:
-        intent = order.approved.intent
-        if self._codec.placed(intent, result).verdict is Verdict.UNKNOWN:
-            request = self._codec.place(intent, self._requester.venue_now())
-            if request is not None:
-                self._requester.http.exchange(request, timeout_ns=SECOND_NS)
-        answered(self, order, sent_at, wire, result)
-
-    patch.setattr(Gateway, "_answered", again)
-
-
-def an_order_is_tried_again_like_a_question(patch: Patch) -> None:
-    answered = Gateway._answered
-
-    def again(self: Gateway, order: Any, sent_at: Wall, wire: int, result: Any) -> None:
-        if BEARINGS[self._codec.reason_of(result)].again is Again.SOON:
-            self._requester.http.exchange(self._request(order, sent_at), timeout_ns=SECOND_NS)  # type: ignore[arg-type]
-        answered(self, order, sent_at, wire, result)
-
-    patch.setattr(Gateway, "_answered", again)
-
-
-def _on_another_lane(pool: LanePool, request: Any) -> None:
-    others = [
-        way
-        for way in pool.ways
-        if pool.lanes.lanes[way.number] is not pool.lanes._writes and way.http.ready()
-    ]
-    if others:
-        others[0].exchange(request, timeout_ns=SECOND_NS)
-
-
-def an_order_is_hedged_like_a_read(patch: Patch) -> None:
-    exchange = LanePool.exchange
-
-    def twice(self: LanePool, request: Any, *, timeout_ns: int) -> Any:
-        future = exchange(self, request, timeout_ns=timeout_ns)
-
-        def late() -> None:
-            if not future.done():
-                _on_another_lane(self, request)
-
-        if request.method == "POST":
-            loop = asyncio.get_running_loop()
-            loop.call_later(self.lanes.hedge_ns() / SECOND_NS, late)
-        return future
-
-    patch.setattr(LanePool, "exchange", twice)
-
-
-def what_was_written_is_moved_to_another_lane(patch: Patch) -> None:
-    exchange = LanePool.exchange
-
-    def moved(self: LanePool, request: Any, *, timeout_ns: int) -> Any:
-        future = exchange(self, request, timeout_ns=timeout_ns)
-
-        def failed(done: Any) -> None:
-            if isinstance(done.result(), HttpFailure):
-                _on_another_lane(self, request)
-
-        if request.method == "POST":
-            future.add_done_callback(failed)
-        return future
-
-    patch.setattr(LanePool, "exchange", moved)
-
-
-def a_breaker_closes_the_way_out(patch: Patch) -> None:
-    strict = msgspec.structs.replace(guard.ENTRIES, wait_ns=lambda _: 600 * SECOND_NS)
-    every = dict.fromkeys(guard.Operation, (strict, BreakerState.CLOSED))
-    patch.setattr(guard, "_BREAKERS", every)
+from simulation.planted_contracts import PLANTS_OF_CONTRACTS
+from simulation.planted_requests import PLANTS_OF_REQUESTS
+from simulation.planted_streams import PLANTS_OF_STREAMS
+from simulation.planting import Patch, Plant
 
 
 def a_cancels_ack_is_final(patch: Patch) -> None:
@@ -219,27 +124,6 @@ def the_deadline_moves_with_the_signature(patch: Patch) -> None:
         return place(self, moved, now)
 
     patch.setattr(BinanceSpot, "place", later)
-
-
-def a_timeout_is_a_rejection(patch: Patch) -> None:
-    placed = BinanceSpot.placed
-
-    def rejected(self: BinanceSpot, intent: Any, result: Any) -> Any:
-        outcome = placed(self, intent, result)
-        if outcome.verdict is not Verdict.UNKNOWN:
-            return outcome
-        return msgspec.structs.replace(outcome, verdict=Verdict.REJECTED)
-
-    patch.setattr(BinanceSpot, "placed", rejected)
-
-
-def a_code_that_no_table_has_is_a_rejection(patch: Patch) -> None:
-    def settled(status: int, code: int, message: str) -> tuple[Verdict, Reason]:
-        verdict, reason = meaning_of(status, code, message)
-        return (Verdict.REJECTED if reason is Reason.UNMAPPED else verdict), reason
-
-    meaning_of = binance_errors.meaning_of
-    patch.setattr(binance_spot, "meaning_of", settled)
 
 
 def not_found_is_never_accepted(patch: Patch) -> None:
@@ -397,29 +281,6 @@ def an_unknown_order_on_cancel_is_gone(patch: Patch) -> None:
     patch.setattr(accounts, "_cancel_ended", gone)
 
 
-def the_wait_of_the_venue_is_not_heeded(patch: Patch) -> None:
-    patch.setattr(Requester, "told_to_wait", lambda _: False)
-    patch.setattr(degrade, "wait", lambda *_: None)
-
-
-def the_reserve_for_cancels_is_lent_to_reads(patch: Patch) -> None:
-    patch.setattr(budget, "CEILING_PERCENT", dict.fromkeys(Rank, 100))
-
-
-def the_budget_is_ignored_by_retries(patch: Patch) -> None:
-    once, tried = Requester._once, set[Any]()
-
-    async def again(self: Requester, build: Any, cost: Any) -> Any:
-        if build not in tried:
-            tried.add(build)
-            return await once(self, build, cost)
-        if not self.http.ready():
-            return HttpFailure(written=False, timed_out=False, cause="no connection")
-        return await self.http.exchange(build(self.venue_now()), timeout_ns=SECOND_NS)
-
-    patch.setattr(Requester, "_once", again)
-
-
 def a_stop_is_sized_to_the_first_fill(patch: Patch) -> None:
     to_cover = protect._to_cover
 
@@ -504,139 +365,8 @@ def a_protection_is_forgotten_at_a_start(patch: Patch) -> None:
     patch.setattr(Desk, "open", bare)
 
 
-def funding_is_counted_as_a_trade(patch: Patch) -> None:
-    flowed = DeskState._flowed
-
-    def traded(self: DeskState, record: Any) -> None:
-        flowed(self, record)
-        for strategy, share in record.shares.items():
-            position = self._moved(strategy, record.move.instrument)
-            position.qty = money.add(position.qty, share)
-
-    patch.setattr(DeskState, "_flowed", traded)
-
-
-def the_venue_is_not_told_what_only_reduces(patch: Patch) -> None:
-    place = BinanceUsdm.place
-
-    def silent(self: BinanceUsdm, intent: Intent, now: Wall) -> Any:
-        return place(self, msgspec.structs.replace(intent, reduce_only=False), now)
-
-    patch.setattr(BinanceUsdm, "place", silent)
-
-
-def what_a_stop_became_is_a_stranger(patch: Patch) -> None:
-    patch.setattr(accounts, "_named", lambda work, report: report.client_id)
-    patch.setattr(Questions, "_ask_what_it_became", _nothing)
-
-
-async def _nothing(*_: Any) -> None:
-    """Asks nobody."""
-
-
-def a_liquidation_is_believed_to_be_nobodys(patch: Patch) -> None:
-    patch.setattr(contracts, "_forced", lambda *_: None)
-
-
-def each_contract_has_the_whole_wallet(patch: Patch) -> None:
-    def alone(work: Any, instrument: Any) -> Decimal:
-        return work.state.funds.balances.get(instrument.paid_in, ZERO)
-
-    patch.setattr(placing, "free_margin", alone)
-
-
-def margin_is_judged_before_its_order_is_reserved(patch: Patch) -> None:
-    def before(work: Any, bound: Any, strategy: Any, instrument: Any, joins: Any) -> Any:
-        seen = whole.whole(work, bound, strategy, instrument, joins)
-        parts = whole.whole(work, bound, strategy, instrument).parts
-        return msgspec.structs.replace(seen, parts=parts)
-
-    patch.setattr(placing, "whole", before)
-
-
-def the_algo_book_is_not_cancelled(patch: Patch) -> None:
-    cancel = flatten.cancel
-
-    def of_the_plain_book(work: Work, order: Order, why: str) -> None:
-        contract = work.settings.instruments[order.intent.instrument].contract
-        if not (contract and order.intent.type.conditional):
-            cancel(work, order, why=why)
-
-    patch.setattr(flatten, "cancel", of_the_plain_book)
-
-
-def other_terms_without_an_answer_are_taken_as_in_force(patch: Patch) -> None:
-    amended = OrderBook.amended
-
-    def believed(self: OrderBook, client_id: Any, number: int, verdict: Any, at: Wall) -> Any:
-        done = Verdict.ACKED if verdict is Verdict.UNKNOWN else verdict
-        return amended(self, client_id, number, done, at)
-
-    patch.setattr(OrderBook, "amended", believed)
-
-
-def other_terms_are_counted_from_the_old_quantity(patch: Patch) -> None:
-    patch.setattr(Order, "most", property(lambda order: order.intent.qty))
-    patch.setattr(amending, "max", lambda most, _: most, raising=False)
-
-
-def other_terms_are_asked_for_again_without_an_answer(patch: Patch) -> None:
-    answered = Gateway._answered
-
-    def again(self: Gateway, order: Any, sent_at: Wall, wire: int, result: Any) -> None:
-        new, intent = order.amendment, order.approved.intent
-        if new is not None and self._codec.amended(intent, new, result).verdict is Verdict.UNKNOWN:
-            request = self._codec.amend(intent, new, self._requester.venue_now())
-            if request is not None:
-                self._requester.http.exchange(request, timeout_ns=SECOND_NS)
-        answered(self, order, sent_at, wire, result)
-
-    patch.setattr(Gateway, "_answered", again)
-
-
-def a_stream_is_alive_by_its_pings(patch: Patch) -> None:
-    patch.setattr(Liveness, "doubted", lambda *_: [])
-
-
-def a_gap_in_a_stream_is_not_filled(patch: Patch) -> None:
-    patch.setattr(TradeFeed, "_begin", lambda *_, **__: None)
-
-
-def one_poison_frame_kills_the_reader(patch: Patch) -> None:
-    def deaf(self: MarketStream, *_: Any) -> None:
-        self.tell = lambda *_: None  # type: ignore[method-assign]
-
-    patch.setattr(MarketStream, "poisoned", deaf)
-
-
-PLANTS_OF_STREAMS: tuple[Plant, ...] = (
-    a_stream_is_alive_by_its_pings,
-    a_gap_in_a_stream_is_not_filled,
-    one_poison_frame_kills_the_reader,
-)
-PLANTS_OF_CONTRACTS: tuple[Plant, ...] = (
-    funding_is_counted_as_a_trade,
-    the_venue_is_not_told_what_only_reduces,
-    what_a_stop_became_is_a_stranger,
-    a_liquidation_is_believed_to_be_nobodys,
-    each_contract_has_the_whole_wallet,
-    margin_is_judged_before_its_order_is_reserved,
-    the_algo_book_is_not_cancelled,
-    other_terms_without_an_answer_are_taken_as_in_force,
-    other_terms_are_counted_from_the_old_quantity,
-    other_terms_are_asked_for_again_without_an_answer,
-)
 PLANTS: tuple[Plant, ...] = (
-    the_wait_of_the_venue_is_not_heeded,
-    the_reserve_for_cancels_is_lent_to_reads,
-    the_budget_is_ignored_by_retries,
-    resend_on_timeout,
-    an_order_is_tried_again_like_a_question,
-    an_order_is_hedged_like_a_read,
-    what_was_written_is_moved_to_another_lane,
-    a_breaker_closes_the_way_out,
-    a_timeout_is_a_rejection,
-    a_code_that_no_table_has_is_a_rejection,
+    *PLANTS_OF_REQUESTS,
     not_found_is_never_accepted,
     an_absence_is_believed_before_the_deadline,
     every_question_resets_the_grace,

@@ -6,7 +6,8 @@ A bug that is not caught means that a fault or a checker is missing.
 import pytest
 
 from nightdesk.simulation.campaign import run_seed
-from simulation.planted import PLANTS, Plant, scenario_of
+from simulation.planted import PLANTS, scenario_of
+from simulation.planting import Plant
 
 FAULTS_MAX = 3
 
