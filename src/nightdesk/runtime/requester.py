@@ -34,9 +34,8 @@ PROBE_TIMEOUT_NS = (
     2 * SECOND_NS
 )  # nobody waits for it, and a lane this slow is of no use beside another
 CONNECT_TIMEOUT_S = 2.0
-QUESTIONS_MAX = (
-    6  # under way at once: fewer than an endpoint's connections, so that a cancel finds one
-)
+# under way at once: fewer than an endpoint's connections, so that a cancel finds one
+QUESTIONS_MAX = 6
 WAIT_LEAST_S = 2  # where no Retry-After was given, or one of nothing
 
 
@@ -90,9 +89,8 @@ class Requester:
         cost = build(self.venue_now()).cost
         if cost.rank is Rank.RECONCILE and self.urgent():
             cost = msgspec.structs.replace(cost, rank=self._urgent_rank())
-        again = (
-            Operation.CANCEL if cost.rank is Rank.CANCEL else Operation.READ
-        )  # also an exit's price
+        # also an exit's price
+        again = Operation.CANCEL if cost.rank is Rank.CANCEL else Operation.READ
         return await self.guard.ask(again, partial(self._once, build, cost))
 
     def send(

@@ -43,31 +43,30 @@ def query(symbol: str, from_id: int, count: int) -> str:
 
 def of_spot(rows: list[PastTrade], instrument: InstrumentId, received: Mono) -> list[Trade]:
     """Spot's rows as trades."""
-    return [
-        Trade(
-            instrument=instrument,
-            trade_id=row.id,
-            price=wire.amount(row.price),
-            qty=wire.amount(row.qty),
-            buyer_is_maker=row.is_buyer_maker,
-            received=received,
-            venue_time=Wall(row.time * MS_NS),
-        )
-        for row in rows
-    ]
+    told = ((r.id, r.price, r.qty, r.time, r.is_buyer_maker) for r in rows)
+    return [_trade(instrument, received, *each) for each in told]
 
 
 def of_usdm(rows: list[PastAggTrade], instrument: InstrumentId, received: Mono) -> list[Trade]:
     """USD-M's."""
-    return [
-        Trade(
-            instrument=instrument,
-            trade_id=row.a,
-            price=wire.amount(row.p),
-            qty=wire.amount(row.q),
-            buyer_is_maker=row.m,
-            received=received,
-            venue_time=Wall(row.T * MS_NS),
-        )
-        for row in rows
-    ]
+    return [_trade(instrument, received, r.a, r.p, r.q, r.T, r.m) for r in rows]
+
+
+def _trade(
+    instrument: InstrumentId,
+    received: Mono,
+    trade_id: int,
+    price: Decimal,
+    qty: Decimal,
+    time_ms: int,
+    buyer_is_maker: bool,
+) -> Trade:
+    return Trade(
+        instrument=instrument,
+        trade_id=trade_id,
+        price=wire.amount(price),
+        qty=wire.amount(qty),
+        buyer_is_maker=buyer_is_maker,
+        received=received,
+        venue_time=Wall(time_ms * MS_NS),
+    )
