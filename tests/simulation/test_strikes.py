@@ -59,7 +59,7 @@ def wrong(world: TradingWorld) -> dict[str, object]:
             for link in machine.lanes
         ],
         "traps": machine.traps.waiting,
-        "crashing": world.crashing,
+        "crashing": world.crew.crashing,
         "disk": (machine.disk.full, machine.disk.sync_fails),
         "stalled": machine.stalled_until > world.time.now(),
         "drift": machine.clock.drift_ppm,
@@ -106,8 +106,8 @@ class Lived:
 
 
 ONCE: dict[str, Callable[[Lived], object]] = {
-    "process.kill": lambda lived: lived.says("dies: kill") and len(lived.world.nodes) == 2,
-    "machine.power": lambda lived: lived.says("dies: power") and len(lived.world.nodes) == 2,
+    "process.kill": lambda lived: lived.says("dies: kill") and len(lived.world.crew.nodes) == 2,
+    "machine.power": lambda lived: lived.says("dies: power") and len(lived.world.crew.nodes) == 2,
     "clock.step": lambda lived: lived.world.machine.clock.offset_ns == 10_000 * MS_NS,
     "net.reset": lambda lived: lived.says("connection reset"),
     "stream.drop": lambda lived: lived.says("fault_fired"),
@@ -182,7 +182,7 @@ def test_a_fault_that_finds_nobody_does_not_count_as_one_that_struck() -> None:
     others = ("process.freeze", "process.task_ends", "machine.power", "operator.pause")
     lived = Lived(kill, kill, *(a_fault(kind, 0) for kind in others))
     assert lived.judge.findings == []
-    assert len(lived.world.nodes) == 2
+    assert len(lived.world.crew.nodes) == 2
     assert lived.judge.struck_kinds.keys() == {"process.kill"}
     assert lived.judge.struck_kinds["process.kill"][0] == 1
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -61,11 +62,16 @@ class ControlServer:
                 )
             finally:
                 os.umask(old)
+            ours = self._path.stat()
             try:
                 await asyncio.Event().wait()  # until cancelled; the clients end with the group
             finally:
                 server.close()
-                self._path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    if os.path.samestat(
+                        self._path.stat(), ours
+                    ):  # a node that leads by now has its own
+                        self._path.unlink()
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

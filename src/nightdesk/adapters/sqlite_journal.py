@@ -6,28 +6,40 @@ callback and no await ever runs inside a transaction.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 
-from nightdesk.journal.chain import Row
+from nightdesk.journal.chain import REBUILD, Row
 from nightdesk.journal.frame import digest_of
 from nightdesk.journal.snapshot import KEPT, Snapshot
-from nightdesk.model.errors import AppendRefused, AppendUnknown, BadInput, Fenced
+from nightdesk.model.errors import (
+    AppendRefused,
+    AppendUnknown,
+    BadInput,
+    CorruptionError,
+    Fenced,
+)
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Stored
 
 SQLITE_MIN = (3, 51, 3)
 BUSY_TIMEOUT_MS = 2_000
+ACQUIRE_TIMEOUT_MS = 100  # who challenges looks again by itself
 BALLAST_BYTES = 16 << 20  # room to write down that the disk is full, and every exit after it
 LAYOUT = 1
 # What SQLite's 1,000 pages and the largest batch behind them take. Nobody truncates a WAL that is open: after a
 # checkpoint it is written again from its beginning.
 WAL_BYTES = 17 << 18
 _BLOCK = bytes(4096)
+# SQLite's locks on the file of shared memory (walIndex, "Wal-Index Lock Bytes", https://sqlite.org/walformat.html):
+# 120 is the writer's, those behind it checkpoints' and readers', 128 of whoever has it open.
+_LOCKS_FIRST, _LOCK_OF_THE_OPEN = 120, 128
+_LOCK_FIELDS = 8
 
 _LEADS_AND_HEAD = "SELECT epoch, (SELECT coalesce(max(seq), 0) FROM journal) FROM lease"
 _SCHEMA = """
@@ -93,7 +105,8 @@ class SqliteJournal:
 
     def lease(self) -> LeaseView:
         """The lease as it stands."""
-        row = self._one("SELECT epoch, renewals, ttl_ns, holder FROM lease")
+        with self._reading():
+            row = self._one("SELECT epoch, renewals, ttl_ns, holder FROM lease")
         epoch, renewals, ttl_ns, holder = row
         return LeaseView(
             epoch=Epoch(epoch),
@@ -104,6 +117,13 @@ class SqliteJournal:
 
     def acquire(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView:
         """Take the lease if nobody touched it since it was seen."""
+        self._db.set_busy_timeout(ACQUIRE_TIMEOUT_MS)
+        try:
+            return self._acquired(seen, holder, ttl_ns)
+        finally:
+            self._db.set_busy_timeout(BUSY_TIMEOUT_MS)
+
+    def _acquired(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView:
         self._rewrite()
         with _Transaction(self):
             now = self.lease()
@@ -115,6 +135,10 @@ class SqliteJournal:
             )
             self._grow_wal()
         return self.lease()
+
+    def blocked_by(self, holder: Holder) -> bool:
+        """Whether that process, of this machine, holds a lock of ours: as a writer, or as one who reads."""
+        return holder.pid in _lockers(f"{self.path}-shm")
 
     def renew(self, epoch: Epoch, renewals: int) -> None:
         """Count one renewal: the same path and lock as an append, so that one cannot work alone."""
@@ -150,7 +174,8 @@ class SqliteJournal:
     def rows(self, after: Seq, limit: int) -> list[Row]:
         """The slots behind `after`, in order."""
         query = "SELECT seq, frame FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
-        return [Row(seq=Seq(s), data=f) for s, f in self._db.execute(query, (after, limit))]
+        with self._reading():
+            return [Row(seq=Seq(s), data=f) for s, f in self._db.execute(query, (after, limit))]
 
     def cut(self, epoch: Epoch, first: Seq) -> None:
         """Take a torn tail out of the journal; its bytes are kept aside."""
@@ -179,7 +204,13 @@ class SqliteJournal:
     def health(self) -> EngineHealth:
         """File size, room left, and whether the file is still the one that was opened."""
         if self._identity is None:
-            return EngineHealth(file_bytes=0, free_bytes=1 << 60, file_is_ours=True, ballast=True)
+            return EngineHealth(
+                file_bytes=0,
+                free_bytes=1 << 60,
+                file_is_ours=True,
+                ballast=True,
+                snapshot_seq=self._snapshot_seq(),
+            )
         disk = os.statvfs(self.path if Path(self.path).exists() else ".")
         size = sum(
             Path(f"{self.path}{suffix}").stat().st_size
@@ -191,6 +222,7 @@ class SqliteJournal:
             free_bytes=disk.f_bavail * disk.f_frsize,
             file_is_ours=_identity(self.path) == self._identity,
             ballast=self._ballast.exists(),
+            snapshot_seq=self._snapshot_seq(),
         )
 
     def restore_ballast(self) -> bool:
@@ -260,6 +292,15 @@ class SqliteJournal:
         finally:
             os.close(file)
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise CorruptionError(f"journal {self.path}: {error}. {REBUILD}") from error
+        except apsw.Error as error:
+            raise AppendRefused(f"journal {self.path} cannot be read: {error}") from error
+
     def _one(self, query: str) -> tuple[Any, ...]:
         row: tuple[Any, ...] | None = self._db.execute(query).fetchone()
         assert row is not None, f"{query} always has a row"
@@ -272,6 +313,10 @@ class SqliteJournal:
     def _led(self, leads: int, epoch: Epoch) -> None:
         if leads != epoch:
             raise Fenced(f"epoch {leads} leads; epoch {epoch} stands down")
+
+    def _snapshot_seq(self) -> Seq:
+        (newest,) = self._one("SELECT coalesce(max(seq), 0) FROM snapshot")
+        return Seq(newest)
 
     def _head(self) -> Seq:
         (head,) = self._one("SELECT coalesce(max(seq), 0) FROM journal")
@@ -328,6 +373,24 @@ def _zeros(file: int, size: int) -> None:
     except OSError:
         os.ftruncate(file, size)
         raise
+
+
+def _lockers(path: str) -> set[int]:
+    """Who holds locks of SQLite's on this file; who merely has it open is not meant."""
+    try:
+        inode = Path(path).stat().st_ino
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return set()
+    found = set[int]()
+    for line in lines:  # "1: POSIX  ADVISORY  WRITE 1234 fe:00:5678 120 120"
+        fields = line.split()
+        if len(fields) != _LOCK_FIELDS or fields[5].rpartition(":")[2] != str(inode):
+            continue
+        first = int(fields[6])
+        if _LOCKS_FIRST <= first < _LOCK_OF_THE_OPEN:
+            found.add(int(fields[4]))
+    return found
 
 
 def _identity(path: str) -> tuple[int, int] | None:

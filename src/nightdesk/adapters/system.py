@@ -1,8 +1,10 @@
 """Clocks, chance, processes and threads-for-logs of this machine."""
 
+import asyncio
 import os
 import queue
 import secrets
+import signal
 import socket
 import sys
 import threading
@@ -57,7 +59,7 @@ class SystemProcesses:
         pid = os.getpid()
         return Holder(
             name=f"{name} on {socket.gethostname()}",
-            machine=_read("/etc/machine-id") or socket.gethostname(),
+            machine=_machine(),
             boot=_read("/proc/sys/kernel/random/boot_id"),
             pid=pid,
             started=_started(pid),
@@ -69,6 +71,46 @@ class SystemProcesses:
         if holder.machine != me.machine:
             return False
         return holder.boot != me.boot or _started(holder.pid) != holder.started
+
+    async def ended(self, holder: Holder) -> None:
+        """See the port; the kernel tells by a pidfd."""
+        fd = self._opened(holder)
+        if fd is None:
+            if not self.gone(holder):
+                await asyncio.get_running_loop().create_future()  # nobody here can see it
+            return
+        try:
+            await _readable(fd)
+        finally:
+            os.close(fd)
+
+    async def end(self, holder: Holder) -> bool:
+        """See the port."""
+        fd = self._opened(holder)
+        if fd is None:
+            return self.gone(holder)
+        try:
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+            await _readable(fd)
+        except OSError:
+            return self.gone(holder)
+        finally:
+            os.close(fd)
+        return True
+
+    def _opened(self, holder: Holder) -> int | None:
+        """A pidfd of the very process; None where it has ended, or is on another machine or not to be seen."""
+        me = self.me("")
+        if (holder.machine, holder.boot) != (me.machine, me.boot) or holder.pid == me.pid:
+            return None
+        try:
+            fd = os.pidfd_open(holder.pid)
+        except OSError:
+            return None
+        if _started(holder.pid) == holder.started:  # asked while the fd keeps the pid from another
+            return fd
+        os.close(fd)
+        return None
 
 
 class StructLog:
@@ -115,6 +157,26 @@ class StructLog:
     def _write(self) -> None:
         while (line := self._queue.get()) is not None:
             print(line, file=sys.stderr, flush=True)  # noqa: T201 this is the log's one way out
+
+
+def _machine() -> str:
+    """This machine and which pids are seen on it: in another namespace the same pid is another process."""
+    name = _read("/etc/machine-id") or socket.gethostname()
+    try:
+        return f"{name} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return name
+
+
+async def _readable(fd: int) -> None:
+    """Of a pidfd: its process has ended."""
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    loop.add_reader(fd, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(fd)
 
 
 def _read(path: str) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import TypeVar
 
+from nightdesk.adapters.nodes_folder import NodesFolder
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.journal.chain import Row
 from nightdesk.journal.snapshot import Snapshot
 from nightdesk.model.ids import Epoch, Seq
-from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Stored
+from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Presence, Stored
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ class ThreadedJournal:
         self._loop = asyncio.get_running_loop()
         self._path = path
         self._journal: SqliteJournal | None = None
+        self._nodes = NodesFolder(path)
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
@@ -47,6 +49,10 @@ class ThreadedJournal:
     async def acquire(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView:
         """See the port."""
         return await self._call(lambda: self._opened().acquire(seen, holder, ttl_ns))
+
+    async def blocked_by(self, holder: Holder) -> bool:
+        """See the port."""
+        return await self._call(lambda: self._opened().blocked_by(holder))
 
     async def renew(self, epoch: Epoch, renewals: int) -> None:
         """See the port."""
@@ -79,6 +85,14 @@ class ThreadedJournal:
     async def restore_ballast(self) -> bool:
         """See the port."""
         return await self._call(lambda: self._opened().restore_ballast())
+
+    async def tell(self, presence: Presence) -> None:
+        """See the port."""
+        await self._call(lambda: self._nodes.tell(presence))
+
+    async def nodes(self) -> list[Presence]:
+        """See the port."""
+        return await self._call(self._nodes.told)
 
     def _call(self, work: Callable[[], T]) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()

@@ -11,12 +11,15 @@ from nightdesk.cli.checks import doctor, venues
 from nightdesk.cli.completion import COMPLETE_VAR, NAME, Shell
 from nightdesk.cli.lab import app as lab_app
 from nightdesk.cli.limits import app as limits_app
+from nightdesk.cli.node import cluster, node, switchover
 from nightdesk.cli.options import (
+    PAIR,
     ConfigOption,
     FolderOption,
     JsonOption,
     OutOption,
     ReasonOption,
+    RoleOption,
     UsdmReplayOption,
     VenueLogOption,
 )
@@ -77,6 +80,7 @@ def up(
     json: JsonOption = False,
     json_logs: Annotated[bool, typer.Option(help="The node's log as JSON.")] = False,
     folder: FolderOption = None,
+    role: RoleOption = PAIR,
 ) -> None:
     """Start a desk: the practice desk, or the one a config file describes."""
     from nightdesk.cli.up import run_up
@@ -95,6 +99,7 @@ def up(
             folder=folder,
             paper=paper,
             live=live,
+            role=role,
         )
     )
 
@@ -146,43 +151,6 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Whose script.")]) ->
     from nightdesk.cli.completion import print_script
 
     print_script(app, shell)
-
-
-@app.command(hidden=True)
-def node(
-    config: Annotated[Path, typer.Option("--config", "-c")],
-    seed: int = 1,
-    with_parent: bool = False,
-    result: bool = False,
-    json_logs: bool = False,
-    log_level: str = "info",
-    lab: str = "",
-    folder: Path | None = None,
-    live: str = "",
-) -> None:
-    """One desk node in this process, as `up` and service managers start it."""
-    from nightdesk.cli.places import load_config
-    from nightdesk.cli.up import refuse_unnamed
-    from nightdesk.node.practice import against_lab
-    from nightdesk.node.refused import NodeAlone
-    from nightdesk.wiring.node_main import NodeOptions, run_node
-
-    loaded = load_config(config)
-    if lab and folder is not None:
-        loaded = against_lab(loaded, lab, folder.resolve())
-    if loaded.practises:
-        raise NodeAlone(next(iter(loaded.venue)))
-    refuse_unnamed(loaded, config, live)
-    options = NodeOptions(
-        base=config.resolve().parent,
-        seed=seed,
-        json_logs=json_logs,
-        log_level=log_level,
-        with_parent=with_parent,
-        live=live,
-        tell_result=result,
-    )
-    raise typer.Exit(run_node(loaded, options))
 
 
 @app.command()
@@ -325,7 +293,10 @@ def explain(
     raise typer.Exit(explain_id(id, config, folder, as_json=json))
 
 
+app.command(hidden=True)(node)
 app.command()(doctor)
+app.command()(cluster)
+app.command()(switchover)
 app.command()(venues)
 
 

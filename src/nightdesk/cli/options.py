@@ -14,6 +14,15 @@ UsdmReplayOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
 FolderOption = Annotated[Path | None, typer.Option(help="Where the practice desk keeps its files.")]
+PAIR, LEADER, STANDBY = "pair", "leader", "standby"
+RoleOption = Annotated[
+    str,
+    typer.Option(
+        help="pair: a node that leads and one that stands by; leader: one alone; standby: one more that "
+        "stands by a desk that runs.",
+        autocompletion=lambda: [PAIR, LEADER, STANDBY],
+    ),
+]
 OutOption = Annotated[
     Path | None, typer.Option(help="A new folder for trades, orders, equity, metrics, a report.")
 ]

@@ -94,6 +94,8 @@ def _head(sample: Sample) -> RenderableType:
         "" if sample.trading else "  strategies wait for recovery",
     )
     rows = [line]
+    if sample.led_because or sample.standbys:
+        rows.append(_cluster(sample))
     for cause in sample.causes:
         rows.append(
             Text(f"  {cause.mode} {cause.scope}: {cause.cause} ({cause.why})", style="yellow")
@@ -115,6 +117,21 @@ def _head(sample: Sample) -> RenderableType:
     if sample.flatten:
         rows.append(Text(f"  flatten: {sample.flatten}", style="bold yellow"))
     return Group(*rows)
+
+
+def _cluster(sample: Sample) -> Text:
+    """Who leads and why, and who would lead next."""
+    fit = [row for row in sample.standbys if not row.unfit]
+    next_up = ", ".join(f"pid {row.pid} ({row.behind} records behind)" for row in fit) or "; ".join(
+        f"pid {row.pid}: {row.unfit}" for row in sample.standbys
+    )
+    because = f" since {sample.led_because}" if sample.led_because else ""
+    return Text.assemble(
+        f"  leads: pid {sample.pid}{because}; ",
+        (f"stands by: {next_up}", "" if fit else "yellow")
+        if next_up
+        else ("no node stands by", "yellow"),
+    )
 
 
 def _unmapped(sample: Sample) -> str:

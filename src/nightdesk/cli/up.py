@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from nightdesk.cli.options import LEADER, PAIR, STANDBY
 from nightdesk.cli.places import lab_folder, load_config, practice_folder
 from nightdesk.cli.screen import Screen
 from nightdesk.cli.tables import ERR, OUT, print_json, say, table
@@ -41,10 +42,12 @@ def run_up(
     folder: Path | None,
     paper: bool = False,
     live: str = "",
+    role: str = PAIR,
 ) -> int:
     """Start, watch, stop; returns the exit code."""
     replays = bool(replay or usdm_replay)
     _refuse_mixed(paper=paper, live=live, replays=replays, speed=speed)
+    _refuse_role(role, replays=replays, paper=paper)
     if speed not in SPEEDS:
         raise BadInput(f"--speed {speed}: it is 1, 10 or max")
     _refuse_absent("--replay", replay)
@@ -73,6 +76,7 @@ def run_up(
         duration_s=duration_s,
         folder=place,
         json_logs=json_logs,
+        role=LEADER if replays and role == PAIR else role,
     )
     code, result = _watched(options, headless=headless, bar=replays and not as_json)
     return end(code, result, as_json=as_json)
@@ -111,6 +115,14 @@ def _refuse_absent(option: str, paths: Iterable[str]) -> None:
             raise BadInput(
                 f"{option} {path}: no such file; without it the lab makes a market of its own"
             )
+
+
+def _refuse_role(role: str, *, replays: bool, paper: bool) -> None:
+    """A recording is played once, to one desk, and a market of its own belongs to who started it."""
+    if role not in (PAIR, LEADER, STANDBY):
+        raise BadInput(f"--role {role}: it is {PAIR}, {LEADER} or {STANDBY}")
+    if role == STANDBY and (replays or paper):
+        raise BadInput("--role standby joins a desk that runs: leave out --replay and --paper")
 
 
 def _refuse_mixed(*, paper: bool, live: str, replays: bool, speed: str) -> None:

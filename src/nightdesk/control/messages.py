@@ -157,6 +157,18 @@ class LaneRow(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class StandbyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One node that stands by: how many records behind the leader it was when it was `heard_ns` ago heard last,
+    why it could not lead."""
+
+    node: str
+    pid: int
+    rank: int
+    behind: int
+    heard_ns: int
+    unfit: str = ""
+
+
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the ring."""
 
@@ -206,6 +218,10 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     clock_error_ns: int | None = None  # the worst of the venues' clocks; None while one is in doubt
     breakers: list[BreakerRow] = []
     lanes: list[LaneRow] = []
+    node: str = ""  # that leads
+    pid: int = 0
+    led_because: str = ""  # the lease could be taken
+    standbys: list[StandbyRow] = []
 
     @property
     def profit(self) -> Decimal:

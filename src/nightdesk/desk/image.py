@@ -50,6 +50,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     booked_from: Wall = Wall(0)  # of the one venue of older journals
     compared: dict[VenueId, Wall] = {}
     flows: dict[Flow, Decimal] = {}
+    plan_hash: str = ""
+    generation: int = 0
 
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
@@ -89,6 +91,8 @@ def encode_state(state: DeskState) -> bytes:
         booked=list(state.booked.at.items()),
         compared=state.booked.since,
         flows=state.funds.flows,
+        plan_hash=state.plan_hash,
+        generation=state.generation,
     )
     return _ENCODER.encode(image)
 
@@ -99,6 +103,7 @@ def decode_state(body: bytes, now: Wall) -> DeskState:
     state = DeskState()
     state.seq, state.epoch, state.nonce = image.seq, image.epoch, image.nonce
     state.nonces, state.config_hash = dict(image.nonces), image.config_hash
+    state.plan_hash, state.generation = image.plan_hash, image.generation
     state.instruments = {i.id: i for i in image.instruments}
     state.orders.live = {o.intent.client_id: o for o in image.live}
     state.orders.ended = {o.intent.client_id: o for o in image.ended}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -88,12 +89,23 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.baseline.get(instrument.base, opened.get(instrument.base, ZERO))
 
     def canonical(self) -> str:
-        """One spelling, for the journal and for the hash that nodes compare."""
-        built = msgspec.to_builtins(self)
+        """One spelling, for the journal and for the hash that it is told by."""
+        return msgspec.json.encode(self._built(), order="sorted").decode()
+
+    def plan_hash(self) -> str:
+        """Equal for equal configs, whatever the venues said of their instruments meanwhile: a node with another
+        one must not lead this desk."""
+        built = self._built()
+        built["instruments"] = sorted(self.instruments)
+        told = msgspec.json.encode(built, order="sorted")
+        return blake2b(told, digest_size=16).hexdigest()
+
+    def _built(self) -> dict[str, Any]:
+        built: dict[str, Any] = msgspec.to_builtins(self)
         del built["venues"], built["replacing"], built["amending"]
         if not self.terms:
             del built["terms"]  # a desk without contracts is spelled as it always was
-        return msgspec.json.encode(built, order="sorted").decode()
+        return built
 
     def hash(self) -> str:
         """Equal for equal settings."""

@@ -64,7 +64,8 @@ class DeskState:
         self.epoch = Epoch(0)
         self.nonce = 0
         self.nonces: dict[int, int] = {}  # nonce -> epoch, of every life of this journal
-        self.config_hash = ""
+        self.config_hash = self.plan_hash = ""
+        self.generation = 0  # of the records that its leader may write
         self.instruments: dict[InstrumentId, Instrument] = {}
         self.orders = OrderBook()
         self.positions: dict[Owner, Position] = {}
@@ -202,7 +203,7 @@ class DeskState:
             case EpochOpened():
                 self._open_epoch(record)
             case Configured():
-                self.config_hash = record.hash
+                self.config_hash, self.plan_hash = record.hash, record.plan_hash
                 self.instruments.update({i.id: i for i in record.instruments})
             case ModeSet():
                 mode = Mode[record.mode]
@@ -240,6 +241,7 @@ class DeskState:
     def _open_epoch(self, record: EpochOpened) -> None:
         """Whatever an older epoch intended and never saw answered may be at the venue."""
         self.epoch, self.nonce = record.epoch, record.nonce
+        self.generation = record.generation
         self.nonces[record.nonce] = record.epoch
         for order in self.orders.live.values():
             if order.state is State.PENDING:

@@ -16,6 +16,10 @@ from nightdesk.model.order import Amendment, Execution, Intent, OrderReport, Sid
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import Wall
 
+# Of what a release may write. Two that are one apart run as a pair: the later reads all that the earlier
+# writes, and what the earlier could not read, no release writes before the next.
+GENERATION = 1
+
 
 class EpochOpened(msgspec.Struct, frozen=True, kw_only=True, tag="epoch"):
     """A node took the lease: every older epoch is fenced from here on."""
@@ -25,14 +29,18 @@ class EpochOpened(msgspec.Struct, frozen=True, kw_only=True, tag="epoch"):
     holder: str
     version: str
     config_hash: str
+    why: str = ""  # the lease could be taken
+    generation: int = 0  # of what it may write; 0 is older than that was told
 
 
 class Configured(msgspec.Struct, frozen=True, kw_only=True, tag="config"):
-    """The limits, instruments and strategies in force from here on; `body` is canonical JSON for people."""
+    """The limits, instruments and strategies in force from here on; `body` is canonical JSON for people.
+    `plan_hash` leaves out what venues tell of instruments."""
 
     hash: str
     instruments: list[Instrument]
     body: str
+    plan_hash: str = ""
 
 
 class Intended(msgspec.Struct, frozen=True, kw_only=True, tag="intent"):

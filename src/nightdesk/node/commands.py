@@ -11,6 +11,7 @@ from nightdesk.desk.set_limits import changes
 from nightdesk.model.errors import BadInput
 from nightdesk.model.mode import Mode
 from nightdesk.modes.ladder import DESK
+from nightdesk.node.cover import Cover
 from nightdesk.node.sample import Sampler, order_rows, position_rows
 from nightdesk.runtime.shell import Shell
 
@@ -20,10 +21,19 @@ COMMAND_TIMEOUT_S = 10.0
 class Commands:
     """Answers requests; every verb works whatever the strategies or the feeds do."""
 
-    def __init__(self, shell: Shell, sampler: Sampler, stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        sampler: Sampler,
+        cover: Cover,
+        stop: Callable[[], None],
+        hand_over: Callable[[], None],
+    ) -> None:
         self._shell = shell
         self._sampler = sampler
+        self._cover = cover
         self._stop = stop
+        self._hand_over = hand_over
 
     async def answer(self, request: Request) -> Reply:
         """One reply; never raises for what was asked."""
@@ -41,13 +51,27 @@ class Commands:
             case "stop":
                 self._stop()
                 return Reply(ok=True, text="stopping: open orders are cancelled at the venue first")
+            case "switchover":
+                return self._switch_over()
             case _:
-                known = "status, orders, positions, pause, resume, cancel-all, flatten, limit, stop"
+                known = "status, orders, positions, pause, resume, cancel-all, flatten, limit, switchover, stop"
                 return Reply(
                     ok=False,
                     code=ExitCode.USAGE,
                     text=f"no such command: {request.verb!r}; there are {known}",
                 )
+
+    def _switch_over(self) -> Reply:
+        """To whoever stands by and could lead; nobody's orders are cancelled by it."""
+        fit = [node for node in self._cover.standbys if not node.unfit]
+        if not fit:
+            why = "; ".join(f"{n.holder.name}: {n.unfit}" for n in self._cover.standbys)
+            text = f"no node stands by that could lead{': ' if why else ''}{why}; this one goes on"
+            return Reply(ok=False, code=ExitCode.REFUSED, text=text)
+        first = min(fit, key=lambda node: (node.rank, node.holder.started))
+        self._hand_over()
+        text = f"handing over; first to lead is {first.holder.name} (pid {first.holder.pid})"
+        return Reply(ok=True, text=text, data={"pid": first.holder.pid})
 
     async def _command(self, request: Request) -> Reply:
         if request.verb == "resume" and not request.reason:

@@ -9,8 +9,14 @@ from nightdesk.model.errors import AppendUnknown
 from nightdesk.model.ids import Epoch
 from nightdesk.model.mode import Mode
 from nightdesk.modes.ladder import DESK
+from nightdesk.node.cover import Cover
 from nightdesk.ports.journal import JournalEngine
 from nightdesk.runtime.shell import Shell
+
+LOST = (
+    "the journal's file was moved or deleted under the running desk; "
+    "what was written since is lost: find the file, then start again"
+)
 
 
 class JournalWatch:
@@ -24,7 +30,9 @@ class JournalWatch:
         epoch: Epoch,
         snapshot_seq: int,
         snapshot_every: int,
+        cover: Cover,
     ) -> None:
+        self._cover = cover
         self._journal = journal
         self._shell = shell
         self._epoch = epoch
@@ -41,10 +49,8 @@ class JournalWatch:
                     future.result()
             health = await self._journal.health()
             if not health.file_is_ours:
-                raise AppendUnknown(
-                    "the journal's file was moved or deleted under the running desk; "
-                    "what was written since is lost: find the file, then start again"
-                )
+                raise AppendUnknown(LOST)
+            await self._cover.look()
             if not health.ballast:
                 self.told(room=await self._journal.restore_ballast())
             await self._snapshot_if_due()

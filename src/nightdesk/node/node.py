@@ -14,36 +14,45 @@ from nightdesk.desk.settings import DeskSettings
 from nightdesk.model.errors import BadInput, OperatingError, TaskEnded
 from nightdesk.model.ids import NONCES, StrategyId, VenueId
 from nightdesk.model.order import Origin
-from nightdesk.model.records import Configured, EpochOpened, Record
-from nightdesk.model.time import SECOND_NS, Mono
+from nightdesk.model.records import GENERATION, Configured, EpochOpened, Record
+from nightdesk.model.time import MS_NS, SECOND_NS, Mono
 from nightdesk.node.commands import Commands
+from nightdesk.node.cover import Cover
 from nightdesk.node.journal_watch import JournalWatch
 from nightdesk.node.meeting import Meeting
-from nightdesk.node.plan import TICK_NS, Plan, World
+from nightdesk.node.plan import ALONE, TICK_NS, VERSION, Plan, Role, World
 from nightdesk.node.recovery import Recovered, left_behind, recover
 from nightdesk.node.sample import Sampler
+from nightdesk.node.standby import Standby
 from nightdesk.node.venue import Venue, by_venue
+from nightdesk.node.warm import Warm
 from nightdesk.orders.book import Order
 from nightdesk.ports.journal import Holder
+from nightdesk.runtime.challenge import take
 from nightdesk.runtime.journal_writer import JournalWriter
-from nightdesk.runtime.lease import Lease, take
+from nightdesk.runtime.lease import Lease
+from nightdesk.runtime.route import in_flight
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host
 from nightdesk.strategy.prepare import prepare
 
-VERSION = "0.1.0"
 STOP_WITHIN_S = 10.0
+DRAIN_WITHIN_S = 2.0  # of a switchover: what is on its way then is resolved by who leads next
 
 
 class Stopped(OperatingError):
     """The node was told to stop, and did."""
 
 
-class Node:
-    """One incarnation, from lease to release."""
+class HandedOver(OperatingError):
+    """The lease was given to a node that stands by; this one may stand by in turn."""
 
-    def __init__(self, plan: Plan, world: World) -> None:
+
+class Node:
+    """One incarnation, from lease to release, and before it from standing by to the lease."""
+
+    def __init__(self, plan: Plan, world: World, role: Role = ALONE) -> None:
         self.telemetry = Telemetry()
         self.ready = asyncio.Event()
         self.shell: Shell
@@ -52,9 +61,12 @@ class Node:
         self._plan = plan
         self._world = world
         self._stop = asyncio.Event()
+        self._hands_over = asyncio.Event()
+        self.handed_over = False
         self._group: asyncio.TaskGroup
         self._lease: Lease
         self._venues = self._made()
+        self._role = role
         self._meeting = Meeting(plan, world, self._venues)
         self._journal: JournalWatch
         self._broken: asyncio.Future[None]
@@ -64,7 +76,7 @@ class Node:
         self._stop.set()
 
     async def run(self) -> None:
-        """Start and run; returns after an orderly stop.
+        """Start and run; returns after an orderly stop, or when the lease was handed over.
 
         Raises `LeaseHeld`, and, in a group, `Fenced`, `AppendRefused`, `AppendUnknown`, `CorruptionError`,
         `TaskEnded`, `RulesChanged`, `Untold`, `BadInput`.
@@ -74,14 +86,19 @@ class Node:
         self._broken = loop.create_future()
         loop.set_exception_handler(self._callback_failed)
         holder = world.processes.me(self._plan.name)
-        pace = self._plan.pace
-        self._lease, _ = await take(world.journal, world.clock, world.processes, holder, pace.lease)
+        term = self._plan.pace.lease
+        if not self._role.stands_by:
+            self._lease = await take(world.journal, world.clock, world.processes, holder, term)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                self._keep(self._lease.keep(), "lease")
                 self._keep(self._until_stopped(), "stop")
-                await self._start(holder)
+                warmed: tuple[Recovered, DeskSettings | None] | None = None
+                if self._role.stands_by:
+                    warmed = await self._stand_by(holder)
+                self._keep(self._lease.keep(), "lease")
+                await self._start(holder, warmed)
+                self._keep(self._until_handed_over(), "switchover")
                 every_s = self._plan.pace.journal_every_s
                 self._keep(self._journal.keep(self._broken, every_s), "journal")
                 for venue in self._venues.values():
@@ -89,21 +106,43 @@ class Node:
                         self._keep(work, name)
                 self._keep(self._tick(), "tick")
         except* Stopped:
+            if hasattr(self, "_lease"):
+                await self._lease.release()
+        except* HandedOver:
             await self._lease.release()
+            self.handed_over = True
         finally:
             loop.set_exception_handler(None)
             self._broken.cancel()
 
-    async def _start(self, holder: Holder) -> None:
+    async def _stand_by(self, holder: Holder) -> tuple[Recovered, DeskSettings | None]:
+        """Until this node leads; what it has by then."""
+        standby = Standby(self._plan, self._world, holder, self._role)
+        warm = Warm(self._plan, self._world, self._venues, lambda: standby.known)
+        async with asyncio.TaskGroup() as group:
+            warming = group.create_task(warm.keep(), name="warm")
+            self._lease, recovered = await standby.lead()
+            warming.cancel()
+        self._meeting = warm.meeting
+        return recovered, warm.settings
+
+    async def _start(
+        self, holder: Holder, warmed: tuple[Recovered, DeskSettings | None] | None
+    ) -> None:
         world = self._world
-        recovered = await recover(world.journal, world.clock.wall())
+        recovered, settled = warmed or (await recover(world.journal, world.clock.wall()), None)
+        if recovered.state.generation > GENERATION + 1:
+            raise BadInput(
+                f"the journal was last led by a release of generation {recovered.state.generation}, this one "
+                f"is of {GENERATION} and may not read what that writes: start the later one"
+            )
         if recovered.torn is not None:
             await world.journal.cut(self._lease.epoch, recovered.torn.first)
         room = await world.journal.restore_ballast()
-        settings = await self._meeting.settle(recovered.state.instruments)
+        settings = settled or await self._meeting.settle(recovered.state.instruments)
         for venue in self._venues.values():
             venue.succeed(self._lease.before, holder)
-        self._compose(recovered, settings)
+        self._compose(recovered, settings, holder)
         self.shell.follow_bars(self._spawn)
         self._say_recovered(recovered)
         opening = self.shell.desk.open(self._opening(settings, holder.name), self.shell.moment())
@@ -133,7 +172,7 @@ class Node:
             first = first or made[name].requester
         return made
 
-    def _compose(self, recovered: Recovered, settings: DeskSettings) -> None:
+    def _compose(self, recovered: Recovered, settings: DeskSettings, holder: Holder) -> None:
         world = self._world
         left = left_behind(recovered.state, settings.instruments)
         if left:
@@ -154,15 +193,19 @@ class Node:
         for venue in self._venues.values():
             venue.attach(self.shell, self._lease)
         by_venue(self._venues, self.shell, self._spawn)
+        cover = Cover(world.journal, holder, self.shell, self._plan.uncovered)
         self._journal = JournalWatch(
             world.journal,
             self.shell,
             self._lease.epoch,
             recovered.snapshot_seq,
             self._plan.snapshot_every,
+            cover,
         )
-        self.sampler = Sampler(self.shell, world.clock.mono(), world.log_dropped)
-        self.commands = Commands(self.shell, self.sampler, self.stop)
+        self.sampler = Sampler(
+            self.shell, world.clock.mono(), world.log_dropped, cover, self._lease.why
+        )
+        self.commands = Commands(self.shell, self.sampler, cover, self.stop, self.hand_over)
 
     def _hosts(self, desk: Desk) -> dict[StrategyId, Host]:
         hosts = {}
@@ -184,9 +227,12 @@ class Node:
                 holder=holder,
                 version=VERSION,
                 config_hash=settings.hash(),
+                why=self._lease.why,
+                generation=GENERATION,
             ),
             Configured(
                 hash=settings.hash(),
+                plan_hash=settings.plan_hash(),
                 instruments=list(settings.instruments.values()),
                 body=settings.canonical(),
             ),
@@ -268,6 +314,22 @@ class Node:
         history of declared bars told, unless the venue takes too long over it."""
         ready = all(venue.recovered for venue in self._venues.values())
         return ready and not self._stop.is_set() and not self.shell.history_awaited
+
+    def hand_over(self) -> None:
+        """Let a node that stands by lead: nothing new, what is under way drained, nothing cancelled."""
+        self._hands_over.set()
+
+    async def _until_handed_over(self) -> None:
+        await self._hands_over.wait()
+        self.shell.stop_strategies()
+        self.shell.say(
+            "info", "desk.handing_over", orders=str(len(self.shell.desk.state.orders.live))
+        )
+        deadline = self._world.clock.mono() + int(DRAIN_WITHIN_S * SECOND_NS)
+        while in_flight(self.shell.routes.values()) and self._world.clock.mono() < deadline:  # noqa: ASYNC110 a poll with a deadline
+            await asyncio.sleep(MS_NS / SECOND_NS)
+        await self.shell.writer.drained()
+        raise HandedOver
 
     async def _until_stopped(self) -> None:
         """An orderly end: nothing new, everything open cancelled at the venue but what protects positions, then

@@ -10,6 +10,7 @@ from nightdesk.model.account import Terms
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId
 from nightdesk.model.instrument import Instrument
+from nightdesk.model.mode import Mode
 from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.ports.boards import WHOLE, Allowance
 from nightdesk.ports.clock import Clock, Entropy
@@ -25,6 +26,7 @@ from nightdesk.venues.protocol import KeyCodec, VenueCodec
 SNAPSHOT_EVERY = 20_000  # records: replaying so many takes well under a second
 TICK_NS = 50 * MS_NS
 CLOCK_EVERY_S = 10.0
+VERSION = "0.1.0"
 
 
 class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +54,21 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     clock_every_s: float = CLOCK_EVERY_S
     journal_every_s: float = 1.0
     account_every_ns: int = 10 * SECOND_NS
+    mirror_every_ns: int = 5 * MS_NS  # how far a standby may be behind the journal
     streams_watched: bool = True  # whether one may die unseen, or be ended for its age
+
+
+class Role(msgspec.Struct, frozen=True, kw_only=True):
+    """How a node was started beside others of its desk. One that does not stand by leads at once or not at all;
+    of several that do, the one of the least `rank` goes first. `rest_ns` is how long a lease that was handed
+    over is left to others."""
+
+    stands_by: bool = False
+    rank: int = 0
+    rest_ns: int = 0
+
+
+ALONE = Role()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +87,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     pace: Pace = Pace()
     asset_max: Mapping[str, Decimal] = {}  # by base asset
     terms: Mapping[InstrumentId, Terms] = {}
+    uncovered: Mode = Mode.NORMAL  # of the desk while nobody stands by who could lead
 
     def settled(
         self,

@@ -209,5 +209,7 @@ def fresh_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("", "-wal", "-shm", ".ballast"):
         (folder / f"{JOURNAL}{suffix}").unlink(missing_ok=True)
+    for file in (folder / f"{JOURNAL}.nodes").glob("*"):
+        file.unlink(missing_ok=True)
     for name in (CONFIG_FILE, VENUE_LOG):
         (folder / name).unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from nightdesk.model.errors import CorruptionError
 from nightdesk.model.ids import Epoch, InstrumentId, Seq
 from nightdesk.model.records import decode_record
 from nightdesk.model.time import Wall
-from nightdesk.ports.journal import JournalEngine
+from nightdesk.ports.journal import JournalEngine, Stored
 
 PAGE = 5_000  # rows per statement: the writer thread is free again between pages
 
@@ -29,6 +29,77 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     unusable: list[str]  # snapshots that were passed over, and why
 
 
+class Fold:
+    """The state as far as the journal was read: by a start up to its head, by a standby ever on."""
+
+    def __init__(self, state: DeskState, head: Head, unusable: list[str]) -> None:
+        self.state = state
+        self.snapshot_seq = head.seq
+        self.replayed = 0
+        self._chain = Chain(head)
+        self._unusable = unusable
+
+    @property
+    def head(self) -> Head:
+        """The last slot that was folded."""
+        return self._chain.head
+
+    async def follow(
+        self,
+        engine: JournalEngine,
+        told: Callable[[int], None] = lambda _: None,
+        *,
+        upto: Seq | None = None,
+    ) -> None:
+        """Fold what is behind the head, all of it or `upto` a slot; `told` is called with the slot reached,
+        page by page.
+
+        Raises `CorruptionError` where the journal cannot be believed, and for a record of a later release.
+        """
+        self._chain.torn = None  # what was torn may have been cut, and written anew
+        after = self.head.seq
+        while rows := await engine.rows(after, PAGE if upto is None else min(PAGE, upto - after)):
+            for frame in self._chain.read(rows):
+                try:
+                    record = decode_record(frame.body)
+                except msgspec.MsgspecError as error:
+                    raise CorruptionError(
+                        f"slot {frame.seq}: a whole frame holds no record this release knows: {error}"
+                    ) from error
+                self.state.apply(record, frame.seq, frame.at)
+                self.replayed += 1
+            after = rows[-1].seq
+            told(after)
+
+    def recovered(self) -> Recovered:
+        """What a desk begins with."""
+        return Recovered(
+            state=self.state,
+            head=self.head,
+            torn=self._chain.torn,
+            snapshot_seq=self.snapshot_seq,
+            replayed=self.replayed,
+            unusable=self._unusable,
+        )
+
+
+def fold_of(stored: Stored, now: Wall) -> Fold:
+    """From the newest snapshot that can be believed, else from the journal's beginning."""
+    unusable: list[str] = []
+    for snapshot, frame_digest in stored.snapshots:
+        fault = fault_of(snapshot, frame_digest)
+        if fault is None:
+            try:
+                state = decode_state(snapshot.body, now)
+            except msgspec.MsgspecError as error:
+                fault = f"does not decode: {error}"
+            else:
+                head = Head(seq=snapshot.seq, digest=snapshot.chain, epoch=snapshot.epoch)
+                return Fold(state, head, unusable)
+        unusable.append(f"snapshot at slot {snapshot.seq}: {fault}")
+    return Fold(DeskState(), Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0)), unusable)
+
+
 async def recover(
     engine: JournalEngine,
     now: Wall,
@@ -38,41 +109,12 @@ async def recover(
 ) -> Recovered:
     """Load and replay; raises `CorruptionError` where the journal cannot be believed."""
     stored = await engine.stored()
-    state, head, unusable = DeskState(), Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0)), []
-    for snapshot, frame_digest in stored.snapshots if use_snapshots else []:
-        fault = fault_of(snapshot, frame_digest)
-        if fault is None:
-            try:
-                state = decode_state(snapshot.body, now)
-            except msgspec.MsgspecError as error:
-                fault = f"does not decode: {error}"
-            else:
-                head = Head(seq=snapshot.seq, digest=snapshot.chain, epoch=snapshot.epoch)
-                break
-        unusable.append(f"snapshot at slot {snapshot.seq}: {fault}")
-    start = head.seq
-    chain = Chain(head)
-    after, replayed = head.seq, 0
-    while rows := await engine.rows(after, PAGE):
-        for frame in chain.read(rows):
-            try:
-                record = decode_record(frame.body)
-            except msgspec.MsgspecError as error:
-                raise CorruptionError(
-                    f"slot {frame.seq}: a whole frame holds no record this release knows: {error}"
-                ) from error
-            state.apply(record, frame.seq, frame.at)
-            replayed += 1
-        after = rows[-1].seq
-        progress(after - start, stored.head - start)
-    return Recovered(
-        state=state,
-        head=chain.head,
-        torn=chain.torn,
-        snapshot_seq=start,
-        replayed=replayed,
-        unusable=unusable,
-    )
+    if not use_snapshots:
+        stored = Stored(snapshots=[], head=stored.head)
+    fold = fold_of(stored, now)
+    start = fold.head.seq
+    await fold.follow(engine, lambda reached: progress(reached - start, stored.head - start))
+    return fold.recovered()
 
 
 def left_behind(state: DeskState, instruments: Container[InstrumentId]) -> str:

@@ -14,6 +14,7 @@ from nightdesk.control.messages import (
     OrderRow,
     PositionRow,
     Sample,
+    StandbyRow,
 )
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.limiting import holds
@@ -25,10 +26,12 @@ from nightdesk.desk.use import uses
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.account import Flow
-from nightdesk.model.ids import VenueId
+from nightdesk.model.ids import Seq, VenueId
 from nightdesk.model.money import ZERO
 from nightdesk.model.time import Moment, Mono
 from nightdesk.modes.ladder import DESK, scopes
+from nightdesk.node.cover import Cover
+from nightdesk.ports.journal import Presence
 from nightdesk.runtime.guard import Operation
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.route import Route, sent
@@ -193,8 +196,17 @@ def lane_rows(routes: Mapping[VenueId, Route]) -> list[LaneRow]:
 class Sampler:
     """Builds samples; knows when the node started."""
 
-    def __init__(self, shell: Shell, started_ns: int, log_dropped: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        started_ns: int,
+        log_dropped: Callable[[], int],
+        cover: Cover,
+        led_because: str,
+    ) -> None:
         self._shell = shell
+        self._cover = cover
+        self._led_because = led_because
         self._started = started_ns
         self._log_dropped = log_dropped
 
@@ -250,7 +262,26 @@ class Sampler:
             breakers=breaker_rows(shell.routes, moment.mono),
             lanes=lane_rows(shell.routes),
             log_dropped=self._log_dropped(),
+            node=self._cover.holder.name,
+            pid=self._cover.holder.pid,
+            led_because=self._led_because,
+            standbys=standby_rows(self._cover.standbys, shell.writer.durable, moment.mono),
         )
+
+
+def standby_rows(standbys: Iterable[Presence], durable: Seq, now: Mono) -> list[StandbyRow]:
+    """Those that stand by, first who would lead."""
+    return [
+        StandbyRow(
+            node=node.holder.name,
+            pid=node.holder.pid,
+            rank=node.rank,
+            behind=max(0, durable - node.seq),
+            heard_ns=now - node.at,
+            unfit=node.unfit,
+        )
+        for node in sorted(standbys, key=lambda node: (node.rank, node.holder.started))
+    ]
 
 
 def _worst_error(clocks: Iterable[VenueClock]) -> int | None:

@@ -9,6 +9,7 @@ import msgspec
 from nightdesk.journal.chain import Row
 from nightdesk.journal.snapshot import Snapshot
 from nightdesk.model.ids import Epoch, Seq
+from nightdesk.model.time import Mono
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +38,22 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     head: Seq
 
 
+class Presence(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node says of itself once a second, beside the journal.
+
+    `seq` is the last slot that it has folded, `at` when it said so (CLOCK_BOOTTIME, which is one for all of a
+    machine), `unfit` why it could not lead now, `rank` its place among several that stand by, least first.
+    """
+
+    holder: Holder
+    leads: bool
+    seq: Seq
+    at: Mono
+    unfit: str = ""
+    rank: int = 0
+    version: str = ""
+
+
 class EngineHealth(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine says of itself once a second."""
 
@@ -44,6 +61,7 @@ class EngineHealth(msgspec.Struct, frozen=True, kw_only=True):
     free_bytes: int
     file_is_ours: bool  # False: the file was unlinked or replaced under us
     ballast: bool  # the reserve for writing down that the disk is full is in place
+    snapshot_seq: Seq = Seq(0)  # of the newest snapshot
 
 
 class JournalEngine(Protocol):
@@ -55,6 +73,10 @@ class JournalEngine(Protocol):
 
     async def lease(self) -> LeaseView: ...
     async def acquire(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView: ...
+    async def blocked_by(self, holder: Holder) -> bool:
+        """Whether that process holds a lock of the journal's now; False where nobody can tell."""
+        ...
+
     async def renew(self, epoch: Epoch, renewals: int) -> None: ...
     async def release(self, epoch: Epoch) -> None: ...
     async def stored(self) -> Stored: ...
@@ -63,3 +85,7 @@ class JournalEngine(Protocol):
     async def save_snapshot(self, epoch: Epoch, snapshot: Snapshot) -> None: ...
     async def health(self) -> EngineHealth: ...
     async def restore_ballast(self) -> bool: ...
+    async def tell(self, presence: Presence) -> None: ...
+    async def nodes(self) -> list[Presence]:
+        """What each node said last, this one's own among them; who has ended may still be told of."""
+        ...

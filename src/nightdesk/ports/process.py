@@ -14,6 +14,14 @@ class Processes(Protocol):
         """True only when it is certain: same machine, and the process (or its boot) has ended."""
         ...
 
+    async def ended(self, holder: Holder) -> None:
+        """Return once that is certain, as soon as the kernel tells; may wait for ever."""
+        ...
+
+    async def end(self, holder: Holder) -> bool:
+        """End it at once and wait for that; False where it is not this machine's, or no more who held."""
+        ...
+
 
 class LogSink(Protocol):
     """Takes a line; never blocks, never raises."""

@@ -117,9 +117,11 @@ class JournalWriter:
         future.add_done_callback(self._committed)
 
     def _committed(self, future: "asyncio.Future[None]") -> None:
-        if future.cancelled() or self.failed.done():
+        if future.cancelled():
             return
         error = future.exception()
+        if self.failed.done():
+            return  # what it came to was looked at, and changes nothing
         if error is not None:
             self._fail(error)
             return

@@ -1,4 +1,4 @@
-"""The lease: taking it, keeping it, and knowing when it may no longer be trusted.
+"""The lease: keeping it, and knowing when it may no longer be trusted.
 
 Expiry counts on this host's CLOCK_BOOTTIME from *before* a renewal was asked for, and is given up early by the
 error we allow our clocks. The engine's compare-and-append is the fence; the lease only says who should write.
@@ -8,17 +8,14 @@ import asyncio
 
 import msgspec
 
-from nightdesk.model.errors import LeaseHeld
 from nightdesk.model.ids import Epoch
 from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono
 from nightdesk.ports.clock import Clock
-from nightdesk.ports.journal import Holder, JournalEngine, LeaseView
-from nightdesk.ports.process import Processes
+from nightdesk.ports.journal import Holder, JournalEngine
 
 TTL_NS = 3 * SECOND_NS
 RENEW_EVERY_NS = 500 * MS_NS
 MARGIN_NS = SECOND_NS
-READS_MIN = 3
 
 
 class Term(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +44,7 @@ class Lease:
         term: Term = Term(),  # noqa: B008 it is frozen
     ) -> None:
         self.before: Holder | None = None  # who led before, and did not give it back
+        self.why = ""  # it could be taken
         self.epoch = epoch
         self.until = Mono(taken_at + term.ttl_ns - MARGIN_NS)
         self._term = term
@@ -85,49 +83,3 @@ class Lease:
         """Give it back, so that the next start need not wait."""
         self.until = Mono(0)
         await self._engine.release(self.epoch)
-
-
-async def take(
-    engine: JournalEngine,
-    clock: Clock,
-    processes: Processes,
-    holder: Holder,
-    term: Term = Term(),  # noqa: B008 it is frozen
-) -> tuple[Lease, LeaseView]:
-    """Take the lease, or raise `LeaseHeld` naming who has it.
-
-    A holder on this machine whose process has ended is replaced at once. One that cannot be seen is given its
-    time: (epoch, renewals) must stay unchanged for a whole ttl of our own clock, over at least three reads.
-    """
-    seen = await engine.lease()
-    ours = seen.holder == holder  # an earlier incarnation of this very process, which has ended
-    if seen.holder is not None and not ours and not processes.gone(seen.holder):
-        if seen.holder.machine == holder.machine:
-            raise LeaseHeld(_held(seen))
-        seen = await _outwait(engine, clock, seen)
-    started = clock.mono()
-    granted = await engine.acquire(seen, holder, term.ttl_ns)
-    lease = Lease(engine, clock, granted.epoch, started, term)
-    lease.before = seen.holder
-    return lease, granted
-
-
-async def _outwait(engine: JournalEngine, clock: Clock, seen: LeaseView) -> LeaseView:
-    since = clock.mono()
-    reads = 0
-    while reads < READS_MIN or clock.mono() - since < seen.ttl_ns:
-        await asyncio.sleep(RENEW_EVERY_NS / SECOND_NS)
-        now = await engine.lease()
-        reads += 1
-        if (now.epoch, now.renewals) != (seen.epoch, seen.renewals):
-            raise LeaseHeld(_held(now))
-    return seen
-
-
-def _held(view: LeaseView) -> str:
-    holder = view.holder
-    who = "another node" if holder is None else f"{holder.name} (pid {holder.pid})"
-    return (
-        f"the journal is led by {who}, epoch {view.epoch}; "
-        "stop it first, or use another journal path"
-    )

@@ -11,7 +11,7 @@ from nightdesk.model.time import SECOND_NS
 from nightdesk.simulation.faults import Fault, draw_faults
 from nightdesk.simulation.judge import Judge
 from nightdesk.simulation.patience import OutOfPatience, patience
-from nightdesk.simulation.setting import Ended, WorldOptions, drawn_parts, longer_s
+from nightdesk.simulation.setting import Ended, WorldOptions, drawn_nodes, drawn_parts, longer_s
 from nightdesk.simulation.trading_world import FLAT_WITHIN_S, REST_S, run_world
 
 WALL_S_MAX = 120.0  # a world of five minutes takes two seconds
@@ -22,7 +22,8 @@ class SeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What is the same for every seed. `config` is the text of a desk's config, "" for the practice desk's;
     strategies it names by file are found beside `base`. Where there are
     `symbols`, only those are traded. `faults` are in place of the drawn ones. `parts` is one of how many of its
-    limits the venue allows, 0: drawn for a drawn desk, else all of them."""
+    limits the venue allows, 0: drawn for a drawn desk, else all of them. `nodes` is how many the desk has, 0:
+    drawn for a drawn desk, else one."""
 
     profile: str = "swarm"
     seconds: float = 300.0
@@ -32,6 +33,7 @@ class SeedOptions(msgspec.Struct, frozen=True, kw_only=True):
     symbols: tuple[str, ...] = ()
     faults: tuple[Fault, ...] | None = None
     parts: int = 0
+    nodes: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +111,7 @@ def run_seed(
         shuffle=options.shuffle,
         symbols=options.symbols,
         parts=parts,
+        nodes=nodes_of(seed, options),
     )
     try:
         with patience(wall_s_max):
@@ -136,6 +139,11 @@ def run_seed(
 def parts_of(seed: int, options: SeedOptions) -> int:
     """One of how many of its limits the venue of a seed allows; of a written desk all, whatever worlds draw."""
     return options.parts or (1 if options.config else drawn_parts(seed))
+
+
+def nodes_of(seed: int, options: SeedOptions) -> int:
+    """How many nodes the desk of a seed has; a written one has one, whatever worlds draw."""
+    return options.nodes or (1 if options.config else drawn_nodes(seed))
 
 
 def broken(seed: int, error: BaseException) -> Outcome:

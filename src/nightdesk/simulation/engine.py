@@ -12,7 +12,7 @@ from nightdesk.journal.snapshot import Snapshot
 from nightdesk.model.errors import OperatingError
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.model.time import SECOND_NS
-from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Stored
+from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Presence, Stored
 from nightdesk.simulation.chance import between
 from nightdesk.simulation.incarnation import RUNNING, Incarnation, gone
 
@@ -29,6 +29,7 @@ class InlineJournal:
         self, opened: Callable[[], SqliteJournal], draw: Random, thread: Incarnation | None = None
     ) -> None:
         self.opened = opened
+        self.present: dict[int, Presence] = {}  # shared by the processes of a machine
         self._in_thread = Context()
         self._in_thread.run(RUNNING.set, thread)
         self._draw = draw
@@ -58,6 +59,10 @@ class InlineJournal:
             return view
 
         return await self._later(work)
+
+    async def blocked_by(self, holder: Holder) -> bool:
+        """See the port: one connection for all, whose lock is nobody's for longer than a statement."""
+        return False
 
     async def renew(self, epoch: Epoch, renewals: int) -> None:
         """See the port."""
@@ -100,6 +105,15 @@ class InlineJournal:
     async def restore_ballast(self) -> bool:
         """See the port."""
         return await self._later(lambda: self.opened().restore_ballast())
+
+    async def tell(self, presence: Presence) -> None:
+        """See the port."""
+        if not gone():
+            self.present[presence.holder.pid] = presence
+
+    async def nodes(self) -> list[Presence]:
+        """See the port."""
+        return list(self.present.values())
 
     def appended(self, after: Seq, frames: Sequence[bytes]) -> None:
         """These are durable now, whether or not the process will hear of it."""

@@ -6,7 +6,7 @@ leaves it.
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from random import Random
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.journal.snapshot import Snapshot
 from nightdesk.model.ids import Epoch, Seq
-from nightdesk.ports.journal import Holder, LeaseView
+from nightdesk.ports.journal import Holder, LeaseView, Presence
 from nightdesk.simulation.boards import Boards
 from nightdesk.simulation.clocks import MachineClock, TrueTime
 from nightdesk.simulation.disk import Disk
@@ -35,6 +35,22 @@ class Observer(Protocol):
 
     def appended(self, node: str, after: Seq, frames: Sequence[bytes]) -> None: ...
     def leased(self, node: str, epoch: Epoch, ttl_ns: int) -> None: ...
+
+
+class Deaths:
+    """What the kernel tells whoever waits for a process to end."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    def tell(self) -> None:
+        """One has ended."""
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def wait(self) -> None:
+        """For the next."""
+        await self._next.wait()
 
 
 class Machine:
@@ -58,9 +74,14 @@ class Machine:
         # To each endpoint of the venue one; the streams are on the first.
         self.lanes = [self.link, *(Link(self.link.address, draw) for draw in more)]
         self.processes: list[Incarnation] = []
+        self.deaths = Deaths()
+        self.ends: Callable[[Incarnation], None] = (
+            self.kill
+        )  # of a process, by another of its machine
         self.stalled_until = 0.0  # the disk answers nothing before
         self.torn = 0
         self.traps = Traps()
+        self.present: dict[int, Presence] = {}  # what nodes say of themselves, by pid
         self.boards: dict[str, Boards] = {}  # in memory, by the host that processes say they are on
         self.head = Seq(0)  # the last slot that was told of
         self._loop = loop
@@ -125,6 +146,7 @@ class Machine:
     def ended(self, incarnation: Incarnation) -> None:
         """A process ended by itself."""
         incarnation.life = Life.DEAD
+        self.deaths.tell()
         if not self._alive():
             self.disk.abandon()
             self._forget()
@@ -139,6 +161,15 @@ class Machine:
         """Whether the process of a lease's holder has ended."""
         alive = {(p.name, p.pid) for p in self.processes if p.life is not Life.DEAD}
         return (holder.name, holder.pid) not in alive
+
+    def end(self, holder: Holder) -> None:
+        """Another process of this machine kills the one that holds a lease."""
+        for process in self.processes:
+            if (process.name, process.pid) == (
+                holder.name,
+                holder.pid,
+            ) and process.life is not Life.DEAD:
+                self.ends(process)
 
     def bury(self) -> None:
         """Let go of everything; the world has ended."""
@@ -166,6 +197,7 @@ class Machine:
         if engine is not None and incarnation.thread.life is Life.RUNNING:
             engine.killed()
         incarnation.kill()
+        self.deaths.tell()
 
     def _forget(self) -> None:
         """The connection's process is gone. Nobody closes it: that would tidy up files that are not its own."""
@@ -179,6 +211,7 @@ class MachineJournal(InlineJournal):
 
     def __init__(self, machine: Machine, process: Incarnation, draw: Random) -> None:
         super().__init__(machine.opened, draw, process.thread)
+        self.present = machine.present
         self._machine = machine
         self._process = process
         self._node = process.name

@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 
 from nightdesk.model.errors import OperatingError, TaskEnded
+from nightdesk.model.ids import Epoch
 from nightdesk.node.node import Node
 from nightdesk.ports.journal import Holder
 from nightdesk.runtime.requester import wait_of
@@ -35,6 +36,12 @@ class Running:
     def name(self) -> str:
         """Machine, program and pid."""
         return self.incarnation.name
+
+    @property
+    def epoch(self) -> Epoch:
+        """Of its desk, once it has composed it; 0 before, and while it stands by."""
+        writer = getattr(getattr(self.node, "shell", None), "writer", None)
+        return Epoch(0) if writer is None else writer.epoch
 
     @property
     def up(self) -> bool:
@@ -69,6 +76,13 @@ class Alone:
         """See the port."""
         return holder.machine == "sim"
 
+    async def ended(self, holder: Holder) -> None:
+        """See the port."""
+
+    async def end(self, holder: Holder) -> bool:
+        """See the port."""
+        return True
+
 
 class MachineProcesses:
     """Who a process is, and which others of its `host` still live.
@@ -95,6 +109,18 @@ class MachineProcesses:
     def gone(self, holder: Holder) -> bool:
         """See the port."""
         return holder.machine == self._host and self._machine.gone(holder)
+
+    async def ended(self, holder: Holder) -> None:
+        """See the port."""
+        while not self.gone(holder):
+            await self._machine.deaths.wait()
+
+    async def end(self, holder: Holder) -> bool:
+        """See the port."""
+        if holder.machine != self._host:
+            return False
+        self._machine.end(holder)
+        return True
 
 
 class TellingLog:

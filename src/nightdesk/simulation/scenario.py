@@ -17,6 +17,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     symbols: list[str] = []  # the only ones traded; none: all of the desk's
     shuffle: bool = False
     parts: int = 1  # one of so many of its limits is what the venue allows
+    nodes: int = 1  # of the desk, on one journal
     config: str = ""  # a desk.toml, found from where the scenario is; none: the practice desk's
     strategy: str = ""  # your.py:Class alone on the practice desk, found from where the scenario is
     law: str = ""  # what it once broke
@@ -30,6 +31,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             shuffle=options.shuffle or self.shuffle,
             symbols=tuple(self.symbols),
             parts=self.parts,
+            nodes=self.nodes,
             faults=tuple(self.faults),
         )
 
@@ -47,6 +49,7 @@ def scenario_text(scenario: Scenario) -> str:
         *([f"symbols = [{', '.join(map(_quoted, scenario.symbols))}]"] if scenario.symbols else []),
         *(["shuffle = true"] if scenario.shuffle else []),
         *([f"parts = {scenario.parts}"] if scenario.parts != 1 else []),
+        *([f"nodes = {scenario.nodes}"] if scenario.nodes != 1 else []),
         *([f"config = {_quoted(scenario.config)}"] if scenario.config else []),
         *([f"strategy = {_quoted(scenario.strategy)}"] if scenario.strategy else []),
         f"law = {_quoted(scenario.law)}",

@@ -47,6 +47,7 @@ GUARDED_SHARE = 0.6  # of the others; the rest leans
 PROTECTS_SHARE = 0.25  # of the others
 LOSSES_SHARE = 0.3  # of the desks that lean: the rest trades on
 COPIES_SHARE = 0.3  # of all desks
+NODES = (1, 1, 2, 2, 2, 3)
 CAPS_SHARE = 0.5  # of the desks that lean: these have limits that may be set or not
 
 
@@ -66,6 +67,7 @@ class WorldOptions(msgspec.Struct, frozen=True, kw_only=True):
     shuffle: bool = False
     symbols: tuple[str, ...] = ()  # the only ones traded, where there are any
     parts: int = 1  # one of so many of its limits is what the venue allows
+    nodes: int = 1  # of the desk, on one journal
 
 
 class Ended(msgspec.Struct, kw_only=True):
@@ -149,6 +151,11 @@ def drawn_parts(seed: int) -> int:
     """One in how many of its limits the venue allows: all, or so few that a desk has to keep house."""
     draw = Random(f"{seed}/quota")
     return draw.choice(TIGHT_PARTS) if draw.random() < TIGHT_SHARE else 1
+
+
+def drawn_nodes(seed: int) -> int:
+    """How many nodes the desk of a world has: one alone, a pair, or three."""
+    return Random(f"{seed}/nodes").choice(NODES)
 
 
 def longer_s(parts: int) -> float:

@@ -37,7 +37,7 @@ from nightdesk.simulation.link import Link, Trouble
 from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.network import LabNetwork, SimHttp, SimStreams
 from nightdesk.simulation.patience import patience
-from nightdesk.simulation.processes import ProcessEntropy
+from nightdesk.simulation.processes import Alone, ProcessEntropy
 from nightdesk.simulation.setting import KEY, SECRET, START, balances_of, outside
 from nightdesk.simulation.steady import STEADY
 
@@ -109,7 +109,7 @@ class _Process:
         context.run(loop.set_exception_handler, None)
 
 
-class _Others:
+class _Others(Alone):
     """The port: one process at a time, so whoever else held the lease is gone."""
 
     def __init__(self, number: int) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from nightdesk.model.errors import BadInput
 from nightdesk.model.time import MS_NS
 from nightdesk.simulation.clocks import TrueTime
+from nightdesk.simulation.crew import Crew
 from nightdesk.simulation.faults import KINDS, Fault, check_faults
 from nightdesk.simulation.incarnation import Incarnation
 from nightdesk.simulation.link import Trouble
@@ -26,15 +27,10 @@ class World(Protocol):
     mood: Mood
     names: frozenset[str]  # symbols and assets that there are
     contracts: bool  # whether perpetuals are among them
-    tasks_ended: set[str]  # processes in which a fault ended a task
+    crew: Crew
 
     def lab_door(self, method: str, path: str, body: str = "", query: str = "") -> bytes: ...
-    def living(self) -> Running | None: ...
-    def die(self, running: Running, how: str) -> None: ...
-    def running(self, process: Incarnation) -> Running: ...
     def trapped(self, process: Incarnation, moment: Moment, how: How) -> None: ...
-    def crash_loop(self) -> Callable[[], None]: ...
-    def second(self, host: str) -> Callable[[], None]: ...
     def soon(self, do: Callable[[], None], seconds: float = 0.0) -> None: ...
     def command(self, verb: str, **asked: str) -> bool: ...
 
@@ -170,22 +166,22 @@ def _disk(world: World, what: str, fault: Fault) -> Undo:
 
 def _process(world: World, what: str, fault: Fault) -> Undo:
     if what == "crash_loop":
-        return world.crash_loop()
+        return world.crew.crash_loop()
     if what == "trap":
         return _trap(world, fault)
     running = _living(world)
     process = running.incarnation
     match what:
         case "kill":
-            world.die(running, "kill")
+            world.crew.die(running, "kill")
             return None
         case "task_ends":
             _end_task(running, str(fault.args["which"]))
-            world.tasks_ended.add(running.name)
+            world.crew.tasks_ended.add(running.name)
             return None
         case "memory":
             process.parked_max = _number(fault, "messages")
-            process.burst = lambda: world.soon(lambda: world.die(running, "memory"))
+            process.burst = lambda: world.soon(lambda: world.crew.die(running, "memory"))
             process.block()
         case "block":
             process.block()
@@ -200,7 +196,7 @@ def _process(world: World, what: str, fault: Fault) -> Undo:
 
 
 def _living(world: World) -> Running:
-    running = world.living()
+    running = world.crew.living()
     if running is None:
         raise Missed
     return running
@@ -225,7 +221,7 @@ def _trap(world: World, fault: Fault) -> Undo:
         world.trapped(process, Moment(str(fault.args["at"])), how)
         if how is not How.FREEZE:
             # In nobody's context: the process that walked in is dead from here on.
-            Context().run(world.die, world.running(process), how)
+            Context().run(world.crew.die, world.crew.running(process), how)
             return
         process.freeze()
         world.soon(lambda: world.machine.thaw(process), seconds)
@@ -240,7 +236,7 @@ def _strategy(world: World, what: str, fault: Fault) -> Undo:
 
 
 def _machine(world: World, what: str, fault: Fault) -> Undo:
-    world.die(_living(world), what)
+    world.crew.die(_living(world), what)
     return None
 
 
@@ -254,7 +250,7 @@ def _clock(world: World, what: str, fault: Fault) -> Undo:
 
 
 def _node(world: World, what: str, fault: Fault) -> Undo:
-    return world.second(str(fault.args["host"]))
+    return world.crew.second(str(fault.args["host"]))
 
 
 def _operator(world: World, what: str, fault: Fault) -> Undo:

@@ -39,7 +39,7 @@ from nightdesk.node.compose import (
     plan_of,
 )
 from nightdesk.node.node import Node
-from nightdesk.node.plan import Outside, World
+from nightdesk.node.plan import Outside, Role, World
 from nightdesk.node.refused import Untold
 from nightdesk.ports.boards import Allowance
 from nightdesk.venues.protocol import VenueCodec
@@ -58,6 +58,11 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     with_parent: bool = False  # stop when standard input closes: the parent is gone
     live: str = ""  # the fingerprint of the desk that may risk real money
+    stands_by: bool = False  # beside others of its desk, by `rank` one after the other
+    rank: int = 0
+    leads_first: bool = (
+        False  # at its start it leads at once, if nobody does, and from then on it stands by
+    )
     tell_result: bool = False  # print the last sample as the last line of standard output
 
 
@@ -83,6 +88,8 @@ class _Process:
         self._log = log
         self._node: Node | None = None
         self._stopping = False
+        self._rest_ns = 0  # after a lease was handed over
+        self._stands_by = options.stands_by and not options.leads_first
 
     async def run(self) -> int:
         """Incarnations, one after the other, until one ends for good."""
@@ -96,7 +103,8 @@ class _Process:
             code = await self._incarnation()
             if code is not None:
                 return code
-            await asyncio.sleep(AGAIN_S)
+            if not self._rest_ns:
+                await asyncio.sleep(AGAIN_S)
 
     def _stop(self) -> None:
         self._stopping = True
@@ -144,7 +152,9 @@ class _Process:
             },
             log_dropped=lambda: self._log.dropped,
         )
-        self._node = Node(plan, world)
+        role = Role(stands_by=self._stands_by, rank=self._options.rank, rest_ns=self._rest_ns)
+        self._node, self._rest_ns = Node(plan, world, role), 0
+        self._stands_by = self._options.stands_by
         if self._stopping:
             self._node.stop()
         try:
@@ -153,7 +163,7 @@ class _Process:
             return self._ended(group)
         except LeaseHeld as error:
             self._say("lease.held", error)
-            return ExitCode.REFUSED
+            return None if self._stands_by else ExitCode.REFUSED
         except (CorruptionError, Fenced, AppendRefused, AppendUnknown) as error:
             return self._ended(BaseExceptionGroup("start", [error]))
         finally:
@@ -161,6 +171,9 @@ class _Process:
                 way.close()
             close_boards(allowances.values())
             await journal.close()
+        if self._node.handed_over and not self._stopping:
+            self._rest_ns = plan.pace.lease.ttl_ns
+            return None
         return ExitCode.OK
 
     def _allowances(self, codecs: Mapping[VenueId, VenueCodec]) -> dict[VenueId, Allowance]:
@@ -196,7 +209,8 @@ class _Process:
             for failure in failures:
                 if isinstance(failure, kind):
                     self._say(event, failure)
-                    return code
+                    deposed = kind is Fenced and self._options.stands_by
+                    return None if deposed else code
         raise group
 
     def _say(self, event: str, error: BaseException) -> None:

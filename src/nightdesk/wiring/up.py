@@ -8,7 +8,6 @@ import json
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from nightdesk.config.schema import Config, Paper
 from nightdesk.control.messages import ExitCode, Sample, sample_of
 from nightdesk.model.errors import BadInput, LeaseHeld, OperatingError
 from nightdesk.model.ids import InstrumentId, instrument_key, venue_of
-from nightdesk.node.compose import control_path
+from nightdesk.node.compose import control_path, journal_path
 from nightdesk.node.practice import (
     BALANCES,
     CONFIG_FILE,
@@ -41,16 +40,17 @@ from nightdesk.node.practice import (
     write_private,
 )
 from nightdesk.node.result import Result
+from nightdesk.wiring.nodes import STOP_WITHIN_S, Nodes, python, spawn
 from nightdesk.wiring.told import lab_get, result_at
 
 START_WITHIN_S = 30.0
-STOP_WITHIN_S = 25.0  # the node itself gives up after ten
-RESTART_FIRST_S, RESTART_MAX_S = 1.0, 30.0
-STEADY_S = 60.0
 PAPER_KIND, PAPER_SYMBOLS = "binance-spot", ["BTCUSDT", "ETHUSDT"]  # without a config
 LAB_REFUSED = 2  # what a lab ends with whose options cannot be met
 SLOW_S = 10.0  # a desk that has not started by then says why
-FINAL = frozenset({ExitCode.OK, ExitCode.CONFIG, ExitCode.REFUSED, ExitCode.USAGE})
+LAB_URL = "lab.url"  # where the practice exchange of a folder answers, for nodes that join
+
+
+PAIR, LEADER, STANDBY = "pair", "leader", "standby"  # a node and one that stands by, or one of them
 
 
 class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +67,7 @@ class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float | None
     folder: Path
     json_logs: bool
+    role: str = PAIR
 
 
 class ChildFailed(OperatingError):
@@ -89,12 +90,11 @@ class Up:
         self._say = say
         self._told = told
         self._lab: subprocess.Popen[bytes] | None = None
-        self._node: subprocess.Popen[bytes] | None = None
+        self._nodes: Nodes | None = None
         self._url = ""
         self._stopping = False
         self._config = options.config
         self._log = options.folder / "node.log"
-        self._started = 0.0
         self._log_from = 0  # where in the node's log this run begins
         self._seen = False  # whether the desk was heard of in this run
 
@@ -106,18 +106,22 @@ class Up:
         try:
             self._options.folder.mkdir(parents=True, exist_ok=True)
             self._log_from = self._log.stat().st_size if self._log.exists() else 0
-            if self._options.on_lab:
+            if self._options.on_lab and self._options.role == STANDBY:
+                self._join_lab()
+            elif self._options.on_lab:
                 self._start_lab()
-            self._start_node()
-            code = self._watch()
+            self._nodes = nodes = Nodes(self._log, self._journal(), self._say)
+            self._start_nodes(nodes)
+            code = self._watch(nodes)
             if code is not None:
                 return code, None
-            sample = self._stop_node()
+            sample = self._stop_nodes(nodes)
             if sample is None:
-                return ExitCode.FAILED, None
-            return ExitCode.OK, self._result(sample) if self._url else sample
+                return ExitCode.FAILED if self._options.role != STANDBY else ExitCode.OK, None
+            return ExitCode.OK, self._result(sample) if self._lab else sample
         finally:
-            self._end(self._node)
+            if self._nodes is not None:
+                self._nodes.end()
             self._end(self._lab)
 
     def _interrupted(self, _number: int, _frame: object) -> None:
@@ -129,7 +133,7 @@ class Up:
         fresh_folder(folder)
         key, secret = write_keys(folder)
         write_private(folder / "accounts.toml", self._account(key, secret))
-        command = [sys.executable, "-m", "nightdesk.lab", "--port", "0"]
+        command = python("-m", "nightdesk.lab", "--port", "0")
         command += ["--seed", str(self._options.seed), "--speed", self._options.speed]
         command += ["--accounts", str(folder / "accounts.toml"), "--with-parent"]
         if self._options.paper:
@@ -142,8 +146,9 @@ class Up:
             command += ["--usdm-replay", path]
         (folder / "lab.log").unlink(missing_ok=True)
         # Its standard input is never written: it ends when ours does, however we end.
-        self._lab = _spawn(command, folder / "lab.log", stdin=subprocess.PIPE)
+        self._lab = spawn(command, folder / "lab.log", stdin=subprocess.PIPE)
         self._url = _url_of(self._lab, folder / "lab.log")
+        (folder / LAB_URL).write_text(self._url)
         listed = lab_get(self._url, "/api/v3/exchangeInfo")["symbols"]
         symbols = [symbol["symbol"] for symbol in listed]
         if self._config is not None:
@@ -151,6 +156,17 @@ class Up:
         else:
             self._config = folder / CONFIG_FILE
             self._config.write_text(practice_text(self._url, symbols))
+
+    def _join_lab(self) -> None:
+        """Trade on the practice exchange that another `up` has started in this folder."""
+        folder = self._options.folder
+        try:
+            self._url = (folder / LAB_URL).read_text()
+        except OSError as error:
+            raise BadInput(
+                f"no practice desk has run in {folder} that a node could stand by; start one with: nightdesk up"
+            ) from error
+        self._config = self._config or folder / CONFIG_FILE
 
     def _loaded(self) -> Config:
         assert self._config is not None, "a practice config was written, or one was given"
@@ -186,55 +202,52 @@ class Up:
             command += _live("usdm-" if venue.contracts else "", venue.addresses, symbols)
         return command
 
-    def _start_node(self) -> None:
+    def _start_nodes(self, nodes: Nodes) -> None:
+        role = self._options.role
+        if role == LEADER:
+            nodes.start(self._node())
+            return
+        if role == PAIR:  # whoever typed this may have changed the config: one of them leads by it
+            nodes.start(self._node("--stand-by"), "--lead")
+        nodes.start(self._node("--stand-by", "--rank", "1"))
+
+    def _node(self, *more: str) -> list[str]:
+        """How one is started."""
         assert self._config is not None, "a practice config was written, or one was given"
-        command = [
-            sys.executable,
-            "-m",
-            "nightdesk.cli.main",
-            "node",
-            "--config",
-            str(self._config),
-        ]
-        command += ["--seed", str(self._options.seed), "--with-parent", "--result"]
+        command = python("-m", "nightdesk.cli.main", "node", "--config", str(self._config))
+        command += ["--seed", str(self._options.seed), "--with-parent", "--result", *more]
         if self._options.live:
             command += ["--live", self._options.live]
         if self._url:
             command += ["--lab", self._url, "--folder", str(self._options.folder)]
         if self._options.json_logs:
             command.append("--json-logs")
-        self._node = _spawn(command, self._log, stdin=subprocess.PIPE)
-        self._started = time.monotonic()  # noqa: TID251 the parent only waits; nothing is traded by it
+        return command
 
-    def _watch(self) -> int | None:
-        """Show samples until it is time to stop; an exit code when the node ended for good."""
-        begun = self._started
-        restart_s = RESTART_FIRST_S
+    def _journal(self) -> Path:
+        if self._url:
+            return self._options.folder / JOURNAL
+        assert self._config is not None, "a practice config was written, or one was given"
+        return journal_path(self._loaded(), self._config.parent)
+
+    def _watch(self, nodes: Nodes) -> int | None:
+        """Show samples until it is time to stop; an exit code when the desk ended for good."""
+        begun = time.monotonic()  # noqa: TID251 the parent only waits; nothing is traded by it
         client: ControlClient | None = None
         told = False
         while not self._stopping:
-            assert self._node is not None, "the node was started"
-            code = self._node.poll()
+            code = nodes.look()
+            if code == ExitCode.OK:
+                return None  # it was told to stop: so are the others
             if code is not None:
-                if code in FINAL:
-                    self._say(
-                        self._log_tail()
-                        if self._seen
-                        else self._not_started("the desk did not start")
-                    )
-                    return code
-                lived = time.monotonic() - self._started  # noqa: TID251 as above
-                restart_s = (
-                    RESTART_FIRST_S if lived > STEADY_S else min(restart_s * 2, RESTART_MAX_S)
+                said = (
+                    self._log_tail() if self._seen else self._not_started("the desk did not start")
                 )
-                self._say(f"the node ended with {code}; starting it again in {restart_s:.0f} s")
-                time.sleep(restart_s)
-                client = None
-                self._start_node()
-                continue
+                self._say(said)
+                return code
             client = self._sample(client)
             elapsed = time.monotonic() - begun  # noqa: TID251 as above
-            if not (self._seen or told) and elapsed >= SLOW_S:
+            if not (self._seen or told) and elapsed >= SLOW_S and self._options.role != STANDBY:
                 told = True
                 self._say(self._not_started("the desk has not started, and goes on trying"))
             if self._options.duration_s is not None and elapsed >= self._options.duration_s:
@@ -285,17 +298,20 @@ class Up:
         assert self._config is not None, "a practice config was written, or one was given"
         return socket_of(self._config)
 
-    def _stop_node(self) -> Sample | None:
-        """Ask the node to cancel what is open, wait for it, and take its last sample."""
-        assert self._node is not None, "the node was started"
-        self._say("stopping: the desk cancels what is open at the venue")
-        self._node.send_signal(signal.SIGTERM)
-        try:
-            out, _ = self._node.communicate(timeout=STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
+    def _stop_nodes(self, nodes: Nodes) -> Sample | None:
+        """Have the desk cancel what is open, wait for it, and take its last sample."""
+        self._say(
+            "standing down"
+            if self._options.role == STANDBY
+            else "stopping: the desk cancels what is open at the venue"
+        )
+        out = nodes.stop()
+        if out is None:
             self._say(f"the node did not stop within {STOP_WITHIN_S:.0f} s; ending it")
             return None
         lines = out.splitlines()
+        if not lines and self._options.role == STANDBY:
+            return None  # it never led
         if not lines:
             self._say(
                 self._log_tail() if self._seen else self._not_started("the desk never started")
@@ -361,16 +377,6 @@ def _refuse_second(journal: Path) -> None:
         raise LeaseHeld(
             f"a practice desk already runs: {holder.name} (pid {holder.pid}); stop it first, "
             "or give this one its own folder with --folder"
-        )
-
-
-def _spawn(
-    command: Sequence[str], log: Path, stdin: int = subprocess.DEVNULL
-) -> subprocess.Popen[bytes]:
-    """A child in its own session: Ctrl-C reaches the parent only, which stops things in order."""
-    with log.open("ab") as errors:
-        return subprocess.Popen(
-            command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
         )
 
 

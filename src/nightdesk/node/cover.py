@@ -1,0 +1,65 @@
+"""Who would lead if this node fell: what those that stand by say of themselves, heard once a second."""
+
+from nightdesk.desk.events import Health
+from nightdesk.model.errors import AppendRefused
+from nightdesk.model.mode import Mode
+from nightdesk.model.time import SECOND_NS
+from nightdesk.modes.ladder import DESK
+from nightdesk.node.plan import VERSION
+from nightdesk.ports.journal import Holder, JournalEngine, Presence
+from nightdesk.runtime.shell import Shell
+
+FRESH_NS = 3 * SECOND_NS  # how old what a node says of itself may be
+JOINS_WITHIN_NS = 10 * SECOND_NS  # of a start: nobody is missed before
+CAUSE = "cover"
+
+
+class Cover:
+    """One leader's. `uncovered` is the mode that the desk takes while nobody could lead in its place."""
+
+    def __init__(
+        self, journal: JournalEngine, holder: Holder, shell: Shell, uncovered: Mode
+    ) -> None:
+        self.standbys: list[Presence] = []  # also those that could not lead now
+        self.holder = holder
+        self._journal = journal
+        self._shell = shell
+        self._uncovered = uncovered
+        self._began = shell.moment().mono
+        self._covered: bool | None = None  # None: nobody has joined yet, and nobody was missed
+
+    async def look(self) -> None:
+        """Say that this node leads and hear who stands by. A folder without room is no reason to end."""
+        now = self._shell.moment().mono
+        here = Presence(
+            holder=self.holder,
+            leads=True,
+            seq=self._shell.writer.durable,
+            at=now,
+            version=VERSION,
+        )
+        try:
+            await self._journal.tell(here)
+            nodes = await self._journal.nodes()
+        except AppendRefused as error:
+            self._shell.telemetry.count("cover.untold")
+            self._shell.say("warning", "cover.untold", why=str(error))
+            return
+        self.standbys = [n for n in nodes if not n.leads and now - n.at <= FRESH_NS]
+        self._judge(late=now - self._began > JOINS_WITHIN_NS)
+
+    def _judge(self, *, late: bool) -> None:
+        fit = [node for node in self.standbys if not node.unfit]
+        if bool(fit) is self._covered:
+            return
+        if fit:
+            why = ", ".join(f"{node.holder.name} (pid {node.holder.pid})" for node in fit)
+            self._shell.say("info", "cover.found", by=why)
+        elif self._covered is None and not (late and self._uncovered is not Mode.NORMAL):
+            return
+        else:
+            why = "; ".join(node.unfit for node in self.standbys) or "no node stands by"
+            self._shell.say("warning", "cover.lost", why=why)
+        self._covered = bool(fit)
+        mode = Mode.NORMAL if fit else self._uncovered
+        self._shell.handle(Health(scope=DESK, cause=CAUSE, mode=mode, why=why))

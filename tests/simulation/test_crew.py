@@ -1,0 +1,117 @@
+"""Desks of several nodes in a world: who leads when one dies, stands still or hands over."""
+
+import asyncio
+
+import pytest
+
+from nightdesk.model.time import SECOND_NS
+from nightdesk.runtime.lease import TTL_NS
+from nightdesk.simulation.incarnation import Life
+from simulation.crews import Crewed
+
+AT_ONCE_S = 0.05
+
+
+def test_a_killed_leader_is_followed_at_once_by_the_one_that_stands_by() -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        first, second = made.leader, made.standbys[0]
+        killed = made.now
+        made.world.crew.die(first, "kill")
+        assert await made.led(2) - killed < AT_ONCE_S
+        assert made.leader is second
+        await made.ready()
+        assert len(made.standbys) == 1, "the dead one was started again, and stands by"
+
+    Crewed(script)
+
+
+@pytest.mark.parametrize("times", [6])
+def test_it_goes_on_killing_after_killing(times: int) -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        for epoch in range(2, times + 2):
+            killed = made.now
+            made.world.crew.die(made.leader, "kill")
+            assert await made.led(epoch) - killed < AT_ONCE_S
+            await asyncio.sleep(4)
+
+    lived = Crewed(script, seconds=60)
+    assert lived.ended.epochs >= times + 1
+
+
+def test_a_leader_that_stands_still_is_followed_after_its_ttl_and_stands_by_when_it_wakes() -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        first, second = made.leader, made.standbys[0]
+        frozen = made.now
+        first.incarnation.freeze()
+        took_s = await made.led(2) - frozen
+        assert TTL_NS / SECOND_NS - 0.5 <= took_s <= TTL_NS / SECOND_NS + 0.3
+        assert made.leader is second
+        await asyncio.sleep(5)
+        made.world.machine.thaw(first.incarnation)
+        await first.over.wait()
+        await made.ready()
+        assert made.leader is second
+        assert len(made.standbys) == 1
+
+    lived = Crewed(script, seconds=30)
+    assert any("Fenced" in line for line in lived.said("ended"))
+
+
+def test_a_switchover_moves_leadership_in_moments_and_cancels_nothing() -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        first, second = made.leader, made.standbys[0]
+        asked = made.now
+        assert made.world.command("switchover")
+        assert await made.led(2) - asked < 0.2
+        assert made.leader is second
+        await first.over.wait()
+        assert first.node.handed_over
+        await asyncio.sleep(5)
+        assert made.leader is second, "who handed over does not take it back"
+        assert made.world.command("switchover")
+        await made.led(3)
+
+    lived = Crewed(script, seconds=30)
+    assert lived.said("desk.handing_over")
+
+
+def test_without_a_node_that_could_lead_a_switchover_is_refused() -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        made.world.crew.stopping = True  # nobody is started again
+        made.world.crew.die(made.standbys[0], "kill")
+        await asyncio.sleep(4)  # long enough not to be heard of any more
+        made.world.command("switchover")
+        await asyncio.sleep(1)
+        assert made.leader.epoch == 1
+
+    Crewed(script)
+
+
+def test_of_three_the_least_rank_leads_next() -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        for epoch in (2, 3, 4):
+            leader = made.leader
+            programs = sorted(each.name for each in made.standbys)  # desk-1 is of the least rank
+            made.world.crew.die(leader, "kill")
+            await made.led(epoch)
+            assert made.leader.name == programs[0]
+            await asyncio.sleep(5)
+
+    Crewed(script, nodes=3, seconds=40)
+
+
+def test_both_at_once_dead_the_desk_goes_on_from_its_journal() -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        made.world.crew.die(made.leader, "power")
+        assert all(r.incarnation.life is Life.DEAD for r in made.world.crew.nodes)
+        await asyncio.sleep(0.2)
+        await made.led(2)
+
+    Crewed(script)
