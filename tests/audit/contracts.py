@@ -117,6 +117,13 @@ def opened_with(ms: float = -900, wallet: str = "1000", surplus: str = "0") -> W
     )
 
 
+def adopted(ms: float, qty: str, **shares: str) -> Written:
+    """An operator adopts another position; of the difference strategies bear their shares."""
+    made = {PERP: {StrategyId(name): D(share) for name, share in shares.items()}}
+    record = Reconciled(balances={PERP: D(0)}, unexplained={}, surplus={PERP: D(qty)}, shares=made)
+    return written(record, ms)
+
+
 def paid(ms: float, amount: str = "-1", kind: str = "funding", **rest: Any) -> VenueSaid:
     """The venue moves the wallet."""
     made = {"venue": "usdm", "order_id": None, "client_order_id": None, "side": None, **rest}

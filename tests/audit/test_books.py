@@ -1,6 +1,6 @@
 """What a journal says that each strategy holds."""
 
-from audit.contracts import MINE, OTHER, PERP, both, force_traded, opened_with, wanted
+from audit.contracts import MINE, OTHER, PERP, adopted, both, force_traded, opened_with, wanted
 from audit.told import configured, executed, intended, reconciled, reported
 from builders import BTCUSDT, D, an_id
 from nightdesk.audit.books import DESK_OWN
@@ -49,3 +49,8 @@ def test_what_the_venue_trades_by_itself_is_taken_off_whose_it_was() -> None:
         (MINE, PERP): "0.25",
         (DESK_OWN, PERP): "0.75",
     }
+
+
+def test_what_somebody_closed_by_hand_is_taken_off_whose_it_was() -> None:
+    facts = [both(), opened_with(surplus="1"), wanted(), executed(5, instrument=PERP)]
+    assert held(*facts, adopted(6, "-1.5", **{MINE: "-1"})) == {(DESK_OWN, PERP): "0.5"}

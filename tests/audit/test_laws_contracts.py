@@ -11,6 +11,7 @@ from audit.contracts import (
     REDUCES,
     STOP,
     WALLET,
+    adopted,
     algo,
     became,
     both,
@@ -250,6 +251,8 @@ def in_the_end(*facts: Fact, **said: Any) -> list[str]:
         ([*long(), *bought(1, "2", 3)], holding(perp="1", spot="2"), []),
         ([*long(), *forced(9)], holding(), []),
         ([*long(), *forced(9)], holding(perp="1"), ["usdm:BTCUSDT: 1 published, 0 at"]),
+        # Adopted, because nobody heard it: not told a second time.
+        ([*long(), *forced(9), adopted(20, "-1", **{MINE: "-1"})], holding(), []),
         ([*long(), *forced(69_000)], holding(perp="1"), []),  # it may not have asked since
         ([*long(), paid(9)], {"balances": {WALLET: D(999), PERP: D(1)}, **holding(perp="1")}, []),
         (
@@ -426,6 +429,10 @@ AT_SPOT = [
         ([*HELD, *WAITS, *became(700), *up(60)], []),  # it is about to trade
         ([*HELD, *WAITS, *stopped(700), *up(60)], []),
         ([*HELD, *forced(300), force_traded(600, **{MINE: "1"}), *up(60)], []),
+        ([*HELD, adopted(600, "-1", **{MINE: "-1"}), *up(60)], []),
+        # What cancels out in the account: an operator's position the other way.
+        ([*HELD, adopted(600, "-1"), *up(60)], []),
+        ([*HELD, adopted(600, "-0.5"), *up(60)], ["s: 0.5 usdm:BTCUSDT unprotected for 11.0 s"]),
         # A stop of spot protects no perpetual of the same symbol.
         ([*HELD, *AT_SPOT, *up(60)], ["s: 1 usdm:BTCUSDT unprotected"]),
         ([*HELD, *WAITS, *stopped(700, qty="1.5")], ["a protective SELL left s at -0.5 usdm:BTC"]),

@@ -8,6 +8,7 @@ from audit.contracts import (
     OTHER,
     PERP,
     WALLET,
+    adopted,
     both,
     flowed,
     force_traded,
@@ -88,3 +89,9 @@ def test_a_trade_on_spot_moves_both_balances_and_takes_its_fee() -> None:
     lots = folded(*buys, intended(client_id=an_id(2), side=Side.SELL, **made), paid)
     assert (lots.wallets["BTC"], lots.wallets["USDT"]) == (D(0), D("-0.5"))
     assert lots.wallets[WALLET] == lots.opened[WALLET] == D(100)
+
+
+def test_what_somebody_closed_by_hand_earns_nothing() -> None:
+    lots = folded(*BUY, adopted(2, "-0.25", s="-0.25"))
+    lot = lots.lots[MINE, PERP]
+    assert (lot.qty, lot.cost, lot.earned) == (D("0.75"), D(75), D("-0.1"))

@@ -21,11 +21,12 @@ from nightdesk.desk.events import (
     WalletsMoved,
 )
 from nightdesk.desk.image import decode_state, encode_state
+from nightdesk.desk.settings import OPERATOR
 from nightdesk.model.account import AccountTerms, Flow, Margin, Moved, Terms, TermsTold, WalletMove
 from nightdesk.model.ids import ClientOrderId, StrategyId
 from nightdesk.model.order import WAITING, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
-from nightdesk.model.records import Flowed, ForceTraded
+from nightdesk.model.records import Flowed, ForceTraded, Reconciled
 from nightdesk.model.time import SECOND_NS
 from nightdesk.strategy.messages import Filled, Target, TargetSuspended
 
@@ -58,6 +59,39 @@ def test_books_that_agree_with_the_venue_stay_quiet_and_a_position_that_differs_
     bench.wait(READ_LAG_NS + 1)
     bench.tell("1000", "1")
     assert causes(bench.state)["reconcile"] == "REDUCE_ONLY"
+
+
+def test_what_somebody_closed_by_hand_is_no_strategys_any_more_once_it_is_adopted():
+    bench = PerpBench(perp_settings((STRATEGY, OTHER))).ready_with()
+    bench.go_long("2")
+    bench.go_long("1", strategy=OTHER)
+    bench.tell("1000", "-1")
+    bench.wait(READ_LAG_NS + 1)
+    bench.tell("1000", "-1")
+    decision = bench.decide(Resume(reason="closed by hand", by="me"))
+    (record,) = [r for r in decision.records if isinstance(r, Reconciled)]
+    assert record.surplus == {PERP: D(-4)}
+    assert record.shares == {PERP: {STRATEGY: D(-2), OTHER: D(-1)}}
+    for state in (bench.state, bench.restart().state):
+        held = [state.position(name, PERP).qty for name in (STRATEGY, OTHER, OPERATOR)]
+        assert held == [D(0), D(0), D(-1)]
+    heard = {
+        tell.strategy: tell.message.position
+        for tell in effects(Tell, decision)
+        if isinstance(tell.message, TargetSuspended)
+    }
+    assert heard == {STRATEGY: D(0), OTHER: D(0)}
+
+
+def test_what_somebody_opened_by_hand_is_the_operators_once_it_is_adopted():
+    bench = PerpBench().ready_with()
+    bench.go_long("2")
+    bench.tell("1000", "3")
+    bench.wait(READ_LAG_NS + 1)
+    bench.tell("1000", "3")
+    bench.decide(Resume(reason="opened by hand", by="me"))
+    held = [bench.state.position(name, PERP).qty for name in (STRATEGY, OPERATOR)]
+    assert held == [D(2), D(1)]
 
 
 def test_what_is_held_at_the_first_look_is_the_operators_and_is_counted():

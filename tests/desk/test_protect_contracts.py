@@ -11,6 +11,7 @@ from desk.perpetuals import PERP, PerpBench, perp_settings
 from nightdesk.desk.attempts import RETRY_NS
 from nightdesk.desk.events import Decision, SendOrder
 from nightdesk.desk.protect_contracts import PARTS_MAX
+from nightdesk.model.ids import StrategyId
 from nightdesk.model.order import Intent, OrderType, Origin, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.strategy.messages import Protect, Target
@@ -288,3 +289,19 @@ def test_a_moved_stop_that_the_venue_refuses_is_left_at_once_where_the_market_ha
     bench.quote("94", "94.1", instrument=PERP)
     assert sent(bench.tick()) == []  # half a second after the last try, with no event since
     assert [intent.type for intent in sent(*bench.ticks(0.6))] == [OrderType.IOC]
+
+
+@pytest.mark.parametrize(("opened", "covered"), [("0.4", ["0.6"]), ("1", []), ("1.5", [])])
+def test_what_another_holds_the_other_way_is_not_at_the_venue_and_not_protected(opened, covered):
+    other = StrategyId("other")
+    bench = PerpBench(perp_settings((STRATEGY, other))).ready_with()
+    bench.go_long("1")
+    bench.trade(bench.place(Side.SELL, opened, "100", instrument=PERP, strategy=other))
+    protect(bench, stop="90")
+    made, _ = step(bench)
+    assert [str(intent.qty) for intent in made] == covered
+    assert step(bench) == ([], [])
+    assert bench.desk.views.bare_since == {}
+    bench.trade(bench.place(Side.BUY, opened, "100", instrument=PERP, strategy=other))
+    made, _ = step(bench)
+    assert [str(intent.qty) for intent in made] == ["1"]

@@ -46,7 +46,9 @@ def drawn(name: str, hint: object) -> st.SearchStrategy:
     if isinstance(hint, typing.NewType):
         return drawn(name, hint.__supertype__)
     if origin is dict:
-        return st.dictionaries(TEXTS, AMOUNTS, max_size=4)
+        inner = typing.get_origin(arguments[1]) is dict
+        values = drawn(name, arguments[1]) if inner else AMOUNTS
+        return st.dictionaries(TEXTS, values, max_size=4)
     if origin is list:
         return st.lists(drawn(name, arguments[0]), max_size=2)
     if origin is not None and type(None) in arguments:

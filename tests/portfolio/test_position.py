@@ -204,3 +204,18 @@ def test_a_fold_does_not_depend_on_the_threads_decimal_context():
     with localcontext() as context:
         context.prec = 6  # what one line of a strategy, or a library it imports, can set
         assert folded() == expected
+
+
+@pytest.mark.parametrize(
+    ("taken", "left"),
+    [("-1", (2, 2, 200)), ("-3", (0, 0, 0)), ("-4", (-1, 0, 0)), ("1", (4, 3, 300))],
+)
+def test_what_somebody_else_closed_leaves_at_its_cost(taken, left):
+    position = Position()
+    fold(
+        position,
+        {"side": Side.BUY, "qty": D(3), "price": D(100), "fee": D(0), "fee_asset": "USDT"},
+    )
+    position.taken(D(taken))
+    assert (position.qty, position.priced, position.cost) == left
+    assert position.earned == 0

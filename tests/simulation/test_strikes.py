@@ -27,7 +27,7 @@ NEED_A_POSITION = ("venue.liquidate", "venue.adl")
 NEEDS_A_TRADE = "venue.fill_taken_back"
 OF_CONTRACTS = (
     *NEED_A_POSITION,
-    *("venue.wallet_transfer", "venue.funding_shock", "venue.rules_changed"),
+    *("venue.wallet_transfer", "venue.funding_shock", "venue.rules_changed", NEEDS_A_TRADE),
 )
 SEED, SEED_OF_CONTRACTS = 2, 5  # of the second one, the desk holds a perpetual when a fault strikes
 
@@ -120,7 +120,7 @@ ONCE: dict[str, Callable[[Lived], object]] = {
     "venue.manual_cancel": lambda lived: lived.says("fault_fired"),
     "venue.transfer": lambda lived: lived.says("transfer"),
     "venue.wallet_transfer": lambda lived: lived.says("transfer"),
-    "venue.fill_taken_back": lambda lived: lived.says("transfer"),
+    "venue.fill_taken_back": lambda lived: lived.says("accept taken-back-"),
     "venue.rules_changed": lambda lived: lived.says("fault_fired"),
     "venue.liquidate": lambda lived: lived.says("position.forced of=usdm:ETHUSDT why=liquidation"),
     "venue.adl": lambda lived: lived.says("position.forced of=usdm:ETHUSDT why=adl"),
@@ -151,6 +151,27 @@ def test_a_fault_is_felt_while_it_lasts_and_leaves_a_world_that_ends_clean(kind:
     assert lived.ended.virtual_s == SECONDS + REST_S
     assert lived.ended.flat_s is not None
     assert lived.judge.struck_kinds[kind][0] == 1
+
+
+def test_a_fill_of_spot_that_is_taken_back_moves_its_money_and_its_coins_back() -> None:
+    lived = Lived(a_fault(NEEDS_A_TRADE, 0))
+    assert lived.says("venue            transfer")
+    assert not lived.says("operator         resume")
+    assert lived.judge.findings == []
+    assert lived.ended.flat_s is not None
+
+
+@pytest.mark.parametrize("at_s", [AT_S, SECONDS - 0.5])
+def test_a_person_adopts_a_perpetual_that_was_taken_back_or_nobody_gets_out_of_it(
+    at_s: float,
+) -> None:
+    lived = Lived(msgspec.structs.replace(a_fault(NEEDS_A_TRADE, -1), at_s=at_s))
+    assert lived.says("accept taken-back-")
+    assert lived.says("operator         resume")
+    assert lived.judge.findings == []
+    assert lived.ended.flat_s is not None
+    shell = lived.world.nodes[-1].node.shell
+    assert shell.desk.views.difference == {}
 
 
 @pytest.mark.parametrize("end", [0, -1])

@@ -179,6 +179,15 @@ def test_each_message_reaches_its_handler_with_its_views_up_to_date(message, cal
     assert host.strategy.calls == [call]
 
 
+def test_a_strategy_hears_what_it_holds_where_somebody_changed_it():
+    host = a_host(Recorder)
+    host.handle(Filled(at=NOW, fill=FILL, position=D(1)))
+    host.handle(TargetSuspended(at=NOW, instrument=BTCUSDT, why="hand"))
+    assert host.ctx.position(BTCUSDT) == D(1)
+    host.handle(TargetSuspended(at=NOW, instrument=BTCUSDT, why="hand", position=D(0)))
+    assert host.ctx.position(BTCUSDT) == D(0)
+
+
 def test_a_strategy_sees_the_mode_of_each_instrument_from_its_start_on():
     host = a_host(Recorder)
     assert host.ctx.mode(BTCUSDT) is Mode.NORMAL

@@ -35,9 +35,12 @@ class Books:
             case Executed(execution=execution):
                 self._follow(execution.client_id)
                 self._fee(execution)
-            case Reconciled(surplus=surplus):
-                for instrument, qty in surplus.items():
-                    self._hold(DESK_OWN, instrument, qty)
+            case Reconciled():
+                for instrument in record.surplus:
+                    shares, rest = record.changes(instrument)
+                    for strategy, qty in shares.items():
+                        self._hold(strategy, instrument, qty)
+                    self._hold(DESK_OWN, instrument, rest)
             case ForceTraded(fill=fill, shares=shares):
                 for strategy, qty in shares.items():
                     signed = qty if fill.side.sign > 0 else money.minus(qty)

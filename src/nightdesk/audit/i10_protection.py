@@ -191,6 +191,11 @@ class Protection:
         """What of the position no protective order covers; what a target is about to close needs none."""
         held = self.ledger.attributed.get(owner, ZERO)
         needed = money.magnitude(held)
+        if self.ledger.names.contract(
+            owner[1]
+        ):  # what others hold the other way is not at the venue
+            net = self.ledger.position(owner[1])
+            needed = min(needed, money.magnitude(net)) if net * held > 0 else ZERO
         self.checked = self.checked or needed > 0
         target = self._targets.get(owner)
         if target is not None and target.qty is not None and not target.suspended:

@@ -58,7 +58,7 @@ class Ledger:
         self.written_ns = 0  # the journal's last word
         self.causes: dict[str, set[str]] = {}  # by scope, what holds it in another mode than NORMAL
         self._positions: dict[str, Decimal] = {}
-        self._forced: dict[str, Decimal] = {}
+        self._forced: dict[str, list[Decimal]] = {}  # what the journal does not know of it yet
         self._heard: Fact | None = None
 
     def hear(self, fact: Fact) -> None:
@@ -187,7 +187,7 @@ class Ledger:
 
     def unknown_forced(self, instrument: str) -> Decimal:
         """What the venue traded for the account by itself and the journal does not know yet."""
-        return self._forced.get(instrument, ZERO)
+        return money.total(map(money.magnitude, self._forced.get(instrument, ())))
 
     def unheard(self, instrument: str) -> bool:
         """Whether an order of ours moved something and its intent was not told yet: two clocks may differ."""
@@ -246,7 +246,7 @@ class Ledger:
                 self.fees[name] = money.add(self.fees.get(name, ZERO), taken)
         elif order.forced and self.accounts.follows(order):
             self._hold(name, signed)
-            self._forced[name] = money.add(self._forced.get(name, ZERO), qty)
+            self._forced.setdefault(name, []).append(signed)
         self.accounts.traded(order, entry, ours=ours)
 
     def _is_base(self, order: VenueOrder, asset: str) -> bool:
@@ -280,21 +280,30 @@ class Ledger:
             case ModeSet(scope=scope, cause=cause, mode=mode):
                 causes = self.causes.setdefault(scope, set())
                 (causes.discard if mode == "NORMAL" else causes.add)(cause)
-            case Reconciled(balances=balances, surplus=surplus):
-                self.accounts.open(balances)
-                for instrument, qty in surplus.items():
-                    name = self.names.of(instrument)
-                    self._hold(name, qty)
-                    self.adopted[name] = money.add(self.adopted.get(name, ZERO), qty)
+            case Reconciled():
+                self._adopt(record)
             case ForceTraded(fill=fill, shares=shares):
                 name = self.names.of(fill.instrument)
-                left = money.subtract(self._forced.get(name, ZERO), fill.qty)
-                self._forced[name] = max(left, ZERO)
+                traded = money.multiply(fill.qty, Decimal(fill.side.sign))
+                if traded in self._forced.get(name, ()):
+                    self._forced[name].remove(traded)
                 for strategy, qty in shares.items():
                     signed = qty if fill.side.sign > 0 else money.minus(qty)
                     self._attribute(strategy, name, signed)
             case _:
                 pass
+
+    def _adopt(self, record: Reconciled) -> None:
+        """What the venue traded by itself and nobody heard is in what the account holds, and not told again."""
+        self.accounts.open(record.balances)
+        for name in [n for n in self._forced if self.instruments[n].held_as in record.balances]:
+            self._hold(name, money.minus(money.total(self._forced.pop(name))))
+        for instrument, qty in record.surplus.items():
+            name = self.names.of(instrument)
+            self._hold(name, qty)
+            self.adopted[name] = money.add(self.adopted.get(name, ZERO), qty)
+            for strategy, share in record.changes(instrument)[0].items():
+                self._attribute(strategy, name, share)
 
     def _intended(self, intent: Intent) -> None:
         key = self.key(intent.client_id)

@@ -37,20 +37,29 @@ class Lot:
         self._move(money.multiply(qty, Decimal(fill.side.sign)), fill.price)
         self.earned = money.subtract(self.earned, fee)
 
+    def taken(self, signed: Decimal) -> None:
+        """Somebody else closed some of it, and nobody told at what price: that earns nothing."""
+        if self.qty * signed < 0:
+            self._close(signed)
+
     def _move(self, signed: Decimal, price: Decimal) -> None:
         if self.qty * signed < 0:
-            within = money.magnitude(signed) < money.magnitude(self.qty)
-            closed = money.minus(signed) if within else self.qty
-            paid = self.cost
-            if within:
-                paid = money.shown(money.average(money.multiply(self.cost, closed), self.qty))
+            closed, paid = self._close(signed)
             self.earned = money.add(
                 self.earned, money.subtract(money.multiply(closed, price), paid)
             )
-            self.qty, self.cost = money.subtract(self.qty, closed), money.subtract(self.cost, paid)
             signed = money.add(signed, closed)
         self.qty = money.add(self.qty, signed)
         self.cost = money.add(self.cost, money.multiply(signed, price))
+
+    def _close(self, signed: Decimal) -> tuple[Decimal, Decimal]:
+        """What `signed` closes, and what was paid for that."""
+        within = money.magnitude(signed) < money.magnitude(self.qty)
+        closed, paid = money.minus(signed) if within else self.qty, self.cost
+        if within:
+            paid = money.shown(money.average(money.multiply(self.cost, closed), self.qty))
+        self.qty, self.cost = money.subtract(self.qty, closed), money.subtract(self.cost, paid)
+        return closed, paid
 
 
 class Lots:
@@ -68,9 +77,12 @@ class Lots:
         match record:
             case Executed(execution=execution):
                 return self._traded(execution)
-            case Reconciled(balances=balances):
+            case Reconciled(balances=balances, shares=shares):
                 self.wallets.update(balances)
                 self.opened = balances | self.opened
+                for instrument, by in shares.items():
+                    for strategy, qty in by.items():
+                        self._lot(strategy, instrument).taken(qty)
             case Flowed(venue=venue, move=move, shares=shares):
                 self._move(wallet_of(venue, move.asset), move.amount)
                 for strategy, amount in shares.items():

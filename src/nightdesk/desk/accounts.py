@@ -183,9 +183,12 @@ def _adopt(work: Work, venue: VenueId, books: Books) -> None:
         balances[asset] = money.canonical(money.add(balances[asset], amount))
     by_base = {i.held_as: i.id for i in work.settings.instruments.values() if i.venue == venue}
     moved = {by_base[a]: amount for a, amount in found.items() if a in by_base}
-    work.record(_reconciled(work, venue, balances, found, moved))
+    record = _reconciled(work, venue, balances, found, moved)
+    record = msgspec.structs.replace(record, shares=contracts.shares(work, moved))
+    work.record(record)
     for instrument in moved:
-        targets.suspend(work, instrument, "the position was changed from outside")
+        changed = record.shares.get(instrument, {})
+        targets.suspend(work, instrument, "the position was changed from outside", changed)
     books.difference, books.confirmed = {}, False
 
 

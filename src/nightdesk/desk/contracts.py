@@ -132,7 +132,7 @@ def _forced(work: Work, fill: ForcedFill) -> None:
         return
     if not work.state.booked.takes(instrument.venue, forced_key(fill), fill.at):
         return
-    shares = _closed(work, fill)
+    shares = closed(work, fill.instrument, fill.side.sign * fill.qty)
     why = f"{fill.kind}: the venue traded {fill.side} {fill.qty} at {fill.price} for the account"
     record = ForceTraded(fill=fill, shares=shares)
     work.record(record)
@@ -158,14 +158,32 @@ def _forced(work: Work, fill: ForcedFill) -> None:
     suspend(work, fill.instrument, why)
 
 
-def _closed(work: Work, fill: ForcedFill) -> dict[StrategyId, Decimal]:
-    """Whose position it was: of those on the side that it closes the largest first, then the operator's."""
+def shares(
+    work: Work, moved: Mapping[InstrumentId, Decimal]
+) -> dict[InstrumentId, dict[StrategyId, Decimal]]:
+    """What somebody else closed of contracts that strategies hold: only by trading could it leave the account,
+    so what is theirs in the books is not at the venue any more."""
+    found: dict[InstrumentId, dict[StrategyId, Decimal]] = {}
+    for instrument in contracts(work):
+        signed = moved.get(instrument.id, ZERO)
+        of = closed(work, instrument.id, signed)
+        theirs = {
+            s: qty if signed > 0 else money.minus(qty) for s, qty in of.items() if s != OPERATOR
+        }
+        if theirs:
+            found[instrument.id] = theirs
+    return found
+
+
+def closed(work: Work, instrument: InstrumentId, signed: Decimal) -> dict[StrategyId, Decimal]:
+    """Whose position somebody else traded: of those on the side that it closes the largest first, then the
+    operator's."""
     holders = [
         (money.magnitude(position.qty), strategy)
         for (strategy, of), position in sorted(work.state.positions.items())
-        if of == fill.instrument and position.qty * fill.side.sign < 0
+        if of == instrument and position.qty * signed < 0
     ]
-    left, shares = fill.qty, dict[StrategyId, Decimal]()
+    left, shares = money.magnitude(signed), dict[StrategyId, Decimal]()
     for held, strategy in sorted(holders, key=lambda each: -each[0]):
         if left > 0:
             shares[strategy] = min(held, left)

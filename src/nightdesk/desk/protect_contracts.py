@@ -1,4 +1,4 @@
-"""Protections of contracts: each price has orders of its own, of the whole size.
+"""Protections of contracts: each price has orders of its own, of the whole size that the account holds.
 
 The venue lets them only reduce what is held: new ones stand before the old ones are ended (a trailing one then
 trails anew). What is more than one order may be is several of them.
@@ -30,7 +30,7 @@ Part = tuple[Terms, Decimal]  # what it waits for, and how much it closes
 def keep(work: Work, owner: Owner, protection: Protection, side: Side) -> None:
     """Whatever is next for one that closes by orders of `side`."""
     rules = work.settings.instruments[owner[1]]
-    held = money.magnitude(work.state.position(*owner).qty)
+    held = _closable(work, owner)
     sizes, beyond = _sizes(rules, held)
     wanted = money.total(sizes)
     guarding = work.state.guarding(owner)
@@ -60,6 +60,13 @@ def keep(work: Work, owner: Owner, protection: Protection, side: Side) -> None:
         return
     results = [submit(work, wish) for wish in wishes(owner, rules, seen, side, missing)]
     protect_orders.tried(work, owner, protection, results)
+
+
+def _closable(work: Work, owner: Owner) -> Decimal:
+    """What is held, as far as the account holds it: what others hold the other way cancels it out there, and
+    what only reduces would close nothing of it."""
+    held, net = work.state.position(*owner).qty, work.state.net(owner[1])
+    return min(money.magnitude(held), money.magnitude(net)) if held * net > 0 else ZERO
 
 
 def _sizes(rules: Instrument, held: Decimal) -> tuple[list[Decimal], Decimal]:

@@ -78,9 +78,7 @@ class DeskState:
         self.kept: dict[StrategyId, bytes] = {}
         self.kept_versions: dict[StrategyId, int] = {}  # 1 where none is named
         self.intents_at: deque[Wall] = deque()  # UTC of the intents of the last second
-        self.settling: dict[
-            ClientOrderId, Wall
-        ] = {}  # cancelled, but a fill may still come: since when nothing more was told
+        self.settling: dict[ClientOrderId, Wall] = {}  # cancelled, may yet fill; told last when
         self.untraded: dict[ClientOrderId, Wall] = {}  # filled beyond the known trades, since when
         self.counts: dict[str, int] = {}
         self.marks: dict[str, Marks] = {}  # by scope, where a loss limit was ever set
@@ -254,9 +252,12 @@ class DeskState:
             self.opened.update(record.balances)
         self.booked.since[venue] = record.venue_time or at
         self.funds.balances.update(record.balances)
-        for instrument, qty in record.surplus.items():
+        for instrument in record.surplus:
+            shares, rest = record.changes(instrument)
+            for strategy, qty in shares.items():
+                self._moved(strategy, instrument).taken(qty)
             held = self._moved(OPERATOR, instrument)
-            held.qty = money.add(held.qty, qty)
+            held.qty = money.add(held.qty, rest)
 
     def _flowed(self, record: Flowed) -> None:
         move = record.move

@@ -4,7 +4,7 @@ Nothing is sent while anything about the instrument is unsure (an unknown order,
 fill, fills without known trades), so a repeated signal or a restart cannot double a position.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 
 from nightdesk.desk import attempts
@@ -105,12 +105,19 @@ def _not_before(work: Work, key: Owner) -> Mono:
     return max(work.views.not_before.get(key, LONG_AGO), again)
 
 
-def suspend(work: Work, instrument: InstrumentId, why: str) -> None:
-    """Stop converging until each strategy declares a newer target: it did not order this change."""
+def suspend(
+    work: Work, instrument: InstrumentId, why: str, changed: Collection[StrategyId] = ()
+) -> None:
+    """Stop converging until each strategy declares a newer target: it did not order this change. Those whose
+    positions `changed` hear it, whether they have a target or not."""
+    deaf = set(changed) & work.settings.strategies.keys()
     for (strategy, of), target in list(work.state.targets.items()):
         if of == instrument and not target.suspended:
             work.record(TargetSet(strategy=strategy, instrument=of, qty=target.qty, suspended=why))
             work.suspended(strategy, of, why)
+            deaf.discard(strategy)
+    for strategy in sorted(deaf):
+        work.suspended(strategy, instrument, why)
 
 
 def crossing(instrument: Instrument, quote: Quote, side: Side, slippage_bps: Decimal) -> Decimal:

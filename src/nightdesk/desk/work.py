@@ -129,8 +129,15 @@ class Work:
         return found
 
     def suspended(self, strategy: StrategyId, instrument: InstrumentId, why: str) -> None:
-        """Tell a strategy that its target is not followed any more."""
-        message = TargetSuspended(at=self.now, instrument=instrument, why=why)
+        """Tell a strategy that its target is not followed any more, and what it holds."""
+        held = self.state.position(strategy, instrument)
+        message = TargetSuspended(
+            at=self.now,
+            instrument=instrument,
+            why=why,
+            position=held.qty,
+            holding=tell.holding_of(held),
+        )
         self.decision.at_once.append(Tell(strategy=strategy, message=message))
 
     def _follow(self, change: Change) -> None:

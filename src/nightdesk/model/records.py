@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from nightdesk.model import money
 from nightdesk.model.account import ForcedFill, WalletMove
 from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, StrategyId, VenueId
 from nightdesk.model.instrument import Instrument
@@ -174,9 +175,10 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True, tag="reconciled"):
     """What the account held when desk and venue were compared; a venue's first sets its opening balances.
 
     `balances` are of what is traded at `venue`; "" in journals from when a desk had one venue. `unexplained` is
-    venue minus desk that an operator adopted. `surplus` is what thereby became the operator's position, per
-    instrument. What moved there until `venue_time`, on the venue's clock, is in them; 0 in journals from before
-    it was written: then the record's own time says it.
+    venue minus desk that an operator adopted. `surplus` is by how much that changed positions, per instrument:
+    the operator's, but for the `shares` of strategies, of whose contracts somebody else closed so much. What
+    moved there until `venue_time`, on the venue's clock, is in them; 0 in journals from before it was written:
+    then the record's own time says it.
     """
 
     balances: dict[str, Decimal]
@@ -184,6 +186,13 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True, tag="reconciled"):
     surplus: dict[InstrumentId, Decimal]
     venue: VenueId = VenueId("")
     venue_time: Wall = Wall(0)
+    shares: dict[InstrumentId, dict[StrategyId, Decimal]] = {}
+
+    def changes(self, instrument: InstrumentId) -> tuple[dict[StrategyId, Decimal], Decimal]:
+        """By how much the positions of strategies change, and the operator's."""
+        shares = self.shares.get(instrument, {})
+        rest = money.subtract(self.surplus[instrument], money.total(shares.values()))
+        return shares, rest
 
 
 class Marked(msgspec.Struct, frozen=True, kw_only=True, tag="marked"):

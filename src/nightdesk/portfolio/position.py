@@ -69,6 +69,12 @@ class Position(msgspec.Struct, kw_only=True):
         if fee != 0:
             self._fee(fill.fee_asset, fee, quote)
 
+    def taken(self, signed: Decimal) -> None:
+        """Somebody else changed it, at a price that nobody told: what leaves earns nothing."""
+        self.qty = money.add(self.qty, signed)
+        if self.priced * signed < 0:
+            self._close(signed)
+
     def _trade(self, side: Side, qty: Decimal, price: Decimal) -> None:
         self._match(qty if side is Side.BUY else money.minus(qty), price)
         self.volume = money.add(self.volume, money.notional(price, qty))
@@ -93,6 +99,16 @@ class Position(msgspec.Struct, kw_only=True):
             self.priced = money.add(self.priced, signed)
             self.cost = money.add(self.cost, money.multiply(signed, price))
             return
+        closing, released = self._close(signed)
+        earned = money.subtract(money.multiply(closing, price), released)
+        self.realised = money.add(self.realised, earned)
+        rest = money.add(signed, closing)
+        if rest != 0:
+            self.priced = rest
+            self.cost = money.multiply(rest, price)
+
+    def _close(self, signed: Decimal) -> tuple[Decimal, Decimal]:
+        """Take what `signed` closes out of the priced part: how much it is, and what it had cost."""
         within = money.magnitude(signed) <= money.magnitude(self.priced)
         closing = money.minus(signed) if within else self.priced
         released = (
@@ -100,11 +116,6 @@ class Position(msgspec.Struct, kw_only=True):
             if closing == self.priced
             else money.shown(money.average(money.multiply(self.cost, closing), self.priced))
         )
-        earned = money.subtract(money.multiply(closing, price), released)
-        self.realised = money.add(self.realised, earned)
         self.cost = money.subtract(self.cost, released)
         self.priced = money.subtract(self.priced, closing)
-        rest = money.add(signed, closing)
-        if rest != 0:
-            self.priced = rest
-            self.cost = money.multiply(rest, price)
+        return closing, released

@@ -117,7 +117,10 @@ KINDS: dict[str, Kind] = {
     ),
     "venue.fill_taken_back": Kind(
         per_minute=0.15,
-        args={"symbol": tuple(KNOWN_SYMBOLS)},
+        args={
+            "symbol": tuple({**KNOWN_SYMBOLS, **KNOWN_PERPS}),
+            "venue": ("spot", "usdm"),
+        },
         always=_HERE,
     ),
     "venue.wallet_transfer": Kind(

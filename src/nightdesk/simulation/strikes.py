@@ -35,6 +35,7 @@ class World(Protocol):
     def command(self, verb: str, **asked: str) -> bool: ...
 
 
+LOOKS_S = 3.0  # between two looks of a person at what the desk shows
 Undo = Callable[[], None] | None
 
 
@@ -91,7 +92,26 @@ def _venue(world: World, what: str, fault: Fault) -> Undo:
         if what not in _AT_ONCE or not any(words in str(error) for words in _LET_BE):
             raise
         raise Missed from error
+    if what == "fill_taken_back" and fault.args.get("venue") == "usdm":
+        _look(world)
     return None
+
+
+def _look(world: World) -> None:
+    """From now on a person looks: what the venue holds of a contract beyond the books only they can adopt, and
+    until then nobody gets out of it."""
+    running = world.crew.living()
+    if running is not None and running.up and _holds_more(running):
+        world.command("resume")
+    world.soon(lambda: _look(world), LOOKS_S)
+
+
+def _holds_more(running: Running) -> bool:
+    """Whether the desk shows such a difference."""
+    desk = running.node.shell.desk
+    held_as = {i.held_as for i in desk.settings.instruments.values() if i.contract}
+    books = desk.views.books.values()
+    return any(each.confirmed and held_as & each.difference.keys() for each in books)
 
 
 def _ask_lab(world: World, kind: str, fault: Fault) -> None:

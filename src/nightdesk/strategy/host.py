@@ -157,8 +157,8 @@ class Host:
                 strategy.on_fill(ctx, fill)
             case Refusal(ref=ref, rule=rule, text=text):
                 strategy.on_refusal(ctx, ref, rule, text)
-            case TargetSuspended(instrument=instrument, why=why):
-                strategy.on_target_suspended(ctx, instrument, why)
+            case TargetSuspended():
+                self._suspended(message)
             case ProtectionEnded(instrument=instrument, why=why):
                 strategy.on_protection_ended(ctx, instrument, why)
             case ModeChanged(instrument=instrument, mode=mode):
@@ -166,6 +166,12 @@ class Host:
                 strategy.on_mode(ctx, instrument, mode)
             case TimerFired(name=name):
                 strategy.on_timer(ctx, name)
+
+    def _suspended(self, message: TargetSuspended) -> None:
+        of = message.instrument
+        if message.position is not None:
+            self.ctx.positions[of], self.ctx.holdings[of] = message.position, message.holding
+        self.strategy.on_target_suspended(self.ctx, of, message.why)
 
     def _start(self, message: Started) -> None:
         ctx = self.ctx

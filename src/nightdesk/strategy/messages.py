@@ -99,11 +99,14 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetSuspended(msgspec.Struct, frozen=True, kw_only=True):
-    """The desk stopped converging until the strategy declares a newer target."""
+    """The desk stopped converging until the strategy declares a newer target; `position` is what it holds now,
+    which somebody else may have changed."""
 
     at: Wall
     instrument: InstrumentId
     why: str
+    position: Decimal | None = None
+    holding: Holding = Holding()
 
 
 class ProtectionEnded(msgspec.Struct, frozen=True, kw_only=True):
