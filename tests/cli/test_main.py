@@ -275,21 +275,37 @@ def test_flatten_watches_until_the_venue_says_flat_and_leaves_a_latch(desk: Desk
     desk.json("resume", "--reason", "done")
 
 
-def test_a_node_that_is_killed_is_started_again_and_takes_over_its_own_journal(desk: Desk) -> None:
-    before = desk.json("status")
+def test_a_leader_that_is_killed_is_followed_and_started_again_to_stand_by(desk: Desk) -> None:
+    before = desk.until("one that stands by", lambda s: s["standbys"] and s["trading"])
     children = Path(f"/proc/{desk.process.pid}/task/{desk.process.pid}/children").read_text()
     nodes = [
         int(pid)
         for pid in children.split()
         if b"node" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     ]
-    assert len(nodes) == 1
-    os.kill(nodes[0], signal.SIGKILL)
+    assert sorted(nodes) == sorted([before["pid"], before["standbys"][0]["pid"]])
+    os.kill(before["pid"], signal.SIGKILL)
     after = desk.until(
         "a second epoch", lambda s: s["epoch"] == before["epoch"] + 1 and s["trading"]
     )
+    assert after["pid"] == before["standbys"][0]["pid"]
+    assert "has ended" in after["led_because"]
     assert after["orders_unknown"] == 0 or after["mode"] != "NORMAL"
     desk.until("nothing unknown", lambda s: s["orders_unknown"] == 0)
+    desk.until("cover", lambda s: [n for n in s["standbys"] if n["pid"] not in nodes])
+
+
+def test_leadership_is_moved_by_hand_and_seen(desk: Desk) -> None:
+    before = desk.until("one that stands by", lambda s: s["standbys"] and s["trading"])
+    moved = json.loads(desk.run("switchover", "--json").stdout)
+    assert moved["epoch"] == before["epoch"] + 1
+    assert moved["pid"] in {node["pid"] for node in before["standbys"]}
+    desk.until("cover", lambda s: before["pid"] in {node["pid"] for node in s["standbys"]})
+    seen = json.loads(desk.run("cluster", "--json").stdout)
+    roles = {node["pid"]: node["role"] for node in seen["nodes"]}
+    assert (roles[moved["pid"]], roles[before["pid"]]) == ("leads", "stands by")
+    assert (seen["led_because"], seen["lives"]) == ("it was handed over", True)
+    assert "it was handed over" in desk.run("cluster").stdout
 
 
 def test_nobody_answers_when_the_desk_is_not_running(tmp_path: Path) -> None:

@@ -279,8 +279,8 @@ def test_a_killed_parent_leaves_nothing_open_and_no_process_behind() -> None:
     with short_folder() as folder, up(folder, "--seed", "7") as process:
         until("orders", lambda: status(folder).get("orders_live"), folder)
         children = children_of(process.pid)
-        assert len(children) == 2, "the lab and the node"
+        assert len(children) == 3, "the lab and two nodes"
         os.kill(process.pid, signal.SIGKILL)
-        until("the end of both", lambda: not any(map(alive, children)), folder)
+        until("the end of all", lambda: not any(map(alive, children)), folder)
         assert "desk.stopped" in (folder / "node.log").read_text()
         assert "still_open=0" in (folder / "node.log").read_text()

@@ -3,10 +3,10 @@
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.market import MarketEvent, Trade
 from nightdesk.model.time import Mono
+from nightdesk.node.ears import Ears
 from nightdesk.node.quarantine import Quarantine
 from nightdesk.ports.venue import Streams
 from nightdesk.runtime.kept_stream import KeptStream, Upkeep
-from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.trades import TradeFeed
 from nightdesk.venues.protocol import VenueCodec
 
@@ -21,22 +21,27 @@ class MarketStream:
         path: str,
         codec: VenueCodec,
         streams: Streams,
-        shell: Shell,
+        ears: Ears,
         upkeep: Upkeep,
         trades: TradeFeed,
     ) -> None:
         self._path = path
         self._codec = codec
-        self._shell = shell
+        self._ears = ears
         self._clock = upkeep.clock
         self._trades = trades
         patience = codec.patience(path)
         self._printed = [instrument for instrument, event in patience if event is Trade]
-        self._quarantine = Quarantine("market", shell)
-        self._decode = shell.telemetry.stages["decode"]
+        self._quarantine = Quarantine("market", ears)
+        self._decode = ears.telemetry.stages["decode"]
         self.kept: KeptStream[MarketEvent] = KeptStream(
             streams, self, upkeep=upkeep, name="market", patience_ns=patience
         )
+
+    def attach(self, ears: Ears, trades: TradeFeed) -> None:
+        """From now on what it says is told there."""
+        self._ears = self._quarantine.ears = ears
+        self._trades = trades
 
     async def where(self) -> str:
         """Its path."""
@@ -70,7 +75,7 @@ class MarketStream:
         if told.__class__ is Trade:
             self._trades.heard(told)
         else:
-            self._shell.market(told)
+            self._ears.market(told)
 
     def poisoned(self, frame: bytes, error: Exception) -> None:
         """It is missed by whom it should have reached: quotes get old, bars and trades are asked for."""
@@ -87,6 +92,6 @@ class MarketStream:
 
     def note(self, event: str, why: str) -> None:
         """Count it; a connection that is doubted is told of."""
-        self._shell.telemetry.count(f"market.{event}")
+        self._ears.telemetry.count(f"market.{event}")
         if event != "reconnects":
-            self._shell.say("info", f"market.{event}", why=why)
+            self._ears.say("info", f"market.{event}", why=why)

@@ -11,6 +11,7 @@ from typing import Any
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import CancelAll, Tick
 from nightdesk.desk.settings import DeskSettings
+from nightdesk.desk.state import DeskState
 from nightdesk.model.errors import BadInput, OperatingError, TaskEnded
 from nightdesk.model.ids import NONCES, StrategyId, VenueId
 from nightdesk.model.order import Origin
@@ -18,17 +19,20 @@ from nightdesk.model.records import GENERATION, Configured, EpochOpened, Record
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono
 from nightdesk.node.commands import Commands
 from nightdesk.node.cover import Cover
+from nightdesk.node.ears import Overhears
 from nightdesk.node.journal_watch import JournalWatch
 from nightdesk.node.meeting import Meeting
 from nightdesk.node.plan import ALONE, TICK_NS, VERSION, Plan, Role, World
 from nightdesk.node.recovery import Recovered, left_behind, recover
 from nightdesk.node.sample import Sampler
 from nightdesk.node.standby import Standby
-from nightdesk.node.venue import Venue, by_venue
+from nightdesk.node.venue import Listening, Venue, by_venue
 from nightdesk.node.warm import Warm
 from nightdesk.orders.book import Order
 from nightdesk.ports.journal import Holder
+from nightdesk.runtime.bars import bars_wanted
 from nightdesk.runtime.challenge import take
+from nightdesk.runtime.depth import depth_wanted
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.route import in_flight
@@ -63,6 +67,7 @@ class Node:
         self._stop = asyncio.Event()
         self._hands_over = asyncio.Event()
         self.handed_over = False
+        self._ears = Overhears(self.telemetry, world.log)
         self._group: asyncio.TaskGroup
         self._lease: Lease
         self._venues = self._made()
@@ -118,13 +123,25 @@ class Node:
     async def _stand_by(self, holder: Holder) -> tuple[Recovered, DeskSettings | None]:
         """Until this node leads; what it has by then."""
         standby = Standby(self._plan, self._world, holder, self._role)
-        warm = Warm(self._plan, self._world, self._venues, lambda: standby.known)
+        warm = Warm(self._plan, self._world, self._venues, lambda: standby.known, self._overhear)
         async with asyncio.TaskGroup() as group:
             warming = group.create_task(warm.keep(), name="warm")
             self._lease, recovered = await standby.lead()
             warming.cancel()
         self._meeting = warm.meeting
         return recovered, warm.settings
+
+    def _overhear(self, settings: DeskSettings) -> None:
+        """Hear the venues as a leader would, and act on nothing of it."""
+        hosts = self._hosts(DeskState(), settings).values()
+        heard = Listening(
+            instruments=settings.instruments.values(),
+            bars=bars_wanted(hosts),
+            depth=depth_wanted(hosts),
+        )
+        for venue in self._venues.values():
+            for work, name in venue.overhear(heard, self._ears):
+                self._keep(work, name)
 
     async def _start(
         self, holder: Holder, warmed: tuple[Recovered, DeskSettings | None] | None
@@ -152,6 +169,8 @@ class Node:
             self._spawn(self._meeting.follow(name, self.shell), "meeting")
         for venue in self._venues.values():
             venue.unheard()
+        for quote in self._ears.quotes.values():
+            self.shell.market(quote)  # as old as it is
         self._journal.told(room=room)
         await self.shell.writer.drained()
         self.ready.set()
@@ -186,7 +205,7 @@ class Node:
             writer=writer,
             routes={n: venue.route(desk, self._lease) for n, venue in self._venues.items()},
             lease=self._lease,
-            hosts=self._hosts(desk),
+            hosts=self._hosts(desk.state, settings),
             telemetry=self.telemetry,
             log=world.log,
         )
@@ -207,13 +226,13 @@ class Node:
         )
         self.commands = Commands(self.shell, self.sampler, cover, self.stop, self.hand_over)
 
-    def _hosts(self, desk: Desk) -> dict[StrategyId, Host]:
+    def _hosts(self, state: DeskState, settings: DeskSettings) -> dict[StrategyId, Host]:
         hosts = {}
         for plan in self._plan.strategies:
             hosts[plan.name] = Host(
                 plan.name,
-                prepare(plan.kind, plan.params, desk.state.kept_of(plan.name)),
-                {i: desk.settings.instruments[i] for i in plan.instruments},
+                prepare(plan.kind, plan.params, state.kept_of(plan.name)),
+                {i: settings.instruments[i] for i in plan.instruments},
                 self._world.entropy.stream(f"strategy/{plan.name}"),
                 plan.capital,
             )

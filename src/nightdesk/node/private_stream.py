@@ -12,6 +12,7 @@ from nightdesk.desk.events import Event, ForcedTold, Health, OrderTold, TermsSee
 from nightdesk.model.ids import VenueId, venue_of
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import SECOND_NS, Mono, Wall
+from nightdesk.node.ears import Ears
 from nightdesk.node.quarantine import Quarantine
 from nightdesk.ports.venue import ConnectFailed, Streams
 from nightdesk.runtime.kept_stream import KeptStream, Upkeep
@@ -48,7 +49,7 @@ class PrivateStream:
         self._clock = upkeep.clock
         self._key = ""
         self._asked: Mono | None = None
-        self._shell: Shell
+        self._shell: Shell | None = None  # while this node stands by
         self._tell: Callable[[Event], None]
         self._quarantine: Quarantine
         once = Once() if copies > 1 else None
@@ -61,6 +62,16 @@ class PrivateStream:
     def subscribed(self) -> bool:
         """Whether anybody is heard."""
         return any(kept.subscribed for kept in self.copies)
+
+    def overheard(self, ears: Ears) -> None:
+        """Nobody acts on what it says: who begins to lead asks for all of it."""
+        self._quarantine = Quarantine("private", ears)
+
+    def begin(self) -> None:
+        """The desk begins with a stream that is heard already: what it told before is asked for."""
+        assert self._shell is not None, "attached first"
+        self._ask(self._shell)
+        self._subscribed(self._shell)
 
     def attach(self, shell: Shell, tell: Callable[[Event], None]) -> None:
         """From now on what it says is told there."""
@@ -113,27 +124,31 @@ class PrivateStream:
     def heard(self, *, gap: bool) -> None:
         """One more connection is subscribed; with a `gap`, that one's own. It is asked about even where another
         copy is heard: that one may be deaf, and nobody has found it out yet."""
-        if not gap:
+        if not gap or self._shell is None:
             return
         if sum(kept.subscribed for kept in self.copies) > 1:
             self._ask_soon()
         else:
-            self._ask()
-            scope = self._shell.desk.settings.scope_of(self.venue)
-            self._tell(Health(scope=scope, cause="private", mode=Mode.NORMAL, why="subscribed"))
+            self._ask(self._shell)
+            self._subscribed(self._shell)
+
+    def _subscribed(self, shell: Shell) -> None:
+        scope = shell.desk.settings.scope_of(self.venue)
+        self._tell(Health(scope=scope, cause="private", mode=Mode.NORMAL, why="subscribed"))
 
     def lost(self, why: str) -> None:
         """A copy has no connection left."""
-        if not self.subscribed:
+        if not self.subscribed and self._shell is not None:
             scope = self._shell.desk.settings.scope_of(self.venue)
             lost = Health(scope=scope, cause="private", mode=Mode.REDUCE_ONLY, why=why)
             self._shell.handle(lost)
 
     def note(self, event: str, why: str) -> None:
         """Count it, and tell what is not told otherwise."""
-        self._shell.telemetry.count(f"private.{event}")
+        ears = self._quarantine.ears
+        ears.telemetry.count(f"private.{event}")
         if event != "reconnects":
-            self._shell.say("info", f"private.{event}", why=why)
+            ears.say("info", f"private.{event}", why=why)
 
     def poisoned(self, frame: bytes, error: Exception) -> None:
         """What it would have told is asked for."""
@@ -143,17 +158,19 @@ class PrivateStream:
     def told(self, update: UserUpdate) -> None:
         """One frame that could be read."""
         self._quarantine.readable()
+        if self._shell is None:
+            return
         tell = self._tell
         if update.report is not None or update.execution is not None:
             tell(OrderTold(report=update.report, execution=update.execution))
-        self._told_beyond_orders(update)
+        self._told_beyond_orders(self._shell, update)
         if update.foreign:
             self._shell.telemetry.count("private.foreign")
 
-    def _told_beyond_orders(self, update: UserUpdate) -> None:
+    def _told_beyond_orders(self, shell: Shell, update: UserUpdate) -> None:
         """What an account of contracts tells; what a trade moved is told by the trade."""
         if update.warning:
-            self._shell.say("warning", "venue.warning", why=update.warning)
+            shell.say("warning", "venue.warning", why=update.warning)
         if self._contracts is None:
             return
         venue = self._contracts.venue
@@ -166,18 +183,19 @@ class PrivateStream:
 
     def _ask_soon(self) -> None:
         """Now, or once more when a storm of reasons may be over."""
-        now = self._clock.mono()
+        now, shell = self._clock.mono(), self._shell
+        if shell is None:
+            return
         if self._asked is None or now - self._asked >= ASK_EVERY_NS:
-            self._ask()
+            self._ask(shell)
         elif now >= self._asked:
             wait_ns = self._asked + ASK_EVERY_NS - now
             self._asked = Mono(now + wait_ns)
-            self.copies[0].after(wait_ns, self._ask)
+            self.copies[0].after(wait_ns, partial(self._ask, shell))
 
-    def _ask(self) -> None:
+    def _ask(self, shell: Shell) -> None:
         """Everything that may have happened while nobody listened."""
         self._asked = self._clock.mono()
-        shell = self._shell
         for order in shell.desk.state.orders.live.values():
             if venue_of(order.intent.instrument) == self.venue:
                 shell.routes[self.venue].questions.ask_order(order.intent)

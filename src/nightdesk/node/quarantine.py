@@ -1,7 +1,7 @@
 """Frames that could not be read: counted, a few of them kept in the log, none of them their reader's end."""
 
 from nightdesk.model.errors import ProtocolViolation
-from nightdesk.runtime.shell import Shell
+from nightdesk.node.ears import Ears
 
 SAMPLES_MAX = 10  # of each stream that the log keeps; then every thousandth
 SAMPLE_BYTES = 160
@@ -11,24 +11,24 @@ ALL_POISON = 20  # in a row: nothing of this stream can be read
 class Quarantine:
     """The unreadable frames of one stream (`market` or `private`)."""
 
-    def __init__(self, stream: str, shell: Shell) -> None:
+    def __init__(self, stream: str, ears: Ears) -> None:
         self._stream = stream
-        self._shell = shell
+        self.ears = ears
         self._in_a_row = 0
 
     def take(self, frame: bytes, error: Exception) -> None:
         """Put a frame aside. That nothing can be read any more is told once, until something can."""
         counted = f"{self._stream}.poison"
-        self._shell.telemetry.count(counted)
-        seen = self._shell.telemetry.counters[counted]
+        self.ears.telemetry.count(counted)
+        seen = self.ears.telemetry.counters[counted]
         self._in_a_row += 1
         if seen <= SAMPLES_MAX or seen % 1000 == 0:
             why = str(error)
             if not isinstance(error, ProtocolViolation):  # which shows the frame itself
                 why = f"{type(error).__name__}: {error}: {frame[:SAMPLE_BYTES]!r}"
-            self._shell.say("warning", f"{self._stream}.frame_quarantined", why=why, seen=str(seen))
+            self.ears.say("warning", f"{self._stream}.frame_quarantined", why=why, seen=str(seen))
         if self._in_a_row == ALL_POISON:
-            self._shell.say(
+            self.ears.say(
                 "error",
                 f"{self._stream}.unreadable",
                 why=f"none of the last {ALL_POISON} frames could be read: {error}",

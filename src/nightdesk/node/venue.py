@@ -1,9 +1,11 @@
 """One venue of a node: met at the start, vetted, followed while the desk runs, asked at its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count
+
+import msgspec
 
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import (
@@ -17,8 +19,10 @@ from nightdesk.desk.events import (
     SendEnded,
 )
 from nightdesk.model.account import Terms
+from nightdesk.model.bars import BarsOf
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
 from nightdesk.model.instrument import Instrument
+from nightdesk.model.market import DepthOf
 from nightdesk.model.mode import Mode
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import Mono
@@ -27,6 +31,7 @@ from nightdesk.node.breaker_watch import BreakerWatch
 from nightdesk.node.budget_watch import BudgetWatch
 from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.contract_link import ContractLink
+from nightdesk.node.ears import Ears
 from nightdesk.node.lane_watch import LaneWatch
 from nightdesk.node.market_stream import MarketStream
 from nightdesk.node.plan import Outside, Pace
@@ -50,6 +55,14 @@ from nightdesk.runtime.trades import TradeFeed
 from nightdesk.venues.protocol import ContractCodec
 
 Task = tuple[Awaitable[None], str]  # what must run as long as the node does, and its name
+
+
+class Listening(msgspec.Struct, frozen=True, kw_only=True):
+    """What the strategies of a node hear of the markets, at every venue."""
+
+    instruments: Collection[Instrument]
+    bars: Collection[BarsOf]
+    depth: Collection[DepthOf]
 
 
 class Venue:
@@ -109,6 +122,7 @@ class Venue:
         self._telemetry = telemetry
         self._spawn = spawn
         self._compared = False
+        self._markets: list[MarketStream] = []
         self._shell: Shell
         self._clock: ClockWatch
         self._breakers: BreakerWatch
@@ -183,7 +197,7 @@ class Venue:
         )
 
     def attach(self, shell: Shell, lease: Lease) -> None:
-        """From now on what the venue says is told there."""
+        """From now on what the venue says is told there, also by streams that were overheard so far."""
         self._shell, requester = shell, self.requester
         scope = shell.desk.settings.scope_of(self.id)
         ladder = shell.desk.state.ladder
@@ -212,6 +226,10 @@ class Venue:
         )
         self.link.unanswered = self._private.unanswered = self._alarms.unanswered
         self._private.attach(shell, self._tell)
+        if self._markets:
+            trades = self._trades()
+            for stream in self._markets:
+                stream.attach(shell, trades)
         self._clock = ClockWatch(
             scope,
             requester.clock,
@@ -225,23 +243,50 @@ class Venue:
     def unheard(self) -> None:
         """Nothing new is risked before its private stream is heard; its breakers are heard from now on."""
         self._breakers.begin()
+        if self._private.subscribed:
+            self._private.begin()
+            return
         scope, why = self._shell.desk.settings.scope_of(self.id), "not subscribed yet"
         self._shell.handle(Health(scope=scope, cause="private", mode=Mode.REDUCE_ONLY, why=why))
 
-    def tasks(self) -> Iterator[Task]:
-        """What follows the venue as long as the node runs."""
-        shell, pace = self._shell, self._pace
-        traded = [i for i in shell.desk.settings.instruments.values() if i.venue == self.id]
-        bars = [of for of in shell.declared if venue_of(of.instrument) == self.id]
-        depth = [of for of in shell.depth.wants if venue_of(of.instrument) == self.id]
-        trades = self._trades()
+    def overhear(self, heard: Listening, ears: Ears) -> Iterator[Task]:
+        """Its streams, for a node that stands by: told to `ears`, and nothing acted on, until `attach`."""
+        self._private.overheard(ears)
+        nobody = TradeFeed(
+            (),
+            self._codec,
+            self.requester,
+            watched=False,
+            telemetry=self._telemetry,
+            spawn=self._spawn,
+            tell=ears.market,
+            say=lambda _: None,
+        )
+        yield from self._streams(heard, ears, nobody)
+
+    def _streams(self, heard: Listening, ears: Ears, trades: TradeFeed) -> Iterator[Task]:
+        traded = [i for i in heard.instruments if i.venue == self.id]
+        bars = [of for of in heard.bars if venue_of(of.instrument) == self.id]
+        depth = [of for of in heard.depth if venue_of(of.instrument) == self.id]
         for path in self._codec.market_paths(traded, bars, depth):
-            stream = MarketStream(path, self._codec, self._market, shell, self._upkeep, trades)
+            stream = MarketStream(path, self._codec, self._market, ears, self._upkeep, trades)
+            self._markets.append(stream)
             yield stream.kept.keep(), "market"
         for copy in self._private.copies:
             yield copy.keep(), "private"
         if self._codec.private_key() is not None:
             yield self._private.keep_key(), "private key"
+
+    def tasks(self) -> Iterator[Task]:
+        """What follows the venue as long as the node runs, but for streams that do so already."""
+        shell, pace = self._shell, self._pace
+        if not self._markets:
+            heard = Listening(
+                instruments=shell.desk.settings.instruments.values(),
+                bars=shell.declared,
+                depth=shell.depth.wants,
+            )
+            yield from self._streams(heard, shell, self._trades())
         watch = self._clock
         yield self.link.keep_clock(watch.measured, watch.untold, pace.clock_every_s), "clock"
         if self.lanes is not None:

@@ -18,7 +18,8 @@ HOLD_EVERY_S = 1.0
 
 
 class Warm:
-    """`known` are the rules of the journal, as far as it was read."""
+    """`known` are the rules of the journal, as far as it was read; `settled` hears once by what rules venues
+    are to be listened to."""
 
     def __init__(
         self,
@@ -26,6 +27,7 @@ class Warm:
         world: World,
         venues: Mapping[VenueId, Venue],
         known: Callable[[], Mapping[InstrumentId, Instrument]],
+        settled: Callable[[DeskSettings], None],
     ) -> None:
         self.meeting = Meeting(plan, world, venues)
         self.settings: DeskSettings | None = (
@@ -35,6 +37,7 @@ class Warm:
         self._world = world
         self._venues = venues
         self._known = known
+        self._settled = settled
 
     async def keep(self) -> None:
         """Until cancelled. Raises what a start would: `BadInput`, `Untold`."""
@@ -47,6 +50,8 @@ class Warm:
         while True:
             meeting = Meeting(self._plan, self._world, self._venues)
             settings = await meeting.settle(self._known())
+            if self.settings is None:
+                self._settled(settings)
             self.meeting, self.settings = meeting, settings
             again_ns = UNSETTLED_AGAIN_NS if meeting.away else SETTLE_EVERY_NS
             await asyncio.sleep(again_ns / SECOND_NS)

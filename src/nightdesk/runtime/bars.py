@@ -165,6 +165,15 @@ class BarFeed:
         return bars
 
 
+def bars_wanted(hosts: Iterable[Host]) -> dict[BarsOf, int]:
+    """The series that these strategies declared, as many bars as the most demanding wants."""
+    wants: dict[BarsOf, int] = {}
+    for host in hosts:
+        for of, count in host.wants.items():
+            wants[of] = max(wants.get(of, 0), count)
+    return wants
+
+
 def feed_of(
     hosts: Iterable[Host],
     *,
@@ -174,10 +183,7 @@ def feed_of(
     say: Say,
 ) -> BarFeed | None:
     """What follows every series that these strategies declared; None where they declared none."""
-    wants: dict[BarsOf, int] = {}
-    for host in hosts:
-        for of, count in host.wants.items():
-            wants[of] = max(wants.get(of, 0), count)
+    wants = bars_wanted(hosts)
     if not wants:
         return None
     return BarFeed(wants=wants, routes=routes, spawn=spawn, tell=tell, say=say)

@@ -4,7 +4,7 @@ A strategy that decides by an order book risks nothing new while it hears none, 
 book that is crossed or lacks a side counts as none. Books that did not change keep it fresh and are not told.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import Health
@@ -19,6 +19,15 @@ DEPTH = "depth"  # the cause while a strategy does not hear an order book that i
 FRESH_FOR_NS = SECOND_NS  # hysteresis, as a feed of quotes has it
 
 
+def depth_wanted(hosts: Iterable[Host]) -> list[DepthOf]:
+    """The order books that these strategies declared, as deep as the most demanding wants."""
+    wants: dict[InstrumentId, int] = {}
+    for host in hosts:
+        for instrument, levels in host.depth.items():
+            wants[instrument] = max(wants.get(instrument, 0), levels)
+    return [DepthOf(instrument, levels) for instrument, levels in wants.items()]
+
+
 class DepthFeed:
     """Every order book that some strategy declared, as deep as the most demanding wants."""
 
@@ -29,11 +38,7 @@ class DepthFeed:
         mono: Callable[[], Mono],
         tell: Callable[[Health], None],
     ) -> None:
-        wants: dict[InstrumentId, int] = {}
-        for host in hosts:
-            for instrument, levels in host.depth.items():
-                wants[instrument] = max(wants.get(instrument, 0), levels)
-        self.wants = [DepthOf(instrument, levels) for instrument, levels in wants.items()]
+        self.wants = depth_wanted(hosts)
         self._desk = desk
         self._mono = mono
         self._tell = tell
