@@ -31,6 +31,7 @@ from nightdesk.node.compose import plan_of, signed_codecs
 from nightdesk.node.node import Node
 from nightdesk.node.plan import SNAPSHOT_EVERY, Outside, World
 from nightdesk.node.practice import BALANCES, practice_text
+from nightdesk.ports.latch import NOWHERE, LatchPlace
 from nightdesk.simulation.clocks import MachineClock, TrueTime
 from nightdesk.simulation.engine import InlineJournal
 from nightdesk.simulation.link import Link
@@ -240,6 +241,7 @@ class Life:
         journal: type[MortalJournal] = MortalJournal,
         codecs: Any = None,
         snapshot_every: int = SNAPSHOT_EVERY,
+        latch: LatchPlace = NOWHERE,
     ) -> None:
         self.world = world
         plan = plan_of(world.config, world.base)
@@ -268,6 +270,7 @@ class Life:
                     for name, each in codecs.items()
                 },
                 log_dropped=lambda: 0,
+                latch=latch,
             ),
         )
         self.task: asyncio.Task[None] | None = None

@@ -10,8 +10,10 @@ from nightdesk.model.ids import (
     Seq,
     correlation_id,
     decode_order_id,
+    emergency_order_id,
     encode_order_id,
     instrument_key,
+    is_emergency,
 )
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -93,3 +95,30 @@ def test_a_decision_is_named_by_epoch_and_slot():
 
 def test_a_symbol_is_what_follows_the_venue():
     assert instrument_key("binance:BTCUSDT") == "BTCUSDT"
+
+
+@given(st.integers(0, 32**8 - 1), st.integers(0, 32**4 - 1))
+def test_an_id_of_the_emergency_tool_is_no_desks_and_goes_wherever_one_goes(nonce, number):
+    text = emergency_order_id(nonce, number)
+    assert is_emergency(text)
+    assert decode_order_id(text) is None
+    assert len(text) == 18
+    assert text.isalnum()
+
+
+@given(KEYS)
+def test_no_desks_id_is_the_emergency_tools(key):
+    assert not is_emergency(encode_order_id(key))
+
+
+@given(st.text())
+def test_any_text_can_be_asked_about(text):
+    assert is_emergency(text) is (
+        len(text) == 18 and text.startswith("wayout") and set(text[6:]) <= set(ALPHABET)
+    )
+
+
+@pytest.mark.parametrize(("nonce", "number"), [(32**8, 1), (1, 32**4), (-1, 1), (1, -1)])
+def test_an_emergency_id_that_does_not_fit_is_refused(nonce, number):
+    with pytest.raises(ValueError, match="does not fit"):
+        emergency_order_id(nonce, number)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import D, an_id, decimals
+from nightdesk.model.ids import emergency_order_id
 from nightdesk.reconcile.account import TOLERANCE, Owner, differences, owner_of
 
 NONCES = {7: 1, 9: 2}  # nonce -> the epoch it was drawn for
@@ -19,6 +20,8 @@ NONCES = {7: 1, 9: 2}  # nonce -> the epoch it was drawn for
         (an_id(desk=1, nonce=7, epoch=2), Owner.LOST),  # drawn, but for another epoch
         (an_id(desk=1, nonce=9, epoch=1), Owner.LOST),
         (an_id(desk=2, nonce=7, epoch=1), Owner.FOREIGN),
+        (emergency_order_id(0, 0), Owner.EMERGENCY),
+        (emergency_order_id(1, 77), Owner.EMERGENCY),
         ("x-R4BD3S82abc", Owner.FOREIGN),
         ("", Owner.FOREIGN),
         ("WEB_0123456789ABCD", Owner.FOREIGN),

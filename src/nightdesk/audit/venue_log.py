@@ -27,6 +27,7 @@ _ALGO_ENDS = frozenset({"CANCELED", "EXPIRED", "REJECTED", "FINISHED"})
 # What a venue of contracts calls the orders by which it trades for an account itself (USD-M, "Event: Order
 # Update", 2026-08).
 _FORCED_IDS = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
+_BY_HAND = "wayout"  # what the ids of the emergency tool begin with
 OrderId = tuple[str, int]  # instrument, number; below zero in the book of conditional orders
 
 
@@ -128,7 +129,7 @@ class VenueOrder(msgspec.Struct, kw_only=True):
     """One order as the venue had it; the same client id accepted twice is two of these.
 
     A conditional order and the one that came of it are one: what was asked for once. `forced` is the venue's
-    own.
+    own, or the emergency tool's.
     """
 
     client_id: str
@@ -229,7 +230,8 @@ class VenueLog:
             order_type=entry.order_type or "",
             list_id=entry.order_list_id,
             reduce_only=bool(entry.reduce_only),
-            forced=client_id.startswith(_FORCED_IDS) and self.names.contract(key[0]),
+            forced=client_id.startswith(_BY_HAND)
+            or (client_id.startswith(_FORCED_IDS) and self.names.contract(key[0])),
         )
         self.orders[key] = order
         self.by_client_id.setdefault(order.client_id, []).append(order)

@@ -29,6 +29,7 @@ _FORCED = {
     Forced.LIQUIDATION: "Liquidation",
     Forced.ADL: "Auto-deleveraging (ADL)",
     Forced.SETTLEMENT: "Settlement",
+    Forced.EMERGENCY: "By hand",
 }
 
 

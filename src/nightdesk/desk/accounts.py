@@ -6,7 +6,7 @@ from itertools import islice
 
 import msgspec
 
-from nightdesk.desk import contracts, degrade, targets, tell
+from nightdesk.desk import contracts, degrade, emergency, targets, tell
 from nightdesk.desk.events import (
     AccountTold,
     AskAccount,
@@ -20,7 +20,7 @@ from nightdesk.desk.events import (
 from nightdesk.desk.views import Books
 from nightdesk.desk.work import Work
 from nightdesk.model import money
-from nightdesk.model.ids import ClientOrderId, InstrumentId, VenueId, venue_of
+from nightdesk.model.ids import ClientOrderId, InstrumentId, VenueId, is_emergency, venue_of
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import WAITING, Execution, OrderReport, VenueStatus
@@ -51,20 +51,28 @@ def learn(work: Work, event: SendEnded | CancelEnded | OrderTold | OrderFound | 
             _send_ended(work, event)
         case CancelEnded():
             _cancel_ended(work, event)
-        case OrderTold(report=report, execution=execution):
-            if report is not None and report.client_id != (named := _named(work, report)):
-                report = msgspec.structs.replace(report, client_id=named)
-                execution = execution and msgspec.structs.replace(execution, client_id=named)
-            if execution is not None:
-                trade(work, execution)
-            if report is not None:
-                told(work, report)
+        case OrderTold():
+            _order_told(work, event)
         case OrderFound(report=report, asked_at=asked_at):
             told(work, report)
             _confirm(work, report, asked_at)
         case TradesTold(executions=executions):
             for execution in executions:
                 trade(work, execution)
+
+
+def _order_told(work: Work, event: OrderTold) -> None:
+    report, execution = event.report, event.execution
+    if report is not None and is_emergency(report.client_id):
+        emergency.told(work, report, execution)
+        return
+    if report is not None and report.client_id != (named := _named(work, report)):
+        report = msgspec.structs.replace(report, client_id=named)
+        execution = execution and msgspec.structs.replace(execution, client_id=named)
+    if execution is not None:
+        trade(work, execution)
+    if report is not None:
+        told(work, report)
 
 
 def told(work: Work, report: OrderReport) -> None:
@@ -304,6 +312,8 @@ def _stranger(work: Work, report: OrderReport) -> None:
                 "the journal was lost, restored or copied"
             )
             work.set_mode(DESK, "lost_journal", Mode.HALTED, by="desk", why=why)
+        case Owner.EMERGENCY:
+            emergency.seen(work, report.client_id)
         case Owner.FOREIGN:
             if report.client_id not in work.views.strangers:
                 work.views.strangers.append(report.client_id)

@@ -24,7 +24,7 @@ from nightdesk.desk.settings import OPERATOR
 from nightdesk.desk.targets import suspend
 from nightdesk.desk.work import Work
 from nightdesk.model import money
-from nightdesk.model.account import Flow, ForcedFill, TermsTold, WalletMove
+from nightdesk.model.account import Flow, Forced, ForcedFill, TermsTold, WalletMove
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId
 from nightdesk.model.instrument import wallet_of
 from nightdesk.model.mode import Mode
@@ -50,7 +50,7 @@ def told(work: Work, event: FlowsTold | ForcedTold | WalletsMoved | TermsSeen) -
                 _flow(work, venue, move)
         case ForcedTold(fills=fills):
             for fill in fills:
-                _forced(work, fill)
+                forced(work, fill)
         case WalletsMoved(venue=venue, moved=moved):
             if moved.kind is Flow.OTHER:
                 work.note("warning", "account.moved", venue=venue, why="of a kind not known here")
@@ -126,14 +126,17 @@ def _shared(work: Work, instrument: InstrumentId, amount: Decimal) -> dict[Strat
     return shares
 
 
-def _forced(work: Work, fill: ForcedFill) -> None:
+def forced(work: Work, fill: ForcedFill) -> None:
+    """Book a trade of the account that no desk asked for, once; a person has to look before anything new is
+    risked there."""
     instrument = work.settings.instruments.get(fill.instrument)
     if instrument is None:
         return
     if not work.state.booked.takes(instrument.venue, forced_key(fill), fill.at):
         return
     shares = closed(work, fill.instrument, fill.side.sign * fill.qty)
-    why = f"{fill.kind}: the venue traded {fill.side} {fill.qty} at {fill.price} for the account"
+    who = "somebody" if fill.kind is Forced.EMERGENCY else "the venue"
+    why = f"{fill.kind}: {who} traded {fill.side} {fill.qty} at {fill.price} for the account"
     record = ForceTraded(fill=fill, shares=shares)
     work.record(record)
     work.note("error", "position.forced", of=fill.instrument, why=why)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from nightdesk.desk import accounts, contracts, degrade, flatten, losses, protect, watch
+from nightdesk.desk import accounts, contracts, degrade, emergency, flatten, losses, protect, watch
 from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume, Revive, SetLimit
 from nightdesk.desk.limiting import holds
 from nightdesk.desk.placing import cancel
@@ -28,6 +28,7 @@ PERSONAL = frozenset(
             "reconcile",
             "auth",
             "lost_journal",
+            emergency.CAUSE,
         ),
         losses.CAUSE,
         contracts.FORCED,

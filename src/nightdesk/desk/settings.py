@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from nightdesk.model.account import Terms
-from nightdesk.model.ids import DESK_CODES, InstrumentId, StrategyId, VenueId
+from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, desk_code
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.money import ZERO
 from nightdesk.model.time import SECOND_NS
@@ -20,11 +19,6 @@ from nightdesk.risk.losses import LossLimits
 OPERATOR = StrategyId(
     "operator"
 )  # holds what no strategy ordered: opening surplus over the baseline
-
-
-@lru_cache(maxsize=8)
-def _code_of(name: str) -> int:
-    return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big") % DESK_CODES
 
 
 class StrategySettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +68,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def code(self) -> int:
         """The desk's place in every client order id, from its name."""
-        return _code_of(self.name)
+        return desk_code(self.name)
 
     def assets(self, venue: VenueId) -> list[str]:
         """Every asset, wallet and contract the instruments traded there touch."""

@@ -141,9 +141,7 @@ class DeskState:
             key = order.intent.pair
             held[key] = max(held.get(key, ZERO), order.remaining)
         most = max(reducing.values(), default=ZERO)
-        closes = min(
-            most, money.magnitude(self.position(*owner).qty)
-        )  # more than is held it cannot
+        closes = min(most, money.magnitude(self.position(*owner).qty))  # no more than is held
         return max(money.total(held.values()), closes)
 
     def losing_exits(self, scope: str) -> int:
@@ -274,7 +272,7 @@ class DeskState:
         self.booked.book(forced_key(fill), fill.at)
         if fill.fee != 0:
             self.booked.book(fee_key(fill.instrument, fill.fee), fill.at)
-        self.funds.contract_trade(instrument, fill)
+        self.funds.forced(instrument, fill)
         for strategy, qty in record.shares.items():
             held = self._moved(strategy, fill.instrument)
             held.forced(fill, qty, record.fee_of(strategy), instrument.quote)

@@ -77,11 +77,12 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Forced(StrEnum):
-    """Why a venue trades for an account without being asked."""
+    """Why there is a trade of the account that no desk asked for, and that closes what a desk holds."""
 
     LIQUIDATION = auto()
     ADL = auto()  # auto-deleveraging: the other side of somebody else's liquidation
     SETTLEMENT = auto()  # the contract is delisted or delivered
+    EMERGENCY = auto()  # a person got out by hand, with the emergency tool
 
 
 class ForcedOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +94,8 @@ class ForcedOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ForcedFill(msgspec.Struct, frozen=True, kw_only=True):
-    """One trade of such an order. `realised` is the profit that the venue booked for it, before the fee."""
+    """One trade of such an order, or of the emergency tool's. `realised` is the profit that the venue booked
+    for it, before the fee."""
 
     kind: Forced
     instrument: InstrumentId

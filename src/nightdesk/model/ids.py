@@ -7,9 +7,15 @@ them and a venue's list can be searched by prefix:
     desk 2 | nonce 4 | epoch 4 | sequence 7 | attempt 1
 
 The nonce is drawn with every EPOCH record: a lost, restored or copied journal never makes an id twice.
+
+The emergency tool has no journal: its ids begin with a word that no desk's id can begin with, since the base
+has neither its "o" nor its "u". Every desk of the account knows by it that somebody got out by hand.
+
+    wayout 6 | nonce 8 | number 4
 """
 
 from functools import lru_cache
+from hashlib import blake2b
 from typing import NewType
 
 import msgspec
@@ -31,7 +37,13 @@ NONCES = 32**4
 ATTEMPTS_MAX = 32
 _SEQS = 32**7
 
+EMERGENCY = "wayout"
+EMERGENCY_NONCES = 32**8
+_NUMBER_WIDTH = 4
+
 assert ID_LENGTH == 18, "Kraken's free text takes no more"
+assert len(EMERGENCY) + 8 + _NUMBER_WIDTH == ID_LENGTH, "it has to go wherever a desk's id goes"
+assert EMERGENCY[4] not in _VALUE, "no desk's id may begin like this"
 
 
 class OrderKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +92,24 @@ def decode_order_id(text: str) -> OrderKey | None:
         start += width
     desk, nonce, epoch, seq, attempt = fields
     return OrderKey(desk=desk, nonce=nonce, epoch=Epoch(epoch), seq=Seq(seq), attempt=attempt)
+
+
+@lru_cache(maxsize=8)
+def desk_code(name: str) -> int:
+    """A desk's place in every client order id, from its name."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big") % DESK_CODES
+
+
+def emergency_order_id(nonce: int, number: int) -> ClientOrderId:
+    """An id of the emergency tool: the nonce is drawn at each of its starts, the number counts its orders.
+    Raises `ValueError` where one does not fit its characters."""
+    return ClientOrderId(f"{EMERGENCY}{_encode(nonce, 8)}{_encode(number, _NUMBER_WIDTH)}")
+
+
+def is_emergency(text: str) -> bool:
+    """Whether the emergency tool placed the order of that client id."""
+    rest = text.removeprefix(EMERGENCY)
+    return len(text) == ID_LENGTH and len(rest) < ID_LENGTH and all(char in _VALUE for char in rest)
 
 
 def correlation_id(epoch: Epoch, seq: Seq) -> str:

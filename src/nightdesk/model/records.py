@@ -230,7 +230,9 @@ class Flowed(msgspec.Struct, frozen=True, kw_only=True, tag="flow"):
 
 
 class ForceTraded(msgspec.Struct, frozen=True, kw_only=True, tag="forced"):
-    """A venue traded for the account without being asked. `shares` is the quantity by whose position it was."""
+    """Somebody else than a desk traded for the account: a venue by itself, or the emergency tool. `shares` is
+    the quantity by whose position it was.
+    """
 
     fill: ForcedFill
     shares: dict[StrategyId, Decimal]

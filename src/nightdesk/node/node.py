@@ -21,6 +21,7 @@ from nightdesk.node.commands import Commands
 from nightdesk.node.cover import Cover
 from nightdesk.node.ears import Overhears
 from nightdesk.node.journal_watch import JournalWatch
+from nightdesk.node.latch_watch import LatchWatch
 from nightdesk.node.meeting import Meeting
 from nightdesk.node.plan import ALONE, TICK_NS, VERSION, Plan, Role, World
 from nightdesk.node.recovery import Recovered, left_behind, recover
@@ -74,6 +75,7 @@ class Node:
         self._role = role
         self._meeting = Meeting(plan, world, self._venues)
         self._journal: JournalWatch
+        self._latch: LatchWatch
         self._broken: asyncio.Future[None]
 
     def stop(self) -> None:
@@ -164,6 +166,7 @@ class Node:
         self._say_recovered(recovered)
         opening = self.shell.desk.open(self._opening(settings, holder.name), self.shell.moment())
         self.shell.execute_opening(opening)
+        self._latch.look(world.clock.mono())
         self._meeting.tell(self.shell)
         for name in self._meeting.away:
             self._spawn(self._meeting.follow(name, self.shell), "meeting")
@@ -213,6 +216,7 @@ class Node:
             venue.attach(self.shell, self._lease)
         by_venue(self._venues, self.shell, self._spawn)
         cover = Cover(world.journal, holder, self.shell, self._plan.uncovered)
+        self._latch = LatchWatch(world.latch, self.shell)
         self._journal = JournalWatch(
             world.journal,
             self.shell,
@@ -317,6 +321,7 @@ class Node:
             lag.record(late)
             for venue in self._venues.values():
                 venue.look()
+            self._latch.look(clock.mono())
             self.shell.handle(Tick(late_ns=late, journal_ns=self.shell.writer.waits_ns()))
             self.shell.timers()
             if not self.shell.trading and self._may_begin():

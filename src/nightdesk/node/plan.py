@@ -15,6 +15,7 @@ from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.ports.boards import WHOLE, Allowance
 from nightdesk.ports.clock import Clock, Entropy
 from nightdesk.ports.journal import JournalEngine
+from nightdesk.ports.latch import NOWHERE, LatchPlace
 from nightdesk.ports.process import LogSink, Processes
 from nightdesk.ports.venue import Http, Streams
 from nightdesk.risk.limits import Limits, StrategyLimits
@@ -167,3 +168,4 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     journal: JournalEngine
     venues: Mapping[VenueId, Outside]
     log_dropped: Callable[[], int]
+    latch: LatchPlace = NOWHERE

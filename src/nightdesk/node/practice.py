@@ -207,7 +207,7 @@ def write_private(path: Path, text: str) -> None:
 def fresh_folder(folder: Path) -> None:
     """An empty folder for one practice run: the lab forgets everything, so must the desk."""
     folder.mkdir(parents=True, exist_ok=True)
-    for suffix in ("", "-wal", "-shm", ".ballast"):
+    for suffix in ("", "-wal", "-shm", ".ballast", ".latch"):
         (folder / f"{JOURNAL}{suffix}").unlink(missing_ok=True)
     for file in (folder / f"{JOURNAL}.nodes").glob("*"):
         file.unlink(missing_ok=True)

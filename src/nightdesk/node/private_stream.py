@@ -8,8 +8,9 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from nightdesk.desk.emergency import halting
 from nightdesk.desk.events import Event, ForcedTold, Health, OrderTold, TermsSeen, WalletsMoved
-from nightdesk.model.ids import VenueId, venue_of
+from nightdesk.model.ids import VenueId, is_emergency, venue_of
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.node.ears import Ears
@@ -166,6 +167,8 @@ class PrivateStream:
         self._told_beyond_orders(self._shell, update)
         if update.foreign:
             self._shell.telemetry.count("private.foreign")
+            if is_emergency(update.foreign):
+                tell(halting(update.foreign))
 
     def _told_beyond_orders(self, shell: Shell, update: UserUpdate) -> None:
         """What an account of contracts tells; what a trade moved is told by the trade."""

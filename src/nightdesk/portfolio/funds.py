@@ -11,7 +11,7 @@ from nightdesk.model.instrument import Instrument, wallet_of
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Execution, Side
 
-ContractTrade = Execution | ForcedFill
+AnyTrade = Execution | ForcedFill
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ class Funds:
             self.holds[client_id] = hold
             self.held[hold.asset] = money.add(self.held.get(hold.asset, ZERO), hold.amount)
 
-    def trade(self, execution: Execution, base: str, quote: str) -> None:
+    def trade(self, execution: AnyTrade, base: str, quote: str) -> None:
         """One trade moved base, quote and fee."""
         value = money.notional(execution.price, execution.qty)
         if execution.side is Side.BUY:
@@ -58,7 +58,14 @@ class Funds:
         if execution.fee != 0:
             self.move(execution.fee_asset, money.minus(execution.fee))
 
-    def contract_trade(self, instrument: Instrument, trade: ContractTrade) -> None:
+    def forced(self, instrument: Instrument, fill: ForcedFill) -> None:
+        """A trade for the account that no order of the desk asked for."""
+        if instrument.contract:
+            self.contract_trade(instrument, fill)
+        else:
+            self.trade(fill, instrument.base, instrument.quote)
+
+    def contract_trade(self, instrument: Instrument, trade: AnyTrade) -> None:
         """One trade moved a contract's position; its wallet got what the venue booked, less the fee."""
         signed = trade.qty if trade.side is Side.BUY else money.minus(trade.qty)
         self.move(instrument.held_as, signed)

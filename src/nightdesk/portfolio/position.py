@@ -63,7 +63,7 @@ class Position(msgspec.Struct, kw_only=True):
             self._match(money.minus(execution.fee), execution.price)
 
     def forced(self, fill: ForcedFill, qty: Decimal, fee: Decimal, quote: str) -> None:
-        """`qty` of a trade that the venue made for the account, and what this position bears of its fee."""
+        """`qty` of a trade that no desk asked for, and what this position bears of its fee."""
         self.fill(fill.side, qty)
         self._trade(fill.side, qty, fill.price)
         if fee != 0:

@@ -13,11 +13,13 @@ import msgspec
 
 from nightdesk.adapters.control_socket import ControlServer
 from nightdesk.adapters.http import HttpPool
+from nightdesk.adapters.latch_file import LatchFile
 from nightdesk.adapters.streams import PicowsStreams
 from nightdesk.adapters.system import StructLog, SystemClock, SystemEntropy, SystemProcesses
 from nightdesk.adapters.threaded_journal import ThreadedJournal
 from nightdesk.config.schema import Config
 from nightdesk.config.venue import Venue
+from nightdesk.control.latch import latch_path
 from nightdesk.control.messages import ExitCode, encode
 from nightdesk.model.errors import (
     AppendRefused,
@@ -151,6 +153,7 @@ class _Process:
                 for name, way in ways.items()
             },
             log_dropped=lambda: self._log.dropped,
+            latch=LatchFile(latch_path(journal_path(self._config, self._options.base))),
         )
         role = Role(stands_by=self._stands_by, rank=self._options.rank, rest_ns=self._rest_ns)
         self._node, self._rest_ns = Node(plan, world, role), 0

@@ -1,0 +1,57 @@
+"""Somebody gets out by hand, past this desk: it halts before it risks anything again, and takes it into its
+books.
+
+The emergency tool needs no desk, so that nobody tells this one. It is known by the ids of its orders, however
+one of them is met: told by the private stream, found among the open orders, or among the trades behind a
+difference. What they traded made positions smaller, and is booked like what a venue does to an account by
+itself.
+"""
+
+from nightdesk.desk import contracts
+from nightdesk.desk.events import Health
+from nightdesk.desk.work import Work
+from nightdesk.model.account import Forced, ForcedFill
+from nightdesk.model.mode import Mode
+from nightdesk.model.money import ZERO
+from nightdesk.model.order import Execution, OrderReport
+from nightdesk.modes.ladder import DESK
+
+CAUSE = "emergency"
+
+
+def halting(client_id: str) -> Health:
+    """What follows from an order of the tool's, in whatever it is traded."""
+    why = (
+        f"order {client_id} is the emergency tool's: somebody gets out by hand; look at what is left, "
+        "then resume with a reason"
+    )
+    return Health(scope=DESK, cause=CAUSE, mode=Mode.HALTED, why=why)
+
+
+def seen(work: Work, client_id: str) -> None:
+    """Halt, once for each of its orders: a person who resumed has seen the ones before."""
+    if client_id in work.views.strangers:
+        return
+    work.views.strangers.append(client_id)
+    work.set_mode(DESK, CAUSE, Mode.HALTED, by="desk", why=halting(client_id).why)
+
+
+def told(work: Work, report: OrderReport, execution: Execution | None) -> None:
+    """What is heard of one of its orders; a trade is booked once, however often it is told."""
+    seen(work, report.client_id)
+    if execution is None:
+        return
+    fill = ForcedFill(
+        kind=Forced.EMERGENCY,
+        instrument=execution.instrument,
+        venue_order_id=report.venue_order_id,
+        trade_id=execution.trade_id,
+        side=execution.side,
+        price=execution.price,
+        qty=execution.qty,
+        fee=execution.fee,
+        fee_asset=execution.fee_asset,
+        realised=execution.realised or ZERO,
+        at=execution.venue_time,
+    )
+    contracts.forced(work, fill)
