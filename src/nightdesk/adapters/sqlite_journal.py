@@ -14,6 +14,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from nightdesk.adapters.sqlite_locks import lockers
 from nightdesk.journal.chain import REBUILD, Row
 from nightdesk.journal.frame import digest_of
 from nightdesk.journal.snapshot import KEPT, Snapshot
@@ -36,10 +37,6 @@ LAYOUT = 1
 # checkpoint it is written again from its beginning.
 WAL_BYTES = 17 << 18
 _BLOCK = bytes(4096)
-# SQLite's locks on the file of shared memory (walIndex, "Wal-Index Lock Bytes", https://sqlite.org/walformat.html):
-# 120 is the writer's, those behind it checkpoints' and readers', 128 of whoever has it open.
-_LOCKS_FIRST, _LOCK_OF_THE_OPEN = 120, 128
-_LOCK_FIELDS = 8
 
 _LEADS_AND_HEAD = "SELECT epoch, (SELECT coalesce(max(seq), 0) FROM journal) FROM lease"
 _SCHEMA = """
@@ -138,7 +135,7 @@ class SqliteJournal:
 
     def blocked_by(self, holder: Holder) -> bool:
         """Whether that process, of this machine, holds a lock of ours: as a writer, or as one who reads."""
-        return holder.pid in _lockers(f"{self.path}-shm")
+        return holder.pid in lockers(f"{self.path}-shm")
 
     def renew(self, epoch: Epoch, renewals: int) -> None:
         """Count one renewal: the same path and lock as an append, so that one cannot work alone."""
@@ -373,24 +370,6 @@ def _zeros(file: int, size: int) -> None:
     except OSError:
         os.ftruncate(file, size)
         raise
-
-
-def _lockers(path: str) -> set[int]:
-    """Who holds locks of SQLite's on this file; who merely has it open is not meant."""
-    try:
-        inode = Path(path).stat().st_ino
-        lines = Path("/proc/locks").read_text().splitlines()
-    except OSError:
-        return set()
-    found = set[int]()
-    for line in lines:  # "1: POSIX  ADVISORY  WRITE 1234 fe:00:5678 120 120"
-        fields = line.split()
-        if len(fields) != _LOCK_FIELDS or fields[5].rpartition(":")[2] != str(inode):
-            continue
-        first = int(fields[6])
-        if _LOCKS_FIRST <= first < _LOCK_OF_THE_OPEN:
-            found.add(int(fields[4]))
-    return found
 
 
 def _identity(path: str) -> tuple[int, int] | None:
