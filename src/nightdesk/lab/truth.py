@@ -30,6 +30,7 @@ class Kind(StrEnum):
     INSURANCE = "insurance"
     ALGO = "algo"
     SETTING = "setting"
+    COUNTDOWN = "countdown"
     FAULT_FIRED = "fault_fired"
     MARKET = "market"
 
@@ -86,6 +87,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     position: Decimal | None = None
     # A conditional order, or the one that a plain order came from.
     algo_id: int | None = None
+    # Of a countdown that began; 0 stopped it.
+    length_ms: int | None = None
     # How far the venue's clock, which stamps are held against, was ahead when the request came in.
     clock_offset_ns: int | None = None
 
@@ -101,7 +104,10 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # What a request itself brings about; its fills may also concern others.
-_WITH_ORIGIN = (Kind.ACCEPT, Kind.AMEND, Kind.CANCEL, Kind.TRANSFER, Kind.ALGO, Kind.SETTING)
+_WITH_ORIGIN = (
+    *(Kind.ACCEPT, Kind.AMEND, Kind.CANCEL, Kind.TRANSFER, Kind.ALGO, Kind.SETTING),
+    Kind.COUNTDOWN,
+)
 
 
 @dataclass(slots=True)

@@ -151,24 +151,6 @@ def test_a_good_till_date_ends_an_order() -> None:
     assert p.call("GET", ORDER, order).json["status"] == "EXPIRED"
 
 
-def test_the_countdown_cancels_unless_it_is_told_anew() -> None:
-    p = Perps()
-    countdown = ("POST", "/fapi/v1/countdownCancelAll")
-    p.place()
-    p.call(*countdown, {"symbol": "BTCUSDT", "countdownTime": "1000"})
-    p.pass_time(900 * MS)
-    p.call(*countdown, {"symbol": "BTCUSDT", "countdownTime": "1000"})
-    p.pass_time(900 * MS)
-    assert len(p.desk.open_orders()) == 1
-    p.pass_time(200 * MS)
-    assert p.desk.open_orders() == []
-    p.place()
-    p.call(*countdown, {"symbol": "BTCUSDT", "countdownTime": "500"})
-    p.call(*countdown, {"symbol": "BTCUSDT", "countdownTime": "0"})
-    p.pass_time(SECOND)
-    assert len(p.desk.open_orders()) == 1
-
-
 def test_orders_and_weight_are_counted_as_the_headers_say() -> None:
     p = Perps()
     first, second = p.place(), p.place(price="98")

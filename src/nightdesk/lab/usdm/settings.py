@@ -92,7 +92,8 @@ def _places(grid: Decimal) -> int:
 
 
 class UsdmSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that makes one USD-M venue different from another."""
+    """Everything that makes one USD-M venue different from another. `countdown_ends_algos` is whether a
+    countdown that runs out cancels orders that wait for a price as well: no document says."""
 
     symbols: tuple[PerpSettings, ...] = ()
     maker_fee: Decimal = Decimal("0.0002")
@@ -108,6 +109,7 @@ class UsdmSettings(msgspec.Struct, frozen=True, kw_only=True):
     orders_per_minute_max: int = 1200
     connections_per_5min_max: int = 300
     ignored_429_max: int = 10
+    countdown_ends_algos: bool = False
 
     def __post_init__(self) -> None:
         names = [s.symbol for s in self.symbols]

@@ -1,10 +1,10 @@
-"""Trading endpoints: place, test, amend, cancel, cancel all, and the countdown that cancels all.
+"""Trading endpoints: place, test, amend, cancel and cancel all.
 
 Owns what these requests do. Refuses conditional orders: `algo_api` has them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from nightdesk.lab import params
 from nightdesk.lab.agenda import Agenda
@@ -44,9 +44,6 @@ class PerpTrading:
     faults: FaultBoard
     agenda: Agenda
     venue_ns: Callable[[int], int]
-    # The latest countdown of each account and contract; an older one does nothing when it is due.
-    _countdowns: dict[tuple[str, str], int] = field(default_factory=dict)
-    _last_countdown: int = 0
 
     def routes(self) -> list[Route]:
         """Every trading endpoint."""
@@ -78,15 +75,7 @@ class PerpTrading:
             run=self.test,
             names=_NEW_NAMES,
         )
-        countdown = Route(
-            method="POST",
-            path="/fapi/v1/countdownCancelAll",
-            stage=Stage.ENGINE,
-            run=self.count_down,
-            names=frozenset({"symbol", "countdownTime"}),
-            weight=10,
-        )
-        return [*routes, test, countdown]
+        return [*routes, test]
 
     def _account(self, ask: Ask) -> PerpAccount:
         return self.exchange.accounts[ask.client.name]
@@ -210,31 +199,7 @@ class PerpTrading:
 
     def cancel_all(self, ask: Ask) -> object:
         """Cancel every open order of a contract; conditional ones are another service's."""
-        self._cancel_all(self._account(ask), self._rules(ask).symbol, ask.now_ns)
+        account = self._account(ask)
+        for record in account.open_orders(self._rules(ask).symbol):
+            self.exchange.cancel(account, record, ask.now_ns)
         return _DONE
-
-    def _cancel_all(self, account: PerpAccount, symbol: str, at_ns: int) -> None:
-        for record in account.open_orders(symbol):
-            self.exchange.cancel(account, record, at_ns)
-
-    # --- the countdown ---------------------------------------------------------------------
-
-    def count_down(self, ask: Ask) -> object:
-        """Cancel every open order of a contract after so long, unless told anew; 0 stops it."""
-        account, symbol = self._account(ask), self._rules(ask).symbol
-        params.required(ask.params, "countdownTime")
-        length_ms = params.long(ask.params, "countdownTime") or 0
-        self._last_countdown += 1
-        number, key = self._last_countdown, (account.name, symbol)
-        self._countdowns[key] = number
-
-        def due(at_ns: int) -> None:
-            if self._countdowns.get(key) == number:
-                del self._countdowns[key]
-                self._cancel_all(account, symbol, at_ns)
-
-        if length_ms:
-            self.agenda.at(ask.now_ns + length_ms * MS_NS, due)
-        else:
-            del self._countdowns[key]
-        return {"symbol": symbol, "countdownTime": str(length_ms)}

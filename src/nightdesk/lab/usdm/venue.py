@@ -40,6 +40,7 @@ from nightdesk.lab.usdm.algo_api import AlgoApi
 from nightdesk.lab.usdm.algo_orders import WorkingType
 from nightdesk.lab.usdm.by_hand import Hands
 from nightdesk.lab.usdm.configuration import Configuration
+from nightdesk.lab.usdm.countdown import Countdowns
 from nightdesk.lab.usdm.dialect import PerpDialect, text
 from nightdesk.lab.usdm.engine import PerpExchange
 from nightdesk.lab.usdm.force import Force
@@ -169,9 +170,11 @@ class Usdm:
         trading = PerpTrading(
             self.exchange, self.limits, shared.faults, shared.agenda, shared.venue_ns
         )
+        self.countdowns = Countdowns(self.exchange, self.algos, shared.agenda)
         routes = [
             *PerpPublic(self.exchange, self.tapes, self.market, shared.venue_ns).routes(),
             *trading.routes(),
+            *self.countdowns.routes(),
             *Queries(self.exchange, self.limits, Vanishing(shared.faults)).routes(),
             *AlgoApi(self.exchange, self.algos, self.limits, shared.venue_ns).routes(),
             *self.configuration.routes(),
@@ -252,6 +255,7 @@ class Usdm:
             "usdm": {
                 "open_orders": len(account.open_ids),
                 "open_algo_orders": len(self.algos.open_of(account)),
+                "countdowns_until_ns": self.countdowns.of(name),
                 "hedge_mode": account.hedge_mode,
                 "multi_assets": account.multi_assets,
                 "balances": {
