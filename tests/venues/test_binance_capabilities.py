@@ -9,7 +9,7 @@ from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import ID_LENGTH
 from nightdesk.model.order import Amendment, OrderType, Side
 from nightdesk.model.time import SECOND_NS, Wall
-from nightdesk.venues.protocol import VenueCodec
+from nightdesk.venues.protocol import DeadManCodec, VenueCodec
 from venues import spot, usdm
 
 CODECS = [
@@ -51,6 +51,7 @@ def test_what_may_be_asked_is_what_the_capabilities_say(codec: VenueCodec, inten
     assert raises(lambda: codec.amend(intent, terms, NOW)) is not can.amending
     assert raises(lambda: codec.place_pair(take, stop, NOW)) is not can.pairs
     assert (codec.private_key() is not None) is (can.private_key_min > 0)
+    assert isinstance(codec, DeadManCodec) is bool(can.dead_man)
     told = an_intent(instrument=intent.instrument, reduce_only=True)
     body = codec.place(told, NOW).body
     assert (b"reduceOnly=true" in body) is can.reduce_only

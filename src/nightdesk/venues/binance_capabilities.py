@@ -45,7 +45,7 @@ USDM = Capabilities(
     pairs=False,
     reduce_only=True,
     query_by_id=True,
-    dead_man="countdownCancelAll, by symbol; not armed",
+    dead_man="countdownCancelAll, by symbol",
     deadlines=_DEADLINES,
     ids=IdRules(pattern=r"[.A-Z:/a-z0-9_-]{1,36}", unique_among=_AMONG),
     private_key_min=60,

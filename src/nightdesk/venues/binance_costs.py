@@ -75,6 +75,8 @@ USDM: Mapping[str, Cost] = {
     "POST /fapi/v1/algoOrder": _cost(Rank.ENTRY, 0, orders=1),
     "DELETE /fapi/v1/order": _cost(Rank.CANCEL, 1),
     "DELETE /fapi/v1/algoOrder": _cost(Rank.CANCEL, 1),
+    # Where a venue cancels what nobody can: it goes before entries and before every question.
+    "POST /fapi/v1/countdownCancelAll": _cost(Rank.REDUCE, 10),
     "GET /fapi/v1/order": _cost(Rank.RECONCILE, 1),
     "GET /fapi/v1/algoOrder": _cost(Rank.RECONCILE, 1),
     "GET /fapi/v1/openOrders": _cost(Rank.RECONCILE, 1),

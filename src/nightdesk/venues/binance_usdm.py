@@ -48,7 +48,7 @@ from nightdesk.venues.binance_rest import (
     report_of,
     wall_of,
 )
-from nightdesk.venues.binance_usdm_account import UsdmAccount
+from nightdesk.venues.binance_usdm_countdown import UsdmCountdown
 from nightdesk.venues.binance_usdm_streams import algo_report
 from nightdesk.venues.http import HttpRequest, HttpResult
 from nightdesk.venues.protocol import (
@@ -74,7 +74,7 @@ _PER_CENT_BPS = Decimal(100)
 _ENDED = frozenset({VenueStatus.CANCELLED, VenueStatus.EXPIRED})
 
 
-class BinanceUsdm(UsdmAccount):
+class BinanceUsdm(UsdmCountdown):
     """The codec of one account. Holds no state but keys and names."""
 
     capabilities = USDM

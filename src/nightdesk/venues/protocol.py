@@ -253,3 +253,16 @@ class ContractCodec(VenueCodec, Protocol):
     def close_traded(
         self, order: ForcedOrder, result: HttpResult
     ) -> Sequence[ForcedFill] | NoAnswer: ...
+
+
+@runtime_checkable
+class DeadManCodec(Protocol):
+    """A venue that cancels an instrument's open orders once it was not asked again for so long (its dead man's
+    switch). `count_down` with a length of 0 ns stops it; `counted_down` tells what may be believed then."""
+
+    def count_down(
+        self, instrument: InstrumentId, length_ns: int, deadline: Wall, now: Wall
+    ) -> HttpRequest | None: ...
+    def counted_down(
+        self, instrument: InstrumentId, length_ns: int, result: HttpResult
+    ) -> Outcome: ...
