@@ -266,6 +266,7 @@ class Life:
                         private=streams,
                         codec=each,
                         private_copies=world.config.venue[name].private_copies,
+                        dead_man_ns=world.config.venue[name].dead_man_ns,
                     )
                     for name, each in codecs.items()
                 },

@@ -267,3 +267,40 @@ def test_a_host_or_a_link_that_cannot_be_is_refused_by_its_line(written: str, to
     (problem,) = problems(GOOD.replace(rest, written))
     assert problem.startswith("line ")
     assert told in problem
+
+
+PERPS = (
+    GOOD.replace("binance-spot", "binance-usdm")
+    .replace('"binance:BTCUSDT"\n', '"binance:BTCUSDT"\nleverage = 5\n')
+    .replace('"binance:ETHUSDT"\n', '"binance:ETHUSDT"\nleverage = 5\n')
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"), [("", 60), ("dead_man_s = 0", 0), ("dead_man_s = 10", 10)]
+)
+def test_contracts_have_a_dead_mans_switch_unless_it_is_switched_off(
+    line: str, seconds: int
+) -> None:
+    config = load(PERPS.replace("[venue.binance]", f"[venue.binance]\n{line}", 1), "x")
+    assert config.venue["binance"].dead_man_ns == seconds * 10**9
+
+
+def test_spot_has_none() -> None:
+    assert load(GOOD, "x").venue["binance"].dead_man_ns == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        (PERPS, "dead_man_s = 9", "another node is about to take over; write 10 or more, or 0"),
+        (PERPS, "dead_man_s = 3601", "less than or equal to 3600"),
+        (PERPS, "dead_man_s = -1", "greater than or equal to 0"),
+        (GOOD, "dead_man_s = 60", "this venue has no dead man's switch; remove it, or write 0"),
+    ],
+)
+def test_a_dead_mans_switch_that_cannot_be_is_told(text: str, line: str, says: str) -> None:
+    written = text.replace("kind =", f"{line}\nkind =", 1)
+    [problem] = problems(written)
+    assert says in problem
+    assert problem.startswith(f"line {line_of(written, line)}: venue.binance.dead_man_s")

@@ -61,8 +61,15 @@ QUIET = ("band_bps = 0.15", "band_bps = 1000000.0")  # a strategy that wants not
 class PerpWorld(SimWorld):
     """The lab's perpetuals beside its spot, and desks that trade perpetuals only."""
 
-    def __init__(self, folder: Path, *, seed: int = 1, quiet: bool = False) -> None:
-        replace = (QUIET,) if quiet else ()
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        seed: int = 1,
+        quiet: bool = False,
+        replace: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        replace += (QUIET,) if quiet else ()
         super().__init__(folder, seed=seed, text=CONFIG, replace=replace, usdm=True)
 
     def contracts(self) -> dict[str, Decimal]:

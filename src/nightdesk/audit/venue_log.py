@@ -82,6 +82,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     realised: Decimal | None = None
     position: Decimal | None = None
     algo_id: int | None = None
+    length_ms: int | None = None
     clock_offset_ns: int = 0
 
     def __post_init__(self) -> None:

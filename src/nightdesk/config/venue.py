@@ -16,12 +16,14 @@ from nightdesk.config.presets import (
     rights_at,
 )
 from nightdesk.config.strict import Strict
+from nightdesk.model.time import SECOND_NS
 
 
 def _listed(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+DEAD_MAN_S, DEAD_MAN_LEAST_S = 60, 10
 Several = Annotated[tuple[str, ...], BeforeValidator(_listed)]  # written as one, or as a list
 
 
@@ -61,8 +63,9 @@ class Venue(Strict):
     `preset` names its addresses; without it they are those for real money, but for what `rest`, `stream` and
     `private` say. `rights` is where somebody tells what its key may do, where that does not follow from
     the others. `rest`, `stream` and `private` may be several hosts each; who asks alone asks the first.
-    `links` are IP addresses of this host, each of which leads there by a way of its own. A practice venue has
-    neither address nor account: a lab is started in its place."""
+    `links` are IP addresses of this host, each of which leads there by a way of its own. `dead_man_s` is after
+    how long without a desk the venue cancels its entries, 0 for never; only contracts have that. A practice
+    venue has neither address nor account: a lab is started in its place."""
 
     kind: Literal["binance-spot", "binance-usdm", "practice", "practice-usdm"]
     preset: Preset = PRODUCTION
@@ -73,6 +76,7 @@ class Venue(Strict):
     links: Several = ()
     read_lag_ms: Annotated[int, Field(ge=0, le=600_000)] = 5_000
     private_copies: Annotated[int, Field(ge=1, le=3)] = 2  # of 300 connections in five minutes
+    dead_man_s: Annotated[int, Field(ge=0, le=3_600)] | None = None
     account: Annotated[Account | None, Field(validate_default=True)] = None
     budget: Budget = Budget()
 
@@ -117,6 +121,13 @@ class Venue(Strict):
         return self.kind.endswith("-usdm")
 
     @property
+    def dead_man_ns(self) -> int:
+        """After how long without a desk the venue cancels its entries, in ns; 0 for never."""
+        if not self.contracts:
+            return 0
+        return SECOND_NS * (DEAD_MAN_S if self.dead_man_s is None else self.dead_man_s)
+
+    @property
     def practises(self) -> bool:
         """Whether a lab is started in its place."""
         return self.kind.startswith("practice")
@@ -147,6 +158,19 @@ class Venue(Strict):
                 f'write kind = "{real}"'
             )
         return self
+
+    @field_validator("dead_man_s")
+    @classmethod
+    def _outlasts_a_takeover(cls, value: int | None, info: ValidationInfo) -> int | None:
+        """Another node takes over within seconds; until then the orders are still wanted."""
+        if value and not str(info.data.get("kind")).endswith("-usdm"):
+            raise ValueError("this venue has no dead man's switch; remove it, or write 0")
+        if value and value < DEAD_MAN_LEAST_S:
+            raise ValueError(
+                "would cancel orders that another node is about to take over; write "
+                f"{DEAD_MAN_LEAST_S} or more, or 0 for none"
+            )
+        return value
 
     @field_validator("rest", "rights")
     @classmethod

@@ -10,6 +10,7 @@ from decimal import Decimal
 from nightdesk.desk.events import Tick
 from nightdesk.desk.margin import contracts
 from nightdesk.desk.placing import cancel
+from nightdesk.desk.state import DeskState
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.ids import ClientOrderId, InstrumentId
@@ -98,7 +99,7 @@ def pull(work: Work) -> None:
     }
     if not lasting:
         return
-    kept = exits(work)
+    kept = exits(work.state)
     for client_id, order in list(work.state.orders.live.items()):
         intent = order.intent
         if order.cancel_asked or order.state is not State.OPEN or client_id in kept:
@@ -111,13 +112,13 @@ def pull(work: Work) -> None:
                 break
 
 
-def exits(work: Work) -> set[ClientOrderId]:
+def exits(state: DeskState) -> set[ClientOrderId]:
     """Resting orders that, all of them together, can only bring their positions nearer to flat."""
     room: dict[tuple[InstrumentId, Side], Decimal] = {}
     kept: set[ClientOrderId] = set()
-    for client_id, order in work.state.orders.live.items():
+    for client_id, order in state.orders.live.items():
         instrument, side = order.intent.instrument, order.intent.side
-        net = work.state.net(instrument)
+        net = state.net(instrument)
         left = room.get((instrument, side), net if side is Side.SELL else money.minus(net))
         if order.remaining <= left:
             kept.add(client_id)

@@ -42,7 +42,7 @@ def command(work: Work, event: Pause | Resume | CancelAll | Flatten | SetLimit) 
         case Pause(reason=reason, by=by, keep=keep):
             work.set_mode(DESK, "operator", Mode.REDUCE_ONLY, by=by, why=reason)
             if not keep:
-                exits = degrade.exits(work)
+                exits = degrade.exits(work.state)
                 _cancel(work, "paused", lambda order: order.intent.client_id not in exits)
         case Resume():
             _resume(work, event)

@@ -368,6 +368,7 @@ class Node:
         while self._busy() and self._world.clock.mono() < deadline:  # noqa: ASYNC110 a poll with a deadline
             await asyncio.sleep(TICK_NS / SECOND_NS)
         for venue in self._venues.values():
+            await venue.leave()
             await venue.ask_account()
         await self.shell.writer.drained()
         left = len(self._entries())

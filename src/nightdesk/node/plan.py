@@ -145,7 +145,8 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     """The way to one venue, and how it speaks; `rights` leads to who tells of its key, None where nobody
     is known. `key` is None in worlds whose venue was made with them. `private_copies` is how many connections
     carry its private stream at once. `lanes`, where there are several, are all the ways of requests by name,
-    `http` being the first."""
+    `http` being the first. `dead_man_ns` is after which time the venue cancels entries that nobody looks after,
+    0 where it does not."""
 
     http: Http
     market: Streams
@@ -156,6 +157,7 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     private_copies: int = 1
     lanes: Mapping[str, Http] = {}
     allowance: Allowance = WHOLE
+    dead_man_ns: int = 0
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthOf
 from nightdesk.model.mode import Mode
-from nightdesk.model.outcome import Reason, Verdict
+from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import Mono
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.breaker_watch import BreakerWatch
@@ -41,7 +41,9 @@ from nightdesk.node.venue_link import VenueDown, VenueLink
 from nightdesk.node.vetting import KeyFacts, look
 from nightdesk.ports.clock import Clock, Entropy
 from nightdesk.ports.journal import Holder
+from nightdesk.resilience.dead_man import checked
 from nightdesk.runtime.alarms import Alarms
+from nightdesk.runtime.dead_man import DeadMan, Ties, lifted
 from nightdesk.runtime.gateway import Gateway, Spawn
 from nightdesk.runtime.kept_stream import Upkeep
 from nightdesk.runtime.lanes import LanePool
@@ -52,7 +54,7 @@ from nightdesk.runtime.route import Route
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.runtime.trades import TradeFeed
-from nightdesk.venues.protocol import ContractCodec
+from nightdesk.venues.protocol import ContractCodec, DeadManCodec
 
 Task = tuple[Awaitable[None], str]  # what must run as long as the node does, and its name
 
@@ -121,9 +123,11 @@ class Venue:
             self._contracts = ContractLink(codec, self.requester, self._alarms)
         self._telemetry = telemetry
         self._spawn = spawn
+        self._dead_man_ns = checked(outside.dead_man_ns, pace.lease.ttl_ns)
         self._compared = False
         self._markets: list[MarketStream] = []
         self._shell: Shell
+        self._dead_man: DeadMan | None
         self._clock: ClockWatch
         self._breakers: BreakerWatch
         self._budget: BudgetWatch
@@ -173,6 +177,7 @@ class Venue:
         """The way there for what the desk decides."""
         codec, requester = self._codec, self.requester
         telemetry, spawn, tell = self._telemetry, self._spawn, self._tell
+        self._dead_man = self._switch(desk, lease)
         return Route(
             codec=codec,
             requester=requester,
@@ -194,7 +199,29 @@ class Venue:
                 spawn=spawn,
                 tell=tell,
             ),
+            dead_man=self._dead_man,
         )
+
+    def _switch(self, desk: Desk, lease: Lease) -> DeadMan | None:
+        if not self._dead_man_ns or not isinstance(self._codec, DeadManCodec):
+            return None
+        return DeadMan(
+            length_ns=self._dead_man_ns,
+            desk=desk,
+            codec=self._codec,
+            requester=self.requester,
+            lease=lease,
+            instruments=self._traded(desk),
+            ties=Ties(
+                self._spawn,
+                lambda level, event, **fields: self._shell.say(level, event, **fields),
+                self._outcome,
+                self._tell,
+            ),
+        )
+
+    def _traded(self, desk: Desk) -> list[InstrumentId]:
+        return [i for i in desk.settings.instruments if venue_of(i) == self.id]
 
     def attach(self, shell: Shell, lease: Lease) -> None:
         """From now on what the venue says is told there, also by streams that were overheard so far."""
@@ -248,6 +275,8 @@ class Venue:
             return
         scope, why = self._shell.desk.settings.scope_of(self.id), "not subscribed yet"
         self._shell.handle(Health(scope=scope, cause="private", mode=Mode.REDUCE_ONLY, why=why))
+        for event in lifted(self._shell.desk, self._traded(self._shell.desk)):
+            self._shell.handle(event)
 
     def overhear(self, heard: Listening, ears: Ears) -> Iterator[Task]:
         """Its streams, for a node that stands by: told to `ears`, and nothing acted on, until `attach`."""
@@ -310,10 +339,18 @@ class Venue:
         )
 
     def look(self) -> None:
-        """At every tick: is its clock known, what did time do to its breakers, and is there room?"""
+        """At every tick: is its clock known, what did time do to its breakers, is there room, and does its dead
+        man's switch need anything?"""
         self._clock.look()
         self._breakers.look()
         self._budget.look()
+        if self._dead_man is not None:
+            self._dead_man.look()
+
+    async def leave(self) -> None:
+        """The desk ends in order: nothing of it is left to act there later."""
+        if self._dead_man is not None:
+            await self._dead_man.leave()
 
     @property
     def recovered(self) -> bool:
@@ -348,13 +385,16 @@ class Venue:
     def _say(self, level: str, event: str, fields: dict[str, str]) -> None:
         self._shell.say(level, event, **fields)
 
+    def _outcome(self, outcome: Outcome) -> None:
+        self._alarms.heard(outcome)
+        if outcome.reason is Reason.CLOCK:
+            self._clock.doubted("the venue refuses our clock")
+
     def _tell(self, event: Event) -> None:
         """An answer from outside becomes an event; some also concern this side of it."""
         if isinstance(event, SendEnded | CancelEnded | AmendEnded):
-            self._alarms.heard(event.outcome)
-            if event.outcome.reason is Reason.CLOCK:
-                self._clock.doubted("the venue refuses our clock")
-            elif event.outcome.reason is Reason.PERMANENT:
+            self._outcome(event.outcome)
+            if event.outcome.reason is Reason.PERMANENT:
                 self._rules.doubted()
         if isinstance(event, SendEnded) and event.outcome.verdict is Verdict.ACKED:
             age_ns = self.requester.venue_now() - event.sent_at

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from nightdesk.runtime.dead_man import DeadMan
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.questions import Questions
 from nightdesk.runtime.requester import Requester
@@ -17,6 +18,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     requester: Requester
     gateway: Gateway
     questions: Questions
+    dead_man: DeadMan | None = None  # where the venue has one, and the config wants it
 
 
 def sent(routes: Iterable[Route]) -> int:

@@ -8,6 +8,7 @@ rest = "http://lab"
 stream = "ws://lab"
 private = "ws://lab"
 private_copies = 1
+dead_man_s = 60
 
 [venue.usdm.account]
 key = "file:key"

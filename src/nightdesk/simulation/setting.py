@@ -48,6 +48,7 @@ PROTECTS_SHARE = 0.25  # of the others
 LOSSES_SHARE = 0.3  # of the desks that lean: the rest trades on
 COPIES_SHARE = 0.3  # of all desks
 NODES = (1, 1, 2, 2, 2, 3)
+DEAD_MAN_S = (0, 10, 15, 20, 30, 60)
 CAPS_SHARE = 0.5  # of the desks that lean: these have limits that may be set or not
 
 
@@ -85,8 +86,14 @@ class Ended(msgspec.Struct, kw_only=True):
 
 
 def drawn_config(seed: int) -> str:
-    """A drawn desk, that now and then hears its private streams twice."""
+    """A drawn desk, that now and then hears its private streams twice; its entries in contracts end sooner or
+    later after it."""
     text = _drawn_desk(seed)
+    if (
+        drawn_parts(seed) == 1
+    ):  # else a renewal every few seconds would be most of what the venue allows
+        after_s = Random(f"{seed}/dead_man").choice(DEAD_MAN_S)
+        text = text.replace("dead_man_s = 60", f"dead_man_s = {after_s}")
     if Random(f"{seed}/copies").random() < COPIES_SHARE:
         return text.replace("private_copies = 1", "private_copies = 2")
     return text
@@ -223,7 +230,8 @@ def outside(
 ) -> dict[VenueId, Outside]:
     """The ways to the venues of `config`, played by one lab that knows one key, all by the same lanes; `boards`
     are those of the machine, where several processes may be; the venues allow a part of their limits, and say
-    so; `alone`, each private stream has one connection, whatever `config` wants."""
+    so; `alone`, nothing dies: each private stream has one connection and no venue a dead man's switch, whatever
+    `config` wants."""
     lanes = {f"endpoint {number}": http for number, http in enumerate(https, 1)}
     codecs = signed_codecs(config, HmacSigner(KEY, SECRET))
     for codec in codecs.values():
@@ -237,6 +245,7 @@ def outside(
             codec=codec,
             private_copies=1 if alone else config.venue[name].private_copies,
             allowance=WHOLE if boards is None else allowance_on(boards, name, codec.limits),
+            dead_man_ns=0 if alone else config.venue[name].dead_man_ns,
         )
         for name, codec in codecs.items()
     }

@@ -149,6 +149,7 @@ class _Process:
                     key=keys[name],
                     private_copies=self._config.venue[name].private_copies,
                     allowance=allowances[name],
+                    dead_man_ns=self._config.venue[name].dead_man_ns,
                 )
                 for name, way in ways.items()
             },

@@ -81,6 +81,7 @@ kind = "practice-usdm"
 kind = "binance-usdm"
 # preset = "testnet"        # the venue's own place for play; without it, production
 read_lag_ms = 5000          # how long the venue's answers may lag behind what it did
+# dead_man_s = 60           # entries are cancelled by the venue once it has not heard of the desk for so long
 
 # The key may read and trade futures, and nothing else; it may be spot's, if that may do both.
 [venue.usdm.account]
