@@ -27,7 +27,8 @@ from nightdesk.node.plan import ALONE, TICK_NS, VERSION, Plan, Role, World
 from nightdesk.node.recovery import Recovered, left_behind, recover
 from nightdesk.node.sample import Sampler
 from nightdesk.node.standby import Standby
-from nightdesk.node.venue import Listening, Venue, by_venue
+from nightdesk.node.venue import Venue, by_venue
+from nightdesk.node.venue_streams import Listening
 from nightdesk.node.warm import Warm
 from nightdesk.orders.book import Order
 from nightdesk.ports.journal import Holder
@@ -142,7 +143,7 @@ class Node:
             depth=depth_wanted(hosts),
         )
         for venue in self._venues.values():
-            for work, name in venue.overhear(heard, self._ears):
+            for work, name in venue.streams.overheard(heard, self._ears):
                 self._keep(work, name)
 
     async def _start(

@@ -1,11 +1,9 @@
 """One venue of a node: met at the start, vetted, followed while the desk runs, asked at its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count
-
-import msgspec
 
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import (
@@ -19,10 +17,8 @@ from nightdesk.desk.events import (
     SendEnded,
 )
 from nightdesk.model.account import Terms
-from nightdesk.model.bars import BarsOf
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import DepthOf
 from nightdesk.model.mode import Mode
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.time import Mono
@@ -31,13 +27,12 @@ from nightdesk.node.breaker_watch import BreakerWatch
 from nightdesk.node.budget_watch import BudgetWatch
 from nightdesk.node.clock_watch import ClockWatch
 from nightdesk.node.contract_link import ContractLink
-from nightdesk.node.ears import Ears
 from nightdesk.node.lane_watch import LaneWatch
-from nightdesk.node.market_stream import MarketStream
 from nightdesk.node.plan import Outside, Pace
 from nightdesk.node.private_stream import PrivateStream
 from nightdesk.node.rules_watch import RulesWatch
 from nightdesk.node.venue_link import VenueDown, VenueLink
+from nightdesk.node.venue_streams import VenueStreams
 from nightdesk.node.vetting import KeyFacts, look
 from nightdesk.ports.clock import Clock, Entropy
 from nightdesk.ports.journal import Holder
@@ -53,18 +48,9 @@ from nightdesk.runtime.requester import QUESTIONS_MAX, Requester
 from nightdesk.runtime.route import Route
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
-from nightdesk.runtime.trades import TradeFeed
 from nightdesk.venues.protocol import ContractCodec, DeadManCodec
 
 Task = tuple[Awaitable[None], str]  # what must run as long as the node does, and its name
-
-
-class Listening(msgspec.Struct, frozen=True, kw_only=True):
-    """What the strategies of a node hear of the markets, at every venue."""
-
-    instruments: Collection[Instrument]
-    bars: Collection[BarsOf]
-    depth: Collection[DepthOf]
 
 
 class Venue:
@@ -84,39 +70,26 @@ class Venue:
     ) -> None:
         self.id = venue
         spread = entropy.stream(f"retry/{venue}").random
-        self.lanes: LanePool | None = None
         codec = self._codec = outside.codec
-        if len(outside.lanes) > 1:
-            draw = entropy.stream(f"lanes/{venue}").random
-            self.lanes = LanePool(outside.lanes, clock.mono, draw, codec.reason_of)
+        self.lanes = _lanes(venue, outside, clock, entropy)
         http = self.lanes or outside.http
         self.requester = Requester(
             http, clock, first, codec.limits, spread, codec.reason_of, outside.allowance
         )
         self.requester.questions = asyncio.Semaphore(QUESTIONS_MAX)
         self.link = VenueLink(venue=venue, codec=codec, requester=self.requester, clock=clock)
-        self._pace, self._market, self._mono = pace, outside.market, clock.mono
-        self._upkeep = Upkeep(
+        self._pace, self._mono = pace, clock.mono
+        upkeep = Upkeep(
             clock=clock,
             draw=entropy.stream("backoff" if first is None else f"backoff/{venue}"),
             numbers=count(1),
             life_ns=codec.connection_life_ns,
             watched=pace.streams_watched,
         )
-        self._private = PrivateStream(
-            venue,
-            codec,
-            outside.private,
-            self.requester,
-            self._upkeep,
-            outside.private_copies,
-        )
+        copies = outside.private_copies
+        self._private = PrivateStream(venue, codec, outside.private, self.requester, upkeep, copies)
         self._key = outside.key
-        self._rights: Requester | None = None
-        if outside.rights is outside.http:
-            self._rights = self.requester
-        elif outside.rights is not None:
-            self._rights = Requester(outside.rights, clock, first or self.requester)
+        self._rights = _rights(outside, clock, first, self.requester)
         self._alarms = Alarms(venue, telemetry, clock.mono, self._say)
         self._contracts: ContractLink | None = None
         if isinstance(codec, ContractCodec):
@@ -125,7 +98,16 @@ class Venue:
         self._spawn = spawn
         self._dead_man_ns = checked(outside.dead_man_ns, pace.lease.ttl_ns)
         self._compared = False
-        self._markets: list[MarketStream] = []
+        self.streams = VenueStreams(
+            venue,
+            codec,
+            outside.market,
+            self._private,
+            requester=self.requester,
+            upkeep=upkeep,
+            telemetry=telemetry,
+            spawn=spawn,
+        )
         self._shell: Shell
         self._dead_man: DeadMan | None
         self._clock: ClockWatch
@@ -253,10 +235,7 @@ class Venue:
         )
         self.link.unanswered = self._private.unanswered = self._alarms.unanswered
         self._private.attach(shell, self._tell)
-        if self._markets:
-            trades = self._trades()
-            for stream in self._markets:
-                stream.attach(shell, trades)
+        self.streams.attach(shell)
         self._clock = ClockWatch(
             scope,
             requester.clock,
@@ -272,71 +251,21 @@ class Venue:
         self._breakers.begin()
         if self._private.subscribed:
             self._private.begin()
-            return
-        scope, why = self._shell.desk.settings.scope_of(self.id), "not subscribed yet"
-        self._shell.handle(Health(scope=scope, cause="private", mode=Mode.REDUCE_ONLY, why=why))
+        else:
+            scope, why = self._shell.desk.settings.scope_of(self.id), "not subscribed yet"
+            self._shell.handle(Health(scope=scope, cause="private", mode=Mode.REDUCE_ONLY, why=why))
         for event in lifted(self._shell.desk, self._traded(self._shell.desk)):
             self._shell.handle(event)
-
-    def overhear(self, heard: Listening, ears: Ears) -> Iterator[Task]:
-        """Its streams, for a node that stands by: told to `ears`, and nothing acted on, until `attach`."""
-        self._private.overheard(ears)
-        nobody = TradeFeed(
-            (),
-            self._codec,
-            self.requester,
-            watched=False,
-            telemetry=self._telemetry,
-            spawn=self._spawn,
-            tell=ears.market,
-            say=lambda _: None,
-        )
-        yield from self._streams(heard, ears, nobody)
-
-    def _streams(self, heard: Listening, ears: Ears, trades: TradeFeed) -> Iterator[Task]:
-        traded = [i for i in heard.instruments if i.venue == self.id]
-        bars = [of for of in heard.bars if venue_of(of.instrument) == self.id]
-        depth = [of for of in heard.depth if venue_of(of.instrument) == self.id]
-        for path in self._codec.market_paths(traded, bars, depth):
-            stream = MarketStream(path, self._codec, self._market, ears, self._upkeep, trades)
-            self._markets.append(stream)
-            yield stream.kept.keep(), "market"
-        for copy in self._private.copies:
-            yield copy.keep(), "private"
-        if self._codec.private_key() is not None:
-            yield self._private.keep_key(), "private key"
 
     def tasks(self) -> Iterator[Task]:
         """What follows the venue as long as the node runs, but for streams that do so already."""
         shell, pace = self._shell, self._pace
-        if not self._markets:
-            heard = Listening(
-                instruments=shell.desk.settings.instruments.values(),
-                bars=shell.declared,
-                depth=shell.depth.wants,
-            )
-            yield from self._streams(heard, shell, self._trades())
+        yield from self.streams.listened(shell)
         watch = self._clock
         yield self.link.keep_clock(watch.measured, watch.untold, pace.clock_every_s), "clock"
         if self.lanes is not None:
             say = partial(shell.say, venue=self.id)
             yield LaneWatch(self.lanes, self.requester, self._codec, say).keep(), "lanes"
-
-    def _trades(self) -> TradeFeed:
-        """The prints of what some strategy hears prints of."""
-        shell = self._shell
-        listening = (host for host in shell.hosts.values() if host.hears_trades)
-        followed = {i for host in listening for i in host.ctx.instruments if venue_of(i) == self.id}
-        return TradeFeed(
-            sorted(followed),
-            self._codec,
-            self.requester,
-            watched=self._pace.streams_watched,
-            telemetry=self._telemetry,
-            spawn=self._spawn,
-            tell=shell.market,
-            say=lambda fields: shell.say("info", "trades.filled", **fields),
-        )
 
     def look(self) -> None:
         """At every tick: is its clock known, what did time do to its breakers, is there room, and does its dead
@@ -402,6 +331,23 @@ class Venue:
         self._shell.handle(event)
         if isinstance(event, AccountTold):
             self._compared = self._compared or event.quiet
+
+
+def _lanes(venue: VenueId, outside: Outside, clock: Clock, entropy: Entropy) -> LanePool | None:
+    """The pool of them, where there are several."""
+    if len(outside.lanes) < 2:
+        return None
+    draw = entropy.stream(f"lanes/{venue}").random
+    return LanePool(outside.lanes, clock.mono, draw, outside.codec.reason_of)
+
+
+def _rights(
+    outside: Outside, clock: Clock, first: Requester | None, requester: Requester
+) -> Requester | None:
+    """The way to who tells of the key; None where nobody is known."""
+    if outside.rights is None or outside.rights is outside.http:
+        return None if outside.rights is None else requester
+    return Requester(outside.rights, clock, first or requester)
 
 
 def by_venue(
