@@ -19,6 +19,11 @@ from nightdesk.node.refused import NotListed
 
 BALANCES = {"BTC": "1", "ETH": "10", "USDT": "100000"}
 WALLETS = {"USDT": "100000"}  # what stands behind contracts
+PAUSE_MS = 250  # the maker's own
+MAKER_ORDERS_MAX = (
+    80  # of the 100 that Binance spot takes in ten seconds; from 86 on a desk is CAUTIOUS
+)
+TEN_SECONDS_MS = 10_000
 NO_TERMS: Mapping[str, Terms] = {}
 JOURNAL, SOCKET, CONFIG_FILE = "desk.journal", "desk.sock", "desk.toml"
 VENUE_LOG = "venue.jsonl"  # what the lab did, as `nightdesk audit` reads it; written when the desk has stopped
@@ -69,12 +74,12 @@ params = { size = "0.02", fast = 40, slow = 200, band_bps = 0.15, both_ways = tr
 name = "maker"
 class = "nightdesk.strategy.examples.maker:Maker"
 instruments = [$instruments]
-params = { size = "0.01", follow_ticks = 50, inventory_max = "0.06" }
+params = { size = "0.01", follow_ticks = 50, inventory_max = "0.06", pause_ms = $pause_ms }
 """)
 
 
-def practice_text(rest_url: str, symbols: Sequence[str]) -> str:
-    """The practice desk's config against a lab at `rest_url`."""
+def practice_text(rest_url: str, symbols: Sequence[str], pause_ms: int = PAUSE_MS) -> str:
+    """The practice desk's config against a lab at `rest_url`; its maker waits `pause_ms` after each quote."""
     stream = rest_url.replace("http", "ws", 1)
     text = _CONFIG.substitute(rest=rest_url, stream=stream)
     for symbol in symbols:
@@ -82,7 +87,13 @@ def practice_text(rest_url: str, symbols: Sequence[str]) -> str:
         if symbol.startswith("ETH"):
             text += _ETH_LIMITS
     listed = ", ".join(f'"binance:{symbol}"' for symbol in symbols)
-    return text + _STRATEGIES.substitute(instruments=listed)
+    return text + _STRATEGIES.substitute(instruments=listed, pause_ms=pause_ms)
+
+
+def calm_pause_ms(symbols: Sequence[str]) -> int:
+    """With this pause the maker's two sides of each symbol never come to more orders than a desk may send that
+    is to stay in NORMAL, however lively the market is."""
+    return len(symbols) * 2 * TEN_SECONDS_MS // MAKER_ORDERS_MAX
 
 
 def practice_config(rest_url: str, symbols: Sequence[str]) -> Config:

@@ -32,6 +32,7 @@ from nightdesk.node.practice import (
     VENUE_LOG,
     WALLETS,
     accounts_text,
+    calm_pause_ms,
     fresh_folder,
     held_by,
     practice_text,
@@ -155,7 +156,7 @@ class Up:
             refuse_unlisted(self._loaded(), symbols, self._perpetuals())
         else:
             self._config = folder / CONFIG_FILE
-            self._config.write_text(practice_text(self._url, symbols))
+            self._config.write_text(practice_text(self._url, symbols, calm_pause_ms(symbols)))
 
     def _join_lab(self) -> None:
         """Trade on the practice exchange that another `up` has started in this folder."""
