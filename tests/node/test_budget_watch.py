@@ -1,5 +1,7 @@
 """A desk is told to be careful at once, and that it need not be any more only after a calm."""
 
+from msgspec.structs import replace
+
 from nightdesk.desk.events import Event, Health
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import SECOND_NS, Mono
@@ -27,8 +29,12 @@ class Rig:
             Sharing(self.budget, Allowance(address=self.board)),
             mono=lambda: self.now,
             tell=self.told.append,
-            say=lambda level, event, why: self.said.append((level, event)),
+            say=self.say,
         )
+
+    def say(self, level: str, event: str, why: str) -> None:
+        self.said.append((level, event))
+        self.why = why
 
     def use(self, amount: int) -> None:
         cost = Cost(rank=Rank.FLATTEN, spends=(("weight", amount),))
@@ -84,3 +90,16 @@ def test_a_board_that_is_away_is_said_once_and_its_return_too() -> None:
     rig.look(SECOND_NS)
     rig.look(SECOND_NS)
     assert rig.said == [("warning", "budget.alone"), ("info", "budget.shared")]
+
+
+def test_a_limit_that_the_venue_narrowed_is_said_once() -> None:
+    rig = Rig()
+    (whole,) = (window.limit for window in rig.budget.windows)
+    rig.budget.narrow([whole])
+    rig.look()
+    assert not rig.said
+    for _ in range(2):
+        rig.budget.narrow([replace(whole, most=40)])
+        rig.look(SECOND_NS)
+    assert rig.said == [("warning", "budget.narrowed")]
+    assert rig.why == "the venue allows 40 of weight in 10 s, where 100 were counted on"

@@ -40,6 +40,7 @@ class BudgetWatch:
         now, before = self._mono(), self._mode
         mode = self._budget.demands(before or Mode.NORMAL, now)
         self._look_around()
+        self._say_narrowed()
         if before is None or mode > before:
             self._demand(mode, now)
         elif mode == before:
@@ -59,6 +60,16 @@ class BudgetWatch:
             self._say("warning", "budget.alone", why=why)
         else:
             self._say("info", "budget.shared", why="what others of this host use is known again")
+
+    def _say_narrowed(self) -> None:
+        told, self._budget.narrowed = self._budget.narrowed, []
+        for limit, most in told:
+            if not limit.spread:
+                seconds = limit.length_ns / SECOND_NS
+                what = (
+                    f"{most} of {limit.unit} in {seconds:g} s, where {limit.most} were counted on"
+                )
+                self._say("warning", "budget.narrowed", why=f"the venue allows {what}")
 
     def _demand(self, mode: Mode, now: Mono) -> None:
         self._mode, self._calm_since = mode, None

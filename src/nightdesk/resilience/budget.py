@@ -274,6 +274,7 @@ class Budget:
         self.look: Callable[[Mono], None] = _nothing
         self.exchange: Callable[[Mono], None] = _nothing
         self.windows = [Window(limit) for limit in limits]
+        self.narrowed: list[tuple[Limit, int]] = []  # and to what; for whoever says so
         self.wait_until = LONG_AGO  # as this process was told
         self.others_wait_until = LONG_AGO
         for account in (False, True):
@@ -291,6 +292,7 @@ class Budget:
         for window in self.windows:
             most = told.get((window.limit.unit, window.limit.length_ns), window.limit.most)
             if most < window.limit.most:
+                self.narrowed.append((window.limit, most))
                 window.narrow(most)
 
     def succeed(self, now: Mono, *, elsewhere: bool) -> None:
