@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from nightdesk.cli.screen import render
-from nightdesk.control.messages import InstrumentRow, LaneRow, LimitRow, Sample
+from nightdesk.control.messages import InstrumentRow, LaneRow, LimitRow, Sample, SwitchRow
 from node.test_result import a_sample
 
 SAMPLE = msgspec.structs.replace(a_sample([]), journal={"durable": 1})
@@ -71,3 +71,14 @@ def test_a_lane_that_is_not_in_use_stands_at_the_head_with_why() -> None:
     sample = msgspec.structs.replace(SAMPLE, lanes=[lane, gone])
     told = "lane api2 of binance: ejected (2 failed in a row)"
     assert [line.strip() for line in lines(None, sample)[1:2]] == [told]
+
+
+def test_a_dead_mans_switch_is_told_where_it_runs_or_is_held_off() -> None:
+    def switch(name: str, left_ns: int | None = None, off: str = "") -> SwitchRow:
+        return SwitchRow(instrument=name, length_ns=60 * 10**9, left_ns=left_ns, off=off)
+
+    runs, off = switch("usdm:BTCUSDT", 42 * 10**9), switch("usdm:ETHUSDT", off="a stop rests")
+    sample = msgspec.structs.replace(SAMPLE, switches=[runs, off, switch("usdm:XRPUSDT")])
+    told = "dead man's switch: usdm:BTCUSDT 42.0 s, usdm:ETHUSDT off (a stop rests)"
+    assert [line.strip() for line in lines(None, sample)[1:2]] == [told]
+    assert lines(None, msgspec.structs.replace(SAMPLE, switches=[switch("x")])) == lines(None)

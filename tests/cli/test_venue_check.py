@@ -27,6 +27,7 @@ def test_a_venue_that_is_well_is_told_check_by_check() -> None:
     with TemporaryDirectory(prefix="nd") as name, venue(Path(name)) as url:
         code, told = looked(desk_toml(Path(name), url), "binance", "--fees")
         assert code == ExitCode.OK, told
+        assert told.pop("dead man")[0] == "skipped"
         assert {check: result for check, (result, _) in told.items()} == dict.fromkeys(
             ("rest", "clock", "market stream", "private stream", "limits", "fees", "key"), "ok"
         )
@@ -75,6 +76,10 @@ def test_perpetuals_are_looked_at_by_their_own_addresses() -> None:
         assert told["private stream"][0] == "skipped"
         assert "opens by a key" in told["private stream"][1]
         assert told["fees"][0] == "ok"
+        assert told["dead man"] == (
+            "ok",
+            "entries end 60 s after the desk (countdownCancelAll, by symbol)",
+        )
         post_fault(url, kind="error_503", match={"path": "/fapi/v1/commissionRate"})
         code, told = looked(config, "usdm", "--fees")
         assert (code, told["fees"][0]) == (ExitCode.FAILED, "failed")

@@ -77,6 +77,9 @@ def test_entries_of_a_desk_that_lives_stay_where_they_are(tmp_path: Path) -> Non
         world = the_world(tmp_path)
         life = await resting(world)
         assert runs(world)
+        told = {row.instrument: row for row in life.node.sampler.sample().switches}
+        assert told[BTC].left_ns is not None
+        assert told["usdm:ETHUSDT"].left_ns is None
         await asyncio.sleep(4 * LENGTH_S)
         assert at_venue(world) == (1, 0)
         began = [entry.at_ns for entry in countdowns(world) if entry.what == "begun"]

@@ -112,6 +112,8 @@ def _head(sample: Sample) -> RenderableType:
             why = f" ({lane.why})" if lane.why else ""
             what = f"{lane.lane} of {lane.venue}: {lane.use.replace('_', ' ')}{why}"
             rows.append(Text(f"  lane {what}", style="yellow"))
+    if told := _switches(sample):
+        rows.append(Text(f"  dead man's switch: {told}", style="dim"))
     if unmapped := _unmapped(sample):
         rows.append(Text(f"  codes that no table has: {unmapped}", style="bold yellow"))
     if sample.flatten:
@@ -131,6 +133,17 @@ def _cluster(sample: Sample) -> Text:
         (f"stands by: {next_up}", "" if fit else "yellow")
         if next_up
         else ("no node stands by", "yellow"),
+    )
+
+
+def _switches(sample: Sample) -> str:
+    """In how long the venue would cancel which entries, and where it would not."""
+    return ", ".join(
+        f"{switch.instrument} off ({switch.off})"
+        if switch.off
+        else f"{switch.instrument} {duration(switch.left_ns)}"
+        for switch in sample.switches
+        if switch.off or switch.left_ns is not None
     )
 
 

@@ -10,12 +10,15 @@ from nightdesk.cli.places import load_config
 from nightdesk.cli.tables import OUT, print_json, table
 from nightdesk.config.presets import PRESETS, PRODUCTION
 from nightdesk.config.schema import Config
+from nightdesk.config.venue import Venue as VenueConfig
 from nightdesk.control.messages import ExitCode
 from nightdesk.model.errors import BadInput, NightdeskError
 from nightdesk.model.ids import InstrumentId, VenueId, instrument_key, venue_of
+from nightdesk.model.time import SECOND_NS
 from nightdesk.node.compose import KINDS, endpoints_of, facts_of
 from nightdesk.node.refused import MayWithdraw
 from nightdesk.venues.binance_sign import Unsigned
+from nightdesk.venues.capabilities import Capabilities
 from nightdesk.wiring.asking import ask_key
 from nightdesk.wiring.probing import Result, Row, Venue, probe
 
@@ -39,6 +42,8 @@ def examine_venue(asked: Asked, config: Path | None, *, as_json: bool) -> int:
         loaded, base = load_config(config), config.resolve().parent
     venue = _by_kind(asked) if loaded is None else _by_name(asked, loaded, base)
     rows = asyncio.run(_within(venue, fees=asked.fees))
+    config_of = None if loaded is None else loaded.venue[asked.venue]
+    rows.append(_dead_man(venue.codec.capabilities, config_of))
     rows.append(_key(asked.venue, loaded, base))
     if as_json:
         print_json(rows)
@@ -106,6 +111,21 @@ def _by_name(asked: Asked, config: Config, base: Path) -> Venue:
         keyed=True,
         place=f"rest or preset in [venue.{name}]",
     )
+
+
+def _dead_man(can: Capabilities, config: VenueConfig | None) -> Row:
+    """Whether the venue cancels what a desk that is gone has left, and after how long."""
+    check = "dead man"
+    if not can.dead_man:
+        what = "the venue has no dead man's switch: entries of a desk that is gone stay open there"
+        return Row(check=check, result=Result.SKIPPED, what=what)
+    if config is None:
+        return Row(check=check, result=Result.OK, what=can.dead_man)
+    if not config.dead_man_ns:
+        what = f"switched off (dead_man_s = 0); the venue has one: {can.dead_man}"
+        return Row(check=check, result=Result.SKIPPED, what=what)
+    what = f"entries end {config.dead_man_ns // SECOND_NS} s after the desk ({can.dead_man})"
+    return Row(check=check, result=Result.OK, what=what)
 
 
 def _key(name: str, config: Config | None, base: Path) -> Row:

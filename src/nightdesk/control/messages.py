@@ -169,6 +169,16 @@ class StandbyRow(msgspec.Struct, frozen=True, kw_only=True):
     unfit: str = ""
 
 
+class SwitchRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A venue's dead man's switch for one instrument: after how long without a desk it cancels entries, in how
+    long it would as things are (None where it is not set); why entries rest without it."""
+
+    instrument: str
+    length_ns: int
+    left_ns: int | None
+    off: str
+
+
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the ring."""
 
@@ -222,6 +232,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     pid: int = 0
     led_because: str = ""  # the lease could be taken
     standbys: list[StandbyRow] = []
+    switches: list[SwitchRow] = []
 
     @property
     def profit(self) -> Decimal:

@@ -15,6 +15,7 @@ from nightdesk.control.messages import (
     PositionRow,
     Sample,
     StandbyRow,
+    SwitchRow,
 )
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.limiting import holds
@@ -193,6 +194,21 @@ def lane_rows(routes: Mapping[VenueId, Route]) -> list[LaneRow]:
     ]
 
 
+def switch_rows(routes: Mapping[VenueId, Route]) -> list[SwitchRow]:
+    """How the venues' dead man's switches stand."""
+    return [
+        SwitchRow(
+            instrument=switch.instrument,
+            length_ns=switch.length_ns,
+            left_ns=switch.left_ns,
+            off=switch.off,
+        )
+        for route in routes.values()
+        if route.dead_man is not None
+        for switch in route.dead_man.told()
+    ]
+
+
 class Sampler:
     """Builds samples; knows when the node started."""
 
@@ -261,6 +277,7 @@ class Sampler:
             clock_error_ns=_worst_error(clocks),
             breakers=breaker_rows(shell.routes, moment.mono),
             lanes=lane_rows(shell.routes),
+            switches=switch_rows(shell.routes),
             log_dropped=self._log_dropped(),
             node=self._cover.holder.name,
             pid=self._cover.holder.pid,
