@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -30,9 +30,11 @@ from nightdesk.audit.intents import Intents
 from nightdesk.config.load import load
 from nightdesk.control.messages import Request as Command
 from nightdesk.control.messages import Sample, sample_of
+from nightdesk.model.ids import Epoch, Seq
 from nightdesk.model.order import Origin
-from nightdesk.model.records import Answered, CancelAsked, Executed
-from nightdesk.node.practice import accounts_text, write_keys, write_private
+from nightdesk.model.records import Answered, CancelAsked, Executed, Record
+from nightdesk.model.time import Wall
+from nightdesk.node.practice import JOURNAL, SOCKET, accounts_text, write_keys, write_private
 from nightdesk.node.result import Result
 from nightdesk.wiring.told import result_at
 
@@ -135,6 +137,23 @@ FAULTS: tuple[dict[str, Any], ...] = (
 )
 
 
+def in_flight(history: Iterable[tuple[Seq, Epoch, Wall, Record]]) -> int:
+    """Orders whose send or cancel had been written down, and of whose end the journal knows nothing."""
+    intents, answered, cancelling = Intents(), set[str](), set[str]()
+    for _, epoch, at, record in history:
+        intents.read(record, epoch=epoch, decided_at=at, heard_ns=at)
+        if isinstance(record, Answered):
+            answered.add(record.client_id)
+        elif isinstance(record, CancelAsked):
+            cancelling.add(record.client_id)
+    return sum(
+        1
+        for client_id, known in intents.known.items()
+        if not known.ended
+        and (client_id in cancelling or not (known.told or client_id in answered))
+    )
+
+
 class Rig:
     """One lab, one journal, one node after the other."""
 
@@ -193,14 +212,17 @@ class Rig:
 
     def start(self, point: str | None = None, after: int = 1) -> None:
         """Start a node, armed with a point or not."""
-        command = [*self._node_by, sys.executable, "-m", "tests.crash.victim"]
-        command += ["--config", str(self.folder / "desk.toml"), "--here", self._host]
-        if point is not None:
-            command += ["--point", point, "--after", str(after)]
+        chosen = [] if point is None else ["--point", point, "--after", str(after)]
+        self.node = self.spawn(self._node_by, "tests.crash.victim", *chosen)
+
+    def spawn(self, by: Sequence[str], program: str, *more: str) -> "subprocess.Popen[bytes]":
+        """A node of this desk; `by` is a command that runs another in a place of its own."""
+        command = [*by, sys.executable, "-m", program, "--here", self._host]
+        command += ["--config", str(self.folder / "desk.toml"), *more]
         if self.plant:
             command += ["--plant", self.plant]
         with (self.folder / "node.log").open("ab") as errors:
-            self.node = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT)
+            return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, cwd=ROOT)
 
     def until_trading(self) -> bool:
         """Whether the node came to trade; False when it died before."""
@@ -210,7 +232,7 @@ class Rig:
             if self.node.poll() is not None:
                 return False
             try:
-                client = ControlClient(self.folder / "desk.sock", timeout_s=2.0)
+                client = ControlClient(self.folder / SOCKET, timeout_s=2.0)
             except NoNode:
                 time.sleep(0.05)
                 continue
@@ -253,25 +275,10 @@ class Rig:
             log = (self.folder / "node.log").read_text()[-3000:]
             raise RuntimeError(f"the node ended by itself with {self.node.returncode}:\n{log}")
 
-    def in_flight(self) -> int:
-        """Orders whose send or cancel had been written down, and of whose end the journal knows nothing."""
-        records = history_of(self.folder / "desk.journal")
-        answered = {r.client_id for *_, r in records if isinstance(r, Answered)}
-        cancelling = {r.client_id for *_, r in records if isinstance(r, CancelAsked)}
-        intents = Intents()
-        for _, epoch, at, record in records:
-            intents.read(record, epoch=epoch, decided_at=at, heard_ns=at)
-        return sum(
-            1
-            for client_id, known in intents.known.items()
-            if not known.ended
-            and (client_id in cancelling or not (known.told or client_id in answered))
-        )
-
     def protective(self) -> Counter[str]:
         """Orders that protected positions, and how many of them traded."""
         intents = Intents()
-        for _, epoch, at, record in history_of(self.folder / "desk.journal"):
+        for _, epoch, at, record in history_of(self.folder / JOURNAL):
             intents.read(record, epoch=epoch, decided_at=at, heard_ns=at)
         ours = [k for k in intents.known.values() if k.intent.origin is Origin.PROTECT]
         return Counter(
@@ -282,7 +289,7 @@ class Rig:
 
     def traded(self) -> Counter[str]:
         """Trades by market."""
-        kept = (record for *_, record in history_of(self.folder / "desk.journal"))
+        kept = (record for *_, record in history_of(self.folder / JOURNAL))
         return Counter(r.execution.instrument for r in kept if isinstance(r, Executed))
 
     def finish(self) -> tuple[Sample, Result]:
@@ -304,7 +311,7 @@ class Rig:
         return sample, self.audit(sample)
 
     def audit(self, sample: Sample) -> Result:
-        journal = self.folder / "desk.journal"
+        journal = self.folder / JOURNAL
         return result_at(self.url, journal, sample, self.config, speed="1", seed=self.seed)
 
 
@@ -342,7 +349,7 @@ def crash(
                 else:
                     where = point if rig.kill_at(point) else "at random"
                 met[where] += 1
-                flying = rig.in_flight()
+                flying = in_flight(history_of(rig.folder / JOURNAL))
                 with_order += flying > 0
                 if rounds is not None:
                     with rounds.open("a") as file:

@@ -1,12 +1,13 @@
 """A full disk is a definite refusal: the desk goes on with exits only, and comes back when there is room."""
 
 import os
-import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from tests.crash.harness import Rig
+from tests.e2e.disk import fill, small_disk
 from tests.e2e.status import until
 
 from nightdesk.control.messages import Sample
@@ -17,38 +18,27 @@ SIZE_MIB = 40
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system that can be full."""
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MIB}m", "tmpfs", str(tmp_path)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        reason = f"no tmpfs can be mounted: {mounted.stderr.decode().strip()}"
-        assert os.environ.get("CI") != "true", reason
-        pytest.skip(reason)
-    yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with ExitStack() as undo:
+        try:
+            undo.enter_context(small_disk(tmp_path, SIZE_MIB))
+        except OSError as error:
+            assert os.environ.get("CI") != "true", error
+            pytest.skip(str(error))
+        yield tmp_path
 
 
 def in_mode(rig: Rig, wanted: str) -> Sample:
     return until(rig, lambda told: told.mode == wanted and told.epoch > 0, f"the mode {wanted}")
 
 
-def test_a_full_disk_leaves_exits_only_and_room_brings_entries_back(small_disk: Path) -> None:
-    rig = Rig(small_disk, seed=5)
+def test_a_full_disk_leaves_exits_only_and_room_brings_entries_back(disk: Path) -> None:
+    rig = Rig(disk, seed=5)
     try:
         rig.start()
         before = in_mode(rig, "NORMAL")
-        filler = small_disk / "filler"
-        with filler.open("wb") as file:
-            try:
-                while True:
-                    file.write(bytes(1 << 16))
-                    file.flush()
-            except OSError:
-                pass
+        filler = disk / "filler"
+        fill(filler)
         full = in_mode(rig, "REDUCE_ONLY")
         assert {cause.cause for cause in full.causes} >= {"disk"}
         assert full.epoch > before.epoch, "a refused append ends the incarnation"

@@ -3,18 +3,16 @@
 The lab's own log says by which link every request came: nothing is lost, and nothing came twice.
 """
 
-import ctypes
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
-from typing import TypeVar
 
 import pytest
 from tests.crash.harness import CONFIG, Rig
+from tests.e2e.links import VENUE, Links
 from tests.e2e.status import MAKER, until, uses
 
 from nightdesk.config.load import load
@@ -22,75 +20,7 @@ from nightdesk.wiring.told import venue_entries
 
 pytestmark = pytest.mark.process
 
-T = TypeVar("T")
-VENUE = "10.117.0.1"
 ORDER = "/api/v3/order"
-CLONE_NEWNET = 0x40000000
-
-
-class Links:
-    """Two namespaces with two pairs of interfaces between them; the venue's address is behind both."""
-
-    def __init__(self) -> None:
-        number = os.getpid()
-        self.desk, self.venue = f"nd-desk-{number}", f"nd-venue-{number}"
-        self.links = ["10.117.1.1", "10.117.2.1"]
-
-    def make(self, undo: ExitStack) -> None:
-        for name in (self.desk, self.venue):
-            _ip("netns", "add", name)
-            undo.callback(_ip, "netns", "del", name)  # takes its interfaces with it
-            _ip("-n", name, "link", "set", "lo", "up")
-        _ip("-n", self.venue, "address", "add", f"{VENUE}/32", "dev", "lo")
-        for number, link in enumerate(self.links, 1):
-            there, ours, theirs = f"10.117.{number}.2", f"d{number}", f"v{number}"
-            _ip(
-                "-n",
-                self.desk,
-                "link",
-                "add",
-                ours,
-                "type",
-                "veth",
-                "peer",
-                theirs,
-                "netns",
-                self.venue,
-            )
-            for name, device, address in ((self.desk, ours, link), (self.venue, theirs, there)):
-                _ip("-n", name, "address", "add", f"{address}/24", "dev", device)
-                _ip("-n", name, "link", "set", device, "up")
-            table = str(100 + number)
-            _ip("-n", self.desk, "route", "add", VENUE, "via", there, "table", table)
-            _ip("-n", self.desk, "rule", "add", "from", link, "table", table)
-
-    def take_down(self, number: int) -> None:
-        """Nothing passes any more; this end does not notice."""
-        _ip("-n", self.venue, "link", "set", f"v{number}", "down")
-
-    def bring_back(self, number: int) -> None:
-        _ip("-n", self.venue, "link", "set", f"v{number}", "up")
-
-    def inside(self, ask: Callable[[], T]) -> T:
-        """The same on a thread that sees the venue's network."""
-        told: list[T] = []
-
-        def enter() -> None:
-            libc = ctypes.CDLL(None, use_errno=True)
-            with Path(f"/run/netns/{self.venue}").open() as namespace:
-                failed = libc.setns(namespace.fileno(), CLONE_NEWNET)
-            assert not failed, os.strerror(ctypes.get_errno())
-            told.append(ask())
-
-        thread = Thread(target=enter)
-        thread.start()
-        thread.join()
-        (answer,) = told
-        return answer
-
-
-def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -110,14 +40,13 @@ def links() -> Iterator[Links]:
 def test_a_desk_goes_on_by_the_link_that_is_left_and_comes_back_to_both(
     tmp_path: Path, links: Links
 ) -> None:
-    by = ["ip", "netns", "exec"]
     rig = Rig(
         tmp_path,
         seed=11,
         makers=False,
-        lab_by=[*by, links.venue],
+        lab_by=links.by(links.venue),
         host=VENUE,
-        node_by=[*by, links.desk],
+        node_by=links.by(links.desks[0]),
     )
     try:
         text = (CONFIG + MAKER).format(rest=rig.url, stream=rig.url.replace("http", "ws", 1))

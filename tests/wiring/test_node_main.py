@@ -25,10 +25,10 @@ class Lines:
         self.events.append(event)
 
 
-def ended(*errors: BaseException) -> tuple[int | None, list[str]]:
+def ended(*errors: BaseException, stands_by: bool = False) -> tuple[int | None, list[str]]:
     log: Any = Lines()
     config: Any = None
-    process = _Process(config, NodeOptions(base=Path()), log)
+    process = _Process(config, NodeOptions(base=Path(), stands_by=stands_by), log)
     inner = BaseExceptionGroup("control", [BaseExceptionGroup("node", list(errors))])
     return process._ended(inner), log.events
 
@@ -49,6 +49,11 @@ def test_each_end_has_its_code_and_only_a_refused_append_is_followed_by_another_
     told, events = ended(error)
     assert told == code
     assert len(events) == 1
+
+
+@pytest.mark.parametrize("error", [Fenced("newer"), LeaseHeld("other")])
+def test_a_node_that_stands_by_does_so_where_another_leads(error: Exception) -> None:
+    assert ended(error, stands_by=True)[0] is None
 
 
 def test_of_several_ends_the_gravest_counts() -> None:

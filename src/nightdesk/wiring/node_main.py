@@ -165,9 +165,6 @@ class _Process:
             await self._live(self._node)
         except BaseExceptionGroup as group:
             return self._ended(group)
-        except LeaseHeld as error:
-            self._say("lease.held", error)
-            return None if self._stands_by else ExitCode.REFUSED
         except (CorruptionError, Fenced, AppendRefused, AppendUnknown) as error:
             return self._ended(BaseExceptionGroup("start", [error]))
         finally:
@@ -213,8 +210,8 @@ class _Process:
             for failure in failures:
                 if isinstance(failure, kind):
                     self._say(event, failure)
-                    deposed = kind is Fenced and self._options.stands_by
-                    return None if deposed else code
+                    beside = kind in (Fenced, LeaseHeld) and self._options.stands_by
+                    return None if beside else code  # another leads, and this one may stand by
         raise group
 
     def _say(self, event: str, error: BaseException) -> None:
