@@ -131,6 +131,29 @@ def test_only_the_leases_holder_places_and_only_in_time(
     assert all(part in what for part, what in zip(found, told, strict=True))
 
 
+STOP = intended(-5, origin=Origin.PROTECT)
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ([STOP, leased(), sent(1_000, "cancel")], []),
+        ([STOP, leased(), sent(1_001, "cancel")], ["after the lease"]),
+        ([STOP, leased(epoch=2, holder="b"), sent(1, "cancel")], ["in epoch 1 while epoch 2"]),
+        ([intended(-5), leased(epoch=2, holder="b"), sent(1, "cancel")], []),
+        ([STOP, sent(1, "cancel")], []),
+        ([opened(2), sent(1, "cancel", client_id=an_id(1, epoch=2))], ["an order of epoch 2"]),
+        ([sent(1, "cancel", client_id=an_id(1, epoch=2))], []),
+    ],
+)
+def test_only_the_leases_holder_cancels_what_protects_and_nobody_what_a_newer_one_placed(
+    facts: list[Fact], found: list[str]
+) -> None:
+    told = whats(SingleWriter(), facts)
+    assert len(told) == len(found), told
+    assert all(part in what for part, what in zip(found, told, strict=True))
+
+
 def test_a_margin_ends_the_lease_earlier() -> None:
     law = SingleWriter(margin_ns=SECOND_NS // 2)
     assert whats(law, [leased(), sent(500)]) == []

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from benches import Bench, sent
-from builders import BTCUSDT, NOW, tell_time
+from builders import BTCUSDT, NOW, an_id, tell_time
 from nightdesk.desk.events import (
     AmendEnded,
     CancelAll,
@@ -20,7 +20,7 @@ from nightdesk.desk.events import (
     SendOrder,
 )
 from nightdesk.model.ids import Epoch, VenueId
-from nightdesk.model.order import Amendment, OrderType, Side, VenueStatus
+from nightdesk.model.order import Amendment, Intent, OrderType, Origin, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.ports.venue import ConnectFailed
@@ -319,6 +319,67 @@ def test_a_cancel_leaves_whatever_is_used() -> None:
         await asyncio.sleep(0.01)
         assert [request.method for request in rig.hand.requests] == ["DELETE"]
         rig.hand.answers[0].set_result(HttpFailure(written=True, timed_out=True, cause="c"))
+
+    rigged(body)
+
+
+def protective(rig: Rig) -> Intent:
+    """One that the desk need not know: the gateway is told to cancel it."""
+    open_order = rig.bench.open_order()
+    return msgspec.structs.replace(open_order, origin=Origin.PROTECT, client_id=an_id(99))
+
+
+@pytest.mark.parametrize("waiting", [False, True], ids=["at once", "while waiting"])
+def test_without_the_lease_what_protects_is_not_cancelled_and_what_adds_risk_is(
+    waiting: bool,
+) -> None:
+    async def body(rig: Rig) -> None:
+        stop = protective(rig)
+        (entry,) = [order.intent for order in rig.bench.desk.state.orders.live.values()]
+        rig.hand.connected = not waiting
+        if not waiting:
+            lose_lease(rig)
+        for intent in (entry, stop):
+            rig.gateway.cancel(intent)
+        await asyncio.sleep(0.01)
+        if waiting:
+            lose_lease(rig)
+            rig.hand.gate.set()
+            await asyncio.sleep(0.01)
+        (request,) = rig.hand.requests
+        assert entry.client_id in request.target + request.body.decode()
+        (ended,) = rig.told
+        assert isinstance(ended, CancelEnded)
+        assert ended.client_id == stop.client_id
+        assert (ended.outcome.verdict, ended.outcome.reason) == (Verdict.NOT_SENT, Reason.LATCHED)
+        rig.hand.answers[0].set_result(HttpFailure(written=True, timed_out=True, cause="c"))
+
+    rigged(body)
+
+
+def test_with_the_lease_what_protects_may_be_cancelled() -> None:
+    async def body(rig: Rig) -> None:
+        rig.gateway.cancel(protective(rig))
+        await asyncio.sleep(0.01)
+        assert [request.method for request in rig.hand.requests] == ["DELETE"]
+        rig.hand.answers[0].set_result(HttpFailure(written=True, timed_out=True, cause="c"))
+
+    rigged(body)
+
+
+def test_a_cancel_tried_again_without_the_lease_is_as_unknown_as_its_first_try() -> None:
+    async def body(rig: Rig) -> None:
+        rig.gateway.cancel(protective(rig))
+        await asyncio.sleep(0.01)
+        lose_lease(rig)
+        rig.hand.answers[0].set_result(
+            HttpAnswer(status=503, headers={}, body=b"{}", complete=True)
+        )
+        await asyncio.sleep(5)
+        assert len(rig.hand.requests) == 1
+        (ended,) = rig.told
+        assert isinstance(ended, CancelEnded)
+        assert ended.outcome.verdict is Verdict.UNKNOWN
 
     rigged(body)
 

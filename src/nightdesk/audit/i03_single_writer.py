@@ -1,4 +1,5 @@
-"""I3: only the lease's holder places, no order outlives its window, and no old epoch comes after a new one.
+"""I3: only the lease's holder places, or cancels what protects; no order outlives its window, and no old epoch
+comes after a new one.
 
 Judged where it counts, at the venue's accept: a request that a frozen node left on its way must not be taken
 once another has begun to add risk in the same instrument. What comes of a conditional order was asked for when
@@ -13,6 +14,7 @@ from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger, key_of
 from nightdesk.audit.venue_log import Entry
 from nightdesk.model.ids import OrderKey
+from nightdesk.model.order import Origin
 from nightdesk.model.records import EpochOpened
 from nightdesk.model.time import Wall
 
@@ -45,6 +47,9 @@ class SingleWriter:
                 self._nonces.add(nonce)
             case SentOut(what="place" | "amend"):
                 return [_finding(fact.client_id, what, fact.at_ns) for what in self._sent(fact)]
+            case SentOut(what="cancel"):
+                found = self._cancelled(fact)
+                return [_finding(fact.client_id, what, fact.at_ns) for what in found]
             case VenueSaid(entry=entry) if entry.accepts or entry.kind == "amend":
                 key = key_of(entry.client_order_id or "")
                 if key is None or not self.ledger.is_ours(entry.client_order_id):
@@ -61,20 +66,28 @@ class SingleWriter:
         """Nothing more: every fact was judged when it was heard."""
         return ()
 
-    def _sent(self, fact: SentOut) -> Iterator[str]:
+    def _sent(self, fact: SentOut, did: str = "placed") -> Iterator[str]:
         lease = self._lease
         if lease is None:
             return
         self.checked = True
         if lease.epoch != fact.epoch:
-            yield f"placed in epoch {fact.epoch} while epoch {lease.epoch} has the lease"
+            yield f"{did} in epoch {fact.epoch} while epoch {lease.epoch} has the lease"
         elif not lease.holder:
-            yield f"placed in epoch {fact.epoch} while nobody has the lease"
+            yield f"{did} in epoch {fact.epoch} while nobody has the lease"
         elif fact.node and lease.holder != fact.node:
-            yield f"placed by {fact.node} while {lease.holder} has the lease"
+            yield f"{did} by {fact.node} while {lease.holder} has the lease"
         elif fact.at_ns > lease.until_ns - self._margin_ns:
             late_ns = fact.at_ns - lease.until_ns + self._margin_ns
-            yield f"placed {late_ns / 1e6:.3f} ms after the lease had to be given up"
+            yield f"{did} {late_ns / 1e6:.3f} ms after the lease had to be given up"
+
+    def _cancelled(self, fact: SentOut) -> Iterator[str]:
+        """What adds risk any node may take away that knows of it, as long as no newer one placed it."""
+        known, key = self.ledger.known(fact.client_id), key_of(fact.client_id)
+        if known is not None and known.intent.origin is Origin.PROTECT:
+            yield from self._sent(fact, "a protection cancelled")
+        elif key is not None and key.epoch > fact.epoch and key.nonce in self._nonces:
+            yield f"cancelled in epoch {fact.epoch}, an order of epoch {key.epoch}"
 
     def _window(self, entry: Entry) -> Iterator[str]:
         stamp_ns = entry.stamp_ns

@@ -27,6 +27,7 @@ from nightdesk.venues.http import HttpFailure, HttpRequest, HttpResult
 from nightdesk.venues.protocol import VenueCodec
 
 ORDER_TIMEOUT_NS = 5 * SECOND_NS  # past every deadline we give: later nothing new can happen to it
+NOT_HELD = "the lease is not held"
 HELD_BACK_MAX = 200  # sends waiting for a connection; more means that there is none to be had
 
 Spawn = Callable[[Awaitable[None], str], None]
@@ -79,7 +80,7 @@ class Gateway:
             self._spawn(self._send_later(order, trigger), "send")
 
     def cancel(self, intent: Intent) -> None:
-        """Cancel one order by its own id."""
+        """Cancel one order by its own id; what protects a position, only while the lease is held."""
         self._spawn(self._cancel(intent), "cancel")
 
     def _last_step(self, order: SendOrder, trigger: Trigger) -> None:
@@ -124,7 +125,7 @@ class Gateway:
         """Why the last step refuses, or nothing."""
         approved, intent = order.approved, order.approved.intent
         if not self.lease.held(now):
-            return "the lease is not held"
+            return NOT_HELD
         clock = self._requester.clock
         if not clock.held():
             return "the venue's time is not known"
@@ -201,9 +202,21 @@ class Gateway:
 
     async def _cancel(self, intent: Intent) -> None:
         started = self._requester.mono()
-        result = await self._requester.request(lambda now: self._codec.cancel(intent, now))
+        result = await self._requester.request(
+            lambda now: self._codec.cancel(intent, now), latch=lambda: self._latches(intent)
+        )
+        if isinstance(result, HttpFailure) and result.cause == NOT_HELD:
+            outcome = Outcome(verdict=Verdict.NOT_SENT, reason=Reason.LATCHED, text=NOT_HELD)
+            self._cancel_ended(intent.client_id, outcome)
+            return
         self._telemetry.stages["cancel_to_answer"].record(self._requester.mono() - started)
         self._cancel_ended(intent.client_id, self._codec.cancelled(intent, result))
+
+    def _latches(self, intent: Intent) -> str:
+        """Why a cancel must not leave, or nothing. Whoever leads by now may need the stop; of what adds risk
+        any node may take its own away."""
+        protects = intent.origin is Origin.PROTECT
+        return NOT_HELD if protects and not self.lease.held(self._requester.mono()) else ""
 
     def _cancel_ended(self, client_id: ClientOrderId, outcome: Outcome) -> None:
         self._telemetry.count(f"cancel.{outcome.verdict}")

@@ -38,6 +38,13 @@ CONNECT_TIMEOUT_S = 2.0
 QUESTIONS_MAX = 6
 WAIT_LEAST_S = 2  # where no Retry-After was given, or one of nothing
 
+# Asked in the step that writes: why a request must not leave any more, or nothing.
+Latch = Callable[[], str]
+
+
+def _open() -> str:
+    return ""
+
 
 class Requester:
     """Holds the pool, the budget, the guard and what is known of the venue's clock; `first` is the desk's
@@ -79,9 +86,11 @@ class Requester:
         """Wait for a held connection; returns why there is none, or nothing."""
         return await connected(self.http, CONNECT_TIMEOUT_S)
 
-    async def request(self, build: Callable[[Wall], HttpRequest]) -> HttpResult:
-        """One read or cancel: waits for a connection and for room, then signs and writes in one step; tried
-        again where the venue fails (`runtime.guard`), each time signed anew.
+    async def request(
+        self, build: Callable[[Wall], HttpRequest], latch: Latch = _open
+    ) -> HttpResult:
+        """One read or cancel: waits for a connection and for room, then asks `latch`, signs and writes in one
+        step; tried again where the venue fails (`runtime.guard`), each time signed anew.
 
         The way out waits for no room. While the venue has told this host to wait, only it is tried: every other
         request would make the wait longer.
@@ -91,7 +100,7 @@ class Requester:
             cost = msgspec.structs.replace(cost, rank=self._urgent_rank())
         # also an exit's price
         again = Operation.CANCEL if cost.rank is Rank.CANCEL else Operation.READ
-        return await self.guard.ask(again, partial(self._once, build, cost))
+        return await self.guard.ask(again, partial(self._once, build, cost, latch))
 
     def send(
         self, request: HttpRequest, cost: Cost, timeout_ns: int
@@ -130,7 +139,9 @@ class Requester:
         room = self.budget.use_percent(now) < CEILING_PERCENT[Rank.CANCEL]
         return Rank.FLATTEN if room and not self.budget.latched(now) else Rank.REDUCE
 
-    async def _once(self, build: Callable[[Wall], HttpRequest], cost: Cost) -> HttpResult:
+    async def _once(
+        self, build: Callable[[Wall], HttpRequest], cost: Cost, latch: Latch
+    ) -> HttpResult:
         way_out = cost.rank in WAY_OUT
         if not way_out and self.told_to_wait():
             return _held_back("the venue said to wait")
@@ -147,7 +158,7 @@ class Requester:
             spent = await self._turns.wait(cost)
         if spent is None:
             return _held_back("the venue's budget has no room")
-        return await self._in_turn(build, spent)
+        return await self._in_turn(build, spent, latch)
 
     async def _connected(self, rank: Rank) -> HttpFailure | None:
         """Wait for a connection; how it failed where there is none."""
@@ -158,10 +169,12 @@ class Requester:
         self.guard.missed(operation_of(rank), failure)
         return failure
 
-    async def _in_turn(self, build: Callable[[Wall], HttpRequest], spent: Spent) -> HttpResult:
+    async def _in_turn(
+        self, build: Callable[[Wall], HttpRequest], spent: Spent, latch: Latch
+    ) -> HttpResult:
         """Once there is room. Questions leave connections for what is none."""
         if spent.rank <= Rank.ENTRY:
-            return await self._leave(build, spent)
+            return await self._leave(build, spent, latch)
         try:
             await self.questions.acquire()
         except asyncio.CancelledError:
@@ -169,17 +182,22 @@ class Requester:
             self._turns.look()
             raise
         try:
-            return await self._leave(build, spent)
+            return await self._leave(build, spent, latch)
         finally:
             self.questions.release()
 
-    async def _leave(self, build: Callable[[Wall], HttpRequest], spent: Spent) -> HttpResult:
+    async def _leave(
+        self, build: Callable[[Wall], HttpRequest], spent: Spent, latch: Latch
+    ) -> HttpResult:
         """The venue, or the connection, may not be what it was."""
         settle: Settle | None = None
         try:
             failure = None if self.http.ready() else await self._connected(spent.rank)
             if failure is None and spent.rank not in WAY_OUT and self.told_to_wait():
                 failure = _held_back("the venue said to wait")
+            why = "" if failure else latch()
+            if why:
+                failure = _held_back(why)
             if failure is None:
                 operation = operation_of(spent.rank)
                 settle = self.guard.enter(operation)
