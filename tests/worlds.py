@@ -86,13 +86,13 @@ class MortalJournal(InlineJournal):
             return asyncio.get_running_loop().create_future()
         return super().append(epoch, after, frames)
 
-    def _later(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+    def _later(self, work: Callable[[], T], patience_s: float = 0.0) -> "asyncio.Future[T]":
         def guarded() -> T:
             if self.dead:
                 raise AppendUnknown("dead")
             return work()
 
-        inner = super()._later(guarded)
+        inner = super()._later(guarded, patience_s)
         outer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         def copy(done: "asyncio.Future[T]") -> None:

@@ -60,6 +60,41 @@ def test_a_leader_that_stands_still_is_followed_after_its_ttl_and_stands_by_when
     assert any("Fenced" in line for line in lived.said("ended"))
 
 
+@pytest.mark.parametrize("stands_s", [1.0, 10.0])
+def test_who_stands_still_inside_the_lock_is_ended_by_the_one_that_stands_by_once_its_ttl_is_over(
+    stands_s: float,
+) -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        first, second = made.leader, made.standbys[0]
+        locked = made.now
+        made.world.machine.lock(first.incarnation)
+        made.world.soon(lambda: made.world.machine.thaw(first.incarnation), stands_s)
+        if stands_s < TTL_NS / SECOND_NS:
+            await asyncio.sleep(8)
+            assert made.leader is first, "it went on in time"
+            return
+        took_s = await made.led(2) - locked
+        assert took_s <= TTL_NS / SECOND_NS + 0.6
+        assert made.leader is second
+        assert first.incarnation.life is Life.DEAD
+
+    lived = Crewed(script, seconds=30)
+    assert bool(lived.said("standby.killed")) == (stands_s > 3)
+
+
+def test_nobody_is_ended_who_can_be_followed_without_it() -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        first = made.leader
+        first.incarnation.freeze()
+        await made.led(2)
+        assert first.incarnation.life is Life.FROZEN
+
+    lived = Crewed(script, seconds=30)
+    assert not lived.said("standby.killed")
+
+
 def test_a_switchover_moves_leadership_in_moments_and_cancels_nothing() -> None:
     async def script(made: Crewed) -> None:
         await made.ready()

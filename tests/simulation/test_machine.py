@@ -1,6 +1,7 @@
 """A machine: what its journal keeps of processes that die, stand still, share it or wait for its disk."""
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -321,6 +322,74 @@ def test_a_frozen_leader_that_goes_on_is_fenced_and_wrote_nothing_meanwhile() ->
         return told
 
     assert run(main) == ["fenced"]
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["goes on", "dies"])
+def test_who_stands_still_inside_the_lock_keeps_others_from_writing_and_not_from_reading(
+    dies: bool,
+) -> None:
+    async def main() -> list[str]:
+        told: list[str] = []
+        with a_room() as room:
+
+            async def idle(me: Incarnation, engine: MachineJournal) -> None:
+                await lead(me, engine)
+                await asyncio.sleep(100)
+
+            locker = room.process(idle)
+
+            async def other(me: Incarnation, engine: MachineJournal) -> None:
+                await asyncio.sleep(1)
+                seen = await engine.lease()
+                assert seen.holder is not None
+                assert not await engine.blocked_by(seen.holder)
+                room.machine.lock(locker)
+                assert await engine.blocked_by(seen.holder)
+                assert (await engine.lease()) == seen
+                began = room.loop.time()
+                try:
+                    await lead(me, engine)
+                except AppendRefused:
+                    told.append(f"refused after {room.loop.time() - began:.1f} s")
+                (room.machine.kill if dies else room.machine.thaw)(locker)
+                assert not await engine.blocked_by(seen.holder)
+                told.append(f"leads {(await lead(me, engine)).epoch}")
+
+            room.process(other, "other")
+            await asyncio.sleep(10)
+        return told
+
+    assert run(main) == ["refused after 0.1 s", "leads 2"]
+
+
+def test_a_write_waits_for_a_lock_that_is_given_back_in_time() -> None:
+    async def main() -> list[str]:
+        told: list[str] = []
+        with a_room() as room:
+
+            async def idle(me: Incarnation, engine: MachineJournal) -> None:
+                await asyncio.sleep(100)
+
+            async def leads(me: Incarnation, engine: MachineJournal) -> None:
+                epoch = (await lead(me, engine)).epoch
+                for after, locked_s in ((0, 1.5), (1, 5.0)):
+                    room.machine.lock(locker)
+                    room.loop.call_later(
+                        locked_s, room.machine.thaw, locker, context=contextvars.Context()
+                    )
+                    began = room.loop.time()
+                    try:
+                        await engine.append(epoch, Seq(after), MADE[after : after + 1])
+                        told.append(f"written after {room.loop.time() - began:.1f} s")
+                    except AppendRefused:
+                        told.append(f"refused after {room.loop.time() - began:.1f} s")
+
+            locker = room.process(idle)
+            room.process(leads, "leads")
+            await asyncio.sleep(20)
+        return told
+
+    assert run(main) == ["written after 1.5 s", "refused after 2.0 s"]
 
 
 def test_while_one_process_lives_the_journal_stays_open_and_with_the_last_it_goes() -> None:

@@ -14,7 +14,7 @@ from nightdesk.simulation.incarnation import Life
 from nightdesk.simulation.judge import Judge
 from nightdesk.simulation.loop import run
 from nightdesk.simulation.setting import Ended, WorldOptions
-from nightdesk.simulation.strikes import strike
+from nightdesk.simulation.strikes import Missed, strike
 from nightdesk.simulation.trading_world import REST_S, TradingWorld, run_world
 from nightdesk.simulation.watching import Watch
 
@@ -29,6 +29,7 @@ OF_CONTRACTS = (
     *NEED_A_POSITION,
     *("venue.wallet_transfer", "venue.funding_shock", "venue.rules_changed", NEEDS_A_TRADE),
 )
+OF_SEVERAL = ("standby.kill", "standby.freeze", "operator.switchover")
 SEED, SEED_OF_CONTRACTS = 2, 5  # of the second one, the desk holds a perpetual when a fault strikes
 
 
@@ -92,7 +93,9 @@ class Lived:
 
         async def main() -> None:
             seed = SEED_OF_CONTRACTS if any(f.kind in OF_CONTRACTS for f in faults) else SEED
-            options = WorldOptions(seed=seed, faults=faults, seconds=SECONDS)
+            several = any(f.kind in OF_SEVERAL for f in faults)
+            nodes = 2 if several else 1
+            options = WorldOptions(seed=seed, faults=faults, seconds=SECONDS, nodes=nodes)
             self.world = TradingWorld(options, self.judge)
             async with asyncio.TaskGroup() as group:
                 for at_s in looks_s:
@@ -106,6 +109,8 @@ class Lived:
 
 
 ONCE: dict[str, Callable[[Lived], object]] = {
+    "standby.kill": lambda lived: lived.says("dies: kill") and len(lived.world.crew.nodes) == 3,
+    "operator.switchover": lambda lived: lived.says("standby.leads why=it was handed over"),
     "process.kill": lambda lived: lived.says("dies: kill") and len(lived.world.crew.nodes) == 2,
     "machine.power": lambda lived: lived.says("dies: power") and len(lived.world.crew.nodes) == 2,
     "clock.step": lambda lived: lived.world.machine.clock.offset_ns == 10_000 * MS_NS,
@@ -206,6 +211,21 @@ def test_a_fault_that_finds_nobody_does_not_count_as_one_that_struck() -> None:
     assert len(lived.world.crew.nodes) == 2
     assert lived.judge.struck_kinds.keys() == {"process.kill"}
     assert lived.judge.struck_kinds["process.kill"][0] == 1
+
+
+@pytest.mark.parametrize("kind", OF_SEVERAL)
+def test_where_nobody_stands_by_nobody_is_struck(kind: str) -> None:
+    async def main() -> None:
+        alone = TradingWorld(
+            WorldOptions(seed=SEED, faults=()), Judge(flat_within_ns=1, resolve_within_ns=1)
+        )
+        try:
+            with pytest.raises(Missed):
+                strike(alone, a_fault(kind, -1))
+        finally:
+            alone.machine.bury()
+
+    run(main)
 
 
 @pytest.mark.parametrize("kind", [NEEDS_AN_ORDER, NEEDS_A_STOP])

@@ -24,7 +24,7 @@ class Worlds(NamedTuple):
     profile: Annotated[
         str,
         typer.Option(
-            help="swarm, outage, flash-crash, slow-disk, rate-limit, clock, stops or quiet.",
+            help="swarm, outage, flash-crash, slow-disk, rate-limit, clock, stops, leaders or quiet.",
             autocompletion=_profiles,
         ),
     ] = "swarm"

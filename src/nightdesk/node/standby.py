@@ -73,6 +73,7 @@ class Standby:
             lease = await challenger.wait()
             for task in tasks:
                 task.cancel()
+        self._say("info", "standby.leads", lease.why)
         return lease, await self._caught_up()
 
     async def _caught_up(self) -> Recovered:

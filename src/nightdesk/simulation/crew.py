@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from functools import partial
 from random import Random
 from typing import Protocol
@@ -58,7 +59,8 @@ class Crew:
         self._draw = draw
         self._nonces = Random(f"{place.options.seed}/nonces")
         self._crashing = 0  # how many faults kill whatever starts
-        place.machine.ends = lambda process: self.die(self.running(process), "kill")
+        # In nobody's context: what comes of it is not the killer's.
+        place.machine.ends = lambda process: Context().run(self.die, self.running(process), "kill")
 
     @property
     def shifts(self) -> list[tuple[str, Role]]:

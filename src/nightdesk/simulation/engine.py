@@ -6,12 +6,12 @@ from contextvars import Context, copy_context
 from random import Random
 from typing import TypeVar
 
-from nightdesk.adapters.sqlite_journal import SqliteJournal
+from nightdesk.adapters.sqlite_journal import ACQUIRE_TIMEOUT_MS, BUSY_TIMEOUT_MS, SqliteJournal
 from nightdesk.journal.chain import Row
 from nightdesk.journal.snapshot import Snapshot
-from nightdesk.model.errors import OperatingError
+from nightdesk.model.errors import AppendRefused, OperatingError
 from nightdesk.model.ids import Epoch, Seq
-from nightdesk.model.time import SECOND_NS
+from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Presence, Stored
 from nightdesk.simulation.chance import between
 from nightdesk.simulation.incarnation import RUNNING, Incarnation, gone
@@ -19,6 +19,7 @@ from nightdesk.simulation.incarnation import RUNNING, Incarnation, gone
 T = TypeVar("T")
 
 COMMIT_NS = (60_000, 200_000)  # an fdatasync on a good local disk and the hop around it
+LOOK_AGAIN_S = 0.01  # at a lock that another process holds
 
 
 class InlineJournal:
@@ -44,7 +45,7 @@ class InlineJournal:
             self.opened().append(epoch, after, frames)
             self.appended(after, frames)
 
-        return self._later(work)
+        return self._locking(work)
 
     async def lease(self) -> LeaseView:
         """See the port."""
@@ -58,10 +59,14 @@ class InlineJournal:
             self.acquired(view)
             return view
 
-        return await self._later(work)
+        return await self._locking(work, ACQUIRE_TIMEOUT_MS)
 
     async def blocked_by(self, holder: Holder) -> bool:
         """See the port: one connection for all, whose lock is nobody's for longer than a statement."""
+        return False
+
+    def locked_out(self) -> bool:
+        """Whether another process stands still inside the journal's lock."""
         return False
 
     async def renew(self, epoch: Epoch, renewals: int) -> None:
@@ -71,7 +76,7 @@ class InlineJournal:
             self.opened().renew(epoch, renewals)
             self.renewed(epoch)
 
-        await self._later(work)
+        await self._locking(work)
 
     async def release(self, epoch: Epoch) -> None:
         """See the port."""
@@ -80,7 +85,7 @@ class InlineJournal:
             self.opened().release(epoch)
             self.released(epoch)
 
-        await self._later(work)
+        await self._locking(work)
 
     async def stored(self) -> Stored:
         """See the port."""
@@ -92,11 +97,11 @@ class InlineJournal:
 
     async def cut(self, epoch: Epoch, first: Seq) -> None:
         """See the port."""
-        await self._later(lambda: self.opened().cut(epoch, first))
+        await self._locking(lambda: self.opened().cut(epoch, first))
 
     async def save_snapshot(self, epoch: Epoch, snapshot: Snapshot) -> None:
         """See the port."""
-        await self._later(lambda: self.opened().save_snapshot(epoch, snapshot))
+        await self._locking(lambda: self.opened().save_snapshot(epoch, snapshot))
 
     async def health(self) -> EngineHealth:
         """See the port."""
@@ -142,7 +147,19 @@ class InlineJournal:
                 break
         self._under_way.clear()
 
-    def _later(self, work: Callable[[], T]) -> asyncio.Future[T]:
+    def _locking(
+        self, work: Callable[[], T], timeout_ms: int = BUSY_TIMEOUT_MS
+    ) -> asyncio.Future[T]:
+        """A statement that writes: it waits so long for a lock that another process holds."""
+
+        def locking() -> T:
+            if self.locked_out():
+                raise AppendRefused("another process holds the journal's lock")
+            return work()
+
+        return self._later(locking, timeout_ms * MS_NS / SECOND_NS)
+
+    def _later(self, work: Callable[[], T], patience_s: float = 0.0) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
         if gone():
             return future
@@ -156,6 +173,12 @@ class InlineJournal:
             result.append(work())
 
         def acting() -> None:
+            now = self._loop.time()
+            if self.locked_out() and now < begins + patience_s:
+                # Its thread waits with it, and whatever comes behind.
+                self._free_at = max(self._free_at, now + LOOK_AGAIN_S)
+                self._loop.call_at(now + LOOK_AGAIN_S, acting, context=self._in_thread)
+                return
             try:
                 act()
             except OperatingError as error:

@@ -202,6 +202,7 @@ KINDS: dict[str, Kind] = {
     "process.freeze": Kind(per_minute=0.5, lasts_s=(0.05, 600.0)),
     "process.block": Kind(per_minute=0.4, lasts_s=(0.1, 30.0)),
     "process.memory": Kind(per_minute=0.2, lasts_s=(0.5, 30.0), args={"messages": (20, 400)}),
+    "process.lock": Kind(per_minute=0.3, lasts_s=(0.5, 60.0)),
     "process.crash_loop": Kind(per_minute=0.1, lasts_s=(1.0, 10.0)),
     "process.task_ends": Kind(
         per_minute=0.2,
@@ -212,6 +213,9 @@ KINDS: dict[str, Kind] = {
         lasts_s=(10.0, 120.0),
         args={"at": tuple(Moment), "how": tuple(How), "s": ("1", "2", "3", "10", "40")},
     ),
+    # Of a desk of several nodes, one that does not lead.
+    "standby.kill": Kind(per_minute=0.5),
+    "standby.freeze": Kind(per_minute=0.4, lasts_s=(0.05, 60.0)),
     "strategy.raises": Kind(per_minute=0.1),
     "machine.power": Kind(per_minute=0.4),
     "clock.step": Kind(per_minute=0.4, args={"ms": (-10_000, 10_000)}),
@@ -221,6 +225,7 @@ KINDS: dict[str, Kind] = {
     "operator.resume": Kind(per_minute=0.3),
     "operator.cancel-all": Kind(per_minute=0.2),
     "operator.flatten": Kind(per_minute=0.3),
+    "operator.switchover": Kind(per_minute=0.5),
     "operator.limit": Kind(
         per_minute=0.4,
         args={
@@ -272,6 +277,12 @@ PROFILES: dict[str, tuple[str, ...]] = {
         "venue.order_vanishes",
         "stream.drop",
         "process.kill",
+    ),
+    "leaders": tuple(
+        k
+        for k in KINDS
+        if k.startswith(("process.", "standby.", "clock.", "disk.stall", "node.", "machine."))
+        or k in ("operator.switchover", "venue.lost_response", "venue.delay", "venue.read_lag")
     ),
     "quiet": (),
 }

@@ -69,6 +69,15 @@ def trap_name(moment: Moment, how: How) -> str:
 TRAPS = tuple(dict.fromkeys(trap_name(moment, how) for moment in Moment for how in How))
 TORN, OPENED, FENCED = "torn tail replayed", "opened from a snapshot", "a fenced node stood down"
 REACHED = "limit reached: {}"
+ZOMBIE = "a node that was followed after its ttl woke and was fenced"
+ENDED_IT = "a standby ended a leader inside the journal's lock"
+AGREED = "a standby's state agreed with a snapshot"
+# Of why it says that it could lead.
+LED = {
+    "has ended": "a standby led: the leader had ended",
+    "has not renewed": "a standby led: the leader showed no life for its ttl",
+    "was handed over": "a standby led: the lease was handed over",
+}
 REFUSED = "last step refused: {}"
 # In the words of the gateway. Not among them, since other fences are reached before: a deadline that has passed
 # never outlives the lease; a market that got too old meanwhile has changed the mode, but for the instants
@@ -86,6 +95,7 @@ LEANT_ON = (
 )
 ALSO = (
     *(*TRAPS, TORN, OPENED, FENCED),
+    *(*LED.values(), ZOMBIE, ENDED_IT, AGREED),
     *(REFUSED.format(why) for why in FENCES),
     *(REACHED.format(rule) for rule in LEANT_ON),
 )
@@ -111,6 +121,8 @@ class Judge(Watch):
         self.gauges = Gauges(self._hearing.ledger)
         self._prints_asked: dict[tuple[str, str], int] = {}  # by node and instrument
         self._standing: list[tuple[float, list[int]]] = []  # faults that no order has met yet
+        self._leads = self._led_before = ""
+        self._outlived: set[str] = set()  # who was followed without having ended
         self._time: TrueTime
 
     def begin(self, time: TrueTime) -> None:
@@ -168,6 +180,8 @@ class Judge(Watch):
 
     def leased(self, node: str, epoch: Epoch, until_ns: int) -> None:
         """See the base."""
+        if node and node != self._leads:
+            self._led_before, self._leads = self._leads, node
         self._hear(Leased(at_ns=self._now(), epoch=epoch, holder=node, until_ns=until_ns))
 
     def sent(self, node: str, request: HttpRequest, epoch: Epoch) -> None:
@@ -287,8 +301,27 @@ class Judge(Watch):
                 self.sometimes.note(OPENED)
         elif event == "ended" and str(fields["why"]).startswith("Fenced"):
             self.sometimes.note(FENCED)
+            if who in self._outlived:
+                self.sometimes.note(ZOMBIE)
+        elif event.startswith("standby."):
+            self._standby_says(event, str(fields["why"]))
         shown = " ".join(f"{k}={v}" for k, v in fields.items() if k != "cid")
         self._line(who, "{} {}", event, shown)
+
+    def _standby_says(self, event: str, why: str) -> None:
+        match event:
+            case "standby.leads":
+                for words, name in LED.items():
+                    if words in why:
+                        self.sometimes.note(name)
+                if "has not renewed" in why:
+                    self._outlived.add(self._led_before)
+            case "standby.killed":
+                self.sometimes.note(ENDED_IT)
+            case "standby.agrees":
+                self.sometimes.note(AGREED)
+            case _:
+                pass
 
     def _hear(self, fact: Fact) -> None:
         self.sometimes.hear(fact)

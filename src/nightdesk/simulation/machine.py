@@ -81,6 +81,7 @@ class Machine:
         self.stalled_until = 0.0  # the disk answers nothing before
         self.torn = 0
         self.traps = Traps()
+        self._locker: Incarnation | None = None
         self.present: dict[int, Presence] = {}  # what nodes say of themselves, by pid
         self.boards: dict[str, Boards] = {}  # in memory, by the host that processes say they are on
         self.head = Seq(0)  # the last slot that was told of
@@ -150,6 +151,16 @@ class Machine:
         if not self._alive():
             self.disk.abandon()
             self._forget()
+
+    def lock(self, incarnation: Incarnation) -> None:
+        """SIGSTOP in the middle of a commit: until it goes on or dies, it holds the journal's lock."""
+        incarnation.freeze()
+        self._locker = incarnation
+
+    def locked_by(self) -> Incarnation | None:
+        """Who stands still inside the journal's lock."""
+        locker = self._locker
+        return locker if locker is not None and locker.thread.life is Life.FROZEN else None
 
     def thaw(self, incarnation: Incarnation) -> None:
         """SIGCONT, or the end of what blocked its loop."""
@@ -249,3 +260,12 @@ class MachineJournal(InlineJournal):
     def free_at(self) -> float:
         """See the base."""
         return self._machine.stalled_until
+
+    def locked_out(self) -> bool:
+        """See the base."""
+        return self._machine.locked_by() not in (None, self._process)
+
+    async def blocked_by(self, holder: Holder) -> bool:
+        """See the port."""
+        locker = self._machine.locked_by()
+        return locker is not None and (locker.name, locker.pid) == (holder.name, holder.pid)

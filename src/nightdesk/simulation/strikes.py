@@ -205,6 +205,8 @@ def _process(world: World, what: str, fault: Fault) -> Undo:
             process.block()
         case "block":
             process.block()
+        case "lock":
+            world.machine.lock(process)
         case _:
             process.freeze()
 
@@ -213,6 +215,17 @@ def _process(world: World, what: str, fault: Fault) -> Undo:
         world.machine.thaw(process)
 
     return go_on
+
+
+def _standby(world: World, what: str, fault: Fault) -> Undo:
+    running = world.crew.standing_by()
+    if running is None:
+        raise Missed
+    if what == "kill":
+        world.crew.die(running, "kill")
+        return None
+    running.incarnation.freeze()
+    return lambda: world.machine.thaw(running.incarnation)
 
 
 def _living(world: World) -> Running:
@@ -274,6 +287,8 @@ def _node(world: World, what: str, fault: Fault) -> Undo:
 
 
 def _operator(world: World, what: str, fault: Fault) -> Undo:
+    if what == "switchover" and world.crew.standing_by() is None:
+        raise Missed
     if not world.command(what, **{name: str(value) for name, value in fault.args.items()}):
         raise Missed
     return None
@@ -287,6 +302,7 @@ _STRIKES: dict[str, Callable[[World, str, Fault], Undo]] = {
     "lane": _lane,
     "disk": _disk,
     "process": _process,
+    "standby": _standby,
     "strategy": _strategy,
     "machine": _machine,
     "clock": _clock,
