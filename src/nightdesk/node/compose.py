@@ -12,6 +12,7 @@ from nightdesk.config.presets import PRODUCTION
 from nightdesk.config.schema import Config
 from nightdesk.config.schema import Instrument as InstrumentConfig
 from nightdesk.config.schema import Strategy as StrategyConfig
+from nightdesk.config.secrets import read_secret
 from nightdesk.config.venue import Account
 from nightdesk.config.venue import Venue as VenueConfig
 from nightdesk.model.account import Margin, Terms
@@ -22,7 +23,6 @@ from nightdesk.model.time import MS_NS
 from nightdesk.node.plan import Plan, StrategyPlan
 from nightdesk.node.purity import reaches_of
 from nightdesk.node.refused import NodeAlone, NoStrategyFile
-from nightdesk.node.secrets import read_secret
 from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.risk.losses import LossLimits
 from nightdesk.strategy.api import Strategy

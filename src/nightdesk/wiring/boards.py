@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from nightdesk.adapters.boards import FileBoard, boards_under
 from nightdesk.config.presets import place_of
 from nightdesk.config.schema import Config
+from nightdesk.config.secrets import read_secret
 from nightdesk.config.venue import Venue
 from nightdesk.node.compose import journal_path
-from nightdesk.node.secrets import read_secret
 from nightdesk.ports.boards import Allowance
 from nightdesk.resilience.board import Rows
 from nightdesk.resilience.budget import Limit
