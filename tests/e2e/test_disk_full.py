@@ -23,7 +23,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         try:
             undo.enter_context(small_disk(tmp_path, SIZE_MIB))
         except OSError as error:
-            assert os.environ.get("CI") != "true", error
+            if os.environ.get("CI") == "true":
+                raise
             pytest.skip(str(error))
         yield tmp_path
 
