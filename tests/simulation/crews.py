@@ -25,10 +25,11 @@ class Crewed:
         seconds: float = 20.0,
         seed: int = 3,
         faults: Sequence[Fault] = (),
+        flat: bool = True,  # whether it must get out at its end
     ) -> None:
         self.judge = Judge(
-            flat_within_ns=30 * SECOND_NS,
-            resolve_within_ns=int(REST_S - 5) * SECOND_NS,
+            flat_within_ns=(30 if flat else 3_000) * SECOND_NS,
+            resolve_within_ns=(int(REST_S - 5) if flat else 3_000) * SECOND_NS,
             keep=1_000_000,
         )
         self.ended: Ended

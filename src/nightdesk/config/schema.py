@@ -11,7 +11,8 @@ from nightdesk.config.venue import Venue
 
 class Desk(Strict):
     """[desk]; `order_ttl_ms` is how late an order may reach the venue at most. `boards` is a directory where
-    desks of one user and host tell each other what they use of a venue's allowance."""
+    desks of one user and host tell each other what they use of a venue's allowance. `uncovered` is the desk's
+    mode at best while no node stands by that could lead."""
 
     name: Name
     journal: str
@@ -19,6 +20,7 @@ class Desk(Strict):
     log: Literal["json", "console"] = "console"
     order_ttl_ms: Annotated[int, Field(ge=100, le=60_000)] = 2_000
     boards: str | None = None
+    uncovered: Literal["normal", "cautious", "reduce_only"] = "normal"
 
 
 class Limits(Strict):

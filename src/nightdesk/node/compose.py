@@ -19,6 +19,7 @@ from nightdesk.model.account import Margin, Terms
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, StrategyId, VenueId, instrument_key, venue_of
 from nightdesk.model.instrument import Instrument, Kind
+from nightdesk.model.mode import Mode
 from nightdesk.model.time import MS_NS
 from nightdesk.node.plan import Plan, StrategyPlan
 from nightdesk.node.purity import reaches_of
@@ -59,6 +60,7 @@ def plan_of(config: Config, base: Path, live: str = "") -> Plan:
         live=live,
         asset_max=config.limits.asset_max,
         terms=terms_of(config),
+        uncovered=Mode[config.desk.uncovered.upper()],
     )
 
 

@@ -48,14 +48,14 @@ class Place(Protocol):
 
 
 class Crew:
-    """`plan` is what each of them is told to run."""
+    """`plan` is what each is told to run that starts from now on."""
 
     def __init__(self, place: Place, plan: Plan, draw: Random) -> None:
         self.nodes: list[Running] = []  # all that ever were, oldest first
         self.tasks_ended: set[str] = set()  # processes in which a fault ended a task
         self.stopping = False
         self._place = place
-        self._plan = plan
+        self.plan = plan
         self._draw = draw
         self._nonces = Random(f"{place.options.seed}/nonces")
         self._crashing = 0  # how many faults kill whatever starts
@@ -78,7 +78,7 @@ class Crew:
             await running.over.wait()
             if running.task.done() and running.incarnation.life is not Life.DEAD:
                 self._ended_itself(running)
-            rest_ns = self._plan.pace.lease.ttl_ns if running.node.handed_over else 0
+            rest_ns = self.plan.pace.lease.ttl_ns if running.node.handed_over else 0
             await asyncio.sleep(self._draw.uniform(*RESTART_S))
 
     def alive(self) -> list[Running]:
@@ -178,7 +178,7 @@ class Crew:
         streams = SimStreams(place.network, machine.link, machine.clock)
         boards, parts = machine.boards_of(host), place.options.parts
         node = Node(
-            self._plan,
+            self.plan,
             World(
                 clock=machine.clock,
                 entropy=ProcessEntropy(seed, self._nonces),
