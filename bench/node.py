@@ -78,12 +78,6 @@ class Samples(Histogram):
         self.raw.append(value)
 
 
-class Unlimited(BinanceSpot):
-    """A venue that takes any number of orders: what is timed is their way, not the wait for room."""
-
-    limits = ()  # type: ignore[assignment]  # none at all
-
-
 class Silent:
     """A log that keeps nothing."""
 
@@ -226,7 +220,8 @@ async def _running(
                 http=pool,
                 market=PicowsStreams(venue_config.stream, clock),
                 private=PicowsStreams(venue_config.private, clock),
-                codec=Unlimited(VenueId("binance"), signer, {"BTCUSDT": BTCUSDT}),
+                # It takes any number of orders: what is timed is their way, not the wait for room.
+                codec=BinanceSpot(VenueId("binance"), signer, {"BTCUSDT": BTCUSDT}, limits=()),
             )
         },
         log_dropped=lambda: 0,

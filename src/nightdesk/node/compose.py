@@ -3,7 +3,7 @@
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from nightdesk.model.time import MS_NS
 from nightdesk.node.plan import Plan, StrategyPlan
 from nightdesk.node.purity import reaches_of
 from nightdesk.node.refused import NodeAlone, NoStrategyFile
+from nightdesk.resilience.budget import Limit
 from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.risk.losses import LossLimits
 from nightdesk.strategy.api import Strategy
@@ -81,9 +82,11 @@ def codecs_of(config: Config, base: Path) -> dict[VenueId, VenueCodec]:
     }
 
 
-def signed_codecs(config: Config, signer: Signer) -> dict[VenueId, VenueCodec]:
-    """The same where one account is held at all of them."""
-    return {VenueId(name): _codec(config, name, signer) for name in config.venue}
+def signed_codecs(
+    config: Config, signer: Signer, allowed: Callable[[Sequence[Limit]], Sequence[Limit]] = tuple
+) -> dict[VenueId, VenueCodec]:
+    """The same where one account is held at all of them, which allow so much of their limits."""
+    return {VenueId(name): _codec(config, name, signer, allowed) for name in config.venue}
 
 
 def keys_of(config: Config, base: Path) -> dict[VenueId, BinanceKey]:
@@ -123,10 +126,16 @@ def facts_of(kind: str, account: Account | None, base: Path) -> BinanceFacts:
     return BinanceFacts(signer, contracts=KINDS[kind].capabilities.market is Kind.PERPETUAL)
 
 
-def _codec(config: Config, name: str, signer: Signer) -> VenueCodec:
+def _codec(
+    config: Config,
+    name: str,
+    signer: Signer,
+    allowed: Callable[[Sequence[Limit]], Sequence[Limit]] = tuple,
+) -> VenueCodec:
     traded = [InstrumentId(i.id) for i in config.instrument]
     symbols = {instrument_key(i): i for i in traded if venue_of(i) == name}
-    return _kind(contracts=config.venue[name].contracts)(VenueId(name), signer, symbols)
+    kind = _kind(contracts=config.venue[name].contracts)
+    return kind(VenueId(name), signer, symbols, allowed(kind.limits))
 
 
 def _kind(*, contracts: bool) -> type[BinanceSpot] | type[BinanceUsdm]:

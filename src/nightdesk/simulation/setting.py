@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from random import Random
 
 import msgspec
@@ -233,9 +234,7 @@ def outside(
     so; `alone`, nothing dies: each private stream has one connection and no venue a dead man's switch, whatever
     `config` wants."""
     lanes = {f"endpoint {number}": http for number, http in enumerate(https, 1)}
-    codecs = signed_codecs(config, HmacSigner(KEY, SECRET))
-    for codec in codecs.values():
-        vars(codec)["limits"] = limited(codec.limits, parts)
+    codecs = signed_codecs(config, HmacSigner(KEY, SECRET), partial(limited, parts=parts))
     return {
         name: Outside(
             http=https[0],

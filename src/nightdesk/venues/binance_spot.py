@@ -65,16 +65,18 @@ class BinanceSpot(BinanceStreams):
     """The codec of one account. Holds no state but keys and names."""
 
     capabilities = SPOT
-    limits = SPOT_LIMITS
+    limits: Sequence[Limit] = SPOT_LIMITS
 
     def __init__(
         self,
         venue: VenueId,
         signer: Signer,
         symbols: Mapping[str, InstrumentId],
+        limits: Sequence[Limit] = SPOT_LIMITS,
     ) -> None:
         super().__init__(signer, symbols)
         self.venue = venue
+        self.limits = limits
         self._names = {i: quote(symbol, safe="") for symbol, i in symbols.items()}
         self._rest = BinanceRest(signer, meaning_of, COSTS)
 

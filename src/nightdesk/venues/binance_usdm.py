@@ -37,7 +37,7 @@ from nightdesk.venues import binance_bars
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
 from nightdesk.venues.binance_capabilities import USDM
-from nightdesk.venues.binance_costs import USDM_LIMITS, usdm_klines
+from nightdesk.venues.binance_costs import usdm_klines
 from nightdesk.venues.binance_rates import limits_told
 from nightdesk.venues.binance_rest import (
     SIDE,
@@ -78,7 +78,6 @@ class BinanceUsdm(UsdmCountdown):
     """The codec of one account. Holds no state but keys and names."""
 
     capabilities = USDM
-    limits = USDM_LIMITS
 
     def place(self, intent: Intent, now: Wall) -> HttpRequest | None:
         """A signed order that the venue refuses after the intent's deadline; None when that has passed."""

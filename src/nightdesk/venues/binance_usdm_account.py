@@ -23,10 +23,11 @@ from nightdesk.model.instrument import wallet_of
 from nightdesk.model.market import Trade
 from nightdesk.model.outcome import Reason
 from nightdesk.model.time import MS_NS, Mono, Wall
+from nightdesk.resilience.budget import Limit
 from nightdesk.venues import binance_trades
 from nightdesk.venues import binance_usdm_wire as usdm
 from nightdesk.venues import binance_wire as wire
-from nightdesk.venues.binance_costs import USDM
+from nightdesk.venues.binance_costs import USDM, USDM_LIMITS
 from nightdesk.venues.binance_rest import TRADES_MAX, BinanceRest, wall_of
 from nightdesk.venues.binance_sign import Signer
 from nightdesk.venues.binance_usdm_errors import meaning_of
@@ -38,9 +39,18 @@ from nightdesk.venues.protocol import Holdings, NoAnswer, Sign
 class UsdmAccount(UsdmStreams):
     """The half of the codec that asks about the account."""
 
-    def __init__(self, venue: VenueId, signer: Signer, symbols: Mapping[str, InstrumentId]) -> None:
+    limits: Sequence[Limit] = USDM_LIMITS
+
+    def __init__(
+        self,
+        venue: VenueId,
+        signer: Signer,
+        symbols: Mapping[str, InstrumentId],
+        limits: Sequence[Limit] = USDM_LIMITS,
+    ) -> None:
         super().__init__(symbols)
         self.venue = venue
+        self.limits = limits
         self._names = {i: quote(symbol, safe="") for symbol, i in symbols.items()}
         self._rest = BinanceRest(signer, meaning_of, USDM)
 
