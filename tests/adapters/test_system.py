@@ -1,6 +1,8 @@
 """This machine: its clocks, its processes, its log; and no secret in any repr."""
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 
@@ -47,6 +49,77 @@ def test_a_dead_child_is_gone_even_before_it_is_reaped() -> None:
     assert processes.gone(holder)
     assert child.stdin is not None
     child.stdin.close()
+
+
+class Child:
+    """A process that waits, and how a lease would name it."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        stat = open(f"/proc/{self.process.pid}/stat").read()  # noqa: SIM115 read once
+        me = SystemProcesses().me("x")
+        started = int(stat.rpartition(")")[2].split()[19])
+        self.holder = replace(me, pid=self.process.pid, started=started)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.mark.process
+def test_the_end_of_another_process_is_told_by_the_kernel() -> None:
+    async def main() -> None:
+        processes, child = SystemProcesses(), Child()
+        try:
+            waiting = asyncio.ensure_future(processes.ended(child.holder))
+            done, _ = await asyncio.wait([waiting], timeout=0.2)
+            assert not done
+            child.process.kill()
+            async with asyncio.timeout(10):
+                await waiting
+            await processes.ended(child.holder)  # also where it had ended before
+        finally:
+            child.end()
+
+    asyncio.run(main())
+
+
+@pytest.mark.process
+def test_a_process_that_stands_still_is_ended_and_waited_for() -> None:
+    async def main() -> None:
+        processes, child = SystemProcesses(), Child()
+        try:
+            os.kill(child.process.pid, signal.SIGSTOP)
+            assert await processes.end(child.holder)
+            assert processes.gone(child.holder)
+        finally:
+            child.end()
+
+    asyncio.run(main())
+
+
+@pytest.mark.process
+def test_nobody_else_is_ended_by_the_pid_of_one_that_was() -> None:
+    async def main() -> None:
+        processes, child = SystemProcesses(), Child()
+        try:
+            other = replace(child.holder, started=child.holder.started - 1)
+            assert await processes.end(other), "it has ended long ago"
+            far = replace(child.holder, machine="another machine")
+            assert not await processes.end(far)
+            assert child.process.poll() is None
+        finally:
+            child.end()
+
+    asyncio.run(main())
+
+
+def test_a_process_never_ends_itself_for_a_lease() -> None:
+    async def main() -> None:
+        processes = SystemProcesses()
+        assert not await processes.end(processes.me("x"))
+
+    asyncio.run(main())
 
 
 def test_a_pid_that_was_given_to_another_process_is_gone() -> None:
