@@ -51,6 +51,22 @@ def test_an_accept_after_its_window_is_found(fact: Fact, late: bool) -> None:
     assert bool(whats(SingleWriter(), [fact])) == late
 
 
+@pytest.mark.parametrize(
+    ("lease", "found"),
+    [
+        (leased(0, until=1_000), []),
+        (leased(0, until=100), ["asked for 100.000 ms after the lease"]),
+        (leased(0, epoch=2, until=1_000), ["asked for in epoch 1 while epoch 2 has the lease"]),
+        (leased(0, holder="", until=1_000), ["while nobody has the lease"]),
+        (leased(0, holder="b", until=1_000), ["asked for by a while b has the lease"]),
+    ],
+)
+def test_only_who_holds_the_lease_asks_for_a_countdown(lease: Fact, found: list[str]) -> None:
+    told = whats(SingleWriter(), [lease, sent(200, "countdown", instrument="BTCUSDT")])
+    assert len(told) == len(found)
+    assert all(part in what for part, what in zip(found, told, strict=True))
+
+
 @pytest.mark.parametrize(("deadline_ms", "wide"), [(500, False), (499, True)])
 def test_a_window_that_outlives_its_intents_deadline_is_found(deadline_ms: int, wide: bool) -> None:
     known = intended(-10, deadline=Wall(MS * MS_NS + deadline_ms * MS_NS))

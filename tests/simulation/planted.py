@@ -47,6 +47,7 @@ from nightdesk.simulation.scenario import Scenario, read_scenario
 from nightdesk.venues import binance_replace, binance_spot
 from nightdesk.venues.binance_spot import BinanceSpot
 from simulation.planted_contracts import PLANTS_OF_CONTRACTS
+from simulation.planted_dead_man import PLANTS_OF_DEAD_MAN
 from simulation.planted_requests import PLANTS_OF_REQUESTS
 from simulation.planted_streams import PLANTS_OF_STREAMS
 from simulation.planting import Patch, Plant
@@ -402,6 +403,7 @@ PLANTS: tuple[Plant, ...] = (
     a_protection_is_forgotten_at_a_start,
     *PLANTS_OF_STREAMS,
     *PLANTS_OF_CONTRACTS,
+    *PLANTS_OF_DEAD_MAN,
 )
 
 

@@ -39,17 +39,18 @@ class SentOut(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a request left a host. `epoch` is the sender's lease as it knows it.
 
     `after_wait` says that whoever told this knows the venue's Retry-After to be over. `venue` is the log's word
-    for whom it was sent to: spot's has none.
+    for whom it was sent to: spot's has none; `instrument` its word for what a countdown is of.
     """
 
     at_ns: int
     node: str
     client_id: str
-    what: Literal["place", "amend", "cancel", "query", "other"]
+    what: Literal["place", "amend", "cancel", "countdown", "query", "other"]
     epoch: int
     weight: int = 1
     after_wait: bool = False
     venue: str = ""
+    instrument: str = ""
 
 
 class ToldToWait(msgspec.Struct, frozen=True, kw_only=True):

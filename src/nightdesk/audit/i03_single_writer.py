@@ -1,5 +1,5 @@
-"""I3: only the lease's holder places, or cancels what protects; no order outlives its window, and no old epoch
-comes after a new one.
+"""I3: only the lease's holder places, cancels what protects, or asks for a countdown; no order outlives its
+window, and no old epoch comes after a new one.
 
 Judged where it counts, at the venue's accept: a request that a frozen node left on its way must not be taken
 once another has begun to add risk in the same instrument. What comes of a conditional order was asked for when
@@ -45,7 +45,7 @@ class SingleWriter:
                 self._lease = fact
             case Written(record=EpochOpened(nonce=nonce)):
                 self._nonces.add(nonce)
-            case SentOut(what="place" | "amend"):
+            case SentOut(what="place" | "amend" | "countdown"):
                 return [_finding(fact.client_id, what, fact.at_ns) for what in self._sent(fact)]
             case SentOut(what="cancel"):
                 found = self._cancelled(fact)
@@ -71,6 +71,8 @@ class SingleWriter:
         if lease is None:
             return
         self.checked = True
+        if fact.what == "countdown":
+            did = f"a countdown of {fact.instrument} asked for"
         if lease.epoch != fact.epoch:
             yield f"{did} in epoch {fact.epoch} while epoch {lease.epoch} has the lease"
         elif not lease.holder:

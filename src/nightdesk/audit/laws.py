@@ -16,6 +16,7 @@ from nightdesk.audit.i10_protection import Protection
 from nightdesk.audit.i11_data import Data
 from nightdesk.audit.i12_responsive import Responsive
 from nightdesk.audit.i13_modes import Modes
+from nightdesk.audit.i14_dead_man import DeadMan
 from nightdesk.audit.invariant import Finding, Heard, Invariant, kind_of
 from nightdesk.audit.ledger import Ledger
 from nightdesk.model.time import SECOND_NS
@@ -80,5 +81,6 @@ def every_invariant(
         Data(ledger=ledger),
         Responsive(),
         Modes(ledger=ledger),
+        DeadMan(ledger=ledger),
     ]
     return Hearing(invariants, ledger)

@@ -56,6 +56,7 @@ class Countdown:
         self.length_ns = length_ns
         self.under_way: Act | None = None
         self._at_most = Mono(now + length_ns) if inherited else LONG_AGO  # it may run until then
+        self._since = now
         self._at_least = LONG_AGO  # it runs until then for sure, if it was begun
         self._begun = LONG_AGO  # when the venue was asked for the one that runs
         self._stopped = LONG_AGO
@@ -79,9 +80,11 @@ class Countdown:
                 return None
             self._failing = now if self._failing is None else self._failing
             return Act.BEGIN
-        if self.may_run(now) and (resting.exits or leaving or due):
-            return Act.STOP
-        return None
+        if not self.may_run(now):
+            return None
+        # A node that starts again and again spends nothing on what an earlier one may have left over nothing.
+        idle = due and now - self._since >= self.length_ns // 3
+        return Act.STOP if resting.exits or leaving or idle else None
 
     def asked(self, act: Act, now: Mono) -> None:
         """The request leaves."""

@@ -80,6 +80,7 @@ class DeadMan:
         self._seen = -1  # the last slot that was looked at
         self._leaving = False
         self._said: set[InstrumentId] = set()
+        self._failed: set[InstrumentId] = set()
         self._late: set[InstrumentId] = set()
 
     def look(self) -> None:
@@ -160,7 +161,10 @@ class DeadMan:
 
     def _heard(self, instrument: InstrumentId, act: Act, outcome: Outcome) -> None:
         self._ties.outcome(outcome)
-        if outcome.verdict is not Verdict.ACKED:
+        if outcome.verdict is Verdict.ACKED:
+            self._failed.discard(instrument)
+        elif instrument not in self._failed:  # the first of several
+            self._failed.add(instrument)
             what = f"{act} {outcome.verdict}"
             self._ties.say("warning", "dead_man.failed", of=instrument, what=what, why=outcome.text)
 

@@ -56,6 +56,8 @@ _ORDERS = frozenset(
         *("/fapi/v1/order", "/fapi/v1/algoOrder"),
     }
 )
+_COUNTDOWN = "/fapi/v1/countdownCancelAll"
+_SYMBOL = re.compile("(?:^|&)symbol=([^&]*)")
 # A desk's own ids need no escapes.
 _ID = re.compile("(?:^|&)(?:(new|orig|above|below)ClientOrderId|clientAlgoId)=([^&]*)")
 
@@ -191,6 +193,9 @@ class Judge(Watch):
         ids = [value for which, value in named if which != "orig"] or [value for _, value in named]
         order = path in _ORDERS and bool(ids)
         what = _WHAT.get(request.method, "other") if order else "other"
+        of = ""
+        if path == _COUNTDOWN:
+            what, of = "countdown", _SYMBOL.findall(request.body.decode())[0]
         for weight, client_id in zip((1, 0), ids or [""], strict=False):  # a pair is one request
             sent = SentOut(
                 at_ns=self._now(),
@@ -200,6 +205,7 @@ class Judge(Watch):
                 epoch=epoch,
                 weight=weight,
                 venue=_venue(request),
+                instrument=of,
             )
             self._hear(sent)
         if what in ("place", "amend"):
