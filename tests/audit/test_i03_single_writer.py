@@ -8,6 +8,7 @@ from audit.told import (
     amended,
     at,
     bought,
+    cancel_asked,
     entry,
     intended,
     leased,
@@ -16,7 +17,7 @@ from audit.told import (
     whats,
 )
 from builders import NOW, D, an_id
-from nightdesk.audit.facts import Fact, VenueSaid
+from nightdesk.audit.facts import Ended, Fact, VenueSaid
 from nightdesk.audit.i03_single_writer import SingleWriter
 from nightdesk.model.order import Origin, Side
 from nightdesk.model.time import MS_NS, SECOND_NS, Wall
@@ -136,10 +137,57 @@ def test_no_old_epoch_is_accepted_after_a_newer_one(facts: list[Fact], found: in
         ([leased(holder="b"), sent(1)], ["by a while b"]),
         ([leased(holder=""), sent(1)], ["nobody has the lease"]),
         ([leased(epoch=2, holder="b"), sent(1, "cancel"), sent(1, "query"), sent(1, "other")], []),
+        ([leased(), sent(1, node="b", epoch=0)], ["in epoch 0 while epoch 1"]),
         ([sent(1)], []),
     ],
 )
 def test_only_the_leases_holder_places_and_only_in_time(
+    facts: list[Fact], found: list[str]
+) -> None:
+    told = whats(SingleWriter(), facts)
+    assert len(told) == len(found), told
+    assert all(part in what for part, what in zip(found, told, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ([leased(), leased(500, until=1_500)], []),
+        ([leased(), leased(1_000, epoch=2, holder="b", until=2_000)], []),
+        ([leased(), leased(989, epoch=2, holder="b", until=2_000)], ["b takes the lease of a"]),
+        ([leased(), Ended(at_ns=at(1), node="a"), leased(2, epoch=2, holder="b")], []),
+        ([leased(), leased(1, holder=""), leased(2, epoch=2, holder="b")], []),
+        ([leased(), leased(1, holder="b")], ["epoch 1 of a is renewed by b"]),
+        ([leased(), Ended(at_ns=at(1), node="c"), leased(2, epoch=2, holder="b")], ["takes"]),
+    ],
+    ids=[
+        *("renewed", "over", "early", "its holder ended", "given back", "another's"),
+        "somebody else ended",
+    ],
+)
+def test_a_lease_moves_with_an_epoch_and_from_the_living_only_when_its_time_is_over(
+    facts: list[Fact], found: list[str]
+) -> None:
+    told = whats(SingleWriter(), facts)
+    assert len(told) == len(found), told
+    assert all(part in what for part, what in zip(found, told, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ([leased(), opened(1), cancel_asked(1)], []),
+        (
+            [leased(), cancel_asked(1), leased(2, epoch=2, holder="b"), cancel_asked(3)],
+            ["early", "epoch 2 has"],
+        ),
+        ([leased(), leased(1, holder=""), cancel_asked(2)], ["gave the lease back"]),
+        ([opened(1), opened(2, nonce=1)], ["the nonce of an earlier one"]),
+        ([opened(1), opened(2, nonce=2)], []),
+        ([cancel_asked(1)], []),
+    ],
+)
+def test_only_the_epoch_that_has_the_lease_appends_with_a_nonce_of_its_own(
     facts: list[Fact], found: list[str]
 ) -> None:
     told = whats(SingleWriter(), facts)

@@ -88,6 +88,13 @@ class Leased(msgspec.Struct, frozen=True, kw_only=True):
     until_ns: int
 
 
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """A node's process is no more: killed, or at its own end."""
+
+    at_ns: int
+    node: str
+
+
 class Commanded(msgspec.Struct, frozen=True, kw_only=True):
     """An operator's command was taken: "flatten", "pause", "resume"."""
 
@@ -101,4 +108,4 @@ class Healed(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
-Fact = VenueSaid | Written | SentOut | ToldToWait | Published | Leased | Commanded | Healed
+Fact = VenueSaid | Written | SentOut | ToldToWait | Published | Leased | Ended | Commanded | Healed

@@ -9,16 +9,17 @@ what an older epoch left unresolved is counted in full.
 
 from collections.abc import Iterator, Sequence
 
-from nightdesk.audit.facts import Fact, Leased, SentOut, VenueSaid, Written
-from nightdesk.audit.invariant import Finding, Heard
+from nightdesk.audit.facts import Ended, Fact, Leased, SentOut, VenueSaid, Written
+from nightdesk.audit.invariant import RECORDS, Finding, Heard
 from nightdesk.audit.ledger import Ledger, key_of
 from nightdesk.audit.venue_log import Entry
 from nightdesk.model.ids import OrderKey
 from nightdesk.model.order import Origin
 from nightdesk.model.records import EpochOpened
-from nightdesk.model.time import Wall
+from nightdesk.model.time import MS_NS, Wall
 
 LAW = "I3 single writer"
+LEASE_SLACK_NS = 10 * MS_NS  # what clocks that drift make of a ttl
 
 
 class SingleWriter:
@@ -26,7 +27,9 @@ class SingleWriter:
 
     law = LAW
     needs = "orders of this desk in the venue's log; who held the lease, only a simulation tells"
-    hears: frozenset[Heard] = frozenset({"accept", "algo", "amend", SentOut, Leased, EpochOpened})
+    hears: frozenset[Heard] = frozenset(
+        {"accept", "algo", "amend", SentOut, Leased, Ended, *RECORDS}
+    )
 
     def __init__(self, *, margin_ns: int = 0, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
@@ -34,6 +37,7 @@ class SingleWriter:
         self._margin_ns = margin_ns
         self._lease: Leased | None = None
         self._nonces: set[int] = set()
+        self._ended: set[str] = set()
         # By desk and instrument: the epoch of the newest that may have added risk, and its id.
         self._newest: dict[tuple[int, str], tuple[int, str]] = {}
 
@@ -42,9 +46,11 @@ class SingleWriter:
         self.ledger.hear(fact)
         match fact:
             case Leased():
-                self._lease = fact
-            case Written(record=EpochOpened(nonce=nonce)):
-                self._nonces.add(nonce)
+                return [_finding("", what, fact.at_ns) for what in self._leased(fact)]
+            case Ended(node=node):
+                self._ended.add(node)
+            case Written():
+                return [_finding("", what, fact.at_ns) for what in self._appended(fact)]
             case SentOut(what="place" | "amend" | "countdown"):
                 return [_finding(fact.client_id, what, fact.at_ns) for what in self._sent(fact)]
             case SentOut(what="cancel"):
@@ -65,6 +71,30 @@ class SingleWriter:
     def rest(self, at_ns: int) -> Sequence[Finding]:
         """Nothing more: every fact was judged when it was heard."""
         return ()
+
+    def _leased(self, fact: Leased) -> Iterator[str]:
+        """A lease moves with a new epoch, and from one that lives not before its time is over."""
+        before, self._lease = self._lease, fact
+        if before is None or not before.holder or fact.holder in ("", before.holder):
+            return
+        left_ns = before.until_ns - fact.at_ns
+        if fact.epoch <= before.epoch:
+            yield f"epoch {fact.epoch} of {before.holder} is renewed by {fact.holder}"
+        elif before.holder not in self._ended and left_ns > LEASE_SLACK_NS:
+            yield f"{fact.holder} takes the lease of {before.holder}, which lives, {left_ns / 1e6:.3f} ms early"
+
+    def _appended(self, fact: Written) -> Iterator[str]:
+        lease, record = self._lease, fact.record
+        if isinstance(record, EpochOpened):
+            if record.nonce in self._nonces:
+                yield f"epoch {fact.epoch} uses the nonce of an earlier one again"
+            self._nonces.add(record.nonce)
+        if lease is None:
+            return
+        if fact.epoch != lease.epoch:
+            yield f"appended in epoch {fact.epoch} while epoch {lease.epoch} has the lease"
+        elif not lease.holder:
+            yield f"appended in epoch {fact.epoch} after that gave the lease back"
 
     def _sent(self, fact: SentOut, did: str = "placed") -> Iterator[str]:
         lease = self._lease

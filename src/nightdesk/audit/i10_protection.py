@@ -64,6 +64,7 @@ class Protection:
         self._told: set[Owner] = set()
         self._denied: set[Owner] = set()  # an order of its protection, by a venue that had it
         self._published_ns = 0
+        self._newest = 0  # epoch that somebody published in
 
     def hear(self, fact: Fact) -> Sequence[Finding]:
         """Judge a protective fill by what it leaves, a target by what was sold, a bare position by its time."""
@@ -168,6 +169,9 @@ class Protection:
         return declared and self._closes_by.setdefault(owner, side) is not side
 
     def _look(self, told: Published) -> Iterator[Finding]:
+        if told.epoch < self._newest:
+            return  # whoever leads now speaks for the desk
+        self._newest = told.epoch
         late = told.at_ns - self._published_ns > SILENT_NS
         self._published_ns = told.at_ns
         if late or told.mode != "NORMAL" or not told.trading or told.unknown:

@@ -109,13 +109,15 @@ class Crew:
         if running.incarnation.life is Life.DEAD or running.task.done():
             return
         place = self._place
-        place.watch.died(running, how)
         if how == "power":
+            for other in self.alive():
+                place.watch.died(other, how)
             if place.machine.lose_power():
                 place.watch.torn()
             for other in self.nodes:
                 other.over.set()
         else:
+            place.watch.died(running, how)
             place.machine.kill(running.incarnation)
             running.over.set()
         for other in self.nodes:
@@ -190,7 +192,8 @@ class Crew:
             ),
             role,
         )
-        running = Running(incarnation, node, machine.spawn(incarnation, node.run(), "node"))
+        task = machine.spawn(incarnation, node.run(), "node")
+        running = Running(incarnation, node, task, stands_by=role.stands_by)
         self.nodes.append(running)
         if self._crashing:
             place.soon(lambda: self.die(running, "kill"), self._draw.uniform(*CRASHES_AFTER_S))

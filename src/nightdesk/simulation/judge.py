@@ -8,6 +8,7 @@ import msgspec
 
 from nightdesk.audit.facts import (
     Commanded,
+    Ended,
     Fact,
     Healed,
     Leased,
@@ -41,7 +42,7 @@ from nightdesk.simulation.watching import Watch
 from nightdesk.venues.http import HttpRequest
 
 ACCOUNT = "practice"
-PRINTS, HEARS = "I11 data hygiene", "I12 responsiveness"
+PRINTS, HEARS, FOLDS = "I11 data hygiene", "I12 responsiveness", "I6 write-ahead"
 PRINTS_ASKED_NS = (
     60 * SECOND_NS
 )  # while a venue did not tell them, they are asked for ever more rarely
@@ -273,6 +274,7 @@ class Judge(Watch):
 
     def died(self, running: Running, how: str) -> None:
         """See the base."""
+        self._hear(Ended(at_ns=self._now(), node=running.name))
         self._line("world", "{} dies: {}", running.name, how)
 
     def torn(self) -> None:
@@ -305,16 +307,21 @@ class Judge(Watch):
         elif event == "journal.recovered":
             if fields["from_snapshot"] != "0":
                 self.sometimes.note(OPENED)
-        elif event == "ended" and str(fields["why"]).startswith("Fenced"):
-            self.sometimes.note(FENCED)
-            if who in self._outlived:
-                self.sometimes.note(ZOMBIE)
+        elif event == "ended":
+            self._ended(who, str(fields["why"]))
         elif event.startswith("standby."):
-            self._standby_says(event, str(fields["why"]))
+            self._standby_says(who, event, str(fields["why"]))
         shown = " ".join(f"{k}={v}" for k, v in fields.items() if k != "cid")
         self._line(who, "{} {}", event, shown)
 
-    def _standby_says(self, event: str, why: str) -> None:
+    def _ended(self, who: str, why: str) -> None:
+        self._hear(Ended(at_ns=self._now(), node=who))
+        if why.startswith("Fenced"):
+            self.sometimes.note(FENCED)
+            if who in self._outlived:
+                self.sometimes.note(ZOMBIE)
+
+    def _standby_says(self, who: str, event: str, why: str) -> None:
         match event:
             case "standby.leads":
                 for words, name in LED.items():
@@ -326,6 +333,8 @@ class Judge(Watch):
                 self.sometimes.note(ENDED_IT)
             case "standby.agrees":
                 self.sometimes.note(AGREED)
+            case "standby.differs":  # whoever folds the same journal has the same state
+                self._found([Finding(law=FOLDS, order="", what=f"{who}: {why}", at_ns=self._now())])
             case _:
                 pass
 

@@ -20,7 +20,15 @@ from nightdesk.venues.http import HttpRequest, HttpResult
 class Running:
     """A desk's process."""
 
-    def __init__(self, incarnation: Incarnation, node: Node, task: "asyncio.Task[None]") -> None:
+    def __init__(
+        self,
+        incarnation: Incarnation,
+        node: Node,
+        task: "asyncio.Task[None]",
+        *,
+        stands_by: bool = False,
+    ) -> None:
+        self.stands_by = stands_by  # beside one that leads
         self.incarnation = incarnation
         self.node = node
         self.task = task

@@ -32,7 +32,7 @@ from nightdesk.simulation import setting
 from nightdesk.simulation.clocks import TrueTime
 from nightdesk.simulation.crew import HOME, Crew
 from nightdesk.simulation.faults import Fault, lanes_of
-from nightdesk.simulation.hearing import deaf
+from nightdesk.simulation.hearing import deaf, uncovered
 from nightdesk.simulation.incarnation import RUNNING, Incarnation
 from nightdesk.simulation.loop import SimLoop, run
 from nightdesk.simulation.machine import Machine
@@ -141,6 +141,8 @@ class TradingWorld:
             for running in self.crew.alive():
                 for what in deaf(running, self.options):
                     self.watch.deaf(running.name, what)
+            for who, what in uncovered(self.crew, self.machine, self.options):
+                self.watch.deaf(who, what)
             return self._ended()
         finally:
             self.crew.stopping = True

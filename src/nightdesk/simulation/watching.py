@@ -63,7 +63,7 @@ class Watch:
         """A strategy heard a print after one that it never heard."""
 
     def deaf(self, node: str, what: str) -> None:
-        """At the end, long after the faults, a desk does not hear a market."""
+        """At the end, long after the faults, a desk does not hear a market, or a node could not lead."""
 
     def flat(self) -> bool:
         """Whether the desk holds nothing that the venue would let it sell, and has nothing open."""
