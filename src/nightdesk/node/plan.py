@@ -55,7 +55,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     clock_every_s: float = CLOCK_EVERY_S
     journal_every_s: float = 1.0
     account_every_ns: int = 10 * SECOND_NS
-    mirror_every_ns: int = 5 * MS_NS  # how far a standby may be behind the journal
+    mirror_every_ns: int = 2 * MS_NS  # how often a standby looks for what is new while anything is
     streams_watched: bool = True  # whether one may die unseen, or be ended for its age
 
 

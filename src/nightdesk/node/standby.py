@@ -24,6 +24,10 @@ from nightdesk.runtime.challenge import Challenger
 from nightdesk.runtime.lease import Lease
 
 TELL_EVERY_S = 1.0
+BUSY_FOR_NS, IDLE_NS = (
+    500 * MS_NS,
+    20 * MS_NS,
+)  # how long after news it looks often, and how often else
 GIVE_WAY_NS = 300 * MS_NS  # to each that goes first
 
 
@@ -84,13 +88,19 @@ class Standby:
         return self._fold.recovered()
 
     async def _mirror(self) -> None:
+        busy_ns = self._plan.pace.mirror_every_ns
+        idle_ns, news_at = max(busy_ns, IDLE_NS), self._world.clock.mono()
         while True:
-            await asyncio.sleep(self._plan.pace.mirror_every_ns / SECOND_NS)
-            await self._read()
+            now = self._world.clock.mono()
+            await asyncio.sleep((busy_ns if now - news_at < BUSY_FOR_NS else idle_ns) / SECOND_NS)
+            if await self._read():
+                news_at = self._world.clock.mono()
 
-    async def _read(self) -> None:
-        """Fold what is new. A journal that cannot be read is no reason to end: whoever leads finds it out."""
-        journal = self._world.journal
+    async def _read(self) -> bool:
+        """Fold what is new; whether anything was. A journal that cannot be read is no reason to end: whoever leads
+        finds it out."""
+        journal, before = self._world.journal, self._fold
+        seen = None if before is None else before.head.seq
         try:
             if self._fold is None:
                 self._fold = fold_of(await journal.stored(), self._world.clock.wall())
@@ -99,8 +109,9 @@ class Standby:
             if not self._blind:
                 self._say("warning", "standby.blind", str(error))
             self._blind = str(error)
-        else:
-            self._blind = ""
+            return False
+        self._blind = ""
+        return self._fold.head.seq != seen
 
     async def _tell(self) -> None:
         """Say that we are here and how far, hear who else is, and hold our state against each snapshot."""
