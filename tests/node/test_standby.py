@@ -30,7 +30,7 @@ def test_it_holds_its_state_against_each_snapshot() -> None:
     assert not lived.said("standby.differs")
 
 
-def test_a_state_that_differs_is_told_and_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_differs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a bug in the fold of one of them would be: a record that one did not hear of."""
     verify, spoilt = Standby._verify, []
 
@@ -47,9 +47,8 @@ def test_a_state_that_differs_is_told_and_begun_again(monkeypatch: pytest.Monkey
         await made.ready()
         await asyncio.sleep(25)
 
-    lived = Crewed(script, seconds=30, seed=4)
+    lived = Crewed(script, seconds=30, seed=4, finds="what we folded is not what")
     assert len(lived.said("standby.differs")) == 1
-    assert lived.said("standby.agrees"), "at the snapshot after it"
 
 
 def test_with_another_config_it_never_leads() -> None:

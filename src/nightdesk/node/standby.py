@@ -97,7 +97,7 @@ class Standby:
                 news_at = self._world.clock.mono()
 
     async def _read(self) -> bool:
-        """Fold what is new; whether anything was. A journal that cannot be read is no reason to end: whoever leads
+        """Fold what is new; whether anything was. A journal that cannot be read is no reason to end: who leads
         finds it out."""
         journal, before = self._world.journal, self._fold
         seen = None if before is None else before.head.seq
