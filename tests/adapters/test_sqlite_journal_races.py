@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from adapters.journals import ME, OTHER, TTL, frames, whole_chain
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.adapters.threaded_journal import ThreadedJournal
-from nightdesk.model.errors import AppendRefused, Fenced
+from nightdesk.model.errors import AppendRefused, BadInput, Fenced
 from nightdesk.model.ids import Epoch, Seq
 
 
@@ -71,6 +72,29 @@ def test_a_takeover_in_the_middle_of_appends_leaves_no_hole_and_nothing_later(
     assert accepted == at_takeover == mine.stored().head
     assert whole_chain(mine) == at_takeover
     mine.close()
+
+
+def test_nodes_that_start_together_begin_the_same_new_journal(tmp_path: Path) -> None:
+    """Whoever comes second reads what the first has done, all of it or nothing."""
+    together = 4
+    failed: list[BadInput] = []
+
+    def begin(path: Path, at_once: Barrier) -> None:
+        at_once.wait()
+        try:
+            SqliteJournal(str(path)).close()
+        except BadInput as error:
+            failed.append(error)
+
+    for number in range(100):
+        at_once = Barrier(together)
+        path = tmp_path / f"{number}.journal"
+        nodes = [Thread(target=begin, args=(path, at_once)) for _ in range(together)]
+        for node in nodes:
+            node.start()
+        for node in nodes:
+            node.join()
+    assert not failed, failed[0]
 
 
 def test_two_connections_race_for_the_same_slot_and_one_wins(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ callback and no await ever runs inside a transaction.
 """
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Stored
 
 SQLITE_MIN = (3, 51, 3)
 BUSY_TIMEOUT_MS = 2_000
+BEGIN_TRIES, BEGIN_AGAIN_S = 40, 0.05  # as long as it waits for other locks
 ACQUIRE_TIMEOUT_MS = 100  # who challenges looks again by itself
 BALLAST_BYTES = 16 << 20  # room to write down that the disk is full, and every exit after it
 LAYOUT = 1
@@ -237,9 +239,11 @@ class SqliteJournal:
         return True
 
     def _recognise(self) -> int:
-        """The file's layout, 0 when it is new; raises `BadInput` for somebody else's database."""
-        (layout,) = self._one("PRAGMA user_version")
-        (tables,) = self._one("SELECT count(*) FROM sqlite_master")
+        """The file's layout, 0 when it is new; raises `BadInput` for somebody else's database. Both are read
+        as of one moment: another node may just begin it."""
+        with self._db:
+            (layout,) = self._one("PRAGMA user_version")
+            (tables,) = self._one("SELECT count(*) FROM sqlite_master")
         if layout != LAYOUT and (layout or tables):
             raise BadInput(
                 f"journal {self.path}: not a journal this release knows (layout {layout}, {tables} tables)"
@@ -248,10 +252,22 @@ class SqliteJournal:
 
     def _prepare(self) -> None:
         layout = self._recognise()
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         self._db.execute("PRAGMA synchronous = FULL")
         if layout == 0:
             self._db.execute(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {LAYOUT}; COMMIT")
+
+    def _write_ahead(self) -> None:
+        """Of a file that another node begins at the same time: for this one lock SQLite does not wait."""
+        for left in reversed(range(BEGIN_TRIES)):
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except apsw.BusyError:
+                if not left:
+                    raise
+                time.sleep(BEGIN_AGAIN_S)
+            else:
+                return
 
     def _rewrite(self) -> None:
         """Write what is read again before building on it.
