@@ -133,6 +133,8 @@ def compare(work: Work, event: AccountTold) -> None:
         work.record(_reconciled(work, venue, held, {}, surplus))
         return
     found = differences(work.state.funds.balances, held, assets)
+    if found and not books.confirmed and (books.agreed is None or found == books.difference):
+        work.decision.at_once += emergency.asking(work, venue, found)
     if found != books.difference:
         books.difference, books.since = found, event.asked_at
     # An account that lags differs by our own last trades; the same difference beyond the lag is a real one.
@@ -141,6 +143,7 @@ def compare(work: Work, event: AccountTold) -> None:
         _seek(work, venue, found)
     books.confirmed = bool(found) and lasted_ns > work.settings.read_lag_ns
     if not found:
+        books.agreed = event.asked_at
         work.set_mode(scope, "reconcile", Mode.NORMAL, by="desk", why="desk and venue agree")
     elif books.confirmed:
         why = ", ".join(f"venue has {amount:+} {asset}" for asset, amount in found.items())

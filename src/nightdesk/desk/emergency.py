@@ -7,16 +7,23 @@ difference. What they traded made positions smaller, and is booked like what a v
 itself.
 """
 
+from collections.abc import Mapping
+from decimal import Decimal
+
 from nightdesk.desk import contracts
-from nightdesk.desk.events import Health
+from nightdesk.desk.events import AskByHand, Health
 from nightdesk.desk.work import Work
 from nightdesk.model.account import Forced, ForcedFill
+from nightdesk.model.ids import VenueId
 from nightdesk.model.mode import Mode
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Execution, OrderReport
+from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK
 
 CAUSE = "emergency"
+SLACK_NS = SECOND_NS  # how far two clocks may differ
+UNKNOWN_NS = 24 * 3600 * SECOND_NS  # how far back, where nobody knows since when
 
 
 def halting(client_id: str) -> Health:
@@ -26,6 +33,14 @@ def halting(client_id: str) -> Health:
         "then resume with a reason"
     )
     return Health(scope=DESK, cause=CAUSE, mode=Mode.HALTED, why=why)
+
+
+def asking(work: Work, venue: VenueId, found: Mapping[str, Decimal]) -> list[AskByHand]:
+    """A difference in what is held may be the tool's doing: ask who traded since books and venue agreed."""
+    known = work.views.books_of(venue).agreed or work.views.last_known or work.now - UNKNOWN_NS
+    since = Wall(known - work.settings.read_lag_ns - SLACK_NS)
+    there = (each for each in work.settings.instruments.values() if each.venue == venue)
+    return [AskByHand(instrument=each.id, since=since) for each in there if each.held_as in found]
 
 
 def seen(work: Work, client_id: str) -> None:

@@ -274,6 +274,14 @@ class AskForced(msgspec.Struct, frozen=True, kw_only=True):
     since: Wall
 
 
+class AskByHand(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask whether the emergency tool traded in one instrument since then (UTC); its orders are told with their
+    trades."""
+
+    instrument: InstrumentId
+    since: Wall
+
+
 class AskPrice(msgspec.Struct, frozen=True, kw_only=True):
     """Ask for a quote, where the feed has none that can be used."""
 
@@ -316,6 +324,7 @@ Effect = (
     | AskAccount
     | AskFlows
     | AskForced
+    | AskByHand
     | AskPrice
     | Tell
     | Weigh

@@ -19,7 +19,7 @@ from decimal import Decimal
 
 import msgspec
 
-from nightdesk.desk import protect_contracts, protect_orders
+from nightdesk.desk import emergency, protect_contracts, protect_orders
 from nightdesk.desk.events import Tell
 from nightdesk.desk.placing import cancel, submit, submit_pair
 from nightdesk.desk.protect_moves import movable, move, same_way, yielding
@@ -36,7 +36,7 @@ from nightdesk.model.money import ZERO
 from nightdesk.model.order import Intent, OrderType, Origin, Side
 from nightdesk.model.records import ProtectionSet
 from nightdesk.model.time import Mono
-from nightdesk.modes.ladder import Action, scopes, strategy_scope
+from nightdesk.modes.ladder import DESK, Action, scopes, strategy_scope
 from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
 from nightdesk.risk.gate import Refused
@@ -112,6 +112,8 @@ def _keep(work: Work, owner: Owner, protection: Protection) -> None:
     rules = work.settings.instruments.get(owner[1])
     if rules is None or work.state.ladder.mode(*scopes(*owner)) is Mode.FLATTENING:
         return  # what is held is being sold, and nothing may hold it back
+    if work.state.ladder.holds(DESK, emergency.CAUSE):
+        return  # the same, by hand: what protects is left to whoever gets out
     if not _leased(work):
         return  # nothing could take the place of what is ended now
     held = work.state.position(*owner).qty

@@ -33,11 +33,13 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 class Books:
     """How one venue's account was compared with the books. `difference` is what it was last seen to have beyond
     them, the same since `since`; `confirmed` that it lasted longer than the venue's answers lag, and was shown.
+    `agreed` is when the venue was asked that last had no more than the books, in this life; None before.
     """
 
-    __slots__ = ("asked", "compared", "confirmed", "difference", "flat", "since")
+    __slots__ = ("agreed", "asked", "compared", "confirmed", "difference", "flat", "since")
 
     def __init__(self) -> None:
+        self.agreed: Wall | None = None
         self.asked = LONG_AGO
         self.compared = False  # whether the last comparison found a quiet moment
         self.difference: dict[str, Decimal] = {}
@@ -91,6 +93,7 @@ class Views:
         self.flatten_said: str = ""
         self.flatten_asked = LONG_AGO
         self.books: dict[VenueId, Books] = {}
+        self.last_known = Wall(0)  # the last record of the life before; 0 where that is not known
         self.mode_told: dict[tuple[StrategyId, InstrumentId], Mode] = {}
         self.attempts: dict[tuple[tuple[StrategyId, InstrumentId], Trying], Attempt] = {}
         self.bare_since: dict[tuple[StrategyId, InstrumentId], Mono] = {}  # without protection

@@ -201,6 +201,7 @@ class Node:
         if left:
             raise BadInput(left)
         desk = Desk(recovered.state, settings)
+        desk.views.last_known = recovered.last_at
         writer = JournalWriter(
             world.journal, self._lease.epoch, recovered.head, world.clock, self.telemetry
         )

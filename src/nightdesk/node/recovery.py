@@ -26,6 +26,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     torn: TornTail | None
     snapshot_seq: Seq
     replayed: int
+    last_at: Wall  # of the last record; 0 where none was replayed
     unusable: list[str]  # snapshots that were passed over, and why
 
 
@@ -36,6 +37,7 @@ class Fold:
         self.state = state
         self.snapshot_seq = head.seq
         self.replayed = 0
+        self.last_at = Wall(0)  # when the last of these was written
         self._chain = Chain(head)
         self._unusable = unusable
 
@@ -67,7 +69,7 @@ class Fold:
                         f"slot {frame.seq}: a whole frame holds no record this release knows: {error}"
                     ) from error
                 self.state.apply(record, frame.seq, frame.at)
-                self.replayed += 1
+                self.replayed, self.last_at = self.replayed + 1, frame.at
             after = rows[-1].seq
             told(after)
 
@@ -79,6 +81,7 @@ class Fold:
             torn=self._chain.torn,
             snapshot_seq=self.snapshot_seq,
             replayed=self.replayed,
+            last_at=self.last_at,
             unusable=self._unusable,
         )
 

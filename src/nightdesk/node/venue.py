@@ -330,7 +330,11 @@ class Venue:
             self._private.owes(Mono(self._mono() - age_ns))
         self._shell.handle(event)
         if isinstance(event, AccountTold):
-            self._compared = self._compared or event.quiet
+            # What is held otherwise than by the books may have been closed by hand: nothing is entered before
+            # that was asked for, or the difference has lasted and stops new risk itself.
+            books = self._shell.desk.views.books_of(self.id)
+            agreed = not books.difference or books.confirmed
+            self._compared = self._compared or (event.quiet and agreed)
 
 
 def _lanes(venue: VenueId, outside: Outside, clock: Clock, entropy: Entropy) -> LanePool | None:

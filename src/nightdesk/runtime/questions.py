@@ -1,13 +1,15 @@
 """Questions to the venue about single orders. An answer becomes an event; silence becomes nothing."""
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import partial
 
 import msgspec
 
-from nightdesk.desk.events import Event, OrderFound, OrderNotFound, TradesTold
-from nightdesk.model.ids import InstrumentId
-from nightdesk.model.order import Intent, OrderReport
+from nightdesk.desk.events import Event, OrderFound, OrderNotFound, OrderTold, TradesTold
+from nightdesk.desk.settings import OPERATOR
+from nightdesk.model.ids import InstrumentId, is_emergency
+from nightdesk.model.order import Intent, OrderReport, OrderType, Origin, Side
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.orders.book import OrderBook
 from nightdesk.runtime.alarms import Alarms
@@ -99,6 +101,52 @@ class Questions:
             case NoAnswer() as silence:
                 self._alarms.unanswered(silence)
 
+    def ask_by_hand(self, instrument: InstrumentId, since: Wall) -> None:
+        """Ask whether the emergency tool traded since then; see `AskByHand`."""
+        self._spawn(self._ask_by_hand(instrument, since), "by hand")
+
+    async def _ask_by_hand(self, instrument: InstrumentId, since: Wall) -> None:
+        if instrument in self._searching:
+            return
+        self._searching.add(instrument)
+        try:
+            traded = await self._traded_since(instrument, since, self._requester.desk_now())
+            for venue_order_id in traded or ():
+                if venue_order_id in self._identified or self._known(venue_order_id):
+                    continue
+                found = await self._identify(instrument, venue_order_id)
+                if found is None:
+                    return  # asked again as long as the difference lasts
+                if is_emergency(found.client_id):
+                    await self._tell_by_hand(found)
+                else:
+                    self._note_anothers(venue_order_id)
+        finally:
+            self._searching.discard(instrument)
+
+    async def _tell_by_hand(self, report: OrderReport) -> None:
+        """What the desk did not ask for has no intent: one that says what is known of it stands for it."""
+        self._tell(OrderTold(report=report))
+        intent = Intent(
+            client_id=report.client_id,
+            strategy=OPERATOR,
+            instrument=report.instrument,
+            side=Side.SELL,
+            type=OrderType.IOC,
+            qty=Decimal(1),
+            price=Decimal(1),
+            deadline=Wall(0),
+            origin=Origin.FLATTEN,
+            inputs=None,
+        )
+        ask = partial(self._codec.trades, intent, report.venue_order_id)
+        traded = self._codec.traded(intent, await self._requester.request(ask))
+        if isinstance(traded, NoAnswer):
+            self._alarms.unanswered(traded)
+            return
+        for execution in traded:
+            self._tell(OrderTold(report=report, execution=execution))
+
     async def _asked(self, what: str, intent: Intent, ask: Sign) -> tuple[HttpResult, Wall] | None:
         """What came of a question, and when it left; None where the same one waits to leave already."""
         key = (what, intent.client_id)
@@ -153,26 +201,37 @@ class Questions:
 
     async def _not_traded(self, intent: Intent, since: Wall, asked_at: Wall) -> bool:
         """Whether every trade since then is known to be another order's."""
+        traded = await self._traded_since(intent.instrument, since, asked_at)
+        if traded is None:
+            return False
+        for venue_order_id in traded:
+            if not await self._anothers(intent, venue_order_id, asked_at):
+                return False
+        return True
+
+    async def _traded_since(
+        self, instrument: InstrumentId, since: Wall, asked_at: Wall
+    ) -> list[str] | None:
+        """Whose orders traded since then, by the venue's ids; None where it did not tell all of them."""
         ahead_ns = self._requester.ahead_ns
         start, until = Wall(since + ahead_ns), Wall(asked_at + ahead_ns)
+        found: dict[str, None] = {}
         for _ in range(PAGES_MAX):
             end = Wall(min(start + DAY_NS, until))
-            ask = partial(self._codec.trades_between, intent.instrument, start, end)
+            ask = partial(self._codec.trades_between, instrument, start, end)
             page = self._codec.traded_between(await self._requester.request(ask))
             if isinstance(page, NoAnswer):
                 self._alarms.unanswered(page)
-                return False
-            for venue_order_id in page.venue_order_ids:
-                if not await self._anothers(intent, venue_order_id, asked_at):
-                    return False
+                return None
+            found |= dict.fromkeys(page.venue_order_ids)
             if page.full:
                 start = Wall(max(page.last, start + 1))
             elif end == until:
-                return True
+                return list(found)
             else:
                 start = end
         self._telemetry.count("search.too_many_trades")
-        return False
+        return None
 
     async def _anothers(self, intent: Intent, venue_order_id: str, asked_at: Wall) -> bool:
         """Whether a trade's order is certainly not the one that is looked for."""
@@ -182,19 +241,29 @@ class Questions:
             return False
         if venue_order_id in self._identified or self._known(venue_order_id):
             return True
-        ask = partial(self._codec.identify, intent.instrument, venue_order_id)
+        found = await self._identify(intent.instrument, venue_order_id)
+        if found is None:
+            return False
+        self._tell(OrderFound(report=found, asked_at=asked_at))
+        if found.client_id == intent.client_id:
+            return False
+        if not is_emergency(found.client_id):  # its trades are asked for when they are missed
+            self._note_anothers(venue_order_id)
+        return True
+
+    async def _identify(self, instrument: InstrumentId, venue_order_id: str) -> OrderReport | None:
+        """Whose order it is; None where the venue does not say."""
+        ask = partial(self._codec.identify, instrument, venue_order_id)
         found = self._codec.identified(await self._requester.request(ask))
         if isinstance(found, NoAnswer):
             self._alarms.unanswered(found)
-        if not isinstance(found, Found):
-            return False
-        self._tell(OrderFound(report=found.report, asked_at=asked_at))
-        if found.report.client_id == intent.client_id:
-            return False
+        return found.report if isinstance(found, Found) else None
+
+    def _note_anothers(self, venue_order_id: str) -> None:
+        """It is no order of ours, and need not be asked for again."""
         self._identified[venue_order_id] = None
         if len(self._identified) > IDENTIFIED_MAX:
             del self._identified[next(iter(self._identified))]
-        return True
 
     def _known(self, venue_order_id: str) -> bool:
         """Whether the id belongs to an order this desk remembers, which then is not the unknown one."""

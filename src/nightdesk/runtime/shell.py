@@ -12,6 +12,7 @@ from nightdesk.desk import tell
 from nightdesk.desk.desk import Desk
 from nightdesk.desk.events import (
     AskAccount,
+    AskByHand,
     AskFlows,
     AskForced,
     AskOrder,
@@ -342,7 +343,9 @@ class Shell:
                 self._tell(name, message)
             case SendCancel(intent=intent):
                 self._route(intent.instrument).gateway.cancel(intent)
-            case AskOrder() | AskTrades() | AskAccount() | AskPrice() | AskFlows() | AskForced():
+            case AskOrder() | AskTrades() | AskByHand():
+                self._ask_orders(effect)
+            case AskAccount() | AskPrice() | AskFlows() | AskForced():
                 self._ask(effect)
             case Revive(strategy=name):
                 self._revive(name)
@@ -351,14 +354,17 @@ class Shell:
             case SendOrder() | Weigh():
                 raise AssertionError("an order may only leave after its intent is durable")
 
-    def _ask(
-        self, effect: AskOrder | AskTrades | AskAccount | AskPrice | AskFlows | AskForced
-    ) -> None:
+    def _ask_orders(self, effect: AskOrder | AskTrades | AskByHand) -> None:
         match effect:
             case AskOrder(intent=intent, since=since):
                 self._route(intent.instrument).questions.ask_order(intent, since)
             case AskTrades(intent=intent, venue_order_id=venue_order_id):
                 self._route(intent.instrument).questions.ask_trades(intent, venue_order_id)
+            case AskByHand(instrument=instrument, since=since):
+                self._route(instrument).questions.ask_by_hand(instrument, since)
+
+    def _ask(self, effect: AskAccount | AskPrice | AskFlows | AskForced) -> None:
+        match effect:
             case AskAccount(venue=venue):
                 self.ask_account(venue)
             case AskPrice(instrument=instrument):
