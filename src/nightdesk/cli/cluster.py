@@ -24,12 +24,12 @@ PAGE = 2_000
 
 
 class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One node; `heard_ns` is how old its word is, `behind` how many records it had still to fold then."""
+    """One node; `heard_ns` is how old its word is, `lag_ns` how long before it it had folded all there was."""
 
     node: str
     pid: int
     role: str
-    behind: int
+    lag_ns: int
     heard_ns: int
     why: str
 
@@ -108,17 +108,17 @@ def seen(journal: Path) -> Cluster:
         head=head,
         led_because="" if record is None else record.why,
         led_since_ns=since,
-        nodes=[_row(node, lease, head, now) for node in nodes],
+        nodes=[_row(node, lease, now) for node in nodes],
     )
 
 
-def _row(node: Presence, lease: LeaseView, head: Seq, now: Mono) -> NodeRow:
+def _row(node: Presence, lease: LeaseView, now: Mono) -> NodeRow:
     leads = node.holder == lease.holder
     return NodeRow(
         node=node.holder.name,
         pid=node.holder.pid,
         role="leads" if leads else "led" if node.leads else "stands by",
-        behind=0 if leads else max(0, head - node.seq),
+        lag_ns=node.lag_ns,
         heard_ns=now - node.at,
         why=node.unfit,
     )
@@ -164,7 +164,11 @@ def _show(found: Cluster) -> None:
     ]
     OUT.print(table(f"journal {found.journal}", rows, ("what", "value")))
     nodes = [
-        {**msgspec.structs.asdict(node), "heard": f"{duration(node.heard_ns)} ago"}
+        {
+            **msgspec.structs.asdict(node),
+            "lag": "" if node.role == "leads" else duration(node.lag_ns),
+            "heard": f"{duration(node.heard_ns)} ago",
+        }
         for node in found.nodes
     ]
-    OUT.print(table("nodes", nodes, ("node", "pid", "role", "behind", "heard", "why")))
+    OUT.print(table("nodes", nodes, ("node", "pid", "role", "lag", "heard", "why")))

@@ -124,10 +124,10 @@ def _head(sample: Sample) -> RenderableType:
 def _cluster(sample: Sample) -> Text:
     """Who leads and why, and who would lead next."""
     fit = [row for row in sample.standbys if not row.unfit]
-    next_up = ", ".join(f"pid {row.pid} ({row.behind} records behind)" for row in fit) or "; ".join(
+    next_up = ", ".join(f"pid {row.pid} (lag {duration(row.lag_ns)})" for row in fit) or "; ".join(
         f"pid {row.pid}: {row.unfit}" for row in sample.standbys
     )
-    because = f" since {sample.led_because}" if sample.led_because else ""
+    because = f", because {sample.led_because}" if sample.led_because else ""
     return Text.assemble(
         f"  leads: pid {sample.pid}{because}; ",
         (f"stands by: {next_up}", "" if fit else "yellow")

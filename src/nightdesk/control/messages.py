@@ -158,13 +158,13 @@ class LaneRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StandbyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One node that stands by: how many records behind the leader it was when it was `heard_ns` ago heard last,
-    why it could not lead."""
+    """One node that stands by: how long before its last word, `heard_ns` ago, it had folded all there was; why
+    it could not lead."""
 
     node: str
     pid: int
     rank: int
-    behind: int
+    lag_ns: int
     heard_ns: int
     unfit: str = ""
 

@@ -27,7 +27,7 @@ from nightdesk.desk.use import uses
 from nightdesk.desk.work import Work
 from nightdesk.model import money
 from nightdesk.model.account import Flow
-from nightdesk.model.ids import Seq, VenueId
+from nightdesk.model.ids import VenueId
 from nightdesk.model.money import ZERO
 from nightdesk.model.time import Moment, Mono
 from nightdesk.modes.ladder import DESK, scopes
@@ -282,18 +282,18 @@ class Sampler:
             node=self._cover.holder.name,
             pid=self._cover.holder.pid,
             led_because=self._led_because,
-            standbys=standby_rows(self._cover.standbys, shell.writer.durable, moment.mono),
+            standbys=standby_rows(self._cover.standbys, moment.mono),
         )
 
 
-def standby_rows(standbys: Iterable[Presence], durable: Seq, now: Mono) -> list[StandbyRow]:
+def standby_rows(standbys: Iterable[Presence], now: Mono) -> list[StandbyRow]:
     """Those that stand by, first who would lead."""
     return [
         StandbyRow(
             node=node.holder.name,
             pid=node.holder.pid,
             rank=node.rank,
-            behind=max(0, durable - node.seq),
+            lag_ns=node.lag_ns,
             heard_ns=now - node.at,
             unfit=node.unfit,
         )

@@ -41,6 +41,7 @@ class Standby:
         self._role = role
         self._fold: Fold | None = None
         self._blind = ""
+        self._read_at = Mono(0)  # when the last read began that told all there was
         self._verified = Seq(0)
         self._nodes: list[Presence] = []
         self._asked: tuple[Epoch, Mono] | None = None
@@ -100,6 +101,7 @@ class Standby:
         """Fold what is new; whether anything was. A journal that cannot be read is no reason to end: who leads
         finds it out."""
         journal, before = self._world.journal, self._fold
+        began = self._world.clock.mono()
         seen = None if before is None else before.head.seq
         try:
             if self._fold is None:
@@ -110,7 +112,7 @@ class Standby:
                 self._say("warning", "standby.blind", str(error))
             self._blind = str(error)
             return False
-        self._blind = ""
+        self._blind, self._read_at = "", began
         return self._fold.head.seq != seen
 
     async def _tell(self) -> None:
@@ -153,11 +155,13 @@ class Standby:
             self._say("info", "standby.agrees", f"with the snapshot of slot {newest}")
 
     def _presence(self) -> Presence:
+        now = self._world.clock.mono()
         return Presence(
             holder=self._holder,
             leads=False,
             seq=Seq(0) if self._fold is None else self._fold.head.seq,
-            at=self._world.clock.mono(),
+            at=now,
+            lag_ns=now - self._read_at,
             unfit=self.unfit(),
             rank=self._role.rank,
             version=VERSION,

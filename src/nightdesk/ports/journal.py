@@ -42,13 +42,15 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     """What a node says of itself once a second, beside the journal.
 
     `seq` is the last slot that it has folded, `at` when it said so (CLOCK_BOOTTIME, which is one for all of a
-    machine), `unfit` why it could not lead now, `rank` its place among several that stand by, least first.
+    machine), `lag_ns` how long before that it had folded all there was, `unfit` why it could not lead now,
+    `rank` its place among several that stand by, least first.
     """
 
     holder: Holder
     leads: bool
     seq: Seq
     at: Mono
+    lag_ns: int = 0
     unfit: str = ""
     rank: int = 0
     version: str = ""

@@ -187,7 +187,7 @@ class Challenger:
         holder = view.holder
         if holder is None:
             resting = self._clock.mono() < self._rests_until
-            return "" if resting else "nobody leads" if not view.epoch else "it was handed over"
+            return "" if resting else "nobody led" if not view.epoch else "it was handed over"
         if holder == self._holder:
             return "an earlier life of this process led"
         if self._processes.gone(holder):
