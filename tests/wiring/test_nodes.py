@@ -121,6 +121,21 @@ def test_one_that_was_told_to_end_ends_the_desk(tmp_path: Path) -> None:
         assert code == ExitCode.OK
 
 
+def test_one_that_stood_by_and_was_told_to_end_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RESTART_FIRST_S", 0.05)
+    with scene(tmp_path) as made:
+        made.start("one")
+        made.nodes.start([sys.executable, "-c", ""])  # it never led, and prints nothing
+        made.until(1)
+        deadline = time.monotonic() + WITHIN_S
+        while not made.said and time.monotonic() < deadline:
+            assert made.nodes.look() is None
+            time.sleep(0.02)
+        assert "ended with 0" in made.said[0]
+
+
 def test_where_one_is_refused_for_good_the_other_goes_on(tmp_path: Path) -> None:
     with scene(tmp_path) as made:
         made.start("one")

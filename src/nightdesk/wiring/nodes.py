@@ -41,6 +41,7 @@ class Nodes:
         self._journal = journal
         self._say = say
         self._children: list[_Child] = []
+        self._last = b""  # what a leader printed that ended by itself
 
     def start(self, command: Sequence[str], *first: str) -> None:
         """One more; `first` are options of its first start alone."""
@@ -60,7 +61,10 @@ class Nodes:
             if code is None:
                 continue
             others = any(other.runs() for other in self._children if other is not child)
-            if code == ExitCode.OK or (code in FINAL and not others):
+            if code == ExitCode.OK:
+                self._last = _printed(child.process) or self._last
+            # One that led and was told to end ends the desk; one that stood by is wanted again.
+            if self._last or (code in FINAL and not others):
                 return code
             lived = now - child.began
             child.restart_s = (
@@ -78,7 +82,7 @@ class Nodes:
             if child is not leads:
                 self._end(child, STAND_DOWN_WITHIN_S)
         if leads is None:
-            return b""
+            return self._last
         leads.process.terminate()
         try:
             out, _ = leads.process.communicate(timeout=STOP_WITHIN_S)
@@ -122,6 +126,12 @@ class Nodes:
         except subprocess.TimeoutExpired:
             child.process.kill()
             child.process.wait()
+
+
+def _printed(ended: subprocess.Popen[bytes]) -> bytes:
+    """What a node that has ended had to say: its last sample, if it led."""
+    assert ended.stdout is not None, "started with a pipe"
+    return ended.stdout.read()
 
 
 def spawn(
