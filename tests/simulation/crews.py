@@ -27,6 +27,7 @@ class Crewed:
         faults: Sequence[Fault] = (),
         flat: bool = True,  # whether it must get out at its end
         finds: str = "",  # what a law finds in it
+        config: str = "",
     ) -> None:
         self.judge = Judge(
             flat_within_ns=(30 if flat else 3_000) * SECOND_NS,
@@ -37,7 +38,9 @@ class Crewed:
         self.world: TradingWorld
 
         async def main() -> None:
-            options = WorldOptions(seed=seed, faults=faults, seconds=seconds, nodes=nodes)
+            options = WorldOptions(
+                seed=seed, faults=faults, seconds=seconds, nodes=nodes, config=config
+            )
             self.world = TradingWorld(options, self.judge)
             async with asyncio.TaskGroup() as group:
                 playing = group.create_task(script(self))

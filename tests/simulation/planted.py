@@ -48,6 +48,7 @@ from nightdesk.venues import binance_replace, binance_spot
 from nightdesk.venues.binance_spot import BinanceSpot
 from simulation.planted_contracts import PLANTS_OF_CONTRACTS
 from simulation.planted_dead_man import PLANTS_OF_DEAD_MAN
+from simulation.planted_leadership import PLANTS_OF_LEADERSHIP
 from simulation.planted_requests import PLANTS_OF_REQUESTS
 from simulation.planted_streams import PLANTS_OF_STREAMS
 from simulation.planting import Patch, Plant
@@ -404,6 +405,7 @@ PLANTS: tuple[Plant, ...] = (
     *PLANTS_OF_STREAMS,
     *PLANTS_OF_CONTRACTS,
     *PLANTS_OF_DEAD_MAN,
+    *PLANTS_OF_LEADERSHIP,
 )
 
 
