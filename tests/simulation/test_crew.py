@@ -1,12 +1,16 @@
 """Desks of several nodes in a world: who leads when one dies, stands still or hands over."""
 
 import asyncio
+from typing import cast
 
 import pytest
 
+from nightdesk.model.ids import Epoch
 from nightdesk.model.time import SECOND_NS
+from nightdesk.ports.journal import JournalEngine
 from nightdesk.runtime.lease import TTL_NS
-from nightdesk.simulation.incarnation import Life
+from nightdesk.simulation.incarnation import Incarnation, Life
+from nightdesk.simulation.trap import How, Moment, Trap
 from simulation.crews import Crewed
 
 AT_ONCE_S = 0.05
@@ -81,6 +85,60 @@ def test_who_stands_still_inside_the_lock_is_ended_by_the_one_that_stands_by_onc
 
     lived = Crewed(script, seconds=30)
     assert bool(lived.said("standby.killed")) == (stands_s > 3)
+
+
+class Silent:
+    """An engine that answers nothing that is written, until it is told to."""
+
+    def __init__(self, engine: JournalEngine) -> None:
+        self.answers = asyncio.Event()
+        self._engine = engine
+
+    def append(self, *_: object) -> "asyncio.Future[None]":
+        return asyncio.get_running_loop().create_future()
+
+    async def renew(self, epoch: Epoch, renewals: int) -> None:
+        await self.answers.wait()
+        await self._engine.renew(epoch, renewals)
+
+
+def test_who_wakes_deposed_measures_its_clock_again_and_still_signs_nothing() -> None:
+    """It stood still with an intent that is durable; UTC was set back meanwhile, and its journal does not yet
+    tell it that it was followed."""
+
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        first, machine = made.leader, made.world.machine
+        machine.traps.set(
+            Trap(moment=Moment.INTENT_DURABLE, how=How.FREEZE, spring=Incarnation.freeze)
+        )
+        await made.led(2, within_s=20)
+        assert first.incarnation.life is Life.FROZEN
+        machine.clock.step(-10 * SECOND_NS)
+        silent = Silent(machine.engine(first.incarnation))
+        first.node.shell.writer._engine = cast(JournalEngine, silent)
+        first.node.shell.lease._engine = cast(JournalEngine, silent)
+        woke = made.now
+        machine.thaw(first.incarnation)
+        await asyncio.sleep(4)
+        shell = first.node.shell
+        clocks = [route.requester.clock for route in shell.routes.values()]
+        assert first.up
+        assert all(clock.held() for clock in clocks), (
+            "its clock is measured, and tells the venue's time"
+        )
+        assert shell.lease.until == 0, "and its lease is void for good"
+        assert shell.telemetry.counters["not_sent.latched"]
+        assert not [
+            line
+            for line in made.judge.lines
+            if f"{first.name} " in line and "sends place" in line and float(line.split()[0]) >= woke
+        ]
+        silent.answers.set()
+        await first.over.wait()
+
+    lived = Crewed(script, seconds=40)
+    assert any("Fenced" in line for line in lived.said("ended"))
 
 
 def test_nobody_is_ended_who_can_be_followed_without_it() -> None:
