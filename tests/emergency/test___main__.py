@@ -344,6 +344,21 @@ def test_a_symbol_that_the_venue_does_not_list_keeps_nobody_from_the_others(
     by_hand(tmp_path, capsys, body)
 
 
+def test_where_nothing_that_was_named_is_listed_it_says_so_and_ends(
+    tmp_path: Path, capsys: Capsys
+) -> None:
+    async def body(hand: Hand) -> None:
+        await hand.held("BUY", "1")
+        gone = ("--symbol", "GONEUSDT", "--venue", "usdm")
+        ran = await hand.run("flatten", "--dry-run", *gone)
+        assert "it lists no GONEUSDT" in ran.out
+        ran = await hand.run(*FLATTEN, *gone)
+        assert ran.code == ExitCode.FAILED
+        assert await hand.positions() == {"BTCUSDT": "1.000"}, "never the whole account instead"
+
+    by_hand(tmp_path, capsys, body)
+
+
 # --- pause ----------------------------------------------------------------------------------------
 
 

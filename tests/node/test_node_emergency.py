@@ -14,14 +14,16 @@ from nightdesk.lab.faults import FaultKind
 from nightdesk.model.ids import VenueId, emergency_order_id, instrument_key
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Side
+from nightdesk.model.outcome import Verdict
 from nightdesk.model.records import ForceTraded, Intended, ModeSet
 from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK
+from nightdesk.orders.lifecycle import State
 from nightdesk.simulation.network import SimHttp
 from nightdesk.simulation.setting import KEY, SECRET
 from nightdesk.venues.binance_sign import HmacSigner
 from nightdesk.venues.binance_way_out import SpotWayOut
-from nightdesk.venues.way_out import Close, Traded
+from nightdesk.venues.way_out import Close, OpenOrder, Traded
 from worlds import Life, SimWorld, durable_records, live
 
 NUMBERS = count(1)
@@ -95,6 +97,40 @@ def test_a_desk_that_runs_is_halted_by_its_private_stream(tmp_path: Path) -> Non
         await sell_by_hand(world, symbol, held)
         await asyncio.sleep(1)
         await explained(world, life, symbol, held)
+        await life.crash()
+
+    live(main)
+
+
+def test_a_cancel_by_hand_halts_a_desk_on_spot_before_it_orders_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = SimWorld(tmp_path, seed=11)
+        life = await world.desk().up()
+        while not (
+            resting := [o for o in life.state.orders.live.values() if o.state is State.OPEN]
+        ):
+            await asyncio.sleep(0.1)
+        intent = resting[0].intent
+        order = OpenOrder(
+            symbol=instrument_key(intent.instrument),
+            venue_order_id=resting[0].venue_order_id,
+            client_id=intent.client_id,
+            side=intent.side,
+            kind="LIMIT",
+            qty=intent.qty,
+            price=intent.price,
+            trigger=D(0),
+            protective=False,
+        )
+        codec = SpotWayOut(VenueId("binance"), HmacSigner(KEY, SECRET))
+        http = SimHttp(world.network, world.link)
+        await http.hold()
+        request = codec.cancel(order, emergency_order_id(4, 1), world.clock.wall())
+        told = codec.cancelled(await http.exchange(request, timeout_ns=SECOND_NS))
+        assert told.verdict is Verdict.ACKED
+        await asyncio.sleep(10)
+        assert causes(life.state)[CAUSE] == "HALTED"
+        assert entries_after(world.path) == 0
         await life.crash()
 
     live(main)

@@ -60,7 +60,7 @@ async def _nothing(*_: Any) -> None:
 
 
 def a_liquidation_is_believed_to_be_nobodys(patch: Patch) -> None:
-    patch.setattr(contracts, "_forced", lambda *_: None)
+    patch.setattr(contracts, "forced", lambda *_: None)
 
 
 def each_contract_has_the_whole_wallet(patch: Patch) -> None:

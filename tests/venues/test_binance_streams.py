@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from builders import BTCUSDT, NOW, D, an_instrument, shared
 from nightdesk.model.bars import BarsOf
 from nightdesk.model.errors import ProtocolViolation, StreamEnding, StreamOver
+from nightdesk.model.ids import emergency_order_id
 from nightdesk.model.market import Quote, Trade
 from nightdesk.model.order import ReportSource, Side, VenueStatus
 from nightdesk.model.time import MS_NS
@@ -251,6 +252,15 @@ def test_on_a_cancel_the_orders_own_id_is_the_capital_one():
     report = CODEC.private(event(REPORT | cancel)).report
     assert report.client_id == "ours"
     assert report.status is VenueStatus.CANCELLED
+
+
+@pytest.mark.parametrize("symbol", [REPORT["s"], "DOGEUSDT"])
+def test_a_cancel_by_the_emergency_tool_says_so_beside_what_became_of_the_order(symbol):
+    cancel = {"s": symbol, "x": "CANCELED", "X": "CANCELED", "C": "ours"}
+    by_hand = emergency_order_id(1, 1)
+    assert CODEC.private(event(REPORT | cancel | {"c": by_hand})).foreign == by_hand
+    other = CODEC.private(event(REPORT | cancel | {"c": "the-cancels-own-id"})).foreign
+    assert other == ("" if symbol == REPORT["s"] else "ours")
 
 
 def test_a_status_of_next_year_keeps_the_order_open_and_is_noted():

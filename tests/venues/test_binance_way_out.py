@@ -167,13 +167,18 @@ def test_open_orders_of_contracts_stand_in_two_books_and_one_that_is_silent_is_n
     }
     whole = waiting | {"algoId": 10, "quantity": None, "reduceOnly": False, "closePosition": True}
     opens = waiting | {"algoId": 11, "reduceOnly": False}
-    told = USDM.opened([answer([PLAIN | {"reduceOnly": False}]), answer([waiting, whole, opens])])
+    hedged = opens | {"algoId": 12, "positionSide": "LONG"}
+    shorts = opens | {"algoId": 13, "positionSide": "SHORT"}
+    books = [PLAIN | {"reduceOnly": False}], [waiting, whole, opens, hedged, shorts]
+    told = USDM.opened([answer(book) for book in books])
     assert not isinstance(told, NoAnswer)
     assert [(order.venue_order_id, order.protective, order.qty) for order in told] == [
         ("7", False, D("1.5")),
         ("algo:9", True, D(1)),
         ("algo:10", True, D(0)),
         ("algo:11", False, D(1)),
+        ("algo:12", True, D(1)),
+        ("algo:13", False, D(1)),
     ]
     assert isinstance(USDM.opened([answer([PLAIN]), LOST]), NoAnswer)
     assert isinstance(USDM.opened([LOST, answer([])]), NoAnswer)
@@ -202,9 +207,10 @@ def test_a_cancel_goes_by_the_venues_id_to_the_book_where_the_order_stands() -> 
         (USDM, "7", "/fapi/v1/order", "orderId"),
         (USDM, "algo:7", "/fapi/v1/algoOrder", "algoId"),
     ):
-        request = codec.cancel(an_order(venue_id), NOW)
+        request = codec.cancel(an_order(venue_id), ID, NOW)
         assert (request.method, request.target.partition("?")[0]) == ("DELETE", path)
         assert sent(request)[name] == "7"
+        assert sent(request).get("newClientOrderId") == (ID if codec is SPOT else None)
     assert SPOT.cancelled(answer({"orderId": 7})).verdict is Verdict.ACKED
     assert SPOT.cancelled(LOST).verdict is Verdict.UNKNOWN
     gone = answer({"code": -2011, "msg": "Unknown order sent."}, 400)

@@ -17,7 +17,7 @@ from nightdesk.control.messages import ExitCode, Reply, Request
 from nightdesk.emergency import desk, telling
 from nightdesk.emergency.asking import Silent, mono, said, wall
 from nightdesk.emergency.decide import Verb
-from nightdesk.emergency.errand import Errand, quiet_ns
+from nightdesk.emergency.errand import Errand, Unreachable, quiet_ns
 from nightdesk.emergency.options import BY, Confused, asked_of, parser, task_of
 from nightdesk.emergency.settings import Desk, Settings, desk_of, settings_of
 from nightdesk.emergency.status import asking_of, status
@@ -149,6 +149,8 @@ def _preview(typed: argparse.Namespace, settings: Settings, errands: Sequence[Er
         lines = [f"{typed.verb} at {place.name} ({place.kind}, {place.hosts[0]}): {asset}"]
         try:
             lines += [f"  {line}" for line in telling.plan_lines(errand.look())]
+        except Unreachable as error:
+            lines.append(f"  nothing can be done there: {error}")
         except Silent as silent:
             lines.append(
                 f"  it does not answer now: {said(silent.outcome)}; it will be asked until it does"

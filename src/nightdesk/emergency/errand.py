@@ -141,13 +141,12 @@ class Errand:
                 return  # what they bound can be sold at once
         except Silent as silent:
             self._silent(silent.outcome)
+            self.due = Mono(2 * mono() - began)  # as long as it kept others waiting it waits itself
         except Unreachable as error:
             self.failed = str(error)
         allowed = self._codec.weight_per_minute // HALF
-        self.due = max(
-            Mono(began + max(PACE_NS, self._asking.spent * MINUTE_NS // allowed)),
-            self._asking.not_before,
-        )
+        paced = Mono(began + max(PACE_NS, self._asking.spent * MINUTE_NS // allowed))
+        self.due = max(self.due, paced, self._asking.not_before)
 
     def _silent(self, outcome: Outcome) -> None:
         self._clean_since = None
@@ -269,7 +268,7 @@ class Errand:
 
     def _cancel(self, going: tuple[OpenOrder, ...]) -> None:
         for order in going[:CANCELS_MAX]:
-            result = self._asking.ask(partial(self._codec.cancel, order))
+            result = self._asking.ask(partial(self._codec.cancel, order, self._new_id()))
             outcome = self._asking.heed(self._codec.cancelled(result))
             what = (
                 f"{self.name}: cancel {order.symbol} {order.side} {order.qty} ({order.client_id})"

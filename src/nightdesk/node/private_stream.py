@@ -162,13 +162,13 @@ class PrivateStream:
         if self._shell is None:
             return
         tell = self._tell
+        if is_emergency(update.foreign):  # before anybody hears what it did
+            tell(halting(update.foreign))
         if update.report is not None or update.execution is not None:
             tell(OrderTold(report=update.report, execution=update.execution))
         self._told_beyond_orders(self._shell, update)
         if update.foreign:
             self._shell.telemetry.count("private.foreign")
-            if is_emergency(update.foreign):
-                tell(halting(update.foreign))
 
     def _told_beyond_orders(self, shell: Shell, update: UserUpdate) -> None:
         """What an account of contracts tells; what a trade moved is told by the trade."""

@@ -10,7 +10,7 @@ import msgspec
 
 from nightdesk.model.bars import BarsOf
 from nightdesk.model.errors import ProtocolViolation, StreamEnding, StreamOver
-from nightdesk.model.ids import ClientOrderId, InstrumentId
+from nightdesk.model.ids import ClientOrderId, InstrumentId, is_emergency
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthOf, MarketEvent, Quote, Trade
 from nightdesk.model.order import Execution, OrderReport, ReportSource, Side
@@ -157,9 +157,11 @@ class BinanceStreams:
     def _execution(self, report: wire.ExecutionReport) -> UserUpdate:
         """On a cancel `c` is the cancel request's own id and `C` the order's."""
         client_id = ClientOrderId(report.C or report.c)
+        # Whoever cancels with the emergency tool says so in the id of the request.
+        by_hand = report.c if report.C and is_emergency(report.c) else ""
         instrument = self._symbols.get(report.s)
         if instrument is None:
-            return UserUpdate(foreign=client_id)
+            return UserUpdate(foreign=by_hand or client_id)
         at = Wall(report.T * MS_NS)
         status = wire.status_of(report.X)
         note = "" if report.X in wire.STATUS else f"new order status {report.X}"
@@ -189,6 +191,7 @@ class BinanceStreams:
             ),
             execution=execution,
             note=note,
+            foreign=by_hand,
         )
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from nightdesk.model import money
 from nightdesk.model.errors import BadInput
-from nightdesk.model.ids import VenueId
+from nightdesk.model.ids import ClientOrderId, VenueId
 from nightdesk.model.instrument import Instrument, instrument_id
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import WAITING, VenueStatus
@@ -64,6 +64,7 @@ class _Open(msgspec.Struct, rename="camel"):
     price: Decimal
     stop_price: Decimal = ZERO
     order_list_id: int = _NO_LIST
+    position_side: str = _ONE_WAY
     reduce_only: bool = False
     close_position: bool = False
 
@@ -78,6 +79,7 @@ class _Waiting(msgspec.Struct, rename="camel"):
     order_type: str
     quantity: Decimal | None = None
     trigger_price: Decimal | None = None
+    position_side: str = _ONE_WAY
     reduce_only: bool = False
     close_position: bool = False
 
@@ -186,9 +188,10 @@ class SpotWayOut(_Common):
         (result,) = results
         return self._rest.answered(result, list[_Open], lambda told: [_spot(each) for each in told])
 
-    def cancel(self, order: OpenOrder, now: Wall) -> HttpRequest:
-        """Cancel by the venue's id; one of a pair ends both."""
-        parameters = f"symbol={_name(order.symbol)}&orderId={order.venue_order_id}"
+    def cancel(self, order: OpenOrder, mark: ClientOrderId, now: Wall) -> HttpRequest:
+        """Cancel by the venue's id; one of a pair ends both. Whoever hears of the end is told the mark."""
+        which = f"symbol={_name(order.symbol)}&orderId={order.venue_order_id}"
+        parameters = f"{which}&newClientOrderId={mark}"
         return self._rest.signed("DELETE", "/api/v3/order", parameters, now)
 
     def close(self, close: Close, now: Wall) -> HttpRequest | None:
@@ -249,8 +252,8 @@ class UsdmWayOut(_Common):
         )
         return waiting if isinstance(waiting, NoAnswer) else [*usual, *waiting]
 
-    def cancel(self, order: OpenOrder, now: Wall) -> HttpRequest:
-        """Cancel by the venue's id, in the book that it stands in."""
+    def cancel(self, order: OpenOrder, mark: ClientOrderId, now: Wall) -> HttpRequest:
+        """Cancel by the venue's id, in the book that it stands in; this market takes no mark."""
         if order.venue_order_id.startswith(WAITING):
             algo_id = order.venue_order_id.removeprefix(WAITING)
             return self._rest.signed("DELETE", "/fapi/v1/algoOrder", f"algoId={algo_id}", now)
@@ -302,7 +305,7 @@ def _spot(told: _Open) -> OpenOrder:
 
 
 def _usdm(told: _Open) -> OpenOrder:
-    reduces = told.reduce_only or told.close_position
+    reduces = _reduces(told)
     return _open(told, protective=told.stop_price > 0 and reduces, reduces=reduces)
 
 
@@ -322,8 +325,14 @@ def _open(told: _Open, *, protective: bool, reduces: bool) -> OpenOrder:
     )
 
 
+def _reduces(told: _Open | _Waiting) -> bool:
+    """In hedge mode an order says so by its side alone."""
+    closes = (told.position_side, told.side) in {("LONG", "SELL"), ("SHORT", "BUY")}
+    return told.reduce_only or told.close_position or closes
+
+
 def _waiting(told: _Waiting) -> OpenOrder:
-    reduces = told.reduce_only or told.close_position
+    reduces = _reduces(told)
     return OpenOrder(
         symbol=told.symbol,
         venue_order_id=f"{WAITING}{told.algo_id}",
