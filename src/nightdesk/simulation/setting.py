@@ -49,7 +49,8 @@ PROTECTS_SHARE = 0.25  # of the others
 LOSSES_SHARE = 0.3  # of the desks that lean: the rest trades on
 COPIES_SHARE = 0.3  # of all desks
 NODES = (1, 1, 2, 2, 2, 3)
-DEAD_MAN_S = (0, 10, 15, 20, 30, 60)
+ENDS_ALGOS_SHARE = 0.5  # of all venues: no document says whether a countdown does
+DEAD_MAN_S = (0, 10, 15, 20, 30, 60)  # the last is the default
 CAPS_SHARE = 0.5  # of the desks that lean: these have limits that may be set or not
 
 
@@ -200,6 +201,7 @@ def lab_of(seed: int, config: Config, parts: int = 1) -> Lab:
             weight_per_minute_max=contracts.weight_per_minute_max // parts,
             orders_per_10s_max=contracts.orders_per_10s_max // parts,
             orders_per_minute_max=contracts.orders_per_minute_max // parts,
+            countdown_ends_algos=Random(f"{seed}/countdown").random() < ENDS_ALGOS_SHARE,
         ),
         weight_per_minute_max=plenty.weight_per_minute_max // parts,
         orders_per_10s_max=plenty.orders_per_10s_max // parts,
