@@ -3,7 +3,7 @@
 from nightdesk.desk.events import Health
 from nightdesk.model.errors import AppendRefused
 from nightdesk.model.mode import Mode
-from nightdesk.model.time import SECOND_NS
+from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.plan import VERSION
 from nightdesk.ports.journal import Holder, JournalEngine, Presence
@@ -12,6 +12,13 @@ from nightdesk.runtime.shell import Shell
 FRESH_NS = 3 * SECOND_NS  # how old what a node says of itself may be
 JOINS_WITHIN_NS = 10 * SECOND_NS  # of a start: nobody is missed before
 CAUSE = "cover"
+
+
+def told_lately(node: Presence, me: Holder, now: Mono) -> bool:
+    """Whether a node of this machine and this boot has said that no longer ago. What nodes of an earlier boot
+    said lies there still, and their clock began anew: it may read as said just now, or tomorrow."""
+    here = (node.holder.machine, node.holder.boot) == (me.machine, me.boot)
+    return here and 0 <= now - node.at <= FRESH_NS
 
 
 class Cover:
@@ -27,6 +34,12 @@ class Cover:
         self._uncovered = uncovered
         self._began = shell.moment().mono
         self._covered: bool | None = None  # None: nobody has joined yet, and nobody was missed
+
+    def begin(self) -> None:
+        """Where it is not wanted, what an earlier life risked less for the want of it is lifted."""
+        if self._uncovered is Mode.NORMAL and self._shell.desk.state.ladder.holds(DESK, CAUSE):
+            why = "the config asks for no cover"
+            self._shell.handle(Health(scope=DESK, cause=CAUSE, mode=Mode.NORMAL, why=why))
 
     async def look(self) -> None:
         """Say that this node leads and hear who stands by. A folder without room is no reason to end."""
@@ -45,7 +58,7 @@ class Cover:
             self._shell.telemetry.count("cover.untold")
             self._shell.say("warning", "cover.untold", why=str(error))
             return
-        self.standbys = [n for n in nodes if not n.leads and now - n.at <= FRESH_NS]
+        self.standbys = [n for n in nodes if not n.leads and told_lately(n, self.holder, now)]
         self._judge(late=now - self._began > JOINS_WITHIN_NS)
 
     def _judge(self, *, late: bool) -> None:

@@ -42,6 +42,7 @@ class JournalWatch:
     async def keep(self, broken: "asyncio.Future[None]", every_s: float) -> None:
         """Raises what ended the writer or came into `broken`; checks every `every_s` that the file is ours."""
         fatal = (self._shell.writer.failed, broken)
+        self._cover.begin()
         while True:
             await asyncio.wait(fatal, timeout=every_s, return_when=asyncio.FIRST_COMPLETED)
             for future in fatal:

@@ -15,7 +15,7 @@ from nightdesk.model.ids import Epoch, InstrumentId, Seq
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.records import GENERATION
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono
-from nightdesk.node.cover import FRESH_NS
+from nightdesk.node.cover import told_lately
 from nightdesk.node.journal_watch import LOST
 from nightdesk.node.plan import VERSION, Plan, Role, World
 from nightdesk.node.recovery import Fold, Recovered, fold_of
@@ -213,7 +213,9 @@ class Standby:
 
     def _goes_first(self, node: Presence, now: Mono) -> bool:
         """Whether one of lesser rank stands by too, as far as it said lately."""
-        if node.leads or node.unfit or node.holder == self._holder or now - node.at > FRESH_NS:
+        if node.leads or node.unfit or node.holder == self._holder:
+            return False
+        if not told_lately(node, self._holder, now):
             return False
         ours = (self._role.rank, self._holder.started, self._holder.pid)
         return (node.rank, node.holder.started, node.holder.pid) < ours
