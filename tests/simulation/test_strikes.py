@@ -175,7 +175,7 @@ def test_a_person_adopts_a_perpetual_that_was_taken_back_or_nobody_gets_out_of_i
     assert lived.says("operator         resume")
     assert lived.judge.findings == []
     assert lived.ended.flat_s is not None
-    shell = lived.world.nodes[-1].node.shell
+    shell = lived.world.crew.nodes[-1].node.shell
     assert shell.desk.views.difference == {}
 
 

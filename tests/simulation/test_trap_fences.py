@@ -56,6 +56,7 @@ FENCES: dict[str, tuple[int, list[Fault]]] = {
 @pytest.mark.parametrize("met", FENCES)
 def test_a_fence_holds_where_a_world_walks_into_it(met: str) -> None:
     seed, faults = FENCES[met]
-    outcome = run_seed(seed, SeedOptions(seconds=SECONDS, faults=tuple(faults)))
+    alone = SeedOptions(seconds=SECONDS, faults=tuple(faults), nodes=1)
+    outcome = run_seed(seed, alone)
     assert outcome.sometimes[met] > 0, "never met"
     assert outcome.clean, f"{outcome.law}: {outcome.what}"
