@@ -316,6 +316,10 @@ def test_nobody_answers_when_the_desk_is_not_running(tmp_path: Path) -> None:
         done = run("pause", "--folder", folder)
         assert done.returncode == 1
         assert "is it running?" in done.stderr
+        config = Path(folder) / "desk.toml"
+        assert f"python -m nightdesk.emergency pause --config {config}" in done.stderr.replace(
+            "\n", ""
+        )
 
 
 @pytest.mark.parametrize("command", [["journal", "verify"], ["journal", "show"]])

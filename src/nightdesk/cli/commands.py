@@ -1,6 +1,7 @@
 """Commands to a running desk, over its control socket."""
 
 import getpass
+import shlex
 import time
 from collections.abc import Mapping
 from decimal import Decimal
@@ -8,15 +9,26 @@ from pathlib import Path
 
 import msgspec
 
-from nightdesk.cli.places import desk_of
+from nightdesk.adapters.control_socket import NoNode
+from nightdesk.cli.places import config_file, desk_of
 from nightdesk.cli.screen import render
 from nightdesk.cli.tables import OUT, digits, duration, names_of, print_json, say, table
 from nightdesk.control.messages import ExitCode, OrderRow, PositionRow, Reply, Request, sample_of
 from nightdesk.model.errors import BadInput
 
+# What leads out without a desk as well.
+_OUT = frozenset({"pause", "cancel-all", "flatten"})
+
 
 def _ask(config: Path | None, folder: Path | None, request: Request) -> Reply:
-    client = desk_of(config, folder)
+    try:
+        client = desk_of(config, folder)
+    except NoNode as error:
+        if request.verb not in _OUT:
+            raise
+        file = shlex.quote(str(config_file(config, folder)))
+        without = f"python -m nightdesk.emergency {request.verb} --config {file}"
+        raise NoNode(f"{error}; or get out without it: {without}") from error
     try:
         return client.ask(request)
     finally:
