@@ -44,7 +44,7 @@ def _take(journal: SqliteJournal) -> None:
         try:
             journal.acquire(journal.lease(), ME, TTL)
         except AppendRefused as refused:
-            if "try again" not in str(refused):
+            if "holds its lock" not in str(refused):
                 raise
         else:
             return

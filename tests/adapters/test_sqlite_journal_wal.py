@@ -8,10 +8,10 @@ import apsw
 import pytest
 
 from adapters.journals import ME, OTHER, TTL, frames, whole_chain
-from nightdesk.adapters import sqlite_journal
+from nightdesk.adapters import sqlite_journal, sqlite_wal
 from nightdesk.adapters.journal_file import JournalFile
 from nightdesk.adapters.sqlite_journal import WAL_BYTES, SqliteJournal
-from nightdesk.model.errors import Fenced
+from nightdesk.model.errors import AppendUnknown, Fenced
 from nightdesk.model.ids import Seq
 
 
@@ -127,10 +127,56 @@ def test_a_wal_that_cannot_grow_stays_as_it_is_and_the_lease_is_taken(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite_journal.os, failing, failed)
+        patch.setattr(sqlite_wal.os, failing, failed)
         epoch = journal.acquire(journal.lease(), ME, TTL).epoch
     assert written
     assert wal_size(path) < before + 3 * 4120, "given back but for the lease's own frames"
     journal.append(epoch, Seq(0), frames(1)[0])
     assert whole_chain(journal) == 1
     journal.close()
+
+
+def test_a_reader_that_does_not_end_keeps_nobody_from_leading(tmp_path: Path) -> None:
+    """Another node that stands still, a command stopped with Ctrl-Z, a copy being made: the lease of a leader
+    that has ended is taken, with all that it wrote, and what was read again is written again."""
+    path = tmp_path / "desk.journal"
+    mine, theirs = SqliteJournal(str(path)), SqliteJournal(str(path))
+    epoch = mine.acquire(mine.lease(), ME, TTL).epoch
+    made, _ = frames(31)
+    mine.append(epoch, Seq(0), made[:30])
+    reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    reader.execute("BEGIN")
+    count = "SELECT count(*) FROM journal"
+    assert reader.execute(count).fetchone()[0] == 30
+    view = theirs.acquire(theirs.lease(), OTHER, TTL)
+    with pytest.raises(Fenced):
+        mine.append(epoch, Seq(30), made[30:])
+    theirs.append(view.epoch, Seq(30), frames(31)[0][30:])
+    assert reader.execute(count).fetchone()[0] == 30, "what it reads stands still"
+    reader.execute("COMMIT")
+    assert reader.execute(count).fetchone()[0] == 31
+    for connection in (reader, mine, theirs):
+        connection.close()
+    again = SqliteJournal(str(path))
+    assert whole_chain(again) == 31
+    again.close()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nobody_leads_by_a_file_that_was_moved_away(tmp_path: Path, replaced: bool) -> None:
+    """Its leader saw that first and ended, which tells the one that stands by to lead at once. And the WAL
+    beside the path is another's by now: it is not to be written."""
+    path = tmp_path / "desk.journal"
+    theirs = SqliteJournal(str(path))
+    path.rename(tmp_path / "elsewhere")
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").rename(tmp_path / f"elsewhere{suffix}")
+    new = SqliteJournal(str(path)) if replaced else None
+    before = wal_size(path) if replaced else 0
+    with pytest.raises(AppendUnknown, match="moved or deleted"):
+        theirs.acquire(theirs.lease(), OTHER, TTL)
+    assert theirs.lease().epoch == 0
+    if new is not None:
+        assert wal_size(path) == before
+        new.close()
+    theirs.close()

@@ -8,7 +8,7 @@ callback and no await ever runs inside a transaction.
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import apsw
 import msgspec
 
 from nightdesk.adapters.sqlite_locks import lockers
+from nightdesk.adapters.sqlite_wal import grow, write_again
 from nightdesk.journal.chain import REBUILD, Row
 from nightdesk.journal.frame import digest_of
 from nightdesk.journal.snapshot import KEPT, Snapshot
@@ -38,7 +39,6 @@ LAYOUT = 1
 # What SQLite's 1,000 pages and the largest batch behind them take. Nobody truncates a WAL that is open: after a
 # checkpoint it is written again from its beginning.
 WAL_BYTES = 17 << 18
-_BLOCK = bytes(4096)
 
 _LEADS_AND_HEAD = "SELECT epoch, (SELECT coalesce(max(seq), 0) FROM journal) FROM lease"
 _SCHEMA = """
@@ -123,8 +123,12 @@ class SqliteJournal:
             self._db.set_busy_timeout(BUSY_TIMEOUT_MS)
 
     def _acquired(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView:
-        self._rewrite()
-        with _Transaction(self):
+        rewritten = self._rewrite()
+        with _Transaction(self):  # busy here: another process holds the lock of writers
+            if self._identity is not None and _identity(self.path) != self._identity:
+                raise AppendUnknown(
+                    f"journal {self.path}: the file was moved or deleted; find it, then start again"
+                )
             now = self.lease()
             if (now.epoch, now.renewals) != (seen.epoch, seen.renewals):
                 raise Fenced(f"epoch {now.epoch} took the lease first")
@@ -132,6 +136,8 @@ class SqliteJournal:
                 "UPDATE lease SET epoch = epoch + 1, renewals = 0, ttl_ns = ?, holder = ?",
                 (ttl_ns, msgspec.json.encode(holder)),
             )
+            if not rewritten:
+                self._rewrite_wal()
             self._grow_wal()
         return self.lease()
 
@@ -269,8 +275,9 @@ class SqliteJournal:
             else:
                 return
 
-    def _rewrite(self) -> None:
-        """Write what is read again before building on it.
+    def _rewrite(self) -> bool:
+        """Write what is read again before building on it; False where somebody's open read keeps the WAL, and
+        `_acquired` is to write that again in its place.
 
         After a failed sync the kernel keeps pages that never reached the disk and calls them clean: a process
         that starts then reads them, and no later sync would write them. What can be in that state lies in the
@@ -282,28 +289,27 @@ class SqliteJournal:
             raise AppendUnknown(
                 f"journal {self.path}: {error}; what it holds may be lost"
             ) from error
-        if busy:
-            raise AppendRefused(f"journal {self.path}: another process reads it; try again")
+        return not busy
+
+    def _rewrite_wal(self) -> None:
+        """The same beside a reader that does not end (one that stands still, a copy being made): nobody leads
+        must not be what comes of it. The commit behind it makes all of it durable."""
+        try:
+            write_again(f"{self.path}-wal")
+        except OSError as error:
+            raise AppendUnknown(
+                f"journal {self.path}: {error}; what it holds may be lost"
+            ) from error
 
     def _grow_wal(self) -> None:
-        """Give the WAL its size, so that a commit overwrites and its sync has no growth to make durable.
-
-        Only inside our own transaction: its lock keeps every other writer out of the file. SQLite reads no
-        further than the first frame whose salt is not the header's, so zeros behind the end are nothing. One
-        block per write: the kernel would keep larger ones in pages so large that each commit pays for them.
-        """
+        """Give the WAL its size, so that a commit overwrites and its sync has no growth to make durable. Only
+        inside our own transaction: its lock keeps every other writer out of the file."""
         if self._identity is None or self.health().free_bytes < 2 * BALLAST_BYTES + WAL_BYTES:
             return
-        try:
-            file = os.open(f"{self.path}-wal", os.O_WRONLY)
-        except OSError:
-            return
-        try:
-            _zeros(file, os.fstat(file).st_size)
-        except OSError:
-            return  # slower commits, and the disk will tell by itself what is wrong with it
-        finally:
-            os.close(file)
+        with suppress(
+            OSError
+        ):  # slower commits, and the disk will tell by itself what is wrong with it
+            grow(f"{self.path}-wal", WAL_BYTES)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -375,17 +381,6 @@ class _Transaction:
         if isinstance(error, apsw.ConstraintError) or not began:
             return AppendRefused(f"journal {path}: {error}")
         return AppendUnknown(f"journal {path}: {error}; nothing is retried after a failed write")
-
-
-def _zeros(file: int, size: int) -> None:
-    """Zeros from `size` to `WAL_BYTES`; all of them or none."""
-    end = size
-    try:
-        while end < WAL_BYTES:
-            end += os.pwrite(file, _BLOCK[end % len(_BLOCK) :], end)
-    except OSError:
-        os.ftruncate(file, size)
-        raise
 
 
 def _identity(path: str) -> tuple[int, int] | None:
