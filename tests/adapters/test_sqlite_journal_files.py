@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
-from adapters.journals import ME, TTL, frames, whole_chain
+from adapters.journals import ME, OTHER, TTL, frames, whole_chain
 from nightdesk.adapters import sqlite_journal
 from nightdesk.adapters.journal_file import JournalFile
 from nightdesk.adapters.sqlite_journal import SqliteJournal
@@ -251,4 +251,40 @@ def test_a_disk_without_room_to_spare_is_not_asked_for_a_wal(full: Path) -> None
     fill(full)
     done, _ = until_refused(journal, epoch)
     assert whole_chain(journal) == done
+    journal.close()
+
+
+def test_a_full_disk_keeps_nobody_from_leading_while_there_is_the_ballast(full: Path) -> None:
+    """What the one that leads wrote is in the WAL, and the file has no room to take it."""
+    path = full / "desk.journal"
+    journal = SqliteJournal(str(path))
+    epoch = journal.acquire(journal.lease(), OTHER, TTL).epoch
+    assert journal.restore_ballast()
+    made, _ = frames(400)
+    for first in range(0, 400, 100):
+        journal.append(epoch, Seq(first), made[first : first + 100])
+    fill(full)
+    standby = SqliteJournal(str(path))
+    with pytest.raises(AppendRefused, match="disk is full"):
+        standby.acquire(standby.lease(), ME, TTL)
+    view = standby.acquire(standby.lease(), ME, TTL)
+    more, _ = frames(420)
+    standby.append(view.epoch, Seq(400), more[400:])
+    assert whole_chain(standby) == 420
+    journal.close()
+    standby.close()
+
+
+def test_a_read_that_fails_is_told_by_its_meaning(tmp_path: Path) -> None:
+    """Whoever stands by goes on after it, and whoever leads begins anew: neither ends by an error of the
+    library's."""
+    path = tmp_path / "j"
+    journal = SqliteJournal(str(path))
+    journal.acquire(journal.lease(), ME, TTL)
+    other = apsw.Connection(str(path))
+    other.execute("DROP TABLE snapshot")  # an error of SQLite's own, whichever it is
+    other.close()
+    for read in (journal.health, journal.stored):
+        with pytest.raises(AppendRefused, match="cannot be read"):
+            read()
     journal.close()

@@ -164,7 +164,9 @@ class SqliteJournal:
             "SELECT s.seq, s.epoch, s.chain, s.format, s.checksum, s.body, j.frame "
             "FROM snapshot s LEFT JOIN journal j ON j.seq = s.seq ORDER BY s.seq DESC"
         )
-        for seq, epoch, chain, schema, checksum, body, frame in self._db.execute(query):
+        with self._reading():
+            rows: list[tuple[Any, ...]] = self._db.execute(query).fetchall()
+        for seq, epoch, chain, schema, checksum, body, frame in rows:
             snapshot = Snapshot(
                 seq=Seq(seq),
                 epoch=Epoch(epoch),
@@ -285,6 +287,9 @@ class SqliteJournal:
         """
         try:
             busy, _, _ = self._one("PRAGMA wal_checkpoint(TRUNCATE)")
+        except apsw.FullError as error:
+            self._ballast.unlink(missing_ok=True)  # the next try has that much room
+            raise AppendRefused(f"journal {self.path}: the disk is full; free space") from error
         except apsw.Error as error:
             raise AppendUnknown(
                 f"journal {self.path}: {error}; what it holds may be lost"
@@ -334,11 +339,13 @@ class SqliteJournal:
             raise Fenced(f"epoch {leads} leads; epoch {epoch} stands down")
 
     def _snapshot_seq(self) -> Seq:
-        (newest,) = self._one("SELECT coalesce(max(seq), 0) FROM snapshot")
+        with self._reading():
+            (newest,) = self._one("SELECT coalesce(max(seq), 0) FROM snapshot")
         return Seq(newest)
 
     def _head(self) -> Seq:
-        (head,) = self._one("SELECT coalesce(max(seq), 0) FROM journal")
+        with self._reading():
+            (head,) = self._one("SELECT coalesce(max(seq), 0) FROM journal")
         return Seq(head)
 
 
