@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -162,3 +163,27 @@ def test_no_secret_is_in_the_repr_of_anything_that_holds_one() -> None:
     config = load(practice_text("http://x", ["BTCUSDT"]), "x")
     for thing in (signer, codec, config, vars(codec)):
         assert secret not in repr(thing)
+
+
+@pytest.mark.process
+def test_where_nothing_can_be_read_nobody_is_gone() -> None:
+    """A node without a file descriptor left must not take the lease of one that lives."""
+    child = Child()
+    alone = """
+import resource, sys
+import msgspec
+from nightdesk.adapters import system
+from nightdesk.ports.journal import Holder
+processes, holder = system.SystemProcesses(), msgspec.json.decode(sys.argv[1], type=Holder)
+me = processes.me("")
+assert not processes.gone(holder)
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+assert not processes.gone(holder), "as it is"
+processes.me = lambda name: me
+assert not processes.gone(holder), "where only its own line cannot be read"
+"""
+    try:
+        told = msgspec.json.encode(child.holder).decode()
+        subprocess.run([sys.executable, "-c", alone, told], check=True, timeout=60)
+    finally:
+        child.end()

@@ -62,15 +62,18 @@ class SystemProcesses:
             machine=_machine(),
             boot=_read("/proc/sys/kernel/random/boot_id"),
             pid=pid,
-            started=_started(pid),
+            started=_started(pid) or 0,
         )
 
     def gone(self, holder: Holder) -> bool:
         """True when the holder ran here and its process, or its boot, has ended."""
         me = self.me("")
-        if holder.machine != me.machine:
+        if holder.machine != me.machine or not me.boot:
             return False
-        return holder.boot != me.boot or _started(holder.pid) != holder.started
+        if holder.boot != me.boot:
+            return True
+        started = _started(holder.pid)
+        return started is not None and started != holder.started
 
     async def ended(self, holder: Holder) -> None:
         """See the port; the kernel tells by a pidfd."""
@@ -186,9 +189,15 @@ def _read(path: str) -> str:
         return ""
 
 
-def _started(pid: int) -> int:
-    """Field 22 of /proc/PID/stat: start time in ticks since boot; 0 when there is no such process."""
-    text = _read(f"/proc/{pid}/stat")
-    if not text or text.rpartition(")")[2].split()[0] in ("Z", "X"):
+def _started(pid: int) -> int | None:
+    """Field 22 of /proc/PID/stat: start time in ticks since boot; 0 when there is no such process, None when
+    nobody can tell (no file descriptor is left): what could not be read has not ended."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    except OSError:
+        return None
+    if text.rpartition(")")[2].split()[0] in ("Z", "X"):
         return 0
     return int(text.rpartition(")")[2].split()[19])
