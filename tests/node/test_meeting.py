@@ -9,10 +9,13 @@ import pytest
 
 from builders import D
 from nightdesk.desk.events import Flatten
+from nightdesk.model.ids import InstrumentId
+from nightdesk.model.instrument import Instrument
 from nightdesk.model.mode import Mode
 from nightdesk.modes.ladder import DESK, venue_scope
 from nightdesk.node.meeting import Meeting
 from nightdesk.node.plan import Plan
+from nightdesk.node.recovery import recover
 from nightdesk.node.refused import NotNamed, Untold
 from nightdesk.node.vetting import limits_hash
 from nightdesk.strategy.messages import Target
@@ -121,6 +124,27 @@ def test_no_absence_starts_a_desk_that_was_not_named(
             await real(world.desk(), typed).up()
         (error,) = leaves(refused.value)
         assert isinstance(error, NotNamed)
+
+    live(main)
+
+
+def test_rules_that_the_journal_tells_of_later_do_for_a_venue_that_is_away(tmp_path: Path) -> None:
+    """A node that stands by meets the venues before it has read the journal."""
+
+    async def main() -> None:
+        world = BothWorld(tmp_path)
+        await held(world)
+        node = world.desk().node
+        stored = await recover(node._world.journal, node._world.clock.wall())
+        world.fault("error_503", match={"path": TIME})
+        known: dict[InstrumentId, Instrument] = {}
+        meeting = Meeting(node._plan, node._world, node._venues)
+        settling = asyncio.ensure_future(meeting.settle(lambda: known))
+        await asyncio.sleep(5)
+        known |= stored.state.instruments
+        async with asyncio.timeout(20):
+            await settling
+        assert meeting.away == [USDM]
 
     live(main)
 

@@ -5,7 +5,7 @@ starts after a while with the rules its journal has, and risks nothing new where
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from nightdesk.desk.events import Health
 from nightdesk.desk.settings import DeskSettings
@@ -36,18 +36,19 @@ class Meeting:
         self._facts = {n: facts for n, venue in venues.items() if (facts := venue.unvetted())}
         self.away: list[VenueId] = []  # not met yet, traded by the journal's rules
 
-    async def settle(self, known: Mapping[InstrumentId, Instrument]) -> DeskSettings:
-        """The desk's settings; `known` are the rules of the journal. Raises `BadInput` and `Untold` for what no
-        desk may be started with."""
+    async def settle(self, known: Callable[[], Mapping[InstrumentId, Instrument]]) -> DeskSettings:
+        """The desk's settings; `known` tells the rules of the journal, as far as it was read by then. Raises
+        `BadInput` and `Untold` for what no desk may be started with."""
         until = self._world.clock.mono() + ALONE_AFTER_NS
         while not await self._all_met():
-            if self._world.clock.mono() >= until and self._do_without(known):
+            if self._world.clock.mono() >= until and self._do_without(known()):
                 break
             await asyncio.sleep(AGAIN_S)
         for name, venue in self._venues.items():
             if name not in self.away:
                 await self._vet(name, venue)
-        if all(instrument in known for instrument in self._plan.limits):
+        rules = known()
+        if all(instrument in rules for instrument in self._plan.limits):
             # One that has run before gets out also where nobody says what the key may do.
             self.away = [n for n in self._venues if n in self.away or self._untold(n)]
         self._judge()

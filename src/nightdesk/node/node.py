@@ -159,7 +159,7 @@ class Node:
         if recovered.torn is not None:
             await world.journal.cut(self._lease.epoch, recovered.torn.first)
         room = await world.journal.restore_ballast()
-        settings = settled or await self._meeting.settle(recovered.state.instruments)
+        settings = settled or await self._meeting.settle(lambda: recovered.state.instruments)
         for venue in self._venues.values():
             venue.succeed(self._lease.before, holder)
         self._compose(recovered, settings, holder)

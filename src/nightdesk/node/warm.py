@@ -49,7 +49,7 @@ class Warm:
     async def _keep_settled(self) -> None:
         while True:
             meeting = Meeting(self._plan, self._world, self._venues)
-            settings = await meeting.settle(self._known())
+            settings = await meeting.settle(self._known)
             if self.settings is None:
                 self._settled(settings)
             self.meeting, self.settings = meeting, settings
