@@ -288,3 +288,15 @@ def test_a_read_that_fails_is_told_by_its_meaning(tmp_path: Path) -> None:
         with pytest.raises(AppendRefused, match="cannot be read"):
             read()
     journal.close()
+
+
+def test_who_may_not_make_a_journal_makes_none(tmp_path: Path) -> None:
+    path = tmp_path / "desk.journal"
+    with pytest.raises(BadInput, match="unable to open"):
+        SqliteJournal(str(path), create=False)
+    assert not path.exists()
+    path.touch()
+    journal = SqliteJournal(str(path), create=False)
+    with pytest.raises(AppendRefused, match="no such table"):
+        journal.lease()
+    journal.close()

@@ -304,3 +304,40 @@ def test_a_dead_mans_switch_that_cannot_be_is_told(text: str, line: str, says: s
     [problem] = problems(written)
     assert says in problem
     assert problem.startswith(f"line {line_of(written, line)}: venue.binance.dead_man_s")
+
+
+KEY = '\n[guardian.account.binance]\nkey = "file:g"\nsecret = "file:g"\n'
+
+
+def test_without_a_word_of_it_a_guardian_only_tells() -> None:
+    guardian = load(GOOD, "x").guardian
+    assert (guardian.policy, guardian.after_s, guardian.blind) == ("tell", 60, False)
+
+
+def test_a_guardian_that_acts_is_read_with_its_own_key() -> None:
+    guardian = load(f'{GOOD}\n[guardian]\npolicy = "flatten"\nafter_s = 20\n{KEY}', "x").guardian
+    assert (guardian.policy, guardian.after_s) == ("flatten", 20)
+    assert guardian.account["binance"].key == "file:g"
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (
+            'policy = "cancel"',
+            'guardian.policy: "cancel" needs a key at each venue: write [guardian.ac',
+        ),
+        ('policy = "sell"', "guardian.policy: Input should be 'tell', 'cancel' or 'flatten'"),
+        ("after_s = 9", "guardian.after_s: Input should be greater than or equal to 10"),
+        ("after = 9", "guardian.after: unknown key; did you mean 'after_s'?"),
+        (
+            KEY.replace("binance", "kraken"),
+            "guardian.account.kraken: no venue 'kraken'; there is bin",
+        ),
+        (KEY.replace("file:g", "hunter2", 1), "guardian.account.binance.key: must be a reference"),
+    ],
+)
+def test_a_guardian_that_cannot_be_is_told(written: str, says: str) -> None:
+    problem = problems(f"{GOOD}\n[guardian]\n{written}\n")[0]
+    assert says in problem
+    assert problem.startswith("line ")

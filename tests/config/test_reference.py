@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nightdesk.config.reference import page
+from nightdesk.config.reference import guardian_page, page
 from nightdesk.config.schema import Limits, Losses, StrategyLimits
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "limits.md"
@@ -11,6 +11,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "limits.md"
 def test_the_page_is_what_the_code_writes() -> None:
     assert PAGE.read_text() == page(), (
         "python -m nightdesk.config.reference > docs/reference/limits.md"
+    )
+
+
+def test_the_page_on_the_guardian_is_what_the_code_writes() -> None:
+    assert PAGE.with_name("guardian.md").read_text() == guardian_page(), (
+        "python -m nightdesk.config.reference guardian > docs/reference/guardian.md"
     )
 
 

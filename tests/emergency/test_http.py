@@ -153,3 +153,11 @@ def test_a_host_without_a_certificate_is_not_talked_to() -> None:
 def test_what_is_no_address_is_refused(host: str) -> None:
     with pytest.raises(BadInput, match="is not an http or https address"):
         Line([host])
+
+
+def test_what_may_not_be_written_any_more_is_not_once_the_connection_is_there() -> None:
+    with Server(answer(b"{}")).running() as server:
+        result = Line([server.url], lambda: "somebody else leads").exchange(ASKED)
+    assert isinstance(result, HttpFailure)
+    assert (result.written, result.tried, result.cause) == (False, False, "somebody else leads")
+    assert server.heard in ([], [b""])

@@ -64,17 +64,18 @@ def check_library() -> None:
 
 
 class SqliteJournal:
-    """Synchronous; whoever calls it decides on which thread, always the same one."""
+    """Synchronous; whoever calls it decides on which thread, always the same one. `create` makes one where
+    there is none."""
 
-    def __init__(self, path: str, *, vfs: str | None = None, readonly: bool = False) -> None:
+    def __init__(
+        self, path: str, *, vfs: str | None = None, readonly: bool = False, create: bool = True
+    ) -> None:
         check_library()
         self.path = path
         self._ballast = Path(f"{path}.ballast")
-        flags = (
-            apsw.SQLITE_OPEN_READONLY
-            if readonly
-            else (apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
-        )
+        flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE
+        if create and not readonly:
+            flags |= apsw.SQLITE_OPEN_CREATE
         try:
             self._db = apsw.Connection(path, flags=flags, vfs=vfs)
             self._db.set_busy_timeout(BUSY_TIMEOUT_MS)
@@ -83,7 +84,7 @@ class SqliteJournal:
             if readonly:
                 self._recognise()
             else:
-                self._prepare()
+                self._prepare(create)
             self._identity = _identity(path) if vfs is None else None
         except apsw.Error as error:
             raise BadInput(f"journal {path}: {error}; is it a Nightdesk journal?") from error
@@ -258,11 +259,11 @@ class SqliteJournal:
             )
         return int(layout)
 
-    def _prepare(self) -> None:
+    def _prepare(self, create: bool) -> None:
         layout = self._recognise()
         self._write_ahead()
         self._db.execute("PRAGMA synchronous = FULL")
-        if layout == 0:
+        if layout == 0 and create:
             self._db.execute(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {LAYOUT}; COMMIT")
 
     def _write_ahead(self) -> None:

@@ -17,9 +17,10 @@ T = TypeVar("T")
 
 
 class ThreadedJournal:
-    """Each call is queued to the one thread that owns the connection."""
+    """Each call is queued to the one thread that owns the connection; `create` as of the journal."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, create: bool = True) -> None:
+        self._create = create
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._path = path
@@ -125,7 +126,7 @@ class ThreadedJournal:
             job()
 
     def _open(self) -> None:
-        self._journal = SqliteJournal(self._path)
+        self._journal = SqliteJournal(self._path, create=self._create)
 
     def _close(self) -> None:
         if self._journal is not None:

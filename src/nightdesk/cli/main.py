@@ -11,7 +11,7 @@ from nightdesk.cli.checks import doctor, venues
 from nightdesk.cli.completion import COMPLETE_VAR, NAME, Shell
 from nightdesk.cli.lab import app as lab_app
 from nightdesk.cli.limits import app as limits_app
-from nightdesk.cli.node import cluster, node, switchover
+from nightdesk.cli.node import cluster, guardian, node, switchover
 from nightdesk.cli.options import (
     PAIR,
     ConfigOption,
@@ -297,6 +297,7 @@ app.command(hidden=True)(node)
 app.command()(doctor)
 app.command()(cluster)
 app.command()(switchover)
+app.command()(guardian)
 app.command()(venues)
 
 

@@ -1,4 +1,6 @@
-"""The commands about a desk's nodes: one of them in this process, all of them seen, leadership moved."""
+"""The commands about a desk's nodes: one of them in this process, all of them seen, leadership moved, and who
+watches over them.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -71,3 +73,23 @@ def switchover(
     from nightdesk.cli.cluster import switch_over
 
     raise typer.Exit(switch_over(config, folder, wait_s=wait, as_json=json))
+
+
+def guardian(
+    config: ConfigOption = None,
+    folder: FolderOption = None,
+    json_logs: Annotated[bool, typer.Option(help="Its log as JSON.")] = False,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Watch who leads; where nobody does for too long, tell, and cancel or flatten as [guardian] says."""
+    from nightdesk.cli.places import config_file, journal_file, load_config
+    from nightdesk.guardian.run import GuardianOptions, run_guardian
+
+    path = config_file(config, folder)
+    options = GuardianOptions(
+        config=path,
+        journal=journal_file(config, folder),
+        json_logs=json_logs,
+        log_level=log_level,
+    )
+    raise typer.Exit(run_guardian(load_config(path), options))

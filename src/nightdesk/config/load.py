@@ -177,6 +177,7 @@ def _between(config: Config, places: Places) -> Iterable[str]:
             yield f"{where}: {instrument.id} is listed twice"
     yield from _assets(config, places)
     yield from _of_contracts(config, places)
+    yield from _guarded(config, places)
     names = [strategy.name for strategy in config.strategy]
     for index, strategy in enumerate(config.strategy):
         if strategy.name in names[:index] or strategy.name == "operator":
@@ -204,6 +205,24 @@ def _of_contracts(config: Config, places: Places) -> Iterable[str]:
             if getattr(limits, limit) is not None:
                 where = places.told((*path, limit))
                 yield f"{where}: bounds contracts, and no [venue] has any; remove it"
+
+
+def _guarded(config: Config, places: Places) -> Iterable[str]:
+    """A guardian that acts has a key of its own at every venue."""
+    keys = config.guardian.account
+    for name in keys:
+        if name not in config.venue:
+            where = places.told(("guardian", "account", name))
+            yield f"{where}: no venue {name!r}; there is {', '.join(sorted(config.venue))}"
+    if config.guardian.policy == "tell":
+        return
+    for name in config.venue:
+        if name not in keys:
+            where = places.told(("guardian", "policy"))
+            yield (
+                f'{where}: "{config.guardian.policy}" needs a key at each venue: write '
+                f"[guardian.account.{name}] with key and secret"
+            )
 
 
 def _assets(config: Config, places: Places) -> Iterable[str]:

@@ -1,11 +1,15 @@
-"""The reference of limits, written from the schema: `python -m nightdesk.config.reference`."""
+"""The references of limits and of the guardian, written from the schema:
+`python -m nightdesk.config.reference` and `python -m nightdesk.config.reference guardian`.
+"""
 
+import json
 import sys
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from nightdesk.config.guardian import Guardian
 from nightdesk.config.schema import Limits, LimitsOverride, Losses, StrategyLimits
 from nightdesk.config.venue import Budget
 
@@ -59,10 +63,32 @@ seconds puts its scope into REDUCE_ONLY and pulls its resting entries. No recove
 that: `nightdesk resume --reason ...` does, and losses are measured anew from there. A start remembers the stop,
 the day's beginning, and the highest profit to within a twentieth of the drawdown limit.
 """
+_GUARDIAN = """# The guardian: `[guardian]`
+
+Written from the code by `python -m nightdesk.config.reference guardian`. What it is for, and how to run it:
+[how to guard a desk](../how-to/guard-a-desk.md).
+
+| key | what it says | default |
+|---|---|---|
+"""
+
+
+def guardian_page() -> str:
+    """The page on `[guardian]` in docs/reference."""
+    rows = (
+        f"| `{name}` | {field.description} | {_written(field.default)} |\n"
+        for name, field in Guardian.model_fields.items()
+    )
+    return _GUARDIAN + "".join(rows)
+
+
+def _written(default: object) -> str:
+    """As TOML."""
+    return "none" if default in ([], {}) else f"`{json.dumps(default)}`"
 
 
 def page() -> str:
-    """The page in docs/reference."""
+    """The page on limits in docs/reference."""
     overridden = frozenset(LimitsOverride.model_fields)
     text = _HEAD + _ORDER + _table(Limits, overridden)
     text += _STRATEGY + _table(StrategyLimits, frozenset())
@@ -85,4 +111,4 @@ def _default(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(guardian_page() if "guardian" in sys.argv[1:] else page())

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from nightdesk.config.guardian import Guardian
 from nightdesk.config.strict import Count, Name, Positive, Strict
 from nightdesk.config.venue import Venue
 
@@ -208,6 +209,7 @@ class Config(Strict):
     strategy: list[Strategy] = Field(default=[])
     baseline: dict[str, Annotated[Decimal, Field(ge=0)]] = Field(default={})
     paper: Paper = Paper()
+    guardian: Guardian = Guardian()
 
     @property
     def practises(self) -> bool:

@@ -6,25 +6,22 @@ confirmed, 5 the venue refuses the key, 6 a venue did not answer, 130 interrupte
 """
 
 import argparse
-import secrets
 import sys
-import time
-from collections.abc import Callable, Sequence
-from itertools import count
+from collections.abc import Sequence
 
 from nightdesk.control.latch import Latch
 from nightdesk.control.messages import ExitCode, Reply, Request
 from nightdesk.emergency import desk, telling
 from nightdesk.emergency.asking import Silent, mono, said, wall
 from nightdesk.emergency.decide import Verb
-from nightdesk.emergency.errand import Errand, Unreachable, quiet_ns
+from nightdesk.emergency.errand import Errand, Unreachable
 from nightdesk.emergency.options import BY, Confused, asked_of, parser, task_of
+from nightdesk.emergency.rounds import errand_of, go_round, ids
 from nightdesk.emergency.settings import Desk, Settings, desk_of, settings_of
 from nightdesk.emergency.status import asking_of, status
 from nightdesk.emergency.telling import Json, out, out_json, say
 from nightdesk.model.errors import BadInput
-from nightdesk.model.ids import EMERGENCY_NONCES, ClientOrderId, emergency_order_id
-from nightdesk.model.time import SECOND_NS
+from nightdesk.model.time import SECOND_NS, Mono
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -97,17 +94,9 @@ def _latched(of: Desk, reason: str, *, halted: bool) -> str:
 
 
 def _out(typed: argparse.Namespace, settings: Settings) -> int:
-    new_id = _ids()
+    new_id = ids()
     errands = [
-        Errand(
-            asking_of(place),
-            task_of(typed, settings, place),
-            name=place.name,
-            quiet_ns=quiet_ns(place.ttl_ns, place.read_lag_ns),
-            read_lag_ns=place.read_lag_ns,
-            new_id=new_id,
-            say=_once(),
-        )
+        errand_of(place, asking_of(place), task_of(typed, settings, place), new_id, say)
         for place in settings.places
     ]
     _preview(typed, settings, errands)
@@ -122,25 +111,6 @@ def _out(typed: argparse.Namespace, settings: Settings) -> int:
     finally:
         _told(typed, errands)
     return _code(errands)
-
-
-def _ids() -> Callable[[], ClientOrderId]:
-    """Ids of this run: nobody drew its nonce before, as far as chance goes."""
-    nonce, numbers = secrets.randbelow(EMERGENCY_NONCES), count(1)
-    return lambda: emergency_order_id(nonce, next(numbers))
-
-
-def _once() -> Callable[[str], None]:
-    """Says what it has not just said."""
-    last = ""
-
-    def told(text: str) -> None:
-        nonlocal last
-        if text != last:
-            last = text
-            say(text)
-
-    return told
 
 
 def _preview(typed: argparse.Namespace, settings: Settings, errands: Sequence[Errand]) -> None:
@@ -183,17 +153,9 @@ def _stop_desk(typed: argparse.Namespace, of: Desk) -> None:
 
 
 def _rounds(errands: Sequence[Errand], within_s: float) -> None:
-    """Every place in turn, so that one that is silent keeps nobody from the others."""
-    until = mono() + int(within_s * SECOND_NS) if within_s > 0 else None
-    while waiting := [each for each in errands if not (each.done or each.failed)]:
-        first = min(waiting, key=lambda each: each.due)
-        now = mono()
-        if until is not None and max(first.due, now) >= until:
-            say(f"not done within {within_s:g} s: run it again, it begins with what the venue has")
-            return
-        if first.due > now:
-            time.sleep((first.due - now) / SECOND_NS)
-        first.round()
+    until = Mono(mono() + int(within_s * SECOND_NS)) if within_s > 0 else None
+    if not go_round(errands, until):
+        say(f"not done within {within_s:g} s: run it again, it begins with what the venue has")
 
 
 def _told(typed: argparse.Namespace, errands: Sequence[Errand]) -> None:

@@ -8,7 +8,7 @@ request to the next one.
 import http.client
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from nightdesk.model.errors import BadInput
@@ -21,10 +21,15 @@ _TRY_ELSEWHERE = frozenset({403, 500, 502, 503, 504})  # the next question goes 
 
 
 class Line:
-    """The way to one venue, over one of its hosts at a time. Raises `BadInput` for what is no address."""
+    """The way to one venue, over one of its hosts at a time. Raises `BadInput` for what is no address.
 
-    def __init__(self, hosts: Sequence[str]) -> None:
+    `may_not` says why nothing may be written now, or nothing: it is asked once the connection is there, in the
+    step that writes.
+    """
+
+    def __init__(self, hosts: Sequence[str], may_not: Callable[[], str] = lambda: "") -> None:
         self._hosts = deque(hosts)
+        self._may_not = may_not
         for host in hosts:
             if urlsplit(host).scheme not in ("http", "https") or not urlsplit(host).hostname:
                 raise BadInput(f"{host!r} is not an http or https address")
@@ -38,7 +43,7 @@ class Line:
         """Write it once, to the first host that takes a connection; what really happened to it."""
         result: HttpResult = HttpFailure(written=False, timed_out=False, cause="no host")
         for _ in range(len(self._hosts)):
-            result = _exchange(self._hosts[0], request)
+            result = _exchange(self._hosts[0], request, self._may_not)
             if isinstance(result, HttpFailure) or result.status in _TRY_ELSEWHERE:
                 self._hosts.rotate(-1)
             if isinstance(result, HttpAnswer) or result.written:
@@ -46,7 +51,7 @@ class Line:
         return result
 
 
-def _exchange(host: str, request: HttpRequest) -> HttpResult:
+def _exchange(host: str, request: HttpRequest, may_not: Callable[[], str]) -> HttpResult:
     parts = urlsplit(host)
     name, port = parts.hostname or "", parts.port
     connection = (
@@ -61,6 +66,8 @@ def _exchange(host: str, request: HttpRequest) -> HttpResult:
             connection.connect()
         except (OSError, UnicodeError) as error:
             return _failed(host, error, written=False)
+        if why := may_not():
+            return HttpFailure(written=False, timed_out=False, cause=why, tried=False)
         try:
             headers = dict(request.headers)
             connection.request(request.method, request.target, request.body or None, headers)

@@ -1,6 +1,7 @@
 """What the venues hold and have open, and what a running desk says of itself."""
 
 import argparse
+from collections.abc import Callable
 
 from nightdesk.control.messages import ExitCode, Request
 from nightdesk.emergency import desk, telling
@@ -90,6 +91,7 @@ def _desk_status(of: Desk) -> Json:
     return word | {"answers": True, "mode": mode, "said": f"it answers, in mode {mode}"}
 
 
-def asking_of(place: Place) -> Asking:
-    """The way to one place."""
-    return Asking(KINDS[place.kind](VenueId(place.name), place.signer), Line(place.hosts))
+def asking_of(place: Place, may_not: Callable[[], str] = lambda: "") -> Asking:
+    """The way to one place; `may_not` as `Line` asks it."""
+    line = Line(place.hosts, may_not)
+    return Asking(KINDS[place.kind](VenueId(place.name), place.signer), line)
