@@ -67,7 +67,7 @@ def switch_over(config: Path | None, folder: Path | None, *, wait_s: float, as_j
     """Ask the leader to hand over, and wait until another leads."""
     client = desk_of(config, folder)
     try:
-        before = sample_of(client.ask(Request(verb="status"))).epoch
+        before = sample_of(client.ask(Request(verb="status")))
         reply = client.ask(Request(verb="switchover"))
     finally:
         client.close()
@@ -76,9 +76,12 @@ def switch_over(config: Path | None, folder: Path | None, *, wait_s: float, as_j
         return reply.code
     begun = time.monotonic()  # noqa: TID251 a person waits; nothing is traded by it
     while time.monotonic() - begun < wait_s:  # noqa: TID251 as above
-        told = _led_by(socket_file(config, folder), before)
+        told = _led_by(socket_file(config, folder), before.epoch)
         if told is not None:
             epoch, pid = told
+            if pid == before.pid:
+                say(f"epoch {epoch} is led by pid {pid} again: no other node took it over")
+                return ExitCode.FAILED
             if as_json:
                 print_json({"epoch": epoch, "pid": pid})
             say(f"epoch {epoch} is led by pid {pid}")

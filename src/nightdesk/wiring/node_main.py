@@ -158,7 +158,7 @@ class _Process:
         )
         role = Role(stands_by=self._stands_by, rank=self._options.rank, rest_ns=self._rest_ns)
         self._node, self._rest_ns = Node(plan, world, role), 0
-        self._stands_by = self._options.stands_by
+        self._stands_by = self._stands_by or self._options.stands_by
         if self._stopping:
             self._node.stop()
         try:
@@ -174,6 +174,9 @@ class _Process:
             await journal.close()
         if self._node.handed_over and not self._stopping:
             self._rest_ns = plan.pace.lease.ttl_ns
+            self._stands_by = (
+                True  # whoever was asked to let another lead does, however it was started
+            )
             return None
         return ExitCode.OK
 
@@ -194,7 +197,8 @@ class _Process:
                 await node.run()
             finally:
                 serving.cancel()
-        if self._options.tell_result and node.ready.is_set():
+        # What it led until it handed over is no result, and nobody reads the pipe before the end.
+        if self._options.tell_result and node.ready.is_set() and not node.handed_over:
             sys.stdout.buffer.write(encode(node.sampler.sample()))
             sys.stdout.buffer.flush()
 
@@ -210,7 +214,7 @@ class _Process:
             for failure in failures:
                 if isinstance(failure, kind):
                     self._say(event, failure)
-                    beside = kind in (Fenced, LeaseHeld) and self._options.stands_by
+                    beside = kind in (Fenced, LeaseHeld) and self._stands_by
                     return None if beside else code  # another leads, and this one may stand by
         raise group
 
