@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from nightdesk.adapters.nodes_folder import NodesFolder
+from nightdesk.adapters.nodes_folder import OLD_NS, NodesFolder
 from nightdesk.model.errors import AppendRefused
 from nightdesk.model.ids import Seq
 from nightdesk.model.time import Mono
@@ -25,12 +26,19 @@ def test_each_writes_its_own_and_reads_all(tmp_path: Path) -> None:
     assert one.told() == two.told() == [presence(1, seq=9), presence(2)]
 
 
-def test_who_has_ended_is_forgotten_when_asked(tmp_path: Path) -> None:
-    nodes = NodesFolder(str(tmp_path / "j"))
-    nodes.tell(presence(1))
-    nodes.forget(presence(1))
-    nodes.forget(presence(1))
-    assert nodes.told() == []
+def test_what_was_left_by_an_earlier_boot_or_long_ago_is_removed_at_a_start(tmp_path: Path) -> None:
+    before = NodesFolder(str(tmp_path / "j"))
+    old = msgspec.structs.replace(presence(1), at=Mono(0))
+    other = presence(2)
+    booted = msgspec.structs.replace(
+        other, holder=msgspec.structs.replace(other.holder, boot="another")
+    )
+    young = msgspec.structs.replace(presence(3), at=Mono(OLD_NS))
+    for each in (old, booted, young):
+        before.tell(each)
+    ours = msgspec.structs.replace(presence(4), at=Mono(OLD_NS + 1))
+    NodesFolder(str(tmp_path / "j")).tell(ours)
+    assert before.told() == [young, ours]
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"holder": 1}', "\x00"])

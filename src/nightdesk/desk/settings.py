@@ -87,8 +87,7 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.encode(self._built(), order="sorted").decode()
 
     def plan_hash(self) -> str:
-        """Equal for equal configs, whatever the venues said of their instruments meanwhile: a node with another
-        one must not lead this desk."""
+        """Equal for equal settings, whatever the venues said of their instruments meanwhile."""
         built = self._built()
         built["instruments"] = sorted(self.instruments)
         told = msgspec.json.encode(built, order="sorted")

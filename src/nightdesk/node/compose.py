@@ -2,8 +2,10 @@
 
 import importlib
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -62,7 +64,18 @@ def plan_of(config: Config, base: Path, live: str = "") -> Plan:
         asset_max=config.limits.asset_max,
         terms=terms_of(config),
         uncovered=Mode[config.desk.uncovered.upper()],
+        digest=_digest(config),
     )
+
+
+def _digest(config: Config) -> str:
+    """Of what was written into the file, but for what concerns one process: a release that knows more settings
+    has the same for the same file."""
+    written = config.model_dump(
+        mode="json", exclude_unset=True, exclude={"desk": {"control", "log", "boards"}}
+    )
+    told = json.dumps(written, sort_keys=True)
+    return blake2b(told.encode(), digest_size=16).hexdigest()
 
 
 def terms_of(config: Config) -> dict[InstrumentId, Terms]:

@@ -6,6 +6,7 @@ way up: a refused append ends this incarnation, and the caller starts the next o
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
 from nightdesk.desk.desk import Desk
@@ -257,7 +258,7 @@ class Node:
             ),
             Configured(
                 hash=settings.hash(),
-                plan_hash=settings.plan_hash(),
+                plan_hash=self._plan.hash(settings),
                 instruments=list(settings.instruments.values()),
                 body=settings.canonical(),
             ),
@@ -361,8 +362,12 @@ class Node:
         """An orderly end: nothing new, everything open cancelled at the venue but what protects positions, then
         the books compared."""
         await self._stop.wait()
+        if self._role.stands_by and hasattr(self, "_lease"):
+            with suppress(TimeoutError):  # what the one before left open is cancelled too
+                async with asyncio.timeout(STOP_WITHIN_S):
+                    await self.ready.wait()
         if not self.ready.is_set():
-            raise Stopped  # nothing was opened, so nothing is open
+            raise Stopped
         self.shell.stop_strategies()
         self.shell.say("info", "desk.stopping", orders=str(len(self.shell.desk.state.orders.live)))
         deadline = self._world.clock.mono() + int(STOP_WITHIN_S * SECOND_NS)

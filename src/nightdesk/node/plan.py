@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from hashlib import blake2b
 
 import msgspec
 
@@ -89,6 +90,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     asset_max: Mapping[str, Decimal] = {}  # by base asset
     terms: Mapping[InstrumentId, Terms] = {}
     uncovered: Mode = Mode.NORMAL  # of the desk while nobody stands by who could lead
+    digest: str = ""  # of all that a person wrote down of this desk
+
+    def hash(self, settings: DeskSettings) -> str:
+        """Equal for nodes that may lead the same desk: by the same config, whatever the venues said of their
+        instruments meanwhile."""
+        told = f"{settings.plan_hash()} {self.digest}"
+        return blake2b(told.encode(), digest_size=16).hexdigest()
 
     def settled(
         self,

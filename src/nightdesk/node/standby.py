@@ -193,7 +193,7 @@ class Standby:
             ours = ""
             if len(rules) == len(self._plan.limits):
                 with suppress(BadInput):  # another desk's instruments
-                    ours = self._plan.settled(rules).plan_hash()
+                    ours = self._plan.hash(self._plan.settled(rules))
             self._planned = (state.config_hash, ours)
         return self._planned[1]
 

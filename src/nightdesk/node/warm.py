@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from nightdesk.desk.settings import DeskSettings
+from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import InstrumentId, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.time import SECOND_NS, Mono
@@ -49,7 +50,15 @@ class Warm:
     async def _keep_settled(self) -> None:
         while True:
             meeting = Meeting(self._plan, self._world, self._venues)
-            settings = await meeting.settle(self._known)
+            try:
+                settings = await meeting.settle(self._known)
+            except BadInput as error:
+                if self.settings is None:
+                    raise
+                # By what it knew it can lead, as the one that leads goes on by that.
+                self._world.log.log("warning", "standby.unsettled", {"why": str(error)})
+                await asyncio.sleep(SETTLE_EVERY_NS / SECOND_NS)
+                continue
             if self.settings is None:
                 self._settled(settings)
             self.meeting, self.settings = meeting, settings

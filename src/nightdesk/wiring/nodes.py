@@ -13,7 +13,7 @@ from nightdesk.model.errors import AppendRefused, BadInput, CorruptionError
 RESTART_FIRST_S, RESTART_MAX_S = 1.0, 30.0
 STEADY_S = 60.0
 STOP_WITHIN_S = 25.0  # a node itself gives up after ten
-STAND_DOWN_WITHIN_S = 5.0  # one that stands by has nothing open
+END_WITHIN_S = 5.0  # where the desk has failed already
 FINAL = frozenset({ExitCode.OK, ExitCode.CONFIG, ExitCode.REFUSED, ExitCode.USAGE})
 
 
@@ -80,7 +80,7 @@ class Nodes:
         leads = self._leader()
         for child in self._children:
             if child is not leads:
-                self._end(child, STAND_DOWN_WITHIN_S)
+                self._end(child, STOP_WITHIN_S)  # it may have come to lead just now
         if leads is None:
             return self._last
         leads.process.terminate()
@@ -92,8 +92,9 @@ class Nodes:
 
     def end(self) -> None:
         """Whatever still runs, at once."""
-        for child in self._children:
-            self._end(child, STAND_DOWN_WITHIN_S)
+        leads = self._leader()
+        for child in sorted(self._children, key=lambda child: child is leads):
+            self._end(child, END_WITHIN_S)
 
     def _leader(self) -> _Child | None:
         running = [child for child in self._children if child.runs()]

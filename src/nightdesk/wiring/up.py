@@ -44,9 +44,9 @@ from nightdesk.node.result import Result
 from nightdesk.wiring.nodes import STOP_WITHIN_S, Nodes, python, spawn
 from nightdesk.wiring.told import lab_get, result_at
 
-START_WITHIN_S = 30.0
 PAPER_KIND, PAPER_SYMBOLS = "binance-spot", ["BTCUSDT", "ETHUSDT"]  # without a config
 LAB_REFUSED = 2  # what a lab ends with whose options cannot be met
+SILENT_S = 2.0  # a leader that tells nothing for so long is looked for anew
 SLOW_S = 10.0  # a desk that has not started by then says why
 LAB_URL = "lab.url"  # where the practice exchange of a folder answers, for nodes that join
 
@@ -273,7 +273,7 @@ class Up:
         """One sample, or a short wait for the node to listen."""
         try:
             if client is None:
-                client = ControlClient(self._socket())
+                client = ControlClient(self._socket(), SILENT_S)
                 client.watch()
             self._show(sample_of(client.next()), "")
             self._seen = True
