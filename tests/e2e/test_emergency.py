@@ -28,6 +28,10 @@ BASELINE = ("--baseline", "BTC=1", "--baseline", "ETH=10")
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
     made = Rig(tmp_path, seed=7)
+    config = (
+        tmp_path / "desk.toml"
+    )  # no deadline that a busy machine misses: this is not about them
+    config.write_text(config.read_text().replace("order_ttl_ms = 500", "order_ttl_ms = 4000"))
     try:
         yield made
     finally:
