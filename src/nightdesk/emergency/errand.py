@@ -33,7 +33,7 @@ from nightdesk.emergency.decide import (
 from nightdesk.model.errors import OperatingError
 from nightdesk.model.ids import ClientOrderId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.money import ZERO, add
+from nightdesk.model.money import ZERO, add, plain
 from nightdesk.model.outcome import Outcome, Verdict
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.venues.protocol import NoAnswer, NotFound, Unlisted
@@ -270,9 +270,7 @@ class Errand:
         for order in going[:CANCELS_MAX]:
             result = self._asking.ask(partial(self._codec.cancel, order, self._new_id()))
             outcome = self._asking.heed(self._codec.cancelled(result))
-            what = (
-                f"{self.name}: cancel {order.symbol} {order.side} {order.qty} ({order.client_id})"
-            )
+            what = f"{self.name}: cancel {order.symbol} {order.side} {plain(order.qty)} ({order.client_id})"
             if outcome.verdict is Verdict.ACKED:
                 self._say(f"{what}: done")
             else:
@@ -308,11 +306,11 @@ class Errand:
     def _ended(self, ordered: Ordered, outcome: Traded | Outcome) -> None:
         close = ordered.close
         key = (ordered.name, close.mode_side)
-        what = f"{self.name}: {close.side} {close.qty} {close.symbol} at the market ({close.client_id})"
+        what = f"{self.name}: {close.side} {plain(close.qty)} {close.symbol} at the market ({close.client_id})"
         if isinstance(outcome, Traded):
             self._traded(ordered, outcome)
             self._refused.pop(key, None)
-            self._say(f"{what}: {outcome.filled} traded")
+            self._say(f"{what}: {plain(outcome.filled)} traded")
             return
         self._asking.heed(outcome)
         if outcome.verdict in (Verdict.REJECTED, Verdict.NOT_SENT):
@@ -339,7 +337,9 @@ class Errand:
             told = self._codec.queried(each.close, result)
             if isinstance(told, Traded):
                 self._traded(each, told)
-                self._say(f"{self.name}: {each.close.client_id} is there: {told.filled} traded")
+                self._say(
+                    f"{self.name}: {each.close.client_id} is there: {plain(told.filled)} traded"
+                )
             elif isinstance(told, NotFound):
                 if asked > each.sent + WINDOW_NS + self._read_lag_ns:
                     each.absent += 1
