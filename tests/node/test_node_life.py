@@ -3,6 +3,7 @@ disk or by a bug.
 """
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,22 @@ def test_a_broken_invariant_in_a_callback_is_fatal(tmp_path: Path) -> None:
         await asyncio.sleep(3)
         codec.armed = True
         assert any(isinstance(e, AssertionError) for e in leaves(await life.ended(20)))
+
+    live(main)
+
+
+def test_what_an_earlier_life_left_unasked_does_not_end_this_one(tmp_path: Path) -> None:
+    async def main() -> None:
+        world = SimWorld(tmp_path, seed=2)
+        life = await world.desk().up()
+        left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        left.set_exception(Fenced("epoch 2 leads; epoch 1 stands down"))
+        del left
+        gc.collect()
+        await asyncio.sleep(3)
+        assert life.task is not None
+        assert not life.task.done()
+        await life.stop()
 
     live(main)
 

@@ -1,6 +1,7 @@
 """Group commit on the loop: order, batches, and what a failed append takes with it."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -186,5 +187,35 @@ def test_a_stalled_disk_is_given_up_when_too_much_waits(monkeypatch: pytest.Monk
         engine.ends[0].set_result(None)
         await asyncio.sleep(0)
         assert writer.durable == 0
+
+    with_writer(body)
+
+
+def test_of_a_node_that_has_ended_no_commit_calls_back_and_nothing_follows() -> None:
+    async def body(writer: JournalWriter, engine: Engine) -> None:
+        called: list[int] = []
+        writer.submit([a_record(1)], NOW, lambda: called.append(1))
+        writer.submit([a_record(2)], NOW, lambda: called.append(2))
+        writer.close()
+        writer.submit([a_record(3)], NOW, lambda: called.append(3))
+        await engine.done()
+        assert called == []
+        assert engine.sizes() == [1]
+
+    with_writer(body)
+
+
+def test_what_ended_a_writer_is_not_told_again_when_that_is_collected() -> None:
+    async def body(writer: JournalWriter, engine: Engine) -> None:
+        told: list[dict[str, Any]] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: told.append(context))
+        writer.submit([a_record(1)], NOW, None)
+        engine.ends[-1].set_exception(Fenced("newer"))
+        await asyncio.sleep(0)
+        assert writer.failed.done()
+        del writer.failed
+        gc.collect()
+        assert told == []
 
     with_writer(body)

@@ -9,6 +9,7 @@ from nightdesk.model.ids import Epoch
 from nightdesk.model.time import SECOND_NS
 from nightdesk.ports.journal import JournalEngine
 from nightdesk.runtime.lease import TTL_NS
+from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.incarnation import Incarnation, Life
 from nightdesk.simulation.trap import How, Moment, Trap
 from simulation.crews import Crewed
@@ -170,6 +171,18 @@ def test_a_switchover_moves_leadership_in_moments_and_cancels_nothing() -> None:
 
     lived = Crewed(script, seconds=30)
     assert lived.said("desk.handing_over")
+
+
+def test_who_hands_over_to_a_slow_venue_begins_nothing_new_meanwhile() -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        assert made.world.command("switchover")
+        await made.led(2)
+
+    args: dict[str, object] = {"percent": 100, "ms": 1_500}
+    slow = Fault(kind="venue.late_response", at_s=1.0, for_s=5.0, args=args)
+    lived = Crewed(script, faults=[slow])
+    assert len([line for line in lived.said("desk.trading") if "epoch=1" in line]) == 1
 
 
 def test_without_a_node_that_could_lead_a_switchover_is_refused() -> None:

@@ -123,6 +123,8 @@ class Node:
         finally:
             loop.set_exception_handler(None)
             self._broken.cancel()
+            if hasattr(self, "shell"):
+                self.shell.writer.close()
 
     async def _stand_by(self, holder: Holder) -> tuple[Recovered, DeskSettings | None]:
         """Until this node leads; what it has by then."""
@@ -306,9 +308,11 @@ class Node:
         self._group.create_task(run(), name=name)
 
     def _callback_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """An exception in a callback has no task to end: it ends the node, whose invariants it broke."""
+        """An exception in a callback has no task to end: it ends the node, whose invariants it broke. One that
+        nobody asked a future for is told whenever that is collected, and may be of an earlier life."""
         error = context.get("exception")
-        if isinstance(error, Exception) and not self._broken.done():
+        unasked = "future" in context
+        if isinstance(error, Exception) and not unasked and not self._broken.done():
             self._broken.set_exception(error)
         loop.default_exception_handler(context)
 
@@ -340,7 +344,8 @@ class Node:
         """Whether recovery is over: books compared, the private stream heard, nobody asked to stop, and the
         history of declared bars told, unless the venue takes too long over it."""
         ready = all(venue.recovered for venue in self._venues.values())
-        return ready and not self._stop.is_set() and not self.shell.history_awaited
+        leaves = self._stop.is_set() or self._hands_over.is_set()
+        return ready and not leaves and not self.shell.history_awaited
 
     def hand_over(self) -> None:
         """Let a node that stands by lead: nothing new, what is under way drained, nothing cancelled."""

@@ -47,6 +47,7 @@ class JournalWriter:
         self._callbacks: deque[tuple[Seq, Done]] = deque()
         self._in_flight = 0
         self._started = 0
+        self._closed = False
 
     @property
     def depth(self) -> int:
@@ -59,7 +60,7 @@ class JournalWriter:
 
     def submit(self, records: Sequence[Record], at: Wall, done: Done | None) -> None:
         """Queue records for the next slots; `done` runs once they are durable, never otherwise."""
-        if self.failed.done():
+        if self.failed.done() or self._closed:
             return
         for record in records:
             frame = encode_frame(
@@ -103,6 +104,12 @@ class JournalWriter:
             if self.failed.done():
                 self.failed.result()
 
+    def close(self) -> None:
+        """The node has ended: what is on its way to the disk calls nobody back, and nothing follows it."""
+        self._closed = True
+        self._waiting.clear()
+        self._callbacks.clear()
+
     def head(self) -> Head:
         """The head of what was submitted; durable only when `depth` is 0."""
         return Head(seq=Seq(self._next - 1), digest=self._digest, epoch=self.epoch)
@@ -145,3 +152,4 @@ class JournalWriter:
             error = AppendUnknown(f"append: {error!r}")
         if not self.failed.done():
             self.failed.set_exception(error)
+            self.failed.exception()  # looked at: a life that ended of something else is not told again
