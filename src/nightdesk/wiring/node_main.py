@@ -65,7 +65,9 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     leads_first: bool = (
         False  # at its start it leads at once, if nobody does, and from then on it stands by
     )
-    tell_result: bool = False  # print the last sample as the last line of standard output
+    tell_result: bool = (
+        False  # print the last sample on standard output, which nobody reads before the end
+    )
 
 
 def run_node(config: Config, options: NodeOptions) -> int:
@@ -198,7 +200,8 @@ class _Process:
             finally:
                 serving.cancel()
         # What it led until it handed over is no result, and nobody reads the pipe before the end.
-        if self._options.tell_result and node.ready.is_set() and not node.handed_over:
+        ends = self._stopping or not node.handed_over
+        if self._options.tell_result and node.ready.is_set() and ends:
             sys.stdout.buffer.write(encode(node.sampler.sample()))
             sys.stdout.buffer.flush()
 
