@@ -175,6 +175,37 @@ def test_drained_waits_for_what_was_submitted_so_far_and_raises_what_failed() ->
     with_writer(body)
 
 
+def test_finished_it_has_written_everything_and_writes_nothing_more() -> None:
+    async def body(writer: JournalWriter, engine: Engine) -> None:
+        told: list[str] = []
+        writer.submit([a_record(0)], NOW, None)
+        closing = asyncio.ensure_future(writer.finish())
+        await asyncio.sleep(0)
+        engine.ends[-1].set_result(None)
+        writer.submit([a_record(1)], NOW, lambda: told.append("in time"))
+        for _ in range(4):
+            await asyncio.sleep(0)
+        assert not closing.done()
+        await engine.done()
+        await closing
+        writer.submit([a_record(2)], NOW, lambda: told.append("too late"))
+        await asyncio.sleep(0)
+        assert (engine.sizes(), writer.depth, told) == ([1, 1], 0, ["in time"])
+
+    with_writer(body)
+
+
+@pytest.mark.parametrize("error", [Fenced("led"), AppendRefused("full")])
+def test_finishing_raises_what_failed(error: Exception) -> None:
+    async def body(writer: JournalWriter, engine: Engine) -> None:
+        writer.submit([a_record(0)], NOW, None)
+        engine.ends[-1].set_exception(error)
+        with pytest.raises(type(error)):
+            await writer.finish()
+
+    with_writer(body)
+
+
 def test_a_stalled_disk_is_given_up_when_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_writer, "WAITING_MAX", 20)
 

@@ -360,7 +360,7 @@ class Node:
         deadline = self._world.clock.mono() + int(DRAIN_WITHIN_S * SECOND_NS)
         while in_flight(self.shell.routes.values()) and self._world.clock.mono() < deadline:  # noqa: ASYNC110 a poll with a deadline
             await asyncio.sleep(MS_NS / SECOND_NS)
-        await self.shell.writer.drained()
+        await self.shell.writer.finish()
         raise HandedOver
 
     async def _until_stopped(self) -> None:
@@ -382,7 +382,7 @@ class Node:
         for venue in self._venues.values():
             await venue.leave()
             await venue.ask_account()
-        await self.shell.writer.drained()
+        await self.shell.writer.finish()
         left = len(self._entries())
         protecting = len(self.shell.desk.state.orders.live) - left
         self.shell.say(

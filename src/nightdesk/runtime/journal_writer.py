@@ -104,6 +104,14 @@ class JournalWriter:
             if self.failed.done():
                 self.failed.result()
 
+    async def finish(self) -> None:
+        """Wait as `drained` does, then write nothing more: the lease is about to be given back, and who leads
+        next begins with what is durable."""
+        await self.drained()
+        while self.depth:  # more came while nobody was told that it is
+            await self.drained()
+        self._closed = True
+
     def close(self) -> None:
         """The node has ended: what is on its way to the disk calls nobody back, and nothing follows it."""
         self._closed = True
