@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 KILLS ?= 200
+ROUNDS ?= 200
 MINUTES ?= 5
 SEEDS ?= 20000
 SHUFFLED ?= 2000
@@ -12,7 +13,7 @@ DAYS ?= 30
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test check format crash bench simulate-nightly lock clean
+.PHONY: help setup setup-dev run test check format crash drill bench simulate-nightly lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,9 @@ format: setup-dev ## let ruff rewrite what it can
 
 crash: setup-dev ## kill -9 a real desk KILLS times and audit what is left
 	@$(BIN)/python -m tests.crash.harness --kills $(KILLS)
+
+drill: setup-dev ## do to a running pair what can befall it, ROUNDS times, and audit what is left
+	@$(BIN)/python -m tests.drill.harness --rounds $(ROUNDS)
 
 bench: setup-dev ## measure; prints a table and writes var/bench.json
 	@$(BIN)/python -m bench.run

@@ -16,7 +16,7 @@ FUNCTION_LINES_MAX = 60
 BANNED_NAMES = {"manager", "helper", "helpers", "utils", "util", "misc", "common"}
 # Tests that are about a whole rather than one module.
 WHOLE = {"test_tidy.py"}
-WHOLE_FOLDERS = {"crash", "e2e", "regressions"}
+WHOLE_FOLDERS = {"crash", "drill", "e2e", "regressions"}
 
 
 def _id(path: Path) -> str:

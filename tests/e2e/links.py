@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
@@ -12,6 +13,7 @@ from typing import TypeVar
 T = TypeVar("T")
 VENUE = "10.117.0.1"
 CLONE_NEWNET = 0x40000000
+_NUMBERS = count(1)
 
 
 class Links:
@@ -19,7 +21,7 @@ class Links:
     `apart`, each link begins in a namespace of its own."""
 
     def __init__(self, *, apart: bool = False) -> None:
-        number = os.getpid()
+        number = f"{os.getpid()}-{next(_NUMBERS)}"
         ends = ("a", "b") if apart else ("", "")
         self.desks, self.venue = [f"nd-desk{end}-{number}" for end in ends], f"nd-venue-{number}"
         self.links = ["10.117.1.1", "10.117.2.1"]

@@ -1,0 +1,66 @@
+"""A pair outlives what is done to it: one node leads, nothing is doubled, nothing is lost."""
+
+import os
+import subprocess
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.drill.deeds import KINDS
+from tests.drill.harness import drill, findings, in_flight_percent, rows, table_of
+from tests.e2e.disk import small_disk
+from tests.e2e.links import Links
+
+pytestmark = pytest.mark.process
+
+EACH = 5
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "drills.md"
+
+
+def can_be_made(kind: str, folder: Path) -> str:
+    """Why this kind of drill cannot be made here, or nothing."""
+    try:
+        with ExitStack() as undo:
+            if kind == "link_cut":
+                Links(apart=True).make(undo)
+            if kind == "disk_full":
+                undo.enter_context(small_disk(folder, 1))
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"{kind}: {getattr(error, 'stderr', '') or error}"
+    return ""
+
+
+def test_five_of_each_kind_leave_nothing_doubled_lost_or_unsaid(tmp_path: Path) -> None:
+    missing = [why for why in (can_be_made(kind, tmp_path) for kind in KINDS) if why]
+    assert not (missing and os.environ.get("CI") == "true"), missing
+    kinds = [kind for kind in KINDS if not any(why.startswith(kind) for why in missing)]
+    lines = drill(EACH * len(kinds), kinds, 1, each=EACH, longest_s=4.0, jobs=4)
+    assert findings(lines) == []
+    done = Counter(line["kind"] for line in lines if "kind" in line)
+    assert done == dict.fromkeys(kinds, EACH)
+    assert Counter(line["audit"] for line in lines if "audit" in line) == dict.fromkeys(kinds, 1)
+    assert in_flight_percent(lines) > 50, "it would prove too little"
+    for line in lines:
+        if "kind" in line and line["kind"] in ("kill", "switchover", "both_kill"):
+            assert line["took_over"], line
+        if "kind" in line and line["kind"] == "standby_kill":
+            assert not line["took_over"], line
+    assert table_of(lines).row_count == len(rows(lines))
+    if missing:
+        pytest.skip(f"but for {missing}")
+
+
+def test_what_was_audited_is_not_done_again_and_what_was_not_is(tmp_path: Path) -> None:
+    keep = tmp_path / "drill.jsonl"
+    audited = drill(2, ["standby_kill"], 3, keep, each=2)
+    with keep.open("a") as file:
+        file.write('{"kind": "standby_kill", "number": 2, "findings": []}\n')
+    again = drill(2, ["standby_kill"], 3, keep, each=2)
+    assert again == audited
+    assert len(keep.read_text().splitlines()) == 3
+
+
+def test_every_kind_is_told_of() -> None:
+    text = DOCUMENT.read_text()
+    assert [kind for kind in KINDS if f"| `{kind}` |" not in text] == []
