@@ -34,11 +34,12 @@ NAMES = (
     "pause",
     "restart",
     "stalls",
+    "failover",
     "footprint",
     "worlds",
     "replay",
 )
-TIMEOUT_S = 240
+TIMEOUT_S = 900
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -385,12 +385,8 @@ class Node:
         await self.shell.writer.finish()
         left = len(self._entries())
         protecting = len(self.shell.desk.state.orders.live) - left
-        self.shell.say(
-            "info" if not left else "warning",
-            "desk.stopped",
-            still_open=str(left),
-            protecting=str(protecting),
-        )
+        level = "warning" if left else "info"
+        self.shell.say(level, "desk.stopped", still_open=str(left), protecting=str(protecting))
         raise Stopped
 
     def _busy(self) -> bool:
