@@ -266,7 +266,8 @@ def rows(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
 def in_flight_percent(lines: Sequence[Line]) -> float:
     """In how many of a hundred rounds an order was on its way at the deed."""
     done = [line for line in lines if "kind" in line]
-    return 100.0 * sum(line["in_flight"] > 0 for line in done) / max(1, len(done))
+    met = sum(bool(line["in_flight"]) for line in done)
+    return 100.0 * met / max(1, len(done))
 
 
 def table_of(lines: Sequence[Line]) -> Table:

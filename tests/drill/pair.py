@@ -88,7 +88,12 @@ class Pair(Rig):
 
     def struck(self, faults: Sequence[dict[str, Any]]) -> None:
         """Set these faults, and no others."""
-        self.there(lambda: (self.clear_faults(), self.post_faults(faults)))
+
+        def anew() -> None:
+            self.clear_faults()
+            self.post_faults(faults)
+
+        self.there(anew)
 
     def until(self, what: str, test: Callable[[], T | None], within_s: float = WITHIN_S) -> T:
         """What `test` finds; it is asked again and again, and a deadline is a failure."""
