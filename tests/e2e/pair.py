@@ -165,7 +165,7 @@ class Pair:
         """One more guardian; its name, by which it is told of."""
         name = f"guardian{len(self.guardians)}"
         path = self.config(policy, blind=blind, name=name)
-        command = ["guardian", "--config", str(path), "--json-logs", "--log-level", "debug"]
+        command = ["guardian", "--config", str(path), "--json-logs", "--debug"]
         self.guardians[name] = self._spawn(name, command)
         self.until_said(name, "guardian.looked")
         return name

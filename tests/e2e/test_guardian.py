@@ -30,7 +30,7 @@ def halted(desk: Pair, name: str) -> None:
     status = desk.until(desk.status, "an answer of the desk that was started afterwards")
     assert status["mode"] == "HALTED"
     (why,) = [row["why"] for row in status["causes"] if row["mode"] == "HALTED"]
-    assert "the guardian left a latch: nobody led" in why
+    assert "the guardian left a latch: nobody leads" in why
     assert status["epoch"] == 3, "the guardian's was the second"
     desk.nodes[-1].send_signal(signal.SIGTERM)
     desk.nodes[-1].wait()

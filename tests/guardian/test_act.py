@@ -154,7 +154,7 @@ def test_it_takes_the_next_epoch_leaves_a_latch_gets_out_and_gives_the_lease_bac
         latch = found(tmp_path / "desk.journal.latch")
         assert latch is not None
         assert (latch.by, latch.halted) == ("the guardian", True)
-        assert latch.why == "nobody led: dead on here (pid 2) has ended"
+        assert latch.why == "nobody leads: dead on here (pid 2) has ended"
         view = at.lookout.lease()
         assert not isinstance(view, str)
         assert (view.epoch, view.holder) == (2, None)

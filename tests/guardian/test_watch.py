@@ -128,6 +128,12 @@ def test_it_is_due_once_the_lease_was_read_for_so_long_and_nobody_led(
     assert scene.watch.due is due
 
 
+def test_what_it_acts_on_is_named_by_what_was_found() -> None:
+    scene = Scene(BLINDLY).goes(LEADS, 5).goes(UNREADABLE, 31)
+    assert scene.watch.ground == f"the lease cannot be read: {AWAY}"
+    assert scene.goes(GAVE_BACK, 31).watch.ground == "nobody leads: the lease was given back"
+
+
 def test_one_who_only_tells_never_acts() -> None:
     scene = Scene(Policy(after_ns=AFTER_NS)).goes(LEADS, 5).goes(DIED, 500)
     assert not scene.watch.due

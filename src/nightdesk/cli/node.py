@@ -79,9 +79,9 @@ def guardian(
     config: ConfigOption = None,
     folder: FolderOption = None,
     json_logs: Annotated[bool, typer.Option(help="Its log as JSON.")] = False,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    debug: Annotated[bool, typer.Option(help="Log how things stand every minute, too.")] = False,
 ) -> None:
-    """Watch who leads; where nobody does for too long, tell, and cancel or flatten as [guardian] says."""
+    """Watch who leads; where nobody does for too long, tell, and cancel or flatten as the config says."""
     from nightdesk.cli.places import config_file, journal_file, load_config
     from nightdesk.guardian.run import GuardianOptions, run_guardian
 
@@ -90,6 +90,6 @@ def guardian(
         config=path,
         journal=journal_file(config, folder),
         json_logs=json_logs,
-        log_level=log_level,
+        debug=debug,
     )
     raise typer.Exit(run_guardian(load_config(path), options))

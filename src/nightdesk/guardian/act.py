@@ -80,7 +80,7 @@ class Act:
 
     async def run(self, journal: Path) -> Ended:
         """Get out; returns when it is done, or may not go on."""
-        self._why = self._watch.why
+        self._why = self._watch.ground
         engine = ThreadedJournal(str(journal), create=False)
         try:
             try:
@@ -142,7 +142,7 @@ class Act:
         assert latch is not None, "a config that was read says where the journal lies"
         at = self._clock.wall()
         try:
-            desk.leave(latch, Latch(by=BY, why=f"nobody led: {self._why}", at=at, halted=True))
+            desk.leave(latch, Latch(by=BY, why=self._why, at=at, halted=True))
         except BadInput as error:
             self._say(f"{error}. Going on: a desk that sees our orders halts")
 

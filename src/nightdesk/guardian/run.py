@@ -33,12 +33,13 @@ class GuardianOptions(msgspec.Struct, frozen=True, kw_only=True):
     config: Path
     journal: Path
     json_logs: bool = False
-    log_level: str = "info"
+    debug: bool = False
 
 
 def run_guardian(config: Config, options: GuardianOptions) -> int:
     """Run until stopped; returns the exit code. Raises `BadInput` where its policy could not be kept."""
-    log = StructLog(as_json=options.json_logs or config.desk.log == "json", level=options.log_level)
+    as_json = options.json_logs or config.desk.log == "json"
+    log = StructLog(as_json=as_json, level="debug" if options.debug else "info")
     try:
         return asyncio.run(_Guardian(config, options, log).run())
     finally:
@@ -95,9 +96,7 @@ class _Guardian:
         self._looks += 1
 
     async def _act(self) -> None:
-        self._alert(
-            "error", "guardian.acts", f"it {self._does} now: nobody leads: {self._watch.why}"
-        )
+        self._alert("error", "guardian.acts", f"it {self._does} now: {self._watch.ground}")
         act = Act(
             self._newest_way(),
             self._watch,

@@ -103,6 +103,12 @@ class Watch:
         return [Alert(level="warning", event="guardian.uncovered", why=why)]
 
     @property
+    def ground(self) -> str:
+        """What is to be acted on, in words."""
+        unread = self.finding is Finding.UNREAD
+        return f"{'the lease cannot be read' if unread else 'nobody leads'}: {self.why}"
+
+    @property
     def due(self) -> bool:
         """Whether to act now."""
         return bool(self._policy.does) and self._acts() and self._left_ns() <= 0
@@ -170,12 +176,10 @@ class Watch:
                 return [Alert(level="info", event="guardian.led", why=why)]
             case Finding.NEVER_LED:
                 return [Alert(level="info", event="guardian.waits", why=self.why)]
-            case Finding.UNLED:
-                why = f"nobody leads: {self.why}; {self._next()}"
-                return [Alert(level="error", event="guardian.unled", why=why)]
-            case Finding.UNREAD:
-                why = f"the lease cannot be read: {self.why}; {self._next()}"
-                return [Alert(level="error", event="guardian.blind", why=why)]
+            case Finding.UNLED | Finding.UNREAD:
+                unled = self.finding is Finding.UNLED
+                event = "guardian.unled" if unled else "guardian.blind"
+                return [Alert(level="error", event=event, why=f"{self.ground}; {self._next()}")]
 
     def _next(self) -> str:
         if self._policy.does and self._acts():
