@@ -1,8 +1,8 @@
 """From a leader's end to what the next one does: two real node processes on a lab that answers at once.
 
-One thing is done to the pair in each round (`tests.drill`): the leader is killed, or made to stand still, or told
-to hand over. Times are from that moment to the new epoch's first record, and to the first cancel and the first new
-order that come to the venue, whose own clock is this machine's.
+One thing is done to the pair in each round (`tests.drill`): the leader is killed, or made to stand still, or
+told to hand over. Times are from that moment to the new epoch's first record, and to the first cancel and the
+first new order that come to the venue, whose own clock is this machine's.
 """
 
 from collections.abc import Sequence

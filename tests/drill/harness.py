@@ -82,6 +82,7 @@ def sit(sitting: Sitting, write: Write, kept: Path | None = None) -> None:
         except (Failed, AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as error:
             audit = {"audit": sitting.kind, "rounds": 0, "findings": [f"{sitting.kind}: {error}"]}
         if audit["findings"] and kept is not None:
+            pair.close()  # nobody changes what is copied
             shutil.copytree(folder, kept, ignore=_sockets, dirs_exist_ok=True)
         write(audit)
 
