@@ -170,5 +170,24 @@ def test_released_it_is_free_and_not_held(tmp_path: Path) -> None:
     with_engine(tmp_path, body)
 
 
+def test_given_back_it_is_not_renewed_however_long_its_keeper_runs(tmp_path: Path) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
+        lease = await take(engine, clock, Seen(), ME)
+        keeping = asyncio.get_running_loop().create_task(lease.keep())
+        await asyncio.sleep(1)
+        await lease.release()
+        before = await engine.lease()
+        await asyncio.sleep(5)
+        assert await engine.lease() == before
+        assert not lease.held(clock.mono())
+        await engine.acquire(before, FAR, TTL_NS)
+        await asyncio.sleep(5)
+        assert not keeping.done(), "it is no deposed node's"
+        keeping.cancel()
+        await asyncio.wait((keeping,))
+
+    with_engine(tmp_path, body)
+
+
 def test_two_renewals_may_be_lost_in_a_row() -> None:
     assert 3 * RENEW_EVERY_NS + MARGIN_NS < TTL_NS

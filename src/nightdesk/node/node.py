@@ -118,7 +118,6 @@ class Node:
             if hasattr(self, "_lease"):
                 await self._lease.release()
         except* HandedOver:
-            await self._lease.release()
             self.handed_over = True
         finally:
             loop.set_exception_handler(None)
@@ -361,6 +360,7 @@ class Node:
         while in_flight(self.shell.routes.values()) and self._world.clock.mono() < deadline:  # noqa: ASYNC110 a poll with a deadline
             await asyncio.sleep(MS_NS / SECOND_NS)
         await self.shell.writer.finish()
+        await self._lease.release()  # the next one leads while this one hangs up
         raise HandedOver
 
     async def _until_stopped(self) -> None:

@@ -53,6 +53,7 @@ class Lease:
         self._renewals = 0
         self._renewed_at = taken_at
         self._void_before = Mono(0)
+        self._given_back = False
 
     def held(self, now: Mono, since: Mono = LONG_AGO) -> bool:
         """Whether this node may still act at `now`, by a renewal that was not asked for before `since`."""
@@ -64,7 +65,9 @@ class Lease:
         self._void_before = self._clock.mono()
 
     async def renew(self) -> None:
-        """One renewal; raises `Fenced` when another leads."""
+        """One renewal; raises `Fenced` when another leads. What was given back is not renewed."""
+        if self._given_back:
+            return
         started = self._clock.mono()
         self._renewals += 1
         await self._engine.renew(self.epoch, self._renewals)
@@ -81,5 +84,7 @@ class Lease:
 
     async def release(self) -> None:
         """Give it back, so that the next start need not wait."""
-        self.until = Mono(0)
+        if self._given_back:
+            return
+        self.until, self._given_back = Mono(0), True
         await self._engine.release(self.epoch)
