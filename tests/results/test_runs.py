@@ -152,7 +152,7 @@ def test_orders_of_the_venue_are_counted_once_in_however_many_trades() -> None:
         forced(Forced.LIQUIDATION, "t2", "o1", a="1"),
         forced(Forced.ADL, "t3", "o2", a="1"),
     )
-    assert [run.forced(kind) for kind in Forced] == [1, 1, 0]
+    assert [run.forced(kind) for kind in Forced] == [1, 1, 0, 0]
 
 
 def test_moves_of_wallets_add_up_by_their_kind() -> None:

@@ -133,10 +133,10 @@ def the_reserve_for_cancels_is_lent_to_reads(patch: Patch) -> None:
 def the_budget_is_ignored_by_retries(patch: Patch) -> None:
     once, tried = Requester._once, set[Any]()
 
-    async def again(self: Requester, build: Any, cost: Any) -> Any:
+    async def again(self: Requester, build: Any, cost: Any, latch: Any) -> Any:
         if build not in tried:
             tried.add(build)
-            return await once(self, build, cost)
+            return await once(self, build, cost, latch)
         if not self.http.ready():
             return HttpFailure(written=False, timed_out=False, cause="no connection")
         return await self.http.exchange(build(self.venue_now()), timeout_ns=SECOND_NS)
