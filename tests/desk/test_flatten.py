@@ -11,7 +11,9 @@ from nightdesk.desk.events import (
     AskOrder,
     AskPrice,
     Decision,
+    Event,
     Flatten,
+    Note,
     Pause,
     Proposed,
     Resume,
@@ -284,6 +286,27 @@ def test_what_the_venue_still_holds_is_not_called_flat() -> None:
     bench.decide(OUT)
     bench.account({"BTC": D("10.5"), "USDT": D(1_000_000)})
     assert causes(bench.state)["flatten"] == "FLATTENING"
+
+
+def test_a_venue_that_goes_on_holding_more_is_asked_ever_more_slowly_and_once_it_is_said() -> None:
+    def asked(first: Event) -> tuple[int, list[Note]]:
+        """In a minute; each time costs what a dozen orders do."""
+        bench = Bench().ready()
+        count, said = 0, []
+        todo = [bench.decide(first)]
+        for _ in range(60 * 20):
+            for decision in todo:
+                if effects(AskAccount, decision):
+                    count += 1
+                    todo.append(bench.account({"BTC": D("10.5"), "USDT": D(1_000_000)}))
+                said += [n for n in effects(Note, decision) if n.event == "flatten.stands"]
+            todo = [bench.tick()]
+        return count, said
+
+    by_itself, _ = asked(Pause(by="me", reason="a look"))
+    flattening, said = asked(OUT)
+    assert 10 <= flattening - by_itself <= 16, "0.5, 1, 2, 4 s, then every 5 s"
+    assert sum("the venue holds 0.5" in note.fields["where"] for note in said) == 1
 
 
 def test_paused_and_flattened_both_need_a_resume() -> None:

@@ -132,7 +132,6 @@ def disk_full(pair: Pair, here: Round) -> None:
     filler = pair.folder / "filler"
     here.did()
     fill(filler)
-    _newer(pair, here)
 
     def reduces() -> bool:
         told = sample(pair)

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -21,10 +21,6 @@ def small_disk(folder: Path, size_mib: int) -> Iterator[Path]:
 
 def fill(file: Path) -> None:
     """Write until there is no room."""
-    with file.open("wb") as into:
-        try:
-            while True:
-                into.write(bytes(1 << 16))
-                into.flush()
-        except OSError:
-            pass
+    with file.open("wb", buffering=0) as into, suppress(OSError):
+        while True:
+            into.write(bytes(1 << 16))

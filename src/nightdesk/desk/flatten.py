@@ -26,6 +26,9 @@ from nightdesk.risk.gate import Refused
 CAUSE = "flatten"
 QUOTE_AGE_MAX_NS = 5 * SECOND_NS
 AGAIN_NS = 500 * MS_NS
+DENIED_MAX_NS = (
+    5 * SECOND_NS
+)  # a person has to look: asking on would eat the budget that the way out lives on
 SLIPPAGE_BPS = Decimal(20)  # the way out pays more than an entry would, and still not any price
 
 
@@ -33,7 +36,7 @@ def start(work: Work, event: Flatten) -> None:
     """Latch no new risk and take the first step."""
     why = event.reason or "flatten"
     work.set_mode(DESK, CAUSE, Mode.FLATTENING, by=event.by, why=why)
-    work.views.flatten_said = ""
+    work.views.flatten_said, work.views.flatten_denied = "", 0
     work.views.slices.clear()
     _not_flat(work)
     for instrument in work.settings.instruments:
@@ -53,12 +56,19 @@ def step(work: Work) -> None:
         waiting += _close(work, instrument)
     if waiting:
         _not_flat(work)
+        work.views.flatten_denied = 0
         _say(work, "; ".join(waiting))
-    elif work.mono - work.views.flatten_asked >= AGAIN_NS:
+    elif work.mono - work.views.flatten_asked >= _ask_every_ns(work):
         work.views.flatten_asked = work.mono
         silent = [v for v in work.settings.venues if work.views.books_of(v).flat is None]
-        _say(work, f"nothing left to sell; asking {', '.join(silent)}")
+        if not work.views.flatten_denied:
+            _say(work, f"nothing left to sell; asking {', '.join(silent)}")
         work.decision.at_once += [AskAccount(venue=venue) for venue in silent]
+
+
+def _ask_every_ns(work: Work) -> int:
+    """Ever more slowly where the venues hold what the books do not know, and go on holding it."""
+    return min(AGAIN_NS << min(work.views.flatten_denied, 8), DENIED_MAX_NS)
 
 
 def verify(work: Work, event: AccountTold) -> None:
@@ -73,11 +83,13 @@ def verify(work: Work, event: AccountTold) -> None:
     left = excess(work, event.venue, event.balances)
     more = [f"{qty} {i}" for i, qty in left.items() if not _dust(work, i, qty)]
     if more:
-        _say(
-            work,
+        text = (
             f"the venue holds {', '.join(more)} beyond the baseline that the books do not know; "
-            "look at it, then resume with a reason (which adopts it) and flatten again",
+            "look at it, then resume with a reason (which adopts it) and flatten again"
         )
+        again = text == work.views.flatten_said
+        work.views.flatten_denied = work.views.flatten_denied + 1 if again else 1
+        _say(work, text)
         return
     books.flat = ", ".join(
         f"{qty} {work.settings.instruments[i].base}" for i, qty in left.items() if qty

@@ -92,6 +92,7 @@ class Views:
         self.retry_from: dict[tuple[StrategyId, InstrumentId], Mono] = {}
         self.flatten_said: str = ""
         self.flatten_asked = LONG_AGO
+        self.flatten_denied = 0  # how often in a row a venue held the same beyond the books
         self.books: dict[VenueId, Books] = {}
         self.last_known = Wall(0)  # the last record of the life before; 0 where that is not known
         self.mode_told: dict[tuple[StrategyId, InstrumentId], Mode] = {}

@@ -10,13 +10,16 @@ from nightdesk.model.ids import Epoch
 from nightdesk.model.mode import Mode
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.cover import Cover
-from nightdesk.ports.journal import JournalEngine
+from nightdesk.ports.journal import EngineHealth, JournalEngine
 from nightdesk.runtime.shell import Shell
 
 LOST = (
     "the journal's file was moved or deleted under the running desk; "
     "what was written since is lost: find the file, then start again"
 )
+# Below it is no room: the journal's own files may have some that they can still fill, and then have none.
+SCARCE_BYTES = 8 << 20
+ENOUGH_BYTES = 16 << 20  # from which on there is room again
 
 
 class JournalWatch:
@@ -38,6 +41,7 @@ class JournalWatch:
         self._epoch = epoch
         self._snapshot_seq = snapshot_seq
         self._snapshot_every = snapshot_every
+        self._scarce = False
 
     async def keep(self, broken: "asyncio.Future[None]", every_s: float) -> None:
         """Raises what ended the writer or came into `broken`; checks every `every_s` that the file is ours."""
@@ -52,15 +56,23 @@ class JournalWatch:
             if not health.file_is_ours:
                 raise AppendUnknown(LOST)
             await self._cover.look()
-            if not health.ballast:
-                self.told(room=await self._journal.restore_ballast())
+            await self._look_for_room(health)
             await self._snapshot_if_due()
 
-    def told(self, *, room: bool) -> None:
+    def told(self, *, room: bool, why: str = "no room for the journal's reserve") -> None:
         """Without the journal's reserve nothing new is risked: the next full disk could not be written down."""
         mode = Mode.NORMAL if room else Mode.REDUCE_ONLY
-        why = "the journal's reserve is in place" if room else "no room for the journal's reserve"
+        why = "the journal's reserve is in place" if room else why
         self._shell.handle(Health(scope=DESK, cause="disk", mode=mode, why=why))
+
+    async def _look_for_room(self, health: EngineHealth) -> None:
+        """Before an append is refused: one of an order that has filled may be the first that is."""
+        was = self._scarce
+        self._scarce = health.free_bytes < (ENOUGH_BYTES if was else SCARCE_BYTES)
+        if self._scarce:
+            self.told(room=False, why=f"{health.free_bytes >> 20} MiB free on the journal's disk")
+        elif was or not health.ballast:
+            self.told(room=await self._journal.restore_ballast())
 
     async def _snapshot_if_due(self) -> None:
         """Fold durable entries only: a snapshot waits for a moment in which everything is."""
