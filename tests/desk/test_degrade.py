@@ -4,7 +4,7 @@ import pytest
 
 from benches import Bench, cancels, causes, sent
 from builders import BTCUSDT, D
-from nightdesk.desk.degrade import PULLING, WAITS_NS
+from nightdesk.desk.degrade import PULL_AFTER_NS, WAITS_NS
 from nightdesk.desk.events import Decision, Health, Tick
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import OrderType, Side, VenueStatus
@@ -106,7 +106,7 @@ def health(cause: str, scope: str = DESK, mode: Mode = Mode.REDUCE_ONLY) -> Heal
     return Health(scope=scope, cause=cause, mode=mode, why="a test")
 
 
-@pytest.mark.parametrize("cause", sorted(PULLING - {"feed"}))
+@pytest.mark.parametrize("cause", sorted(PULL_AFTER_NS.keys() - {"feed", "journal", "disk"}))
 def test_entries_do_not_rest_where_the_desk_is_blind_deaf_or_wrong(cause: str) -> None:
     bench = Bench().ready()
     bench.buy("1")
@@ -117,6 +117,22 @@ def test_entries_do_not_rest_where_the_desk_is_blind_deaf_or_wrong(cause: str) -
     pulled = cancels(*bench.ticks(0.3, quoted=True))
     assert set(pulled) == {entry.client_id}
     assert not bench.order(exit_).cancel_asked
+
+
+def test_entries_rest_for_a_minute_beside_a_journal_that_takes_nothing_and_no_longer() -> None:
+    for cause in ("journal", "disk"):
+        bench = Bench().ready()
+        bench.buy("1")
+        entry = bench.open_order(Side.BUY, "1", "99")
+        bench.open_order(Side.SELL, "1", "101")
+        bench.decide(health(cause))
+        pulled: list[str] = []
+        for second in range(61):
+            waits_ns = (second + 2) * SECOND_NS if cause == "journal" else 0
+            pulled += cancels(strained(bench, journal_ns=waits_ns), bench.quote())
+            assert second == 60 or not pulled, second
+            bench.wait(SECOND_NS)
+        assert set(pulled) == {entry.client_id}
 
 
 def test_a_dead_feed_pulls_the_quotes_that_rest_on_it() -> None:

@@ -5,18 +5,20 @@ What a deed finds that must not be is added to the round's findings; what does n
 """
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from random import Random
 
 import msgspec
 from tests.drill.node import BLOCK_S
-from tests.drill.pair import Pair
+from tests.drill.pair import WITHIN_S, Pair
 from tests.e2e.disk import fill
 from tests.e2e.status import sample
 
 from nightdesk.adapters.control_socket import ControlClient
-from nightdesk.control.messages import ExitCode, Request, Sample
+from nightdesk.control.messages import ExitCode, Reply, Request, Sample
 from nightdesk.model.time import SECOND_NS
 from nightdesk.node.practice import JOURNAL, SOCKET
 from nightdesk.runtime.lease import RENEW_EVERY_NS, TTL_NS
@@ -25,6 +27,8 @@ from nightdesk.runtime.lease import RENEW_EVERY_NS, TTL_NS
 # last renewal, and on how often the one that watches it is let run.
 KEEPS_BELOW_S = (TTL_NS - RENEW_EVERY_NS) / SECOND_NS - 0.1
 LOSES_ABOVE_S = TTL_NS / SECOND_NS + 2.0
+BASELINE = ("--baseline", "BTC=1", "--baseline", "ETH=10")  # what the lab's account begins with
+RESUMES_EVERY_S = 1.0
 
 
 class Round(msgspec.Struct, kw_only=True):
@@ -77,12 +81,8 @@ def both_kill(pair: Pair, here: Round) -> None:
 
 def switchover(pair: Pair, here: Round) -> None:
     """The other one leads, and nothing of the desk was cancelled for it."""
-    client = ControlClient(pair.folder / SOCKET)
-    try:
-        here.did()
-        reply = client.ask(Request(verb="switchover"))
-    finally:
-        client.close()
+    here.did()
+    reply = _asked(pair, Request(verb="switchover"))
     here.must(f"a switchover is taken: {reply.text}", be=reply.ok)
     _another_leads(pair, here)
     begun = sum(
@@ -160,6 +160,46 @@ def journal_removed(pair: Pair, here: Round) -> None:
     _newer(pair, here)
 
 
+def upgrade(pair: Pair, here: Round) -> None:
+    """One node at a time: what stands by is replaced by the next release, leads, and then so is the other."""
+    old = pair.rank_of(here.leads.pid)
+    pair.release += 1
+    pair.stood_down(pair.nodes[1 - old])
+    pair.begin(1 - old)
+    pair.runs()  # the new one is fit beside the old one
+    switchover(pair, here)
+    pair.runs()
+    pair.stood_down(pair.nodes[old])
+    pair.begin(old)
+
+
+def emergency(pair: Pair, here: Round) -> None:
+    """By hand, while nobody can tell the desk: it halts by what it sees, and trades once it is resumed."""
+    here.did()
+    command = [sys.executable, "-m", "nightdesk.emergency", "flatten", "--yes", "--within", "60"]
+    command += ["--config", str(pair.folder / "desk.toml"), *BASELINE]
+    ran = subprocess.run(command, capture_output=True, timeout=WITHIN_S, check=False)
+    here.must(f"it gets out: {ran.stderr.decode()}", be=ran.returncode == ExitCode.OK)
+
+    def halted() -> bool:
+        told = sample(pair)
+        return told is not None and told.mode == "HALTED" and not told.orders_live
+
+    pair.until("a desk that sees it halts", halted)
+    here.must("nobody took over for it", be=pair.opened(here.leads.epoch) is None)
+    resume = Request(verb="resume", reason="a drill")
+
+    def resumed() -> bool:
+        """What the tool did is adopted once it has lasted longer than the venue's answers lag."""
+        here.must("an operator may resume", be=_asked(pair, resume).ok)
+        time.sleep(RESUMES_EVERY_S)
+        told = sample(pair)
+        return told is not None and told.mode == "NORMAL"
+
+    pair.until("it is resumed", resumed)
+    here.healed()
+
+
 KINDS: dict[str, Callable[[Pair, Round], None]] = {
     "kill": kill,
     "freeze": freeze,
@@ -170,6 +210,8 @@ KINDS: dict[str, Callable[[Pair, Round], None]] = {
     "disk_full": disk_full,
     "journal_removed": journal_removed,
     "both_kill": both_kill,
+    "upgrade": upgrade,
+    "emergency": emergency,
 }
 
 
@@ -177,6 +219,14 @@ def _lasts(here: Round) -> float:
     """As often about as long as the ttl as much longer."""
     least = here.rng.choice((1.0, min(4.0, here.longest_s)))
     return here.rng.uniform(least, 4.0 if least == 1.0 else here.longest_s)
+
+
+def _asked(pair: Pair, request: Request) -> Reply:
+    client = ControlClient(pair.folder / SOCKET)
+    try:
+        return client.ask(request)
+    finally:
+        client.close()
 
 
 def _kill(pair: Pair, here: Round, rank: int) -> None:

@@ -10,6 +10,7 @@ file ends. Exit 1 on any finding, or where fewer than half of the rounds met an 
 import argparse
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import msgspec
@@ -47,6 +48,7 @@ SLOW: tuple[dict[str, Any], ...] = (
     {"kind": "late_report", "probability": 0.6, "ms": 250},
 )
 TIMES = ("record_ms", "cancel_ms", "order_ms")
+STOPPING = Event()  # the process is to end: no further round is begun
 Line = dict[str, Any]
 Write = Callable[[Line], None]
 
@@ -59,6 +61,7 @@ class Sitting(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     longest_s: float = LONGEST_S
     faults: Sequence[dict[str, Any]] = SLOW
+    plant: str = ""  # a bug of its nodes
 
 
 def sit(sitting: Sitting, write: Write, kept: Path | None = None) -> None:
@@ -71,12 +74,14 @@ def sit(sitting: Sitting, write: Write, kept: Path | None = None) -> None:
         if sitting.kind == "link_cut":
             links = Links(apart=True)
             links.make(undo)
-        pair = Pair(folder, sitting.seed + sitting.numbers[0], links=links)
+        pair = Pair(folder, sitting.seed + sitting.numbers[0], links=links, plant=sitting.plant)
         undo.callback(pair.close)
         try:
             pair.struck(sitting.faults)
             pair.begin_both()
             for number in sitting.numbers:
+                if STOPPING.is_set():
+                    return
                 write(_round(pair, sitting, number))
             audit = _audited(pair, sitting)
         except (Failed, AssertionError, RuntimeError, OSError, subprocess.SubprocessError) as error:
@@ -185,6 +190,7 @@ def drill(
     longest_s: float = LONGEST_S,
     faults: Sequence[dict[str, Any]] = SLOW,
     jobs: int = 1,
+    plant: str = "",
 ) -> list[Line]:
     """Rounds of all kinds together, `each` to a pair and `jobs` pairs at a time, kinds taking turns; every line
     that there is."""
@@ -209,14 +215,21 @@ def drill(
                         with keep.open("a") as file:
                             file.writelines(json.dumps(each) + "\n" for each in told)
 
-        sitting = Sitting(kind=kind, numbers=numbers, seed=seed, longest_s=longest_s, faults=faults)
+        sitting = Sitting(
+            kind=kind, numbers=numbers, seed=seed, longest_s=longest_s, faults=faults, plant=plant
+        )
         sit(sitting, write, keep and keep.with_name(f"{keep.stem}-{kind}-{numbers[0]}"))
 
     had = Counter(line["kind"] for line in lines if "kind" in line)
     with ThreadPoolExecutor(jobs) as pool:
         under_way = [pool.submit(one, *each) for each in _planned(rounds, kinds, had, each)]
-        for done in under_way:
-            done.result()
+        try:
+            for done in under_way:
+                done.result()
+        except BaseException:  # Ctrl-C, or a SIGTERM: what is not audited is done again
+            STOPPING.set()
+            pool.shutdown(cancel_futures=True)
+            raise
     return lines
 
 
@@ -305,6 +318,7 @@ def main() -> int:
     if unknown := set(kinds) - set(KINDS):
         parser.error(f"no such kind: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}")
     given.keep.parent.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=True)
     lines = drill(
         given.rounds,
@@ -328,4 +342,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

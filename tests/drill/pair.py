@@ -46,15 +46,18 @@ class Failed(Exception):
 class Pair(Rig):
     """Two nodes of one desk, by rank; `links` are the namespaces that they run in, each in one of its own."""
 
-    def __init__(self, folder: Path, seed: int, *, links: Links | None = None) -> None:
+    def __init__(
+        self, folder: Path, seed: int, *, links: Links | None = None, plant: str = ""
+    ) -> None:
         self.links = links
         self.nodes: dict[int, subprocess.Popen[bytes]] = {}
         self.history: list[Kept] = []
         self.log: list[Entry] = []
         self.last: Sample | None = None
+        self.release = 0  # how many later than this one the nodes are that are started
         lab_by = [] if links is None else links.by(links.venue)
         host = "127.0.0.1" if links is None else VENUE
-        super().__init__(folder, seed, makers=False, lab_by=lab_by, host=host)
+        super().__init__(folder, seed, plant, makers=False, lab_by=lab_by, host=host)
         text = (CONFIG + MAKER).format(rest=self.url, stream=self.url.replace("http", "ws", 1))
         (folder / "desk.toml").write_text(text)
         self.config = load(text, "desk.toml")
@@ -70,7 +73,8 @@ class Pair(Rig):
     def begin(self, rank: int, *, lead: bool = False) -> None:
         """Start the node of this rank; `lead` is for the first start of a desk."""
         by = [] if self.links is None else self.links.by(self.links.desks[rank])
-        options = ["--rank", str(rank), *(["--lead"] if lead else [])]
+        options = ["--rank", str(rank), "--releases", str(self.release)]
+        options += ["--lead"] if lead else []
         self.nodes[rank] = self.spawn(by, "tests.drill.node", *options)
 
     def begin_both(self) -> None:
@@ -95,8 +99,9 @@ class Pair(Rig):
 
         self.there(anew)
 
-    def until(self, what: str, test: Callable[[], T | None], within_s: float = WITHIN_S) -> T:
+    def until(self, what: str, test: Callable[[], T | None], within_s: float = 0.0) -> T:
         """What `test` finds; it is asked again and again, and a deadline is a failure."""
+        within_s = within_s or WITHIN_S
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             found = test()
@@ -212,7 +217,7 @@ class Pair(Rig):
         leads = self.rank_of(told.pid)
         for rank, node in self.nodes.items():
             if rank != leads:
-                self._stood_down(node)
+                self.stood_down(node)
         self.node = self.nodes[leads]
         return self.there(self.finish_running)
 
@@ -220,7 +225,7 @@ class Pair(Rig):
         told = sample(self)
         return told is not None and told.mode == "NORMAL" and not told.orders_unknown
 
-    def _stood_down(self, node: "subprocess.Popen[bytes]") -> None:
+    def stood_down(self, node: "subprocess.Popen[bytes]") -> None:
         node.terminate()
         try:
             node.communicate(timeout=STOP_WITHIN_S)

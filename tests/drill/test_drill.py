@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.drill import pair
 from tests.drill.deeds import KINDS
 from tests.drill.harness import drill, findings, in_flight_percent, rows, table_of
 from tests.e2e.disk import small_disk
@@ -50,6 +51,18 @@ def test_five_of_each_kind_leave_nothing_doubled_lost_or_unsaid(tmp_path: Path) 
     assert table_of(lines).row_count == len(rows(lines))
     if missing:
         pytest.skip(f"but for {missing}")
+
+
+def test_a_leader_that_is_deaf_to_the_fence_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair, "WITHIN_S", 30.0)
+    keep = tmp_path / "drill.jsonl"
+    lines = drill(1, ["freeze"], 3, keep, longest_s=6.0, plant="deaf to the fence")
+    (freeze,) = [line for line in lines if "kind" in line]
+    assert freeze["took_over"], "the other leads, and this one wakes"
+    (found,) = findings(lines)
+    assert "a node leads and the other stands by" in found, "both lead"
 
 
 def test_what_was_audited_is_not_done_again_and_what_was_not_is(tmp_path: Path) -> None:

@@ -24,11 +24,17 @@ LATE_NS = 500 * MS_NS  # ticks come every 50 ms: ten of them were missed
 JOURNAL_SLOW_NS = 250 * MS_NS  # a commit takes under one; an order that waits so long is old
 JOURNAL_STALLED_NS = SECOND_NS
 CALM_NS = 5 * SECOND_NS
-PULL_AFTER_NS = 2 * SECOND_NS  # a stream that reconnects at once costs no place in any queue
-# Where the desk cannot see the market, hear of fills or trust its books. What only stops new orders (a venue
-# that throttles, a strategy that crashed) leaves the resting ones managed.
-# What lost too much adds nothing, in no way.
-PULLING = frozenset({"feed", "private", "reconcile", "surprise", "vanished", "loss"})
+# For how long a cause lasts before it pulls resting entries. A stream that reconnects at once costs no place
+# in any queue; a journal that takes nothing, or a disk without room, may come back for a minute. What only
+# stops new orders (a venue that throttles, a strategy that crashed) leaves the resting ones managed.
+PULL_AFTER_NS = {
+    # Where the desk cannot see the market, hear of fills or trust its books, or lost too much to add anything.
+    **dict.fromkeys(
+        ("feed", "private", "reconcile", "surprise", "vanished", "loss"), 2 * SECOND_NS
+    ),
+    # Nobody could lead in its place: both nodes write to the same disk.
+    **dict.fromkeys(("journal", "disk"), 60 * SECOND_NS),
+}
 # What concerns everything that is traded at one venue.
 OF_VENUES = frozenset(
     {
@@ -74,8 +80,8 @@ def dues(work: Work) -> Iterator[Mono]:
             if ladder.holds(scope, cause):
                 yield work.views.waits.get((scope, cause), work.mono)
     for _, name, held in ladder.told():
-        pulls_at = Wall(held.since + PULL_AFTER_NS)
-        if name in PULLING and pulls_at > work.now:
+        pulls_at = Wall(held.since + PULL_AFTER_NS.get(name, 0))
+        if pulls_at > work.now:
             yield work.moment.mono_at(pulls_at)
 
 
@@ -93,9 +99,9 @@ def pull(work: Work) -> None:
     lasting = {
         scope: name
         for scope, name, cause in work.state.ladder.told()
-        if name in PULLING
+        if name in PULL_AFTER_NS
         and cause.mode >= Mode.REDUCE_ONLY
-        and work.now - cause.since >= PULL_AFTER_NS
+        and work.now - cause.since >= PULL_AFTER_NS[name]
     }
     if not lasting:
         return
