@@ -18,7 +18,7 @@ from nightdesk.config.schema import Config
 from nightdesk.model.ids import Epoch, InstrumentId, Seq, VenueId
 from nightdesk.node.compose import plan_of
 from nightdesk.node.node import Node
-from nightdesk.node.plan import Outside, World
+from nightdesk.node.plan import ALONE, Outside, Role, World
 from nightdesk.node.practice import practice_config
 from nightdesk.runtime.telemetry import Histogram
 from nightdesk.venues.binance_sign import HmacSigner
@@ -159,6 +159,14 @@ class Desk:
         assert isinstance(found, Samples), "the stages were replaced before the node started"
         return found.raw
 
+    def records(self) -> int:
+        """How many are durable."""
+        return self.node.shell.writer.durable
+
+    def covered(self) -> bool:
+        """Whether a node stands by that could lead."""
+        return any(not other.unfit for other in self.node.commands._cover.standbys)
+
     def forget(self) -> None:
         """Drop what was measured so far: it was the warm-up."""
         for stage in self.node.telemetry.stages:
@@ -178,6 +186,17 @@ async def desk(
     async with _running(config, folder, HmacSigner("key", "secret"), journal) as running:
         await _trading(running.node, of)
         yield running
+
+
+@asynccontextmanager
+async def standing_by(
+    rest: str, stream: str, folder: Path, kind: str = ONE_PER_TICK
+) -> AsyncIterator[None]:
+    """A second node of the desk in `folder`, for as long as the block runs."""
+    text = CONFIG.format(rest=rest, stream=stream) + STRATEGY.format(kind=kind)
+    config, signer = load(text, "the bench's config"), HmacSigner("key", "secret")
+    async with _running(config, folder, signer, ThreadedJournal, Role(stands_by=True)):
+        yield
 
 
 @asynccontextmanager
@@ -201,9 +220,13 @@ async def practice(recording: Path, speed: float, folder: Path) -> AsyncIterator
 
 @asynccontextmanager
 async def _running(
-    config: Config, folder: Path, signer: HmacSigner, journal: type[ThreadedJournal]
+    config: Config,
+    folder: Path,
+    signer: HmacSigner,
+    journal: type[ThreadedJournal],
+    role: Role = ALONE,
 ) -> AsyncIterator[Desk]:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=role.stands_by)
     ((_, venue_config),) = config.venue.items()
     engine = journal(str(folder / "desk.journal"))
     await engine.open()
@@ -226,7 +249,7 @@ async def _running(
         },
         log_dropped=lambda: 0,
     )
-    node = Node(plan_of(config, folder), world)
+    node = Node(plan_of(config, folder), world, role)
     node.telemetry.stages = {name: Samples() for name in node.telemetry.stages}
     try:
         async with asyncio.TaskGroup() as group:

@@ -34,6 +34,7 @@ NAMES = (
     "pause",
     "restart",
     "stalls",
+    "cover",
     "failover",
     "footprint",
     "worlds",

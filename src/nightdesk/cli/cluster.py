@@ -13,7 +13,7 @@ from nightdesk.cli.places import desk_of, journal_file, socket_file
 from nightdesk.cli.tables import OUT, duration, print_json, say, table
 from nightdesk.control.messages import ExitCode, Request, sample_of
 from nightdesk.journal.frame import decode_frame
-from nightdesk.model.errors import BadInput
+from nightdesk.model.errors import BadInput, CorruptionError
 from nightdesk.model.ids import Seq
 from nightdesk.model.records import EpochOpened, decode_record
 from nightdesk.model.time import Mono
@@ -35,13 +35,15 @@ class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cluster(msgspec.Struct, frozen=True, kw_only=True):
-    """What the journal and the folder beside it say. `led_because` is why the lease could be taken,
-    `led_since_ns` when (UTC on the venue's clock)."""
+    """What the journal and the folder beside it say. `lives` is whether the leader's process is there, `renews`
+    whether it was seen to renew its lease. `led_because` is why that could be taken, `led_since_ns` when (UTC
+    on the venue's clock)."""
 
     journal: str
     epoch: int
     leader: str
     lives: bool
+    renews: bool
     renewals: int
     ttl_ns: int
     head: int
@@ -51,7 +53,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def show_cluster(config: Path | None, folder: Path | None, *, as_json: bool) -> int:
-    """The table; exit 1 where nobody leads."""
+    """The table; exit 1 where nobody leads, or who does shows no life for a whole ttl."""
     path = journal_file(config, folder)
     if not path.exists():
         raise BadInput(f"no journal at {path}: no desk has run there yet")
@@ -60,7 +62,7 @@ def show_cluster(config: Path | None, folder: Path | None, *, as_json: bool) -> 
         print_json(found)
     else:
         _show(found)
-    return ExitCode.OK if found.lives else ExitCode.FAILED
+    return ExitCode.OK if found.renews else ExitCode.FAILED
 
 
 def switch_over(config: Path | None, folder: Path | None, *, wait_s: float, as_json: bool) -> int:
@@ -92,20 +94,23 @@ def switch_over(config: Path | None, folder: Path | None, *, wait_s: float, as_j
 
 
 def seen(journal: Path) -> Cluster:
-    """What can be seen of a desk's nodes from outside, whoever leads; raises `BadInput` for another file."""
-    file = SqliteJournal(str(journal), readonly=True)
+    """What can be seen of a desk's nodes from outside, whoever leads: watches the lease until it is renewed or
+    taken, at most for a ttl. Raises `BadInput` for another file."""
+    file, processes = SqliteJournal(str(journal), readonly=True), SystemProcesses()
     try:
-        lease, head, opened = file.lease(), file.stored().head, _newest_epoch(file)
+        lease, renews = _watched(file, processes)
+        head, opened = file.stored().head, _newest_epoch(file)
     finally:
         file.close()
-    processes, now = SystemProcesses(), SystemClock().mono()
+    now = SystemClock().mono()
     nodes = [n for n in NodesFolder(str(journal)).told() if not processes.gone(n.holder)]
     record, since = opened
     return Cluster(
         journal=str(journal),
         epoch=lease.epoch,
         leader="" if lease.holder is None else lease.holder.name,
-        lives=lease.holder is not None and not processes.gone(lease.holder),
+        lives=_lives(lease, processes),
+        renews=renews,
         renewals=lease.renewals,
         ttl_ns=lease.ttl_ns,
         head=head,
@@ -113,6 +118,23 @@ def seen(journal: Path) -> Cluster:
         led_since_ns=since,
         nodes=[_row(node, lease, now) for node in nodes],
     )
+
+
+def _lives(lease: LeaseView, processes: SystemProcesses) -> bool:
+    return lease.holder is not None and not processes.gone(lease.holder)
+
+
+def _watched(file: SqliteJournal, processes: SystemProcesses) -> tuple[LeaseView, bool]:
+    """The lease, and whether it was seen to be renewed or taken: a process that stands still lives, too."""
+    first = lease = file.lease()
+    clock = SystemClock()
+    until = clock.mono() + first.ttl_ns
+    while _lives(lease, processes) and clock.mono() < until:
+        time.sleep(AGAIN_S)
+        lease = file.lease()
+        if (lease.epoch, lease.renewals) != (first.epoch, first.renewals):
+            return lease, _lives(lease, processes)
+    return lease, False
 
 
 def _row(node: Presence, lease: LeaseView, now: Mono) -> NodeRow:
@@ -133,8 +155,11 @@ def _newest_epoch(file: SqliteJournal) -> tuple[EpochOpened | None, int]:
     while last > 0:
         first = max(0, last - PAGE)
         for row in reversed(file.rows(Seq(first), last - first)):
-            frame = decode_frame(row.data)
-            record = decode_record(frame.body)
+            try:
+                frame = decode_frame(row.data)
+                record = decode_record(frame.body)
+            except CorruptionError:
+                continue  # a torn end is cut by who leads next; `nightdesk journal verify` tells of the rest
             if isinstance(record, EpochOpened):
                 return record, frame.at
         last = Seq(first)
@@ -149,7 +174,7 @@ def _led_by(socket: Path, before: int) -> tuple[int, int] | None:
         return None
     try:
         sample = sample_of(client.ask(Request(verb="status")))
-    except (NoNode, TimeoutError):
+    except (NoNode, TimeoutError, OSError):  # it ends while it is asked
         return None
     finally:
         client.close()
@@ -158,6 +183,8 @@ def _led_by(socket: Path, before: int) -> tuple[int, int] | None:
 
 def _show(found: Cluster) -> None:
     who = found.leader if found.lives else f"nobody (last: {found.leader or 'given back'})"
+    if found.lives and not found.renews:
+        who += f", which has not renewed for {duration(found.ttl_ns)}: it stands still"
     rows: list[dict[str, object]] = [
         {"what": "leads", "value": who},
         {"what": "epoch", "value": found.epoch},
