@@ -13,7 +13,8 @@ from nightdesk.config.venue import Venue
 class Desk(Strict):
     """[desk]; `order_ttl_ms` is how late an order may reach the venue at most. `boards` is a directory where
     desks of one user and host tell each other what they use of a venue's allowance. `uncovered` is the desk's
-    mode at best while no node stands by that could lead."""
+    mode at best while no node stands by that could lead. A `standby` that is hot keeps its connections open and
+    hears the venues; a warm one folds the journal alone, and leaves the venues' limits to who leads."""
 
     name: Name
     journal: str
@@ -22,6 +23,7 @@ class Desk(Strict):
     order_ttl_ms: Annotated[int, Field(ge=100, le=60_000)] = 2_000
     boards: str | None = None
     uncovered: Literal["normal", "cautious", "reduce_only"] = "normal"
+    standby: Literal["hot", "warm"] = "hot"
 
 
 class Limits(Strict):

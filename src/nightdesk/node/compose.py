@@ -64,6 +64,7 @@ def plan_of(config: Config, base: Path, live: str = "") -> Plan:
         asset_max=config.limits.asset_max,
         terms=terms_of(config),
         uncovered=Mode[config.desk.uncovered.upper()],
+        hot=config.desk.standby == "hot",
         digest=_digest(config),
     )
 
@@ -72,7 +73,7 @@ def _digest(config: Config) -> str:
     """Of what was written into the file, but for what concerns one process: a release that knows more settings
     has the same for the same file."""
     written = config.model_dump(
-        mode="json", exclude_unset=True, exclude={"desk": {"control", "log", "boards"}}
+        mode="json", exclude_unset=True, exclude={"desk": {"control", "log", "boards", "standby"}}
     )
     told = json.dumps(written, sort_keys=True)
     return blake2b(told.encode(), digest_size=16).hexdigest()

@@ -90,6 +90,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     asset_max: Mapping[str, Decimal] = {}  # by base asset
     terms: Mapping[InstrumentId, Terms] = {}
     uncovered: Mode = Mode.NORMAL  # of the desk while nobody stands by who could lead
+    hot: bool = True  # who stands by holds connections and hears the venues
     digest: str = ""  # of all that a person wrote down of this desk
 
     def hash(self, settings: DeskSettings) -> str:

@@ -41,7 +41,10 @@ class Warm:
         self._settled = settled
 
     async def keep(self) -> None:
-        """Until cancelled. Raises what a start would: `BadInput`, `Untold`."""
+        """Until cancelled. Raises what a start would: `BadInput`, `Untold`. Nothing where the config wants no
+        more than the journal folded: leading begins with all the questions of a start then."""
+        if not self._plan.hot:
+            return
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_settled(), name="settled")
             for venue in self._venues.values():
