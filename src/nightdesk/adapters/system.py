@@ -20,6 +20,7 @@ from nightdesk.model.time import Mono, Wall
 from nightdesk.ports.journal import Holder
 from nightdesk.strategy.api import Draw
 
+ENDS_WITHIN_S = 2.0  # once it is killed
 LOG_QUEUE_MAX = (
     10_000  # lines a blocked terminal may fall behind; then info and below are dropped, counted
 )
@@ -94,8 +95,9 @@ class SystemProcesses:
             return self.gone(holder)
         try:
             signal.pidfd_send_signal(fd, signal.SIGKILL)
-            await _readable(fd)
-        except OSError:
+            async with asyncio.timeout(ENDS_WITHIN_S):
+                await _readable(fd)
+        except OSError:  # a TimeoutError too: it waits for a disk, and ends when that answers
             return self.gone(holder)
         finally:
             os.close(fd)

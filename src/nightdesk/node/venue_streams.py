@@ -56,6 +56,7 @@ class VenueStreams:
         self._telemetry = telemetry
         self._spawn = spawn
         self._markets: list[MarketStream] = []  # those that run
+        self._run = False  # also where nothing is heard of this venue's markets
 
     def overheard(self, heard: Listening, ears: Ears) -> Iterator[Task]:
         """All of them, told to `ears` and nothing acted on, until `attach`."""
@@ -74,14 +75,14 @@ class VenueStreams:
 
     def attach(self, shell: Shell) -> None:
         """What runs already is told there from now on."""
-        if self._markets:
+        if self._run:
             trades = self._trades(shell)
             for stream in self._markets:
                 stream.attach(shell, trades)
 
     def listened(self, shell: Shell) -> Iterator[Task]:
         """All of them, told to the shell, unless they run already."""
-        if self._markets:
+        if self._run:
             return iter(())
         heard = Listening(
             instruments=shell.desk.settings.instruments.values(),
@@ -91,7 +92,7 @@ class VenueStreams:
         return self._opened(heard, shell, self._trades(shell))
 
     def _opened(self, heard: Listening, ears: Ears, trades: TradeFeed) -> Iterator[Task]:
-        here = self._venue
+        here, self._run = self._venue, True
         traded = [i for i in heard.instruments if i.venue == here]
         bars = [of for of in heard.bars if venue_of(of.instrument) == here]
         depth = [of for of in heard.depth if venue_of(of.instrument) == here]

@@ -19,7 +19,8 @@ class Processes(Protocol):
         ...
 
     async def end(self, holder: Holder) -> bool:
-        """End it at once and wait for that; False where it is not this machine's, or no more who held."""
+        """End it at once and wait a while for that; False where it is not over, is not this machine's, or is no
+        more who held."""
         ...
 
 
