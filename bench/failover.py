@@ -19,11 +19,13 @@ AIMS_MS = {  # of the 99th of a hundred
     "kill": {"cancel_ms": 300, "order_ms": 1_000},
     "freeze": {"record_ms": LEASE_MS + 300},
     "switchover": {"record_ms": 200},
+    "both_kill": {},  # a cold restart: what it is without a node that stands by
 }
 NAMES = {
     "kill": "leader killed",
     "freeze": "leader stands still",
     "switchover": "handed over",
+    "both_kill": "both killed",
     "record_ms": "first record",
     "cancel_ms": "first cancel",
     "order_ms": "first order",
@@ -33,7 +35,7 @@ NAMES = {
 def measure(run: Run) -> list[Figure]:
     """Each kind after the other, on a pair of its own."""
     figures: list[Figure] = []
-    for kind, whole in (("kill", 50), ("switchover", 50), ("freeze", 12)):
+    for kind, whole in (("kill", 50), ("switchover", 50), ("freeze", 12), ("both_kill", 12)):
         lines = drill(run.pick(whole, 3), [kind], seed=1, faults=(), longest_s=STILL_S)
         wrong = findings(lines)
         assert not wrong, wrong

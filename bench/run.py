@@ -36,6 +36,7 @@ NAMES = (
     "stalls",
     "cover",
     "failover",
+    "cold",
     "footprint",
     "worlds",
     "replay",
