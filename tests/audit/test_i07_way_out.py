@@ -15,6 +15,7 @@ from audit.told import (
     intended,
     published,
     reconciled,
+    said,
     whats,
 )
 from builders import D, an_id
@@ -28,6 +29,12 @@ SELLS: dict[str, Any] = {"order_id": 2, "client_order_id": an_id(2), "side": "SE
 def sells(ms: float, qty: str) -> list[Fact]:
     decided = intended(ms, client_id=an_id(2), **FLATTEN)
     return [decided, accept(ms, qty, **SELLS), fill(ms, qty, **SELLS)]
+
+
+def sent_away(amount: str) -> list[Fact]:
+    """Of one that the account began with and one that was bought."""
+    moved = {"asset": "BTC", "amount": D(amount), "order_id": None}
+    return [configured(), reconciled(BTC="1"), *bought(0, "1", 1), said("transfer", 500, **moved)]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +54,9 @@ def sells(ms: float, qty: str) -> list[Fact]:
             [configured(), commanded("flatten"), healed(), reconciled(5, surplus="1")],
             ["is still 1"],
         ),
+        ([*sent_away("-1.5"), commanded("flatten", 1_000), healed(2_000)], ["is still 1"]),
+        ([*sent_away("-2"), commanded("flatten", 1_000), healed(2_000)], []),
+        ([configured(), reconciled(BTC="1"), *LONG[1:]], ["is still 1"]),
     ],
 )
 def test_after_a_flatten_nothing_is_left_in_time(facts: list[Fact], found: list[str]) -> None:

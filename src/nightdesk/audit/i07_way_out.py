@@ -1,11 +1,13 @@
 """I7: after an operator's flatten the desk is flat and has no orders, in time, and never beyond flat."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from nightdesk.audit.facts import Commanded, Fact, Healed, Published, VenueSaid, Written
 from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
 from nightdesk.model import money
+from nightdesk.model.money import ZERO
 from nightdesk.model.order import Origin
 from nightdesk.model.records import Configured, Reconciled
 from nightdesk.model.time import SECOND_NS
@@ -16,7 +18,8 @@ LAW = "I7 way out"
 class WayOut:
     """`within_ns` counts from the command or from the end of the faults, whichever is later.
 
-    Dust, which the venue's filters refuse to sell, counts as flat. A later "resume" calls the flatten off.
+    Dust, which the venue's filters refuse to sell, counts as flat, and so does what a spot account does not
+    hold: its owner sent it away. A later "resume" calls the flatten off.
     """
 
     law = LAW
@@ -29,6 +32,7 @@ class WayOut:
             "fill",
             "cancel",
             "expire",
+            "transfer",
             Reconciled,
             Configured,
             Commanded,
@@ -81,10 +85,16 @@ class WayOut:
 
     def _standing(self) -> Iterator[str]:
         for name, qty in sorted(self.ledger.positions().items()):
-            if not self.ledger.dust(name, qty):
+            if not self.ledger.dust(name, self._sellable(name, qty)):
                 yield f"{name} is still {qty}"
         for order in self.ledger.live.values():
             yield f"order {order.client_id} is still open"
+
+    def _sellable(self, name: str, qty: Decimal) -> Decimal:
+        rules, balances = self.ledger.names.instruments.get(name), self.ledger.accounts.balances()
+        if rules is None or rules.contract or balances is None or rules.held_as not in balances:
+            return qty
+        return min(qty, max(balances[rules.held_as], ZERO))
 
     def _crossed(self, fact: VenueSaid) -> Iterator[Finding]:
         """What a flattening order's own fill left beyond zero; others under way may still do as they like."""
