@@ -24,7 +24,8 @@ PAGE = 2_000
 
 
 class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One node; `heard_ns` is how old its word is, `lag_ns` how long before it it had folded all there was."""
+    """One node; `heard_ns` is how old its word is, `lag_ns` how long before it it had folded all there was,
+    `why` what is in the way of its leading, or would make it slow."""
 
     node: str
     pid: int
@@ -145,7 +146,7 @@ def _row(node: Presence, lease: LeaseView, now: Mono) -> NodeRow:
         role="leads" if leads else "led" if node.leads else "stands by",
         lag_ns=node.lag_ns,
         heard_ns=now - node.at,
-        why=node.unfit,
+        why=node.unfit or node.cold,
     )
 
 

@@ -127,7 +127,7 @@ class Node:
 
     async def _stand_by(self, holder: Holder) -> tuple[Recovered, DeskSettings | None]:
         """Until this node leads; what it has by then."""
-        standby = Standby(self._plan, self._world, holder, self._role)
+        standby = Standby(self._plan, self._world, holder, self._role, lambda: warm.cold())
         warm = Warm(self._plan, self._world, self._venues, lambda: standby.known, self._overhear)
         async with asyncio.TaskGroup() as group:
             warming = group.create_task(warm.keep(), name="warm")

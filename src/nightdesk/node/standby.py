@@ -6,7 +6,7 @@ where they differ it begins again, as a start would. Of several that stand by, t
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from nightdesk.desk.image import state_hash
@@ -34,7 +34,15 @@ GIVE_WAY_NS = 300 * MS_NS  # to each that goes first
 class Standby:
     """One node's time of standing by."""
 
-    def __init__(self, plan: Plan, world: World, holder: Holder, role: Role) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        world: World,
+        holder: Holder,
+        role: Role,
+        cold: Callable[[], str] = lambda: "",
+    ) -> None:
+        self._cold = cold
         self._plan = plan
         self._world = world
         self._holder = holder
@@ -163,6 +171,7 @@ class Standby:
             at=now,
             lag_ns=now - self._read_at,
             unfit=self.unfit(),
+            cold=self._cold(),
             rank=self._role.rank,
             version=VERSION,
         )

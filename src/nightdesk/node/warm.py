@@ -40,6 +40,15 @@ class Warm:
         self._known = known
         self._settled = settled
 
+    def cold(self) -> str:
+        """What leading would begin with, or nothing where every venue was met."""
+        if not self._plan.hot:
+            return "it holds no connections, as its config asks for"
+        if self.settings is None:
+            return "its venues have not told it their rules yet"
+        away = ", ".join(sorted(self.meeting.away))
+        return f"it has not met {away}" if away else ""
+
     async def keep(self) -> None:
         """Until cancelled. Raises what a start would: `BadInput`, `Untold`. Nothing where the config wants no
         more than the journal folded: leading begins with all the questions of a start then."""

@@ -43,7 +43,7 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
     `seq` is the last slot that it has folded, `at` when it said so (CLOCK_BOOTTIME, which is one for all of a
     machine), `lag_ns` how long before that it had folded all there was, `unfit` why it could not lead now,
-    `rank` its place among several that stand by, least first.
+    `cold` what it would ask the venues first, `rank` its place among several that stand by, least first.
     """
 
     holder: Holder
@@ -52,6 +52,7 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     at: Mono
     lag_ns: int = 0
     unfit: str = ""
+    cold: str = ""
     rank: int = 0
     version: str = ""
 
