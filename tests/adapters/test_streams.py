@@ -309,7 +309,7 @@ ROLLOVERS = 3
 def test_connections_are_changed_on_real_sockets_without_losing_or_repeating_a_frame(
     market: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_stream, "DRAIN_NS", SECOND_NS // 5)
+    monkeypatch.setattr(kept_stream, "DRAIN_NS", SECOND_NS)
     bitcoin = default_symbol("BTCUSDT")
     perps = (KNOWN_PERPS["BTCUSDT"],)
     settings = LabSettings(
@@ -340,7 +340,7 @@ def test_connections_are_changed_on_real_sockets_without_losing_or_repeating_a_f
                 clock=SystemClock(),
                 draw=Random(1),
                 numbers=count(1),
-                life_ns=SECOND_NS,
+                life_ns=2 * SECOND_NS,
                 watched=True,
             )
             kept = kept_stream.KeptStream(streams, kept_ears, upkeep=upkeep, name="kept")
