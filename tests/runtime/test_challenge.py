@@ -332,6 +332,19 @@ def test_what_was_handed_over_is_left_to_others_for_a_while(tmp_path: Path) -> N
     scene(tmp_path, body)
 
 
+def test_it_takes_it_again_once_somebody_else_has_led(tmp_path: Path) -> None:
+    async def body(made: Scene) -> None:
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(made.wait(rest_ns=TTL_NS))
+            await asyncio.sleep(0.5)
+            handed_over = made.clock.mono()
+            await made.engine.release(Epoch(1))
+            await waiting
+            assert made.clock.mono() - handed_over < 100 * MS_NS
+
+    scene(tmp_path, body, NEIGHBOUR)
+
+
 # --- the lock ---------------------------------------------------------------------------------
 
 

@@ -175,6 +175,21 @@ def test_a_switchover_moves_leadership_in_moments_and_cancels_nothing() -> None:
     assert lived.said("desk.handing_over")
 
 
+def test_leadership_goes_to_and_fro_in_moments() -> None:
+    """Who handed over stands in nobody's way, and takes it again once somebody else has led."""
+
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        for epoch in range(2, 6):
+            asked = made.now
+            assert made.world.command("switchover")
+            assert await made.led(epoch) - asked < 0.2, epoch
+            while not made.leader.node._journal._cover.standbys:
+                await asyncio.sleep(0.01)
+
+    Crewed(script, seconds=30)
+
+
 def test_who_hands_over_begins_nothing_while_it_drains_and_writes_nothing_after() -> None:
     path = "/api/v3/order*|/fapi/v1/order*"
     slow = Fault(

@@ -43,6 +43,7 @@ class Standby:
         cold: Callable[[], str] = lambda: "",
     ) -> None:
         self._cold = cold
+        self._rests_until = Mono(world.clock.mono() + role.rest_ns)
         self._plan = plan
         self._world = world
         self._holder = holder
@@ -173,6 +174,7 @@ class Standby:
             unfit=self.unfit(),
             cold=self._cold(),
             rank=self._role.rank,
+            rests_until=self._rests_until,
             version=VERSION,
         )
 
@@ -224,7 +226,9 @@ class Standby:
         """Whether one of lesser rank stands by too, as far as it said lately."""
         if node.leads or node.unfit or node.holder == self._holder:
             return False
-        if not told_lately(node, self._holder, now):
+        if now < node.rests_until:
+            return False  # it has just handed over, and does not want it back
+        if not told_lately(node, self._holder, now) or self._world.processes.gone(node.holder):
             return False
         ours = (self._role.rank, self._holder.started, self._holder.pid)
         return (node.rank, node.holder.started, node.holder.pid) < ours

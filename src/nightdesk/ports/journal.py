@@ -43,7 +43,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
     `seq` is the last slot that it has folded, `at` when it said so (CLOCK_BOOTTIME, which is one for all of a
     machine), `lag_ns` how long before that it had folded all there was, `unfit` why it could not lead now,
-    `cold` what it would ask the venues first, `rank` its place among several that stand by, least first.
+    `cold` what it would ask the venues first, `rank` its place among several that stand by, least first;
+    until `rests_until` it leaves what it has handed over to others.
     """
 
     holder: Holder
@@ -54,6 +55,7 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     unfit: str = ""
     cold: str = ""
     rank: int = 0
+    rests_until: Mono = Mono(0)
     version: str = ""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from nightdesk.model.errors import AppendRefused, AppendUnknown, Fenced, LeaseHeld
-from nightdesk.model.time import MS_NS, SECOND_NS, Mono
+from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.journal import Holder, JournalEngine, LeaseView
 from nightdesk.ports.process import Processes
@@ -143,6 +143,8 @@ class Challenger:
             self._tell("standby.blind", str(error))
             return None
         self._stillness.read(view, self._clock.mono())
+        if view.holder is not None and view.holder != self._holder:
+            self._rests_until = LONG_AGO  # somebody else leads: what it handed over was taken
         return view
 
     async def _try(self, view: LeaseView) -> Lease | None:
