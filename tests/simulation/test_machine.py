@@ -252,6 +252,56 @@ def test_a_broken_disk_is_told_as_the_engine_tells_it(trouble: str, error: type[
     assert run(main) == [error]
 
 
+def test_a_sync_that_failed_for_one_process_is_told_once_to_each_that_had_the_file_open() -> None:
+    """As Linux 6.18 did it with ext4 on a loop device whose backing file had no room."""
+
+    async def main() -> list[str]:
+        told: list[str] = []
+        with a_room() as room:
+
+            async def writes(engine: MachineJournal, epoch: Epoch, head: int, who: str) -> None:
+                try:
+                    await engine.append(epoch, Seq(head), MADE[head : head + 1])
+                    told.append(f"{who} writes")
+                except AppendUnknown:
+                    told.append(f"{who} is told")
+
+            async def leads(me: Incarnation, engine: MachineJournal) -> None:
+                epoch = (await lead(me, engine)).epoch
+                await writes(engine, epoch, 0, "the leader")
+                await asyncio.sleep(3)
+                await writes(engine, epoch, 1, "the leader")
+                await asyncio.sleep(10)
+
+            async def challenges(me: Incarnation, engine: MachineJournal) -> None:
+                await asyncio.sleep(1)
+                room.machine.disk.sync_fails = True
+                try:
+                    await lead(me, engine)
+                except AppendUnknown:
+                    told.append("the challenger is told")
+                room.machine.disk.sync_fails = False
+                await asyncio.sleep(10)
+
+            async def later(me: Incarnation, engine: MachineJournal) -> None:
+                epoch = (await lead(me, engine)).epoch
+                await writes(engine, epoch, (await engine.stored()).head, "one that came later")
+
+            room.process(leads)
+            room.process(challenges, "second")
+            await asyncio.sleep(5)
+            room.process(later, "third")
+            await asyncio.sleep(5)
+        return told
+
+    assert run(main) == [
+        "the leader writes",
+        "the challenger is told",
+        "the leader is told",
+        "one that came later writes",
+    ]
+
+
 class Deaf:
     """An observer of frames that are none."""
 

@@ -20,13 +20,14 @@ class DiskFile:
         self.seen = bytearray(data)
         self.durable = bytearray(data)
         self.pending: list[PENDING] = []
+        self.failed = 0  # how many syncs of it failed
         self.abandoned = False  # its process is gone: nothing done to it matters, or fails
 
     def copy(self) -> "DiskFile":
         """The same file under new handles."""
         other = DiskFile()
         other.seen, other.durable = bytearray(self.seen), bytearray(self.durable)
-        other.pending = list(self.pending)
+        other.pending, other.failed = list(self.pending), self.failed
         return other
 
     def sync(self) -> None:
@@ -66,6 +67,9 @@ class Disk(apsw.VFS):
         self.sync_fails = False
         self.over = False  # the world has ended: nothing is deleted any more
         self.syncs = 0
+        self.told: dict[
+            str, int
+        ] = {}  # failed syncs, by file, as the process at work was told of them
         super().__init__(name, "", iVersion=2)
 
     def lose_power(self, draw: Random) -> int:
@@ -79,11 +83,15 @@ class Disk(apsw.VFS):
             file.abandoned = True
         self.files = {path: file.copy() for path, file in self.files.items()}
 
+    def failed(self) -> dict[str, int]:
+        """What a process that opens the files now is not told of any more."""
+        return {path: file.failed for path, file in self.files.items()}
+
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> "OpenFile":
         """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
         path = name.filename() if isinstance(name, apsw.URIFilename) else name or "(temporary)"
         flags[1] = flags[0]
-        return OpenFile(self, self.files.setdefault(path, DiskFile()))
+        return OpenFile(self, path, self.files.setdefault(path, DiskFile()))
 
     def xAccess(self, path: str, flags: int) -> bool:
         """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
@@ -122,8 +130,11 @@ class Disk(apsw.VFS):
 class OpenFile(apsw.VFSFile):
     """A file as SQLite holds it open."""
 
-    def __init__(self, disk: Disk, file: DiskFile) -> None:  # the base would open a file of its own
+    def __init__(  # the base would open a file of its own
+        self, disk: Disk, path: str, file: DiskFile
+    ) -> None:
         self._disk = disk
+        self._path = path
         self._file = file
 
     def xRead(self, amount: int, offset: int) -> bytes:
@@ -150,11 +161,18 @@ class OpenFile(apsw.VFSFile):
     def xSync(self, flags: int) -> None:
         """See SQLite's sqlite3_vfs and sqlite3_io_methods."""
         self._disk.syncs += 1
-        if self._disk.sync_fails and not self._file.abandoned:
+        file, told = self._file, self._disk.told
+        fails = self._disk.sync_fails and not file.abandoned
+        if fails:
             # As Linux does it: the pages are clean now, and their data is gone.
-            self._file.pending.clear()
+            file.pending.clear()
+            file.failed += 1
+        file.sync()
+        if fails or (told.get(self._path, 0) != file.failed and not file.abandoned):
+            # Each process that had the file open is told of it once, by its own next sync: Linux's errseq, seen
+            # on 6.18 with ext4 on a loop device whose backing file had no room.
+            told[self._path] = file.failed
             raise apsw.IOError("fsync failed on the simulated disk")
-        self._file.sync()
 
     def xFileSize(self) -> int:
         """See SQLite's sqlite3_vfs and sqlite3_io_methods."""

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.journal.snapshot import Snapshot
@@ -23,6 +23,8 @@ from nightdesk.simulation.incarnation import Incarnation, Life
 from nightdesk.simulation.link import Link
 from nightdesk.simulation.loop import SimLoop
 from nightdesk.simulation.trap import Moment, Traps
+
+T = TypeVar("T")
 
 JOURNAL = "/var/lib/nightdesk/desk.journal"
 ROWS_MAX = 1_000_000
@@ -226,11 +228,19 @@ class MachineJournal(InlineJournal):
         self._machine = machine
         self._process = process
         self._node = process.name
+        self._told = machine.disk.failed()
 
     def append(self, epoch: Epoch, after: Seq, frames: Sequence[bytes]) -> "asyncio.Future[None]":
         """See the port."""
         self._machine.traps.appending(self._process, frames)
         return super().append(epoch, after, frames)
+
+    def _later(self, work: Callable[[], T], patience_s: float = 0.0) -> "asyncio.Future[T]":
+        def of_this_process() -> T:
+            self._machine.disk.told = self._told
+            return work()
+
+        return super()._later(of_this_process, patience_s)
 
     async def save_snapshot(self, epoch: Epoch, snapshot: Snapshot) -> None:
         """See the port."""
