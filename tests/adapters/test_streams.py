@@ -265,6 +265,14 @@ class Whole:
         self.frames: list[bytes] = []
         self.notes: list[str] = []
         self.enough = asyncio.Event()
+        self._told = asyncio.Event()
+
+    async def until(self, there: Callable[[], bool]) -> None:
+        """Wait for what further frames bring."""
+        async with asyncio.timeout(60):
+            while not there():
+                self._told.clear()
+                await self._told.wait()
 
     async def where(self) -> str:
         return self.path
@@ -286,6 +294,7 @@ class Whole:
 
     def tell(self, told: bytes, _: Mono) -> None:
         self.frames.append(told)
+        self._told.set()
 
     def poisoned(self, frame: bytes, error: Exception) -> None:
         raise AssertionError(f"{frame!r}: {error}")
@@ -345,21 +354,25 @@ def test_connections_are_changed_on_real_sockets_without_losing_or_repeating_a_f
             )
             kept = kept_stream.KeptStream(streams, kept_ears, upkeep=upkeep, name="kept")
             async with asyncio.TaskGroup() as group:
-                reference = group.create_task(
-                    streams.run(
-                        path, lambda _: opened.set(), lambda data, _: whole.frames.append(data)
-                    )
-                )
+                reference = group.create_task(streams.run(path, lambda _: opened.set(), whole.tell))
                 await opened.wait()
                 keeping = group.create_task(kept.keep())
                 await kept_ears.enough.wait()
                 last = len(kept_ears.frames) + 50
-                while len(kept_ears.frames) < last:
-                    await asyncio.sleep(0.01)
+                await kept_ears.until(lambda: len(kept_ears.frames) >= last)
                 keeping.cancel()
+                await asyncio.wait([keeping])
+                # Either connection may be read first: what the kept one told is compared once both have it.
+                await whole.until(lambda: kept_ears.frames[-1] in whole.frames[-last:])
                 reference.cancel()
             first = whole.frames.index(kept_ears.frames[0])
             assert kept_ears.frames == whole.frames[first : first + len(kept_ears.frames)]
-            assert kept_ears.notes == ["gap", *["rollovers", "heard"] * ROLLOVERS]
+            # A slow machine may begin, or even end, another change meanwhile.
+            changes = kept_ears.notes.count("rollovers")
+            assert changes >= ROLLOVERS
+            assert (
+                kept_ears.notes
+                == ["gap", *["rollovers", "heard"] * changes][: len(kept_ears.notes)]
+            )
 
     asyncio.run(main())
