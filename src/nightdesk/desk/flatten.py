@@ -26,9 +26,8 @@ from nightdesk.risk.gate import Refused
 CAUSE = "flatten"
 QUOTE_AGE_MAX_NS = 5 * SECOND_NS
 AGAIN_NS = 500 * MS_NS
-DENIED_MAX_NS = (
-    5 * SECOND_NS
-)  # a person has to look: asking on would eat the budget that the way out lives on
+# A person has to look: asking on would eat the budget that the way out lives on.
+DENIED_MAX_NS = 5 * SECOND_NS
 SLIPPAGE_BPS = Decimal(20)  # the way out pays more than an entry would, and still not any price
 
 

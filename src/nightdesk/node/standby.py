@@ -43,7 +43,16 @@ class Standby:
         cold: Callable[[], str] = lambda: "",
     ) -> None:
         self._cold = cold
-        self._rests_until = Mono(world.clock.mono() + role.rest_ns)
+        self._challenger = Challenger(
+            world.journal,
+            world.clock,
+            world.processes,
+            holder,
+            plan.pace.lease,
+            say=self._say,
+            may=self._unfit_now,
+            rest_ns=role.rest_ns,
+        )
         self._plan = plan
         self._world = world
         self._holder = holder
@@ -67,24 +76,13 @@ class Standby:
         Raises `CorruptionError` for a journal that cannot be believed, `AppendUnknown` for one that was taken
         away.
         """
-        world = self._world
         await self._read()
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._mirror(), name="mirror"),
                 group.create_task(self._tell(), name="presence"),
             ]
-            challenger = Challenger(
-                world.journal,
-                world.clock,
-                world.processes,
-                self._holder,
-                self._plan.pace.lease,
-                say=self._say,
-                may=self._unfit_now,
-                rest_ns=self._role.rest_ns,
-            )
-            lease = await challenger.wait()
+            lease = await self._challenger.wait()
             for task in tasks:
                 task.cancel()
         self._say("info", "standby.leads", lease.why)
@@ -174,7 +172,7 @@ class Standby:
             unfit=self.unfit(),
             cold=self._cold(),
             rank=self._role.rank,
-            rests_until=self._rests_until,
+            rests_until=self._challenger.rests_until,
             version=VERSION,
         )
 

@@ -86,7 +86,7 @@ class Challenger:
         self._say = say
         self._may = may
         self._stillness = Stillness()
-        self._rests_until = Mono(clock.mono() + rest_ns)
+        self.rests_until = Mono(clock.mono() + rest_ns)
         self._held_back = ""
 
     @property
@@ -144,7 +144,7 @@ class Challenger:
             return None
         self._stillness.read(view, self._clock.mono())
         if view.holder is not None and view.holder != self._holder:
-            self._rests_until = LONG_AGO  # somebody else leads: what it handed over was taken
+            self.rests_until = LONG_AGO  # somebody else leads: what it handed over was taken
         return view
 
     async def _try(self, view: LeaseView) -> Lease | None:
@@ -188,7 +188,7 @@ class Challenger:
         """Why, as far as the lease and its holder tell; nothing where it may not."""
         holder = view.holder
         if holder is None:
-            resting = self._clock.mono() < self._rests_until
+            resting = self._clock.mono() < self.rests_until
             return "" if resting else "nobody led" if not view.epoch else "it was handed over"
         if holder == self._holder:
             return "an earlier life of this process led"

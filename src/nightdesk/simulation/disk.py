@@ -67,9 +67,8 @@ class Disk(apsw.VFS):
         self.sync_fails = False
         self.over = False  # the world has ended: nothing is deleted any more
         self.syncs = 0
-        self.told: dict[
-            str, int
-        ] = {}  # failed syncs, by file, as the process at work was told of them
+        # Failed syncs, by file, as the process at work was told of them.
+        self.told: dict[str, int] = {}
         super().__init__(name, "", iVersion=2)
 
     def lose_power(self, draw: Random) -> int:
