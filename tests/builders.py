@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from nightdesk.model.bars import INTERVALS_NS, Bar
@@ -34,10 +33,6 @@ from nightdesk.model.order import (
 )
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono, Wall
 from nightdesk.runtime.venue_clock import Reading, VenueClock
-
-# A shared machine stalls for longer than any useful deadline of one example.
-settings.register_profile("nightdesk", deadline=None)
-settings.load_profile("nightdesk")
 
 D = Decimal
 BTCUSDT = InstrumentId("binance:BTCUSDT")

@@ -107,7 +107,7 @@ def step(trader: Trader, what: str, n: int) -> None:
 
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("limits", LIMITS, ids=str)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_no_desk_that_measures_is_accused(
     limits: LossLimits, own: bool, steps: list[tuple[str, int]]

@@ -558,7 +558,7 @@ class Story:
 EVENTS = [name for name in vars(Story) if name[0] != "_" and name not in ("may_trade", "tells")]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(EVENTS), min_size=5, max_size=60))
 def test_what_the_venue_may_still_trade_is_always_counted(events: list[str]) -> None:
     story = Story()

@@ -23,7 +23,7 @@ def without_empty_positions(state: DeskState) -> DeskState:
     return state
 
 
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_any_state_has_bytes() -> None:
@@ -80,7 +80,7 @@ def test_a_snapshot_in_the_middle_changes_nothing_about_the_end(
 
 
 @given(st.lists(STEP, min_size=5, max_size=40))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 def test_every_prefix_of_a_history_opens(steps: list[tuple[str, int]]) -> None:
     bench = history(steps)
     for cut in range(0, len(bench.records) + 1, 3):

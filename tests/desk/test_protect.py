@@ -360,7 +360,7 @@ MOVES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MOVES)
 def test_no_history_sells_more_than_is_held_and_in_the_end_all_is_covered(moves) -> None:
     bench = Bench(some_settings(limits=some_limits(position_max=D(100)))).ready()

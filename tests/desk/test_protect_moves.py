@@ -402,7 +402,7 @@ ANSWERS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ANSWERS)
 def test_no_history_of_moves_sells_more_than_is_held_and_in_the_end_all_is_covered(moves) -> None:
     bench = Bench(replacing(limits=some_limits(position_max=D(100)))).ready()

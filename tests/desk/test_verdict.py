@@ -23,7 +23,7 @@ def told(bench: Bench, client_id: str) -> list[Weighed]:
 
 
 @given(st.lists(STEP, min_size=5, max_size=60))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_every_verdict_of_any_history_is_told_as_it_was_weighed(
     steps: list[tuple[str, int]],
 ) -> None:

@@ -251,7 +251,7 @@ _PRICES = st.integers(50, 150)
 
 
 # A busy machine is no failure: each example is a whole lab.
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(_PRICES, _PRICES, _PRICES, _PRICES), min_size=3, max_size=5),
     st.integers(1, 119),

@@ -338,4 +338,4 @@ class AgainstTheReference(RuleBasedStateMachine):
 
 
 TestAgainstTheReference = AgainstTheReference.TestCase
-TestAgainstTheReference.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+TestAgainstTheReference.settings = settings(max_examples=300, stateful_step_count=60)

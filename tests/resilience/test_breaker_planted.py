@@ -118,7 +118,6 @@ def test_a_known_mistake_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch)
     found = settings(
         max_examples=2_000,
         stateful_step_count=40,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.generate],

@@ -85,7 +85,7 @@ def arrivals(budget: Budget, wishes: list[Wish]) -> list[tuple[int, Cost]]:
     return sorted(came, key=lambda arrival: arrival[0])
 
 
-@settings(deadline=None, max_examples=50)  # a busy machine is no finding
+@settings(max_examples=50)
 @given(st.lists(WISHES, max_size=100))
 def test_no_window_of_any_phase_holds_more_than_a_rank_may_use(wishes: list[Wish]) -> None:
     came = arrivals(both(), wishes)
@@ -98,7 +98,7 @@ def test_no_window_of_any_phase_holds_more_than_a_rank_may_use(wishes: list[Wish
             assert used <= limit.most * CEILING_PERCENT[highest] // 100
 
 
-@settings(deadline=None, max_examples=50)  # a busy machine is no finding
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(Rank), st.integers(1, 10)), max_size=60))
 def test_what_is_reserved_for_a_rank_is_left_by_those_behind_it(
     wished: list[tuple[Rank, int]],
@@ -116,7 +116,7 @@ def test_what_is_reserved_for_a_rank_is_left_by_those_behind_it(
             used += amount
 
 
-@settings(deadline=None, max_examples=50)  # a busy machine is no finding
+@settings(max_examples=50)
 @given(st.lists(WISHES, max_size=60), COSTS)
 def test_after_the_wait_that_is_told_there_is_room(wishes: list[Wish], cost: Cost) -> None:
     budget, now = both(), START

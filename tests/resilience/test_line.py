@@ -87,7 +87,7 @@ def test_a_line_has_an_end() -> None:
     assert rig.line.join(cost(1, Rank.RECONCILE), NEVER) is None
 
 
-@settings(deadline=None, max_examples=50)  # a busy machine is no finding
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(QUEUED), st.integers(1, 30)), max_size=30))
 def test_the_line_is_looked_at_again_when_it_can_go_on_and_comes_to_an_end(
     wanted: list[tuple[Rank, int]],
@@ -107,7 +107,7 @@ def test_the_line_is_looked_at_again_when_it_can_go_on_and_comes_to_an_end(
     assert waiting == []
 
 
-@settings(deadline=None, max_examples=50)  # a busy machine is no finding
+@settings(max_examples=50)
 @given(
     st.sampled_from([Rank.RECONCILE, Rank.PRIVATE, Rank.MARKET]),
     st.lists(st.sampled_from([Rank.ENTRY, Rank.RECONCILE, Rank.PRIVATE]), min_size=1, max_size=3),

@@ -93,7 +93,7 @@ WISHES = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)  # a busy machine is no finding
+@settings(max_examples=60)
 @given(st.lists(WISHES, max_size=100))
 def test_no_window_holds_more_than_a_rank_may_use_of_all_processes_together(
     wishes: list[Wish],

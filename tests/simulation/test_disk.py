@@ -107,7 +107,7 @@ def test_a_copy_of_an_abandoned_file_hears_nothing_of_its_old_handles(computer):
 
 
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 12), min_size=1, max_size=25))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_power_loss_takes_what_was_called_durable(seed, batches):
     computer = Computer()
     draw = Random(seed)

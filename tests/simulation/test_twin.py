@@ -32,7 +32,7 @@ def test_worlds_are_the_same_under_another_hash_seed_zone_and_heap() -> None:
     ]
     told = []
     for each in twins:
-        out, err = each.communicate(timeout=120)
+        out, err = each.communicate(timeout=900)
         assert each.returncode == 0, err
         told.append([json.loads(line) for line in out.splitlines()])
     assert told[0] == told[1]

@@ -60,7 +60,7 @@ def test_a_process_that_is_killed_is_told_with_the_seeds_it_may_have_had(tmp_pat
 
 def test_a_strategy_that_never_returns_fails_its_world_only(tmp_path: Path) -> None:
     options = strategy(tmp_path, "while True: pass")
-    found = list(outcomes([1, 2], options, jobs=2, wall_s_max=1.5))
+    found = list(outcomes([1, 2], options, jobs=2, wall_s_max=5.0))
     assert sorted(outcome.seed for outcome in found) == [1, 2]
     assert {outcome.law for outcome in found} == {"every world ends"}
     assert all("mine.py" in outcome.what for outcome in found)

@@ -100,7 +100,7 @@ steps = st.lists(
 
 
 @given(steps)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_money_is_conserved_and_nobody_healthy_is_liquidated(
     days: list[tuple[str, str, int, bool]],
 ) -> None:
