@@ -93,6 +93,7 @@ def test_tags_are_stable_words_of_the_format():
         "EpochOpened": "epoch",
         "Configured": "config",
         "Intended": "intent",
+        "Spooled": "spooled",
         "Answered": "answer",
         "Reported": "report",
         "Executed": "execution",

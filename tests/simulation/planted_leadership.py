@@ -1,24 +1,29 @@
 """Mistakes in who leads, and in what a node does that stands by, takes over or was deposed."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from nightdesk.adapters.sqlite_journal import SqliteJournal, _Transaction
 from nightdesk.desk import accounts, watch
+from nightdesk.desk.events import SendOrder
 from nightdesk.desk.image import decode_state, encode_state
 from nightdesk.model.market import Quote
 from nightdesk.model.time import LONG_AGO, SECOND_NS, Mono, Wall
 from nightdesk.node.node import Node
 from nightdesk.node.recovery import Fold, Recovered
+from nightdesk.node.spool_watch import SpoolWatch
 from nightdesk.node.standby import Standby
+from nightdesk.ports.spool import Left, Spool
 from nightdesk.runtime import challenge
 from nightdesk.runtime.challenge import Challenger, Stillness
 from nightdesk.runtime.gateway import Gateway
 from nightdesk.runtime.lease import MARGIN_NS, Lease
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
+from nightdesk.runtime.spooling import PATIENCE_NS, Spooling
 from simulation.planting import Patch, Plant
 
 
@@ -206,3 +211,30 @@ PLANTS_OF_LEADERSHIP: tuple[Plant, ...] = (
     a_standby_forgets_what_is_held,
     a_lease_is_taken_before_its_ttl_is_over,
 )
+
+
+def what_left_by_the_spool_leaves_again(patch: Patch) -> None:
+    durable = Spooling.durable
+
+    def not_seen(self: Spooling, order: SendOrder) -> bool:
+        durable(self, order)
+        return False
+
+    patch.setattr(Spooling, "durable", not_seen)
+
+
+def what_a_spool_has_is_not_looked_for(patch: Patch) -> None:
+    async def read(self: SpoolWatch, spool: Spool, left: Sequence[Left]) -> None:
+        await spool.drop([file.name for file in left])
+
+    patch.setattr(SpoolWatch, "_read", read)
+
+
+def an_order_leaves_before_the_spool_has_it(patch: Patch) -> None:
+    def hasty(self: Spooling) -> None:
+        for waiting in self._waiting.values():
+            if not waiting.asked and self._mono() - waiting.since >= PATIENCE_NS:
+                waiting.asked = waiting.left = True
+                self._send(waiting.order, waiting.trigger)
+
+    patch.setattr(Spooling, "look", hasty)

@@ -18,6 +18,7 @@ from simulation import planted_leadership as planted
 from simulation.crews import Crewed, Script
 from simulation.planted import SCENARIOS
 from simulation.planting import Plant
+from simulation.spooling import out_by_the_spool
 
 STANDS_S = 8.0  # longer than a lease lasts
 BETWEEN_S = 0.2  # two renewals, so that the last one has been read of
@@ -55,6 +56,18 @@ async def a_renewal_that_is_heard_of_late(made: Crewed) -> None:
         await asyncio.sleep(0.002)
         shell = first.node.shell
         assert not shell.lease.held(shell.moment().mono), "it holds a lease that another took"
+
+
+async def a_way_out_past_a_short_stall(made: Crewed) -> None:
+    await out_by_the_spool(made, stalls_s=1.0)
+    await asyncio.sleep(3)
+
+
+async def a_leader_dies_whose_disk_stands_still(made: Crewed) -> None:
+    await out_by_the_spool(made)
+    engine_of(made, made.leader)._under_way.clear()  # what the kernel had of it is gone too
+    made.world.crew.die(made.leader, "kill")
+    await made.led(2, within_s=20)
 
 
 async def a_pause_between_the_last_check_and_the_wire(made: Crewed) -> None:
@@ -173,7 +186,7 @@ async def a_clock_that_steps_under_a_leader(made: Crewed) -> None:
     assert voided, "held by a renewal from before the step"
 
 
-PRACTICE, GUARDED = "practice.toml", "protects.toml"
+PRACTICE, GUARDED, LEANS = "practice.toml", "protects.toml", "leans.toml"
 SCRIPTS: dict[Plant, tuple[Script, str]] = {
     planted.a_lease_counts_from_the_reply: (a_renewal_that_is_heard_of_late, PRACTICE),
     planted.an_order_waits_after_its_last_check: (
@@ -186,7 +199,7 @@ SCRIPTS: dict[Plant, tuple[Script, str]] = {
     ),
     planted.a_new_leader_takes_what_it_heard_long_ago_for_fresh: (
         a_takeover_while_the_market_says_nothing,
-        "leans.toml",
+        LEANS,
     ),
     planted.a_deposed_node_cancels_its_successors_stops: (
         a_cancel_that_waits_while_its_node_is_deposed,
@@ -201,6 +214,9 @@ SCRIPTS: dict[Plant, tuple[Script, str]] = {
         one_that_stands_by_has_another_config,
         PRACTICE,
     ),
+    planted.what_left_by_the_spool_leaves_again: (a_way_out_past_a_short_stall, LEANS),
+    planted.what_a_spool_has_is_not_looked_for: (a_leader_dies_whose_disk_stands_still, LEANS),
+    planted.an_order_leaves_before_the_spool_has_it: (a_way_out_past_a_short_stall, LEANS),
     planted.a_step_of_the_clock_does_not_void_the_lease: (
         a_clock_that_steps_under_a_leader,
         PRACTICE,

@@ -1,19 +1,15 @@
 """The SQLite journal behind one writer thread: a stalled disk must not stall the loop."""
 
 import asyncio
-import threading
-from collections.abc import Callable, Sequence
-from queue import SimpleQueue
-from typing import TypeVar
+from collections.abc import Sequence
 
 from nightdesk.adapters.nodes_folder import NodesFolder
 from nightdesk.adapters.sqlite_journal import SqliteJournal
+from nightdesk.adapters.worker import Worker
 from nightdesk.journal.chain import Row
 from nightdesk.journal.snapshot import Snapshot
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Presence, Stored
-
-T = TypeVar("T")
 
 
 class ThreadedJournal:
@@ -21,109 +17,75 @@ class ThreadedJournal:
 
     def __init__(self, path: str, *, create: bool = True) -> None:
         self._create = create
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._loop = asyncio.get_running_loop()
+        self._worker = Worker("journal")
         self._path = path
         self._journal: SqliteJournal | None = None
         self._nodes = NodesFolder(path)
-        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
-        self._thread.start()
 
     async def open(self) -> None:
         """Open the file; raises `BadInput` when it is not a journal of ours."""
-        await self._call(self._open)
+        await self._worker.do(self._open)
 
     async def close(self) -> None:
         """Finish what is queued and close the file."""
-        await self._call(self._close)
-        self._jobs.put(None)
-        self._thread.join(5.0)
+        await self._worker.do(self._close)
+        self._worker.end(wait_s=5.0)
 
     def append(self, epoch: Epoch, after: Seq, frames: Sequence[bytes]) -> asyncio.Future[None]:
         """See the port."""
-        return self._call(lambda: self._opened().append(epoch, after, frames))
+        return self._worker.do(lambda: self._opened().append(epoch, after, frames))
 
     async def lease(self) -> LeaseView:
         """See the port."""
-        return await self._call(lambda: self._opened().lease())
+        return await self._worker.do(lambda: self._opened().lease())
 
     async def acquire(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView:
         """See the port."""
-        return await self._call(lambda: self._opened().acquire(seen, holder, ttl_ns))
+        return await self._worker.do(lambda: self._opened().acquire(seen, holder, ttl_ns))
 
     async def blocked_by(self, holder: Holder) -> bool:
         """See the port."""
-        return await self._call(lambda: self._opened().blocked_by(holder))
+        return await self._worker.do(lambda: self._opened().blocked_by(holder))
 
     async def renew(self, epoch: Epoch, renewals: int) -> None:
         """See the port."""
-        await self._call(lambda: self._opened().renew(epoch, renewals))
+        await self._worker.do(lambda: self._opened().renew(epoch, renewals))
 
     async def release(self, epoch: Epoch) -> None:
         """See the port."""
-        await self._call(lambda: self._opened().release(epoch))
+        await self._worker.do(lambda: self._opened().release(epoch))
 
     async def stored(self) -> Stored:
         """See the port."""
-        return await self._call(lambda: self._opened().stored())
+        return await self._worker.do(lambda: self._opened().stored())
 
     async def rows(self, after: Seq, limit: int) -> list[Row]:
         """See the port."""
-        return await self._call(lambda: self._opened().rows(after, limit))
+        return await self._worker.do(lambda: self._opened().rows(after, limit))
 
     async def cut(self, epoch: Epoch, first: Seq) -> None:
         """See the port."""
-        await self._call(lambda: self._opened().cut(epoch, first))
+        await self._worker.do(lambda: self._opened().cut(epoch, first))
 
     async def save_snapshot(self, epoch: Epoch, snapshot: Snapshot) -> None:
         """See the port."""
-        await self._call(lambda: self._opened().save_snapshot(epoch, snapshot))
+        await self._worker.do(lambda: self._opened().save_snapshot(epoch, snapshot))
 
     async def health(self) -> EngineHealth:
         """See the port."""
-        return await self._call(lambda: self._opened().health())
+        return await self._worker.do(lambda: self._opened().health())
 
     async def restore_ballast(self) -> bool:
         """See the port."""
-        return await self._call(lambda: self._opened().restore_ballast())
+        return await self._worker.do(lambda: self._opened().restore_ballast())
 
     async def tell(self, presence: Presence) -> None:
         """See the port."""
-        await self._call(lambda: self._nodes.tell(presence))
+        await self._worker.do(lambda: self._nodes.tell(presence))
 
     async def nodes(self) -> list[Presence]:
         """See the port."""
-        return await self._call(self._nodes.told)
-
-    def _call(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        future: asyncio.Future[T] = self._loop.create_future()
-
-        def job() -> None:
-            try:
-                result = work()
-            except Exception as error:  # noqa: BLE001 carried to the caller, whatever it is
-                self._back(future, None, error)
-            else:
-                self._back(future, result, None)
-
-        self._jobs.put(job)
-        return future
-
-    def _back(self, future: asyncio.Future[T], result: T | None, error: Exception | None) -> None:
-        def settle() -> None:
-            if future.done():
-                return
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(result)  # type: ignore[arg-type]  # T may itself be None
-
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(settle)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
+        return await self._worker.do(self._nodes.told)
 
     def _open(self) -> None:
         self._journal = SqliteJournal(self._path, create=self._create)

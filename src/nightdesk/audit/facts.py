@@ -35,6 +35,14 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     node: str = ""
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """An order became durable in a spool, its intent being on its way to the journal."""
+
+    at_ns: int
+    node: str
+    client_id: str
+
+
 class SentOut(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a request left a host. `epoch` is the sender's lease as it knows it.
 
@@ -108,4 +116,15 @@ class Healed(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
-Fact = VenueSaid | Written | SentOut | ToldToWait | Published | Leased | Ended | Commanded | Healed
+Fact = (
+    VenueSaid
+    | Written
+    | Kept
+    | SentOut
+    | ToldToWait
+    | Published
+    | Leased
+    | Ended
+    | Commanded
+    | Healed
+)

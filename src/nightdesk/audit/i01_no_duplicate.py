@@ -14,7 +14,7 @@ from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
 from nightdesk.model.order import Intent, Origin
-from nightdesk.model.records import Intended
+from nightdesk.model.records import Intended, Spooled
 
 LAW = "I1 no duplicate exposure"
 _TAKES = frozenset({"accept", "amend", "fill"})
@@ -25,7 +25,7 @@ class NoDuplicate:
 
     law = LAW
     needs = "orders of this desk in the venue's log"
-    hears: frozenset[Heard] = frozenset({"accept", "algo", "amend", "fill", Intended})
+    hears: frozenset[Heard] = frozenset({"accept", "algo", "amend", "fill", Intended, Spooled})
 
     def __init__(self, *, ledger: Ledger | None = None) -> None:
         self.ledger = ledger or Ledger()
@@ -42,7 +42,7 @@ class NoDuplicate:
             case VenueSaid(entry=entry) if entry.accepts or entry.kind in _TAKES:
                 order = self.ledger.venue.of(entry)
                 return () if order is None else self._judge(order.client_id, fact.at_ns)
-            case Written(record=Intended(intent=intent)):
+            case Written(record=Intended(intent=intent) | Spooled(intent=intent)):
                 told = self._judge(intent.client_id, fact.at_ns)
                 return (
                     told

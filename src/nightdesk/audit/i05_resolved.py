@@ -14,7 +14,7 @@ from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import VenueOrder
 from nightdesk.model import money
 from nightdesk.model.order import Origin
-from nightdesk.model.records import Answered, Intended, Resolved
+from nightdesk.model.records import Answered, Intended, Resolved, Spooled
 from nightdesk.model.time import SECOND_NS
 
 LAW = "I5 every intent resolved"
@@ -30,7 +30,7 @@ class Resolution:
     law = LAW
     needs = "a journal with intents"
     hears: frozenset[Heard] = frozenset(
-        {Intended, Answered, Resolved, Healed, "accept", "algo", "fault_fired"}
+        {Intended, Spooled, Answered, Resolved, Healed, "accept", "algo", "fault_fired"}
     )
 
     def __init__(
@@ -58,7 +58,7 @@ class Resolution:
                 return list(self._guessed(entry.client_order_id or "", fact.at_ns))
             case Healed(at_ns=at_ns):
                 self._healed_ns = at_ns
-            case Written(record=Intended()):
+            case Written(record=Intended() | Spooled()):
                 self.checked = True
             case _:
                 pass

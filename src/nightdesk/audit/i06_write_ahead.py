@@ -2,16 +2,17 @@
 
 A simulation hears bytes leave and records become durable, and judges at once. Artefacts tell neither: there
 a request must not be stamped (or, unstamped, arrive) before the frame of its intent was made, give or take a
-clock's error, and every id of ours at the venue must be in the journal in the end.
+clock's error, and every id of ours at the venue must be in the journal in the end. A way out may leave
+once a spool has it; the journal gets it all the same.
 """
 
 from collections.abc import Sequence
 
-from nightdesk.audit.facts import Fact, SentOut, VenueSaid, Written
+from nightdesk.audit.facts import Fact, Kept, SentOut, VenueSaid, Written
 from nightdesk.audit.invariant import RECORDS, Finding, Heard
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import Entry
-from nightdesk.model.records import Intended
+from nightdesk.model.records import Intended, Spooled
 from nightdesk.model.time import MS_NS
 
 LAW = "I6 write-ahead"
@@ -24,7 +25,9 @@ class WriteAhead:
 
     law = LAW
     needs = "orders of this desk that were sent, or that arrived at the venue"
-    hears: frozenset[Heard] = frozenset({"arrival", "accept", "algo", "amend", SentOut, *RECORDS})
+    hears: frozenset[Heard] = frozenset(
+        {"arrival", "accept", "algo", "amend", Kept, SentOut, *RECORDS}
+    )
 
     def __init__(
         self, *, clock_error_ns: int = CLOCK_ERROR_NS, ledger: Ledger | None = None
@@ -37,6 +40,7 @@ class WriteAhead:
             str, int
         ] = {}  # client id -> when it was made, by its stamp or its arrival
         self._told: set[str] = set()
+        self._spooled: set[str] = set()
         self._amends_sent: dict[str, int] = {}
         self._amended: list[Entry] = []  # what the venue changed
         self._newest_slot = 0
@@ -45,9 +49,11 @@ class WriteAhead:
         """Judge a send by what is durable; without sends, an arrival by its intent's time."""
         self.ledger.hear(fact)
         match fact:
+            case Kept(client_id=client_id):
+                self._spooled.add(client_id)
             case SentOut(what="place", client_id=client_id):
                 self.checked = self._hears_sends = True
-                if self.ledger.known(client_id) is None:
+                if self.ledger.known(client_id) is None and client_id not in self._spooled:
                     return self._tell(client_id, "sent before its intent was durable", fact.at_ns)
             case SentOut(what="amend", client_id=client_id):
                 return self._amends(client_id, fact.at_ns)
@@ -95,7 +101,7 @@ class WriteAhead:
         if fact.seq <= self._newest_slot:
             found += self._tell("", f"slot {fact.seq} was durable and is written again", fact.at_ns)
         self._newest_slot = max(self._newest_slot, fact.seq)
-        if isinstance(fact.record, Intended):
+        if isinstance(fact.record, Intended | Spooled):
             found += self._compare(fact.record.intent.client_id, fact.at_ns)
         return found
 

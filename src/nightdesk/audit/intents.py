@@ -18,6 +18,7 @@ from nightdesk.model.records import (
     Record,
     Reported,
     Resolved,
+    Spooled,
 )
 from nightdesk.model.time import Wall
 
@@ -73,7 +74,9 @@ class Intents:
 
     def read(self, record: Record, *, epoch: int, decided_at: Wall, heard_ns: int) -> Known | None:
         """Fold one record; the intent it is about, or None."""
-        if isinstance(record, Intended):
+        if isinstance(record, Spooled):
+            epoch, decided_at = record.epoch, record.at
+        if isinstance(record, Intended | Spooled):
             made = Known(
                 intent=record.intent, epoch=epoch, decided_at=decided_at, heard_ns=heard_ns
             )

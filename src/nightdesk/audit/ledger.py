@@ -32,6 +32,7 @@ from nightdesk.model.records import (
     ModeSet,
     Reconciled,
     Record,
+    Spooled,
 )
 
 key_of = lru_cache(maxsize=65_536)(decode_order_id)  # an id comes back with every fact of its order
@@ -271,7 +272,7 @@ class Ledger:
         self.intents.read(record, epoch=fact.epoch, decided_at=fact.decided_at, heard_ns=fact.at_ns)
         self.books.learn(record)
         match record:
-            case Intended(intent=intent):
+            case Intended(intent=intent) | Spooled(intent=intent):
                 self._intended(intent)
             case Configured():
                 self._configure(record)

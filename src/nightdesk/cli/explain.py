@@ -25,6 +25,7 @@ from nightdesk.model.records import (
     Intended,
     Record,
     Reported,
+    Spooled,
 )
 from nightdesk.model.time import Wall
 from nightdesk.node.compose import telling_codec
@@ -127,7 +128,7 @@ def _client_id(wanted: str, records: Iterator[tuple[Frame, Record]]) -> str:
 def about_of(record: Record) -> str:
     """The client order id that a record is about, or nothing."""
     match record:
-        case Intended(intent=about) | AmendAsked(amendment=about):
+        case Intended(intent=about) | Spooled(intent=about) | AmendAsked(amendment=about):
             return about.client_id
         case Reported(report=report):
             return report.client_id
@@ -141,7 +142,7 @@ def requests_of(
     story: list[tuple[Frame, Record]], instruments: dict[str, Instrument]
 ) -> dict[str, str] | None:
     """The requests as they left, made again from the records and their stamps; None when nothing left."""
-    intents = [record.intent for _, record in story if isinstance(record, Intended)]
+    intents = [record.intent for _, record in story if isinstance(record, Intended | Spooled)]
     stamps = [record.sent_at for _, record in story if isinstance(record, Answered)]
     left = {r.number: r.sent_at for _, r in story if isinstance(r, AmendAnswered) and r.sent_at}
     if not intents or not (any(stamps) or left):

@@ -14,7 +14,8 @@ class Desk(Strict):
     """[desk]; `order_ttl_ms` is how late an order may reach the venue at most. `boards` is a directory where
     desks of one user and host tell each other what they use of a venue's allowance. `uncovered` is the desk's
     mode at best while no node stands by that could lead. A `standby` that is hot keeps its connections open and
-    hears the venues; a warm one folds the journal alone, and leaves the venues' limits to who leads."""
+    hears the venues; a warm one folds the journal alone, and leaves the venues' limits to who leads. `spool` is
+    a directory on another disk than the journal's, for ways out while that takes nothing."""
 
     name: Name
     journal: str
@@ -24,6 +25,7 @@ class Desk(Strict):
     boards: str | None = None
     uncovered: Literal["normal", "cautious", "reduce_only"] = "normal"
     standby: Literal["hot", "warm"] = "hot"
+    spool: str | None = None
 
 
 class Limits(Strict):

@@ -40,6 +40,7 @@ from nightdesk.desk.events import (
     Resume,
     SendEnded,
     SetLimit,
+    SpoolFound,
     TermsSeen,
     Tick,
     TradesTold,
@@ -90,8 +91,8 @@ class Desk:
                 | TradesTold()
             ):
                 amended.learn(work, event)
-            case OrderNotFound():
-                watch.not_found(work, event)
+            case OrderNotFound() | SpoolFound():
+                watch.told(work, event)
             case AccountTold():
                 accounts.compare(work, event)
                 flatten.verify(work, event)

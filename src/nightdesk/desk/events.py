@@ -22,7 +22,7 @@ from nightdesk.model.market import Quote
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Amendment, Execution, Intent, OrderReport
 from nightdesk.model.outcome import Outcome
-from nightdesk.model.records import Record
+from nightdesk.model.records import Record, Spooled
 from nightdesk.model.time import Wall
 from nightdesk.risk.gate import Approved
 from nightdesk.risk.limits import View
@@ -57,6 +57,12 @@ class AmendEnded(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     outcome: Outcome
     sent_at: Wall
+
+
+class SpoolFound(msgspec.Struct, frozen=True, kw_only=True):
+    """Earlier epochs may have sent orders that the journal does not know."""
+
+    entries: Sequence[Spooled]
 
 
 class CancelEnded(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +204,7 @@ Event = (
     QuoteSeen
     | Proposed
     | SendEnded
+    | SpoolFound
     | CancelEnded
     | AmendEnded
     | OrderTold

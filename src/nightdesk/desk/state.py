@@ -36,6 +36,7 @@ from nightdesk.model.records import (
     Reported,
     Resolved,
     Settled,
+    Spooled,
     StrategyKept,
     TargetSet,
 )
@@ -170,7 +171,7 @@ class DeskState:
         assert seq == self.seq + 1, f"slot {seq} after slot {self.seq}"
         self.seq = seq
         match record:
-            case Intended():
+            case Intended() | Spooled():
                 self._intended(record, at)
             case Answered():
                 return self._changed(
@@ -311,8 +312,9 @@ class DeskState:
         elif not named:
             del self.limits_set[record.scope]
 
-    def _intended(self, record: Intended, at: Wall) -> None:
-        order = self.orders.intend(record.intent, self.epoch, at)
+    def _intended(self, record: Intended | Spooled, at: Wall) -> None:
+        spooled_in = record.epoch if isinstance(record, Spooled) else None
+        order = self.orders.intend(record.intent, self.epoch, at, spooled_in)
         self._ordered(order, at)
         self._tally("intended")
         self._count(order, at)

@@ -22,6 +22,7 @@ GENESIS = bytes(DIGEST_SIZE)
 
 _HEAD = Struct(">2sBxQQqI16s")  # magic, format, slot, epoch, UTC ns, body length, previous digest
 _MAGIC = b"nd"
+FRONT_SIZE = _HEAD.size  # what comes before the body
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,14 @@ def encode_frame(*, seq: Seq, epoch: Epoch, at: Wall, previous: bytes, body: byt
 def digest_of(frame: bytes) -> bytes:
     """The digest at the end of an encoded frame."""
     return frame[-DIGEST_SIZE:]
+
+
+def length_of(front: bytes) -> int | None:
+    """How long the frame says that it is whose first `FRONT_SIZE` bytes are these; None where it is none."""
+    if len(front) < FRONT_SIZE or not front.startswith(_MAGIC):
+        return None
+    length: int = _HEAD.unpack_from(front)[5]
+    return FRONT_SIZE + length + DIGEST_SIZE
 
 
 def decode_frame(data: bytes) -> Frame:

@@ -50,6 +50,15 @@ class Intended(msgspec.Struct, frozen=True, kw_only=True, tag="intent"):
     intent: Intent
 
 
+class Spooled(msgspec.Struct, frozen=True, kw_only=True, tag="spooled"):
+    """An order that the earlier `epoch` may have sent at `at` (UTC) or later, while its intent waited for a
+    journal that took nothing: found in that epoch's spool, and in no slot of its own."""
+
+    intent: Intent
+    epoch: Epoch
+    at: Wall
+
+
 class Answered(msgspec.Struct, frozen=True, kw_only=True, tag="answer"):
     """How the send of an order ended. Times are UTC; `sent_at` is 0 when nothing was written."""
 
@@ -248,6 +257,7 @@ Record = (
     EpochOpened
     | Configured
     | Intended
+    | Spooled
     | Answered
     | Reported
     | Executed

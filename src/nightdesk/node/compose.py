@@ -178,6 +178,11 @@ def journal_path(config: Config, base: Path) -> Path:
     return base / config.desk.journal
 
 
+def spool_path(config: Config, base: Path) -> Path | None:
+    """Where exits go that cannot wait for the journal."""
+    return None if config.desk.spool is None else base / config.desk.spool
+
+
 def _limits(config: Config, instrument: InstrumentConfig) -> Limits:
     merged = config.limits.model_dump() | instrument.limits.model_dump(exclude_none=True)
     del merged["asset_max"]  # by asset; see `Plan.settled`

@@ -10,6 +10,7 @@ from nightdesk.model.ids import Epoch
 from nightdesk.model.mode import Mode
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.cover import Cover
+from nightdesk.node.spool_watch import SpoolWatch
 from nightdesk.ports.journal import EngineHealth, JournalEngine
 from nightdesk.runtime.shell import Shell
 
@@ -34,8 +35,10 @@ class JournalWatch:
         snapshot_seq: int,
         snapshot_every: int,
         cover: Cover,
+        spool: SpoolWatch,
     ) -> None:
         self._cover = cover
+        self._spool = spool
         self._journal = journal
         self._shell = shell
         self._epoch = epoch
@@ -56,6 +59,7 @@ class JournalWatch:
             if not health.file_is_ours:
                 raise AppendUnknown(LOST)
             await self._cover.look()
+            await self._spool.look()
             await self._look_for_room(health)
             await self._snapshot_if_due()
 

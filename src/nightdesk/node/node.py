@@ -16,7 +16,7 @@ from nightdesk.desk.state import DeskState
 from nightdesk.model.errors import BadInput, OperatingError, TaskEnded
 from nightdesk.model.ids import NONCES, StrategyId, VenueId
 from nightdesk.model.order import Origin
-from nightdesk.model.records import GENERATION, Configured, EpochOpened, Record
+from nightdesk.model.records import GENERATION
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono
 from nightdesk.node.commands import Commands
 from nightdesk.node.cover import Cover
@@ -24,9 +24,11 @@ from nightdesk.node.ears import Overhears
 from nightdesk.node.journal_watch import JournalWatch
 from nightdesk.node.latch_watch import LatchWatch
 from nightdesk.node.meeting import Meeting
-from nightdesk.node.plan import ALONE, TICK_NS, VERSION, Plan, Role, World
+from nightdesk.node.opening import opening
+from nightdesk.node.plan import ALONE, TICK_NS, Plan, Role, World
 from nightdesk.node.recovery import Recovered, left_behind, recover
 from nightdesk.node.sample import Sampler
+from nightdesk.node.spool_watch import SpoolWatch
 from nightdesk.node.standby import Standby
 from nightdesk.node.venue import Venue, by_venue
 from nightdesk.node.venue_streams import Listening
@@ -78,6 +80,7 @@ class Node:
         self._meeting = Meeting(plan, world, self._venues)
         self._journal: JournalWatch
         self._latch: LatchWatch
+        self._spool: SpoolWatch
         self._broken: asyncio.Future[None]
 
     def stop(self) -> None:
@@ -167,8 +170,9 @@ class Node:
         self._compose(recovered, settings, holder)
         self.shell.follow_bars(self._spawn)
         self._say_recovered(recovered)
-        opening = self.shell.desk.open(self._opening(settings, holder.name), self.shell.moment())
-        self.shell.execute_opening(opening)
+        records = opening(self._plan, settings, self._lease, self._new_nonce(), holder.name)
+        self.shell.execute_opening(self.shell.desk.open(records, self.shell.moment()))
+        await self._spool.look()
         self._latch.look(world.clock.mono())
         self._meeting.tell(self.shell)
         for name in self._meeting.away:
@@ -219,6 +223,7 @@ class Node:
         for venue in self._venues.values():
             venue.attach(self.shell, self._lease)
         by_venue(self._venues, self.shell, self._spawn)
+        self._spool = SpoolWatch(world.spool, world.journal, self.shell)
         cover = Cover(world.journal, holder, self.shell, self._plan.uncovered)
         self._latch = LatchWatch(world.latch, self.shell)
         self._journal = JournalWatch(
@@ -228,6 +233,7 @@ class Node:
             recovered.snapshot_seq,
             self._plan.snapshot_every,
             cover,
+            self._spool,
         )
         self.sampler = Sampler(
             self.shell, world.clock.mono(), world.log_dropped, cover, self._lease.why
@@ -245,25 +251,6 @@ class Node:
                 plan.capital,
             )
         return hosts
-
-    def _opening(self, settings: DeskSettings, holder: str) -> list[Record]:
-        return [
-            EpochOpened(
-                epoch=self._lease.epoch,
-                nonce=self._new_nonce(),
-                holder=holder,
-                version=VERSION,
-                config_hash=settings.hash(),
-                why=self._lease.why,
-                generation=GENERATION,
-            ),
-            Configured(
-                hash=settings.hash(),
-                plan_hash=self._plan.hash(settings),
-                instruments=list(settings.instruments.values()),
-                body=settings.canonical(),
-            ),
-        ]
 
     def _new_nonce(self) -> int:
         """One this journal never drew: an old id of ours must not read as another life's."""

@@ -18,6 +18,7 @@ from nightdesk.ports.clock import Clock, Entropy
 from nightdesk.ports.journal import JournalEngine
 from nightdesk.ports.latch import NOWHERE, LatchPlace
 from nightdesk.ports.process import LogSink, Processes
+from nightdesk.ports.spool import Spool
 from nightdesk.ports.venue import Http, Streams
 from nightdesk.risk.limits import Limits, StrategyLimits
 from nightdesk.risk.losses import LossLimits
@@ -180,3 +181,4 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     venues: Mapping[VenueId, Outside]
     log_dropped: Callable[[], int]
     latch: LatchPlace = NOWHERE
+    spool: Spool | None = None

@@ -150,10 +150,15 @@ class OrderBook:
         unknown = State.UNKNOWN  # a member is looked up slowly
         return (order for order in self.live.values() if order.state is unknown)
 
-    def intend(self, intent: Intent, epoch: Epoch, at: Wall) -> Order:
-        """A new order; an id is never reused."""
+    def intend(
+        self, intent: Intent, epoch: Epoch, at: Wall, spooled_in: Epoch | None = None
+    ) -> Order:
+        """A new order; an id is never reused. Of one that was `spooled_in` an earlier epoch nobody knows
+        whether it was sent."""
         assert self.get(intent.client_id) is None, f"client order id {intent.client_id} used twice"
         order = Order(intent=intent, epoch=epoch, intended_at=at)
+        if spooled_in is not None:
+            order.epoch, order.state = spooled_in, State.UNKNOWN
         self.live[intent.client_id] = order
         return order
 

@@ -20,6 +20,7 @@ from nightdesk.model.records import (
     Record,
     Reported,
     Resolved,
+    Spooled,
 )
 from nightdesk.model.time import Wall
 
@@ -107,7 +108,7 @@ class Run:
 
     def _fold(self, at: Wall, record: Record) -> None:
         match record:
-            case Intended(intent=intent):
+            case Intended(intent=intent) | Spooled(intent=intent):
                 self._intents[intent.client_id] = (at, intent)
             case Executed(execution=execution):
                 self._trade(at, execution)

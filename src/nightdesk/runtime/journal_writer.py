@@ -54,6 +54,11 @@ class JournalWriter:
         """Frames that are not durable yet."""
         return len(self._waiting) + self._in_flight
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is written: an append failed, or the node has ended."""
+        return self._closed or self.failed.done()
+
     def waits_ns(self) -> int:
         """How long the commit under way has taken so far; 0 when none is."""
         return self._clock.mono() - self._started if self._in_flight else 0

@@ -46,6 +46,7 @@ from nightdesk.runtime.journal_writer import Done, JournalWriter
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.route import Route
 from nightdesk.runtime.sleeper import Sleeper
+from nightdesk.runtime.spooling import Spooling
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host
 from nightdesk.strategy.messages import NOTHING, Market, TimerFired, ToStrategy
@@ -85,13 +86,10 @@ class Shell:
         self._log = log
         first = next(iter(routes.values())).requester
         self._mono, self._now = first.mono, first.venue_now
+        self.spooling = Spooling(writer, self._mono, self._now, self._send, self.say)
         self._calls = Calls(self._mono, telemetry, self.say)
         self.depth = DepthFeed(hosts.values(), desk, self._mono, self.handle)
-        self._others = {
-            venue: route.requester
-            for venue, route in routes.items()
-            if route.requester is not first
-        }
+        self._others = {v: r.requester for v, r in routes.items() if r.requester is not first}
         self._queue: deque[Event] = deque()
         self._draining = False
         self._received = 0  # when the market event being handled arrived, 0 otherwise
@@ -277,7 +275,8 @@ class Shell:
             self._greet(name)
 
     def timers(self) -> None:
-        """Ask for bars that are missing, and fire the strategies' timers that came due."""
+        """Spool what waits too long, ask for missing bars, fire the strategies' timers that came due."""
+        self.spooling.look()
         if self.bars is not None:
             self.bars.look()
         if not self.trading:
@@ -307,9 +306,8 @@ class Shell:
         if decision.records:
             self.writer.submit(decision.records, decision.at, self._after(decision, done))
         elif done is not None:
-            self.writer.when_durable(
-                done
-            )  # it changed nothing: what it repeats may still be on its way
+            # It changed nothing: what it repeats may still be on its way.
+            self.writer.when_durable(done)
         for effect in decision.at_once:
             self._do(effect)
 
@@ -320,6 +318,9 @@ class Shell:
         decided = self._mono()
         trigger = Trigger(self._received, decided)
         loop = asyncio.get_running_loop()
+        for waiting in decision.after:
+            if isinstance(waiting, SendOrder):
+                self.spooling.waits(waiting, trigger)
         if self._received:
             self.telemetry.stages["tick_to_decided"].record(decided - self._received)
 
@@ -327,7 +328,8 @@ class Shell:
             trigger.durable = self._mono()
             for effect in decision.after:
                 if isinstance(effect, SendOrder):
-                    self._route(effect.approved.intent.instrument).gateway.send(effect, trigger)
+                    if not self.spooling.durable(effect):
+                        self._send(effect, trigger)
                 else:
                     assert isinstance(effect, Weigh), "nothing else waits for the journal"
                     # A later turn: one order's weighing must not delay the next one's send.
@@ -336,6 +338,9 @@ class Shell:
                 done()
 
         return run
+
+    def _send(self, order: SendOrder, trigger: Trigger) -> None:
+        self._route(order.approved.intent.instrument).gateway.send(order, trigger)
 
     def _do(self, effect: Effect) -> None:
         match effect:

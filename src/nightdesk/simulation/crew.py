@@ -25,6 +25,7 @@ from nightdesk.simulation.processes import (
     leaves,
 )
 from nightdesk.simulation.setting import WorldOptions, outside
+from nightdesk.simulation.spool import SimSpool, spooled
 from nightdesk.simulation.watching import Watch
 from nightdesk.venues.http import HttpRequest
 
@@ -189,6 +190,7 @@ class Crew:
                 journal=machine.engine(incarnation),
                 venues=outside(place.config, https, streams, boards, parts),
                 log_dropped=lambda: 0,
+                spool=SimSpool(machine, incarnation) if spooled(place.options.seed) else None,
             ),
             role,
         )

@@ -11,6 +11,7 @@ from nightdesk.audit.facts import (
     Ended,
     Fact,
     Healed,
+    Kept,
     Leased,
     Published,
     SentOut,
@@ -180,6 +181,11 @@ class Judge(Watch):
         if isinstance(record, Answered | AmendAnswered) and record.reason is Reason.LATCHED:
             self.sometimes.note(REFUSED.format(record.text))
         self._line(node, "journal {}.{} {}", epoch, seq, type(record).__name__)
+
+    def kept(self, node: str, client_id: str) -> None:
+        """See the base."""
+        self._hear(Kept(at_ns=self._now(), node=node, client_id=client_id))
+        self._line(node, "spool {}", client_id)
 
     def leased(self, node: str, epoch: Epoch, until_ns: int) -> None:
         """See the base."""

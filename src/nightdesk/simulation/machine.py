@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.journal.snapshot import Snapshot
 from nightdesk.model.ids import Epoch, Seq
+from nightdesk.model.records import Spooled
 from nightdesk.ports.journal import Holder, LeaseView, Presence
 from nightdesk.simulation.boards import Boards
 from nightdesk.simulation.clocks import MachineClock, TrueTime
@@ -36,6 +37,7 @@ class Observer(Protocol):
     """Who hears what became true in the journal, at the moment it did."""
 
     def appended(self, node: str, after: Seq, frames: Sequence[bytes]) -> None: ...
+    def kept(self, node: str, entries: Sequence[Spooled]) -> None: ...
     def leased(self, node: str, epoch: Epoch, ttl_ns: int) -> None: ...
 
 
@@ -85,6 +87,7 @@ class Machine:
         self.traps = Traps()
         self._locker: Incarnation | None = None
         self.present: dict[int, Presence] = {}  # what nodes say of themselves, by pid
+        self.spools: dict[str, bytes] = {}  # on a disk of their own, by the life that each is of
         self.boards: dict[str, Boards] = {}  # in memory, by the host that processes say they are on
         self.head = Seq(0)  # the last slot that was told of
         self._loop = loop

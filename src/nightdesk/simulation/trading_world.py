@@ -22,7 +22,7 @@ from nightdesk.lab.wire import Respond, RestCall
 from nightdesk.model.errors import BadInput, OperatingError
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.model.mode import Mode
-from nightdesk.model.records import decode_record
+from nightdesk.model.records import Spooled, decode_record
 from nightdesk.model.time import MS_NS
 from nightdesk.modes.ladder import DESK
 from nightdesk.node.compose import plan_of
@@ -93,6 +93,12 @@ class TradingWorld:
             record = decode_record(frame.body)
             self._trace.update(frame.digest)
             self.watch.written(node, Seq(after + index), frame.epoch, frame.at, record)
+
+    def kept(self, node: str, entries: Sequence[Spooled]) -> None:
+        """See `machine.Observer`."""
+        for entry in entries:
+            self._trace.update(f"spool {entry.intent.client_id}\n".encode())
+            self.watch.kept(node, entry.intent.client_id)
 
     def leased(self, node: str, epoch: Epoch, ttl_ns: int) -> None:
         """See `machine.Observer`."""

@@ -23,6 +23,9 @@ class Watch:
     def written(self, node: str, seq: Seq, epoch: Epoch, at: Wall, record: Record) -> None:
         """A record became durable; `at` is the frame's own time."""
 
+    def kept(self, node: str, client_id: str) -> None:
+        """An order is durable in a spool."""
+
     def leased(self, node: str, epoch: Epoch, until_ns: int) -> None:
         """The lease was taken or renewed until then; `node` "" when it was given back."""
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import msgspec
 from nightdesk.adapters.control_socket import ControlServer
 from nightdesk.adapters.http import HttpPool
 from nightdesk.adapters.latch_file import LatchFile
+from nightdesk.adapters.spool_folder import SpoolFolder
 from nightdesk.adapters.streams import PicowsStreams
 from nightdesk.adapters.system import StructLog, SystemClock, SystemEntropy, SystemProcesses
 from nightdesk.adapters.threaded_journal import ThreadedJournal
@@ -39,12 +41,14 @@ from nightdesk.node.compose import (
     journal_path,
     keys_of,
     plan_of,
+    spool_path,
 )
 from nightdesk.node.node import Node
 from nightdesk.node.plan import Outside, Role, World
 from nightdesk.node.refused import Untold
 from nightdesk.ports.boards import Allowance
-from nightdesk.venues.protocol import VenueCodec
+from nightdesk.ports.clock import Clock
+from nightdesk.venues.protocol import KeyCodec, VenueCodec
 from nightdesk.wiring.boards import allowance_of, boards_path, close_boards
 
 AGAIN_S = 1.0
@@ -133,7 +137,7 @@ class _Process:
         except BadInput as error:
             self._say("config.refused", error)
             return ExitCode.CONFIG
-        clock = SystemClock()
+        clock, spool = SystemClock(), self._spool()
         world = World(
             clock=clock,
             entropy=SystemEntropy(self._options.seed),
@@ -141,22 +145,12 @@ class _Process:
             log=self._log,
             journal=journal,
             venues={
-                name: Outside(
-                    http=way.first,
-                    rights=way.rights,
-                    lanes=way.lanes,
-                    market=PicowsStreams(way.hosts.stream, clock, way.links),
-                    private=PicowsStreams(way.hosts.private, clock, way.links),
-                    codec=codecs[name],
-                    key=keys[name],
-                    private_copies=self._config.venue[name].private_copies,
-                    allowance=allowances[name],
-                    dead_man_ns=self._config.venue[name].dead_man_ns,
-                )
+                name: way.outside(codecs[name], keys[name], allowances[name], clock)
                 for name, way in ways.items()
             },
             log_dropped=lambda: self._log.dropped,
             latch=LatchFile(latch_path(journal_path(self._config, self._options.base))),
+            spool=spool,
         )
         role = Role(stands_by=self._stands_by, rank=self._options.rank, rest_ns=self._rest_ns)
         self._node, self._rest_ns = Node(plan, world, role), 0
@@ -173,14 +167,29 @@ class _Process:
             for way in ways.values():
                 way.close()
             close_boards(allowances.values())
+            if spool is not None:
+                spool.close()
             await journal.close()
         if self._node.handed_over and not self._stopping:
             self._rest_ns = plan.pace.lease.ttl_ns
-            self._stands_by = (
-                True  # whoever was asked to let another lead does, however it was started
-            )
+            # Whoever was asked to let another lead does, however it was started.
+            self._stands_by = True
             return None
         return ExitCode.OK
+
+    def _spool(self) -> SpoolFolder | None:
+        """Where one is configured; on the journal's own disk it would stall with that."""
+        folder = spool_path(self._config, self._options.base)
+        if folder is None:
+            return None
+        journal = journal_path(self._config, self._options.base)
+        with suppress(FileNotFoundError):  # what is missing is told when it is opened
+            if folder.stat().st_dev == journal.parent.stat().st_dev:
+                why = (
+                    f"{folder} is on the journal's disk: it stalls with that, and is of no use then"
+                )
+                self._log.log("warning", "spool.same_disk", {"why": why})
+        return SpoolFolder(folder, self._config.desk.name)
 
     def _allowances(self, codecs: Mapping[VenueId, VenueCodec]) -> dict[VenueId, Allowance]:
         """What each venue allows this process, shared with the others of this host."""
@@ -229,6 +238,7 @@ class _Ways:
     """The lanes to a venue, and the way to who tells what its key may do: the same, another or none."""
 
     def __init__(self, name: str, venue: Venue) -> None:
+        self._venue = venue
         self.hosts, self.links = endpoints_of(name, venue), venue.links
         self.lanes = {
             _named(host, link): HttpPool(host, link=link)
@@ -241,6 +251,23 @@ class _Ways:
             self.rights = self.first
         elif venue.rights_at:
             self.rights = HttpPool(venue.rights_at, link=next(iter(venue.links), ""))
+
+    def outside(
+        self, codec: VenueCodec, key: KeyCodec, allowance: Allowance, clock: Clock
+    ) -> Outside:
+        """The venue as a node is given it."""
+        return Outside(
+            http=self.first,
+            rights=self.rights,
+            lanes=self.lanes,
+            market=PicowsStreams(self.hosts.stream, clock, self.links),
+            private=PicowsStreams(self.hosts.private, clock, self.links),
+            codec=codec,
+            key=key,
+            private_copies=self._venue.private_copies,
+            allowance=allowance,
+            dead_man_ns=self._venue.dead_man_ns,
+        )
 
     def close(self) -> None:
         """Drop every connection."""

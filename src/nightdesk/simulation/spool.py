@@ -1,0 +1,76 @@
+"""The spool of a machine: on a disk of its own, which no fault of the journal's reaches."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import TypeVar
+
+from nightdesk.journal.spool import entries_in
+from nightdesk.ports.spool import Left
+from nightdesk.simulation.incarnation import Incarnation
+from nightdesk.simulation.machine import Machine
+
+T = TypeVar("T")
+
+SHARE = 0.5  # of desks that have one
+TAKES_S = 0.0001  # until it is done, and until that is heard
+
+
+def spooled(seed: int) -> bool:
+    """Whether the desk of a world has one."""
+    return Random(f"{seed}/spool").random() < SHARE
+
+
+class SimSpool:
+    """One process's. A process that dies may not have heard what was done."""
+
+    def __init__(self, machine: Machine, process: Incarnation) -> None:
+        self._machine = machine
+        self._process = process
+        self._own = ""
+        self._loop = asyncio.get_running_loop()
+
+    def open(self, life: str) -> asyncio.Future[list[Left]]:
+        """See the port."""
+
+        def work() -> list[Left]:
+            self._own = life
+            others = sorted(self._machine.spools.items())
+            return [Left(name=name, data=data) for name, data in others if name != life]
+
+        return self._later(work)
+
+    def keep(self, data: bytes) -> asyncio.Future[None]:
+        """See the port."""
+
+        def work() -> None:
+            spools = self._machine.spools
+            before = spools.get(self._own, b"")
+            spools[self._own] = before + data
+            kept, known = entries_in(before + data)[0], entries_in(before)[0]
+            self._machine.observer.kept(self._process.name, kept[len(known) :])
+
+        return self._later(work)
+
+    def empty(self) -> asyncio.Future[None]:
+        """See the port."""
+        return self.drop([self._own])
+
+    def drop(self, names: Sequence[str]) -> asyncio.Future[None]:
+        """See the port."""
+
+        def work() -> None:
+            for name in names:
+                self._machine.spools.pop(name, None)
+
+        return self._later(work)
+
+    def _later(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def act() -> None:
+            result = work()
+            self._loop.call_later(TAKES_S, future.set_result, result)
+
+        self._loop.call_later(TAKES_S, act)
+        return future
