@@ -38,7 +38,7 @@ run: setup ## start the practice desk (Ctrl-C stops it)
 	@$(BIN)/nightdesk up
 
 # What no clock of this machine decides: it gives way to what starts processes and waits for them, beside which it runs.
-TIMELESS := $(addprefix tests/,config control desk journal model modes orders portfolio reconcile recordings results \
+TIMELESS := $(addprefix tests/,config control desk journal model modes node orders portfolio reconcile recordings results \
   resilience risk strategy venues simulation)
 
 test: setup-dev ## run the whole test suite, on two cores
