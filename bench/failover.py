@@ -2,53 +2,56 @@
 
 One thing is done to the pair in each round (`tests.drill`): the leader is killed, or made to stand still, or
 told to hand over. Times are from that moment to the new epoch's first record, and to the first cancel and the
-first new order that come to the venue, whose own clock is this machine's.
+first new order that come to the venue, whose own clock is this machine's: in an instrument of which every order
+had been heard of, and in one where an order had not. One that is slow answers most orders after 0.15 to 0.55 s.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from tests.drill.harness import drill, findings
+from tests.drill.harness import SLOW, drill, findings
 
 from bench.measure import Figure, Run, held_to, spread
 
 MS = 1e6
 STILL_S = 8.0  # at most: a little longer than a lease and what follows it
 LEASE_MS = 3_000
-AIMS_MS = {  # of the 99th of a hundred
-    "kill": {"cancel_ms": 300, "order_ms": 1_000},
-    "freeze": {"record_ms": LEASE_MS + 300},
-    "switchover": {"record_ms": 200},
-    "both_kill": {},  # a cold restart: what it is without a node that stands by
-}
-NAMES = {
-    "kill": "leader killed",
-    "freeze": "leader stands still",
-    "switchover": "handed over",
-    "both_kill": "both killed",
+# A kind of drill, what the venue does meanwhile, how it is called here, how many rounds, and the aims of the
+# 99th of a hundred. A cold restart is what a takeover is without a node that stands by.
+DEEDS: tuple[tuple[str, Sequence[dict[str, Any]], str, int, dict[str, int]], ...] = (
+    ("kill", (), "leader killed", 50, {"cancel_ms": 300, "sure_ms": 1_000}),
+    ("kill", SLOW, "leader killed, a slow venue", 50, {}),
+    ("switchover", (), "handed over", 50, {"record_ms": 200}),
+    ("freeze", (), "leader stands still", 12, {"record_ms": LEASE_MS + 300}),
+    ("both_kill", (), "both killed", 12, {}),
+)
+TIMES = {
     "record_ms": "first record",
     "cancel_ms": "first cancel",
-    "order_ms": "first order",
+    "sure_ms": "first order",
+    "unsure_ms": "the same where one was unresolved",
 }
 
 
 def measure(run: Run) -> list[Figure]:
     """Each kind after the other, on a pair of its own."""
     figures: list[Figure] = []
-    for kind, whole in (("kill", 50), ("switchover", 50), ("freeze", 12), ("both_kill", 12)):
-        lines = drill(run.pick(whole, 3), [kind], seed=1, faults=(), longest_s=STILL_S)
+    for kind, faults, name, whole, aims in DEEDS:
+        lines = drill(run.pick(whole, 3), [kind], seed=1, faults=faults, longest_s=STILL_S)
         wrong = findings(lines)
         assert not wrong, wrong
-        figures += _figures(kind, [line for line in lines if line.get("took_over")])
+        figures += _figures(name, aims, [line for line in lines if line.get("took_over")])
     return figures
 
 
-def _figures(kind: str, rounds: Sequence[dict[str, Any]]) -> list[Figure]:
+def _figures(name: str, aims: dict[str, int], rounds: Sequence[dict[str, Any]]) -> list[Figure]:
     figures = []
-    for time in ("record_ms", "cancel_ms", "order_ms"):
+    for time, told in TIMES.items():
         samples = [int(each[time] * MS) for each in rounds if each[time] is not None]
-        figure = spread(f"{NAMES[kind]}: {NAMES[time]}", samples, unit="ms", scale=MS)
-        aim = AIMS_MS[kind].get(time)
+        if not samples:
+            continue  # where answers come at once, one is waited for only now and then
+        figure = spread(f"{name}: {told}", samples, unit="ms", scale=MS)
+        aim = aims.get(time)
         if aim is not None:
             figure = held_to(figure, f"p99 <= {aim} ms", (figure.p99 or 0.0) <= aim)
         figures.append(figure)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -199,3 +200,18 @@ def test_the_client_asks_from_another_thread_and_notices_that_the_node_went_away
         assert await asyncio.to_thread(blocking) == "status by me"
 
     served(body)
+
+
+@pytest.mark.parametrize("ask", ["ask", "watch"])
+def test_a_desk_that_goes_before_it_is_asked_has_gone(ask: str) -> None:
+    with TemporaryDirectory(prefix="nd") as folder:
+        path = Path(folder) / "desk.sock"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+            listening.bind(str(path))
+            listening.listen()
+            client = ControlClient(path)
+            listening.accept()[0].close()
+        asked = Request(verb="status")
+        with pytest.raises(NoNode, match="went away"):
+            client.ask(asked) if ask == "ask" else client.watch()
+        client.close()

@@ -13,9 +13,13 @@ from nightdesk.adapters.spool_folder import SpoolFolder
 from nightdesk.ports.spool import Left
 
 
-def with_spool(folder: Path, body: Callable[[SpoolFolder], Awaitable[None]]) -> None:
+def with_spool(
+    folder: Path, body: Callable[[SpoolFolder], Awaitable[None]], journal: str = "/proc/self"
+) -> list[str]:
+    said: list[str] = []
+
     async def main() -> None:
-        spool = SpoolFolder(folder, "desk")
+        spool = SpoolFolder(folder, "desk", Path(journal) / "desk.journal", said.append)
         try:
             await body(spool)
         finally:
@@ -23,6 +27,7 @@ def with_spool(folder: Path, body: Callable[[SpoolFolder], Awaitable[None]]) -> 
             spool._worker._thread.join(5.0)
 
     asyncio.run(main())
+    return said
 
 
 def names(folder: Path) -> list[str]:
@@ -37,11 +42,11 @@ def test_what_was_kept_is_told_to_the_next_life(tmp_path: Path) -> None:
 
     async def second(spool: SpoolFolder) -> None:
         left = await spool.open("2-b")
-        assert left == [Left(name="desk.1-a.spool", data=b"onetwo")]
+        assert left == [Left(life="1-a", data=b"onetwo")]
         assert await spool.open("2-b") == left, "asked again, it tells the same"
         assert names(tmp_path) == ["desk.1-a.spool", "desk.2-b.spool"]
-        await spool.drop([file.name for file in left])
-        await spool.drop([file.name for file in left])
+        await spool.drop([file.life for file in left])
+        await spool.drop([file.life for file in left])
         assert names(tmp_path) == ["desk.2-b.spool"]
 
     with_spool(tmp_path, first)
@@ -97,10 +102,47 @@ def test_what_did_not_fit_is_not_in_it(disk: Path) -> None:
         await spool.open("1-a")
         await spool.keep(b"one")
         fill(disk / "filler")
+        full, behind = spool.keep(bytes(1 << 16)), spool.keep(b"behind")
         with pytest.raises(OSError, match="No space left"):
-            await spool.keep(bytes(1 << 16))
+            await full
+        with pytest.raises(OSError, match=r"it failed before.*No space left"):
+            await behind
         (disk / "filler").unlink()
-        await spool.keep(b"two")
-        assert (disk / "desk.1-a.spool").read_bytes() == b"onetwo"
+        with pytest.raises(OSError, match="it failed before"):
+            await spool.empty()
+        assert (disk / "desk.1-a.spool").read_bytes() == b"one", "what stands behind a gap is lost"
 
     with_spool(disk, body)
+
+
+def test_one_on_the_journal_s_disk_is_told_of(tmp_path: Path) -> None:
+    async def body(spool: SpoolFolder) -> None:
+        await spool.open("1-a")
+        await asyncio.sleep(0)
+
+    assert with_spool(tmp_path, body) == []
+    assert with_spool(tmp_path, body, journal=str(tmp_path)) == [str(tmp_path)]
+
+
+def test_what_went_while_it_was_looked_for_is_not_missed(tmp_path: Path) -> None:
+    (tmp_path / "desk.1-a.spool").symlink_to(tmp_path / "gone")
+
+    async def body(spool: SpoolFolder) -> None:
+        assert await spool.open("2-b") == []
+
+    with_spool(tmp_path, body)
+
+
+def test_a_folder_that_cannot_be_synced_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(spool: SpoolFolder) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(spool, "_sync_folder", lambda: (_ for _ in ()).throw(OSError("no disk")))
+            with pytest.raises(OSError, match="no disk"):
+                await spool.open("1-a")
+        assert await spool.open("1-a") == []
+        await spool.keep(b"one")
+
+    with_spool(tmp_path, body)
+    assert names(tmp_path) == ["desk.1-a.spool"]

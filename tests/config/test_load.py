@@ -341,3 +341,13 @@ def test_a_guardian_that_cannot_be_is_told(written: str, says: str) -> None:
     problem = problems(f"{GOOD}\n[guardian]\n{written}\n")[0]
     assert says in problem
     assert problem.startswith("line ")
+
+
+def test_a_spool_is_one_place_for_every_node() -> None:
+    text = GOOD.replace("[desk]", '[desk]\nspool = "/mnt/other/spool"', 1)
+    assert load(text, "x").desk.spool == "/mnt/other/spool"
+    assert load(GOOD, "x").desk.spool is None
+    text = text.replace("/mnt/other/spool", "spool")
+    [told] = problems(text)
+    assert told.startswith(f"line {line_of(text, 'spool =')}: desk.spool: ")
+    assert "write an absolute path, the same for every node; this is 'spool'" in told

@@ -30,7 +30,7 @@ from nightdesk.audit.intents import Intents
 from nightdesk.config.load import load
 from nightdesk.control.messages import Request as Command
 from nightdesk.control.messages import Sample, sample_of
-from nightdesk.model.ids import Epoch, Seq
+from nightdesk.model.ids import Epoch, InstrumentId, Seq
 from nightdesk.model.order import Origin
 from nightdesk.model.records import Answered, CancelAsked, Executed, Record
 from nightdesk.model.time import Wall
@@ -137,21 +137,24 @@ FAULTS: tuple[dict[str, Any], ...] = (
 )
 
 
-def in_flight(history: Iterable[tuple[Seq, Epoch, Wall, Record]]) -> int:
-    """Orders whose send or cancel had been written down, and of whose end the journal knows nothing."""
+def in_flight(
+    history: Iterable[tuple[Seq, Epoch, Wall, Record]], *, cancels: bool = True
+) -> list[InstrumentId]:
+    """Of orders whose send (or cancel) had been written down, and of whose end the journal knows nothing: the
+    instrument of each."""
     intents, answered, cancelling = Intents(), set[str](), set[str]()
     for _, epoch, at, record in history:
         intents.read(record, epoch=epoch, decided_at=at, heard_ns=at)
         if isinstance(record, Answered):
             answered.add(record.client_id)
-        elif isinstance(record, CancelAsked):
+        elif cancels and isinstance(record, CancelAsked):
             cancelling.add(record.client_id)
-    return sum(
-        1
+    return [
+        known.intent.instrument
         for client_id, known in intents.known.items()
         if not known.ended
         and (client_id in cancelling or not (known.told or client_id in answered))
-    )
+    ]
 
 
 class Rig:
@@ -350,7 +353,7 @@ def crash(
                 else:
                     where = point if rig.kill_at(point) else "at random"
                 met[where] += 1
-                flying = in_flight(history_of(rig.folder / JOURNAL))
+                flying = len(in_flight(history_of(rig.folder / JOURNAL)))
                 with_order += flying > 0
                 if rounds is not None:
                     with rounds.open("a") as file:

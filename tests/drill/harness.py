@@ -34,6 +34,7 @@ from tests.e2e.disk import small_disk
 from tests.e2e.links import Links
 
 from nightdesk.audit.i09_clock import LAW as CLOCK
+from nightdesk.model.ids import InstrumentId
 from nightdesk.model.time import MS_NS
 
 SITTING = 12  # rounds on one pair, between its start and its audit
@@ -47,7 +48,7 @@ SLOW: tuple[dict[str, Any], ...] = (
     {"kind": "late_response", "match": ORDERS, "probability": 0.7, "ms": 400},
     {"kind": "late_report", "probability": 0.6, "ms": 250},
 )
-TIMES = ("record_ms", "cancel_ms", "order_ms")
+TIMES = ("record_ms", "cancel_ms", "sure_ms", "unsure_ms")
 STOPPING = Event()  # the process is to end: no further round is begun
 Line = dict[str, Any]
 Write = Callable[[Line], None]
@@ -125,12 +126,17 @@ def _measured(pair: Pair, here: Round, number: int, head: int) -> Line:
     epoch_ns = opened[1] if opened is not None else 0
     since_new = max(since, epoch_ns)
 
-    def first() -> tuple[int, int] | None:
-        pair.read_log()
-        order, cancel = pair.first_order(since_new, head), pair.first_cancel(since_new)
-        return None if order is None or cancel is None else (order, cancel)
+    def first() -> tuple[dict[InstrumentId, int], int] | None:
+        pair.read()
+        orders, cancel = pair.first_orders(since_new, head), pair.first_cancel(since_new)
+        return (
+            None
+            if len(orders) < len(pair.config.instrument) or cancel is None
+            else (orders, cancel)
+        )
 
-    order_ns, cancel_ns = pair.until("it orders and cancels again", first)
+    orders, cancel_ns = pair.until("it orders in each instrument and cancels again", first)
+    unsure = pair.unsure_at(here.deed_ns)
     told = pair.until("it tells of itself", pair.heard)
     pair.read()
     # The journal's times are on the venue's clock as the desk has read it, and here that is this machine's.
@@ -146,9 +152,16 @@ def _measured(pair: Pair, here: Round, number: int, head: int) -> Line:
         "why": told.led_because if opened is not None else "",
         "record_ms": _ms(epoch_ns - from_ns) if epoch_ns else None,
         "cancel_ms": _ms(cancel_ns - since),
-        "order_ms": _ms(order_ns - since),
+        "order_ms": _earliest(orders, since),
+        # By whether nobody had heard of an order of the instrument when it was done.
+        "sure_ms": _earliest({i: at for i, at in orders.items() if i not in unsure}, since),
+        "unsure_ms": _earliest({i: at for i, at in orders.items() if i in unsure}, since),
         "findings": here.findings,
     }
+
+
+def _earliest(orders: dict[InstrumentId, int], since: int) -> float | None:
+    return _ms(min(orders.values()) - since) if orders else None
 
 
 def _ms(ns: int) -> float:
@@ -287,7 +300,8 @@ def in_flight_percent(lines: Sequence[Line]) -> float:
 def table_of(lines: Sequence[Line]) -> Table:
     """What a run came to; times in ms as p50 / p99 / most."""
     table = Table(
-        "kind", "rounds", "order in flight", "first record", "first cancel", "first order"
+        *("kind", "rounds", "order in flight", "first record", "first cancel", "first order"),
+        "first unsure",
     )
     for name, done in rows(lines):
         flying = sum(line["in_flight"] > 0 for line in done)
@@ -297,7 +311,7 @@ def table_of(lines: Sequence[Line]) -> Table:
 
 def _spread(done: Sequence[Line], name: str) -> str:
     """The middle, the 99th of a hundred, the most; of few rounds the last two are one."""
-    told = sorted(line[name] for line in done if line[name] is not None)
+    told = sorted(line[name] for line in done if line.get(name) is not None)
     if not told:
         return "-"
     p50, p99 = (told[min(len(told) - 1, len(told) * share // 100)] for share in (50, 99))

@@ -18,7 +18,7 @@ from nightdesk.config import presets
 from nightdesk.model import records
 from nightdesk.model.errors import Fenced
 from nightdesk.model.time import SECOND_NS, Mono
-from nightdesk.node import node, standby
+from nightdesk.node import node, opening, standby
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease
 from nightdesk.wiring.node_main import NodeOptions, run_node
@@ -60,7 +60,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.plant:
         PLANTS[given.plant]()
-    for reads in (records, node, standby):
+    for reads in (records, node, opening, standby):
         reads.GENERATION += given.releases  # type: ignore[attr-defined]
     presets._here = lambda host: host == given.here
     base = given.config.resolve().parent

@@ -16,8 +16,8 @@ from nightdesk.audit.venue_log import Entry
 from nightdesk.config.load import load
 from nightdesk.control.messages import Sample
 from nightdesk.journal.frame import decode_frame
-from nightdesk.model.ids import Epoch, Seq, decode_order_id
-from nightdesk.model.records import EpochOpened, Record, decode_record
+from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, Seq
+from nightdesk.model.records import EpochOpened, Intended, Record, decode_record
 from nightdesk.model.time import Wall
 from nightdesk.node.practice import JOURNAL
 from nightdesk.node.result import Result
@@ -177,17 +177,27 @@ class Pair(Rig):
         return self.history[-1][0] if self.history else 0
 
     def flying_at(self, at_ns: int) -> int:
-        """How many orders were on their way then."""
-        return in_flight(kept for kept in self.history if kept[2] <= at_ns)
+        """How many orders and cancels were on their way then."""
+        return len(in_flight(kept for kept in self.history if kept[2] <= at_ns))
 
-    def first_order(self, since_ns: int, after: int) -> int | None:
-        """When the first order of a slot behind `after` came to the venue, not before `since_ns`."""
+    def unsure_at(self, at_ns: int) -> set[InstrumentId]:
+        """In which instruments an order was that nobody had heard of."""
+        return set(in_flight((kept for kept in self.history if kept[2] <= at_ns), cancels=False))
+
+    def first_orders(self, since_ns: int, after: int) -> dict[InstrumentId, int]:
+        """By instrument, when the first order came to the venue whose intent is in a slot behind `after`, not
+        before `since_ns`."""
+        intents = {
+            record.intent.client_id: record.intent.instrument
+            for seq, _, _, record in self.history
+            if seq > after and isinstance(record, Intended)
+        }
+        found: dict[InstrumentId, int] = {}
         for entry in self.log:
-            if entry.places and entry.at_ns >= since_ns:
-                key = decode_order_id(entry.client_order_id or "")
-                if key is not None and key.seq > after:
-                    return entry.at_ns
-        return None
+            instrument = intents.get(ClientOrderId(entry.client_order_id or ""))
+            if entry.places and entry.at_ns >= since_ns and instrument is not None:
+                found.setdefault(instrument, entry.at_ns)
+        return found
 
     def first_cancel(self, since_ns: int) -> int | None:
         """The same of a cancel."""

@@ -36,7 +36,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
         rig = Rig(tmp_path, seed=9, makers=False)
         undo.callback(rig.close)
         config = tmp_path / "desk.toml"
-        config.write_text(config.read_text().replace("[desk]\n", '[desk]\nspool = "spool"\n', 1))
+        config.write_text(config.read_text().replace("[desk]\n", f'[desk]\nspool = "{spool}"\n', 1))
         yield rig
 
 

@@ -338,7 +338,7 @@ def the_other_of_a_pair_is_forgotten(patch: Patch) -> None:
 
 
 def a_target_buys_back_what_a_stop_sold(patch: Patch) -> None:
-    patch.setattr(Work, "_has_protected", lambda *_: None)
+    patch.setattr(Work, "stop_following", lambda *_: None)
 
 
 def an_order_that_the_venue_dropped_still_protects(patch: Patch) -> None:

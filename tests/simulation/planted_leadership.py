@@ -225,7 +225,7 @@ def what_left_by_the_spool_leaves_again(patch: Patch) -> None:
 
 def what_a_spool_has_is_not_looked_for(patch: Patch) -> None:
     async def read(self: SpoolWatch, spool: Spool, left: Sequence[Left]) -> None:
-        await spool.drop([file.name for file in left])
+        await spool.drop([file.life for file in left])
 
     patch.setattr(SpoolWatch, "_read", read)
 

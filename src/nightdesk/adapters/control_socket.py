@@ -116,12 +116,18 @@ class ControlClient:
 
     def ask(self, request: Request) -> Reply:
         """One request, one reply; raises `TimeoutError` when the outcome is not known."""
-        self._socket.sendall(encode(request))
+        self._send(request)
         return self.next()
 
     def watch(self) -> None:
         """Ask for a sample a second; `next` returns them."""
-        self._socket.sendall(encode(Request(verb="watch")))
+        self._send(Request(verb="watch"))
+
+    def _send(self, request: Request) -> None:
+        try:
+            self._socket.sendall(encode(request))
+        except ConnectionError as error:
+            raise NoNode(f"the desk at {self._path} went away") from error
 
     def next(self) -> Reply:
         """The next line; raises `NoNode` when the node has gone."""

@@ -14,7 +14,7 @@ from nightdesk.cli.tables import ERR, OUT, print_json, say, table
 from nightdesk.control.messages import ExitCode
 from nightdesk.desk.verdict import verdict_on
 from nightdesk.journal.frame import Frame
-from nightdesk.model.ids import Seq, decode_order_id
+from nightdesk.model.ids import Seq, correlation_id, decode_order_id
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.records import (
     AmendAnswered,
@@ -118,11 +118,19 @@ def _client_id(wanted: str, records: Iterator[tuple[Frame, Record]]) -> str:
     if decode_order_id(wanted) is not None:
         return wanted
     for frame, record in records:
-        if isinstance(record, Intended) and wanted == f"{frame.epoch}.{frame.seq}":
+        if isinstance(record, Intended) and wanted == correlation_id(frame.epoch, frame.seq):
+            return record.intent.client_id
+        if isinstance(record, Spooled) and wanted == _decision(record):
             return record.intent.client_id
         if isinstance(record, Executed) and wanted == record.execution.trade_id:
             return record.execution.client_id
     return wanted
+
+
+def _decision(record: Spooled) -> str:
+    """The decision that it came of: its slot was never written, but its id names it."""
+    key = decode_order_id(record.intent.client_id)
+    return "" if key is None else correlation_id(key.epoch, key.seq)
 
 
 def about_of(record: Record) -> str:

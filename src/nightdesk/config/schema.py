@@ -1,9 +1,10 @@
 """What `desk.toml` may say. Money is written as strings, so that no float touches it; units are in names."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from nightdesk.config.guardian import Guardian
 from nightdesk.config.strict import Count, Name, Positive, Strict
@@ -26,6 +27,14 @@ class Desk(Strict):
     uncovered: Literal["normal", "cautious", "reduce_only"] = "normal"
     standby: Literal["hot", "warm"] = "hot"
     spool: str | None = None
+
+    @field_validator("spool")
+    @classmethod
+    def _one_place(cls, spool: str | None) -> str | None:
+        """Nodes with configs in several places must mean the same."""
+        if spool is not None and not Path(spool).is_absolute():
+            raise ValueError(f"write an absolute path, the same for every node; this is {spool!r}")
+        return spool
 
 
 class Limits(Strict):

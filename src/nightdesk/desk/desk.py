@@ -15,6 +15,7 @@ from nightdesk.desk import (
     operator,
     placing,
     protect,
+    spooled,
     targets,
     use,
     watch,
@@ -91,15 +92,15 @@ class Desk:
                 | TradesTold()
             ):
                 amended.learn(work, event)
-            case OrderNotFound() | SpoolFound():
-                watch.told(work, event)
+            case OrderNotFound():
+                watch.not_found(work, event)
             case AccountTold():
                 accounts.compare(work, event)
                 flatten.verify(work, event)
             case FlowsTold() | ForcedTold() | WalletsMoved() | TermsSeen():
                 contracts.told(work, event)
-            case Health():
-                work.set_mode(event.scope, event.cause, event.mode, by="desk", why=event.why)
+            case Health() | SpoolFound():
+                _of_the_node(work, event)
             case Pause() | Resume() | CancelAll() | Flatten() | SetLimit():
                 operator.command(work, event)
                 self._limited = bool(loss_limits(self.settings, self.state.limits_set))
@@ -175,6 +176,14 @@ class Desk:
         order = self.state.orders.live.get(amendment.client_id)
         asked = None if order is None or order.cancel_asked else order.amending
         return asked is not None and asked.number == amendment.number
+
+
+def _of_the_node(work: Work, event: Health | SpoolFound) -> None:
+    """What the node tells of what is around the desk."""
+    if isinstance(event, SpoolFound):
+        spooled.found(work, event)
+    else:
+        work.set_mode(event.scope, event.cause, event.mode, by="desk", why=event.why)
 
 
 def _next_due(work: Work) -> Mono:

@@ -2,7 +2,17 @@
 
 from collections.abc import Callable
 
-from nightdesk.desk import accounts, contracts, degrade, emergency, flatten, losses, protect, watch
+from nightdesk.desk import (
+    accounts,
+    contracts,
+    degrade,
+    emergency,
+    flatten,
+    losses,
+    protect,
+    spooled,
+    watch,
+)
 from nightdesk.desk.events import CancelAll, Flatten, Pause, Resume, Revive, SetLimit
 from nightdesk.desk.limiting import holds
 from nightdesk.desk.placing import cancel
@@ -28,6 +38,7 @@ PERSONAL = frozenset(
             "reconcile",
             "auth",
             "lost_journal",
+            spooled.CAUSE,
             emergency.CAUSE,
         ),
         losses.CAUSE,
@@ -99,11 +110,15 @@ def _set(work: Work, change: LimitSet) -> None:
 
 
 def _resume(work: Work, event: Resume) -> None:
-    adopted = accounts.adopt(work)
+    # What is in a spool that cannot be read would be adopted, and counted again once it is.
+    unread = work.state.ladder.holds(DESK, spooled.CAUSE)
+    adopted = set() if unread else accounts.adopt(work)
     watch.let_go(work, event.by, event.reason)
     for scope, name, _ in work.state.ladder.told():
         if name == "reconcile" and scope not in adopted:
             why = "the difference is not confirmed yet: look again in a moment"
+            if unread:
+                why = "what the spool holds may be why: resume again once it was read, or given up"
             work.note("warning", "resume.not_all", cause=name, why=why)
         elif name == losses.CAUSE and not losses.forgive(work, scope):
             why = (

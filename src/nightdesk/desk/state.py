@@ -313,8 +313,7 @@ class DeskState:
             del self.limits_set[record.scope]
 
     def _intended(self, record: Intended | Spooled, at: Wall) -> None:
-        spooled_in = record.epoch if isinstance(record, Spooled) else None
-        order = self.orders.intend(record.intent, self.epoch, at, spooled_in)
+        order = self.orders.enter(record, self.epoch, at)
         self._ordered(order, at)
         self._tally("intended")
         self._count(order, at)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from nightdesk.desk.accounts import ask, ask_account
-from nightdesk.desk.events import AskTrades, OrderNotFound, SpoolFound
+from nightdesk.desk.events import AskTrades, OrderNotFound
 from nightdesk.desk.placing import cancel
 from nightdesk.desk.protect_moves import in_doubt
 from nightdesk.desk.work import Work
@@ -130,23 +130,6 @@ def unresolved(work: Work) -> None:
         elif instrument in unconfirmed:
             mode, why = Mode.CAUTIOUS, "the venue does not confirm the end of a cancelled order"
         work.set_mode(instrument_scope(instrument), "unresolved", mode, by="desk", why=why)
-
-
-def told(work: Work, event: OrderNotFound | SpoolFound) -> None:
-    """An order that was asked for is not at the venue; one that nobody asked for may be."""
-    if isinstance(event, OrderNotFound):
-        not_found(work, event)
-    else:
-        _spooled(work, event)
-
-
-def _spooled(work: Work, event: SpoolFound) -> None:
-    """Nobody can vouch for them: each is asked for like an order that was lost with its answer."""
-    for entry in event.entries:
-        work.record(entry)
-        intent = entry.intent
-        work.note("warning", "spool.found", intent=intent.client_id, instrument=intent.instrument)
-    unresolved(work)
 
 
 def not_found(work: Work, event: OrderNotFound) -> None:

@@ -149,14 +149,14 @@ class Work:
                 self.state, self.views, self.settings, change, self.now
             )
         if change.filled > 0 and change.order.intent.origin is _PROTECT:
-            self._has_protected(change.order.intent)
+            intent = change.order.intent
+            self.stop_following(intent, f"a protective order ({intent.type}) traded")
 
-    def _has_protected(self, intent: Intent) -> None:
-        """A protection traded: no target of its strategy may buy back what it sold."""
+    def stop_following(self, intent: Intent, why: str) -> None:
+        """The target that an order's strategy has there may not trade back what the order traded."""
         target = self.state.targets.get((intent.strategy, intent.instrument))
         if target is None or target.suspended:
             return
-        why = f"a protective order ({intent.type}) traded"
         self.record(
             TargetSet(
                 strategy=intent.strategy,

@@ -178,9 +178,9 @@ def journal_path(config: Config, base: Path) -> Path:
     return base / config.desk.journal
 
 
-def spool_path(config: Config, base: Path) -> Path | None:
-    """Where exits go that cannot wait for the journal."""
-    return None if config.desk.spool is None else base / config.desk.spool
+def spool_path(config: Config) -> Path | None:
+    """Where ways out are kept that cannot wait for the journal."""
+    return None if config.desk.spool is None else Path(config.desk.spool)
 
 
 def _limits(config: Config, instrument: InstrumentConfig) -> Limits:

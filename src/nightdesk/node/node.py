@@ -172,7 +172,7 @@ class Node:
         self._say_recovered(recovered)
         records = opening(self._plan, settings, self._lease, self._new_nonce(), holder.name)
         self.shell.execute_opening(self.shell.desk.open(records, self.shell.moment()))
-        await self._spool.look()
+        await self._spool.begin()
         self._latch.look(world.clock.mono())
         self._meeting.tell(self.shell)
         for name in self._meeting.away:

@@ -1,10 +1,11 @@
 """What earlier lives left in the spool: found before anything is traded, and held against the journal."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from nightdesk.desk.events import Health, SpoolFound
+from nightdesk.desk.spooled import CAUSE
 from nightdesk.journal.frame import decode_frame
 from nightdesk.journal.spool import entries_in
 from nightdesk.model.errors import CorruptionError
@@ -16,8 +17,8 @@ from nightdesk.ports.journal import JournalEngine
 from nightdesk.ports.spool import Left, Spool
 from nightdesk.runtime.shell import Shell
 
-CAUSE = "spool"
-WITHIN_S = 1.0  # a disk that does not answer in time is away
+WITHIN_S = 1.0  # a disk that does not answer in time at a start is away
+AGAIN_WITHIN_S = 0.1  # later on others wait for this look
 PAGE = 5_000
 
 
@@ -30,16 +31,20 @@ class SpoolWatch:
         self._shell = shell
         self._asked: asyncio.Future[list[Left]] | None = None
 
-    async def look(self) -> None:
-        """At a start, and from then on as long as it could not be read."""
-        spool, state = self._spool, self._shell.desk.state
+    async def begin(self) -> None:
+        """At a start; a disk that does not answer is not waited for long."""
+        await self.look(WITHIN_S)
+
+    async def look(self, wait_s: float = AGAIN_WITHIN_S) -> None:
+        """Again and again, as long as it could not be read."""
+        spool = self._spool
         if spool is None:
             return
         if self._asked is None:
-            self._asked = spool.open(f"{state.epoch}-{state.nonce}")
-        await asyncio.wait({self._asked}, timeout=WITHIN_S)
+            self._asked = spool.open(self._life())
+        await asyncio.wait({self._asked}, timeout=wait_s)
         if not self._asked.done():
-            self._tell(f"its disk has not answered for {WITHIN_S:.0f} s")
+            self._tell("its disk does not answer")
             return
         asked, self._asked = self._asked, None
         try:
@@ -51,50 +56,54 @@ class SpoolWatch:
         self._shell.spooling.use(spool)
         self._set(Mode.NORMAL, "the spool was read")
 
+    def _life(self) -> str:
+        state = self._shell.desk.state
+        return f"{state.epoch}-{state.nonce}"
+
     async def _read(self, spool: Spool, left: Sequence[Left]) -> None:
-        entries: list[Spooled] = []
-        names: list[str] = []
+        """What can be read is taken, whatever else cannot."""
+        lives = {f"{epoch}-{nonce}" for nonce, epoch in self._shell.desk.state.nonces.items()}
+        entries: dict[ClientOrderId, Spooled] = {}
+        whole: list[str] = []
+        broken: list[str] = []
         for file in left:
+            if file.life not in lives:  # another journal's: it would come to nothing here
+                self._shell.say("warning", "spool.strange", life=file.life)
+                continue
             try:
-                found, torn = entries_in(file.data)
+                entries |= self._entries(file)
+                whole.append(file.life)
             except CorruptionError as error:
-                raise CorruptionError(f"{file.name}: {error}") from error
-            if torn is not None:
-                self._shell.say("warning", "spool.torn", file=file.name, why=torn.why)
-            if all(self._ours(entry) for entry in found):
-                entries += found
-                names.append(file.name)
-            else:
-                self._shell.say("warning", "spool.strange", file=file.name)
+                broken.append(f"{file.life}: {error}")
         known = await self._journaled(entries)
-        unknown = [entry for entry in entries if entry.intent.client_id not in known]
-        if names:
-            done = partial(self._imported, spool, names)
+        unknown = [entry for client_id, entry in entries.items() if client_id not in known]
+        if whole:
+            done = partial(self._imported, spool, whole)
             self._shell.handle(SpoolFound(entries=unknown), done)
+        if broken:
+            raise CorruptionError("; ".join(broken))
 
-    def _ours(self, entry: Spooled) -> bool:
-        """Whether a life of this very journal kept it: of another one it would come to nothing here."""
-        key = decode_order_id(entry.intent.client_id)
-        return key is not None and self._shell.desk.state.nonces.get(key.nonce) == key.epoch
+    def _entries(self, file: Left) -> dict[ClientOrderId, Spooled]:
+        found, torn = entries_in(file.data)
+        if torn is not None:
+            self._shell.say("warning", "spool.torn", life=file.life, why=torn.why)
+        return {entry.intent.client_id: entry for entry in found}
 
-    async def _journaled(self, entries: Iterable[Spooled]) -> set[ClientOrderId]:
+    async def _journaled(self, entries: Mapping[ClientOrderId, Spooled]) -> set[ClientOrderId]:
         """Those that the journal knows: in the slot that their ids name, or imported before."""
-        wanted = {
-            entry.intent.client_id: decode_order_id(entry.intent.client_id) for entry in entries
-        }
         known: set[ClientOrderId] = set()
-        after = Seq(min((key.seq for key in wanted.values() if key), default=0) - 1)
-        while len(known) < len(wanted) and (rows := await self._journal.rows(after, PAGE)):
+        after = Seq(min(map(_slot, entries), default=1) - 1)
+        while known < entries.keys() and (rows := await self._journal.rows(after, PAGE)):
             for row in rows:
                 record = decode_record(decode_frame(row.data).body)
-                if isinstance(record, Intended | Spooled) and record.intent.client_id in wanted:
+                if isinstance(record, Intended | Spooled) and record.intent.client_id in entries:
                     known.add(record.intent.client_id)
             after = rows[-1].seq
         return known
 
-    def _imported(self, spool: Spool, names: Sequence[str]) -> None:
+    def _imported(self, spool: Spool, lives: Sequence[str]) -> None:
         """The journal has them."""
-        spool.drop(names).add_done_callback(self._dropped)
+        spool.drop(lives).add_done_callback(self._dropped)
 
     def _dropped(self, done: "asyncio.Future[None]") -> None:
         error = None if done.cancelled() else done.exception()
@@ -106,3 +115,9 @@ class SpoolWatch:
 
     def _set(self, mode: Mode, why: str) -> None:
         self._shell.handle(Health(scope=DESK, cause=CAUSE, mode=mode, why=why))
+
+
+def _slot(client_id: ClientOrderId) -> Seq:
+    """Where the journal would have it."""
+    key = decode_order_id(client_id)
+    return Seq(1) if key is None else key.seq

@@ -23,6 +23,7 @@ from nightdesk.model.order import (
     VenueStatus,
 )
 from nightdesk.model.outcome import Verdict
+from nightdesk.model.records import Intended, Spooled
 from nightdesk.model.time import Wall
 from nightdesk.orders.lifecycle import TERMINAL, Fact, State, advance
 
@@ -150,15 +151,18 @@ class OrderBook:
         unknown = State.UNKNOWN  # a member is looked up slowly
         return (order for order in self.live.values() if order.state is unknown)
 
-    def intend(
-        self, intent: Intent, epoch: Epoch, at: Wall, spooled_in: Epoch | None = None
-    ) -> Order:
-        """A new order; an id is never reused. Of one that was `spooled_in` an earlier epoch nobody knows
-        whether it was sent."""
+    def enter(self, record: Intended | Spooled, epoch: Epoch, at: Wall) -> Order:
+        """A new order; an id is never reused. Of one that was spooled nobody knows whether it was sent."""
+        if isinstance(record, Intended):
+            return self.intend(record.intent, epoch, at)
+        order = self.intend(record.intent, record.epoch, record.at)
+        order.state = State.UNKNOWN
+        return order
+
+    def intend(self, intent: Intent, epoch: Epoch, at: Wall) -> Order:
+        """The same of what was decided then, in that epoch."""
         assert self.get(intent.client_id) is None, f"client order id {intent.client_id} used twice"
         order = Order(intent=intent, epoch=epoch, intended_at=at)
-        if spooled_in is not None:
-            order.epoch, order.state = spooled_in, State.UNKNOWN
         self.live[intent.client_id] = order
         return order
 

@@ -8,9 +8,9 @@ import msgspec
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that another life of this desk left there."""
+    """What another life of this desk left there."""
 
-    name: str
+    life: str
     data: bytes
 
 
@@ -18,17 +18,17 @@ class Spool(Protocol):
     """One life's. Futures raise `OSError`, nothing else; while its disk is away they may never be done."""
 
     def open(self, life: str) -> "asyncio.Future[list[Left]]":
-        """Make a file that is named by `life`, and tell of all others of the desk."""
+        """Make a file for this `life`, and tell of all others of the desk."""
         ...
 
     def keep(self, data: bytes) -> "asyncio.Future[None]":
-        """Durable behind what is in the file; what failed is not in it."""
+        """Durable behind what is in the file; what failed is not in it, nor anything that comes after it."""
         ...
 
     def empty(self) -> "asyncio.Future[None]":
         """Nothing that is in the file is needed any more."""
         ...
 
-    def drop(self, names: Sequence[str]) -> "asyncio.Future[None]":
-        """Nor are these files of other lives."""
+    def drop(self, lives: Sequence[str]) -> "asyncio.Future[None]":
+        """Nor is what these other lives left."""
         ...

@@ -12,7 +12,15 @@ import msgspec
 
 from nightdesk.model.ids import ClientOrderId
 from nightdesk.model.order import Intent
-from nightdesk.model.records import AmendAsked, CancelAsked, Intended, ModeSet, Record, TargetSet
+from nightdesk.model.records import (
+    AmendAsked,
+    CancelAsked,
+    Intended,
+    ModeSet,
+    Record,
+    Spooled,
+    TargetSet,
+)
 from nightdesk.model.time import SECOND_NS
 from nightdesk.results.runs import History
 
@@ -47,7 +55,7 @@ def decisions_of(history: History) -> list[Decision]:
     intents: dict[ClientOrderId, Intent] = {}
     made: list[Decision] = []
     for _, _, at, record in history:
-        if isinstance(record, Intended):
+        if isinstance(record, Intended | Spooled):
             intents[record.intent.client_id] = record.intent
         what = _what(record, intents)
         if what:

@@ -91,7 +91,7 @@ class Spooling:
         self._spool.keep(data).add_done_callback(lambda kept: self._kept(late, kept))
 
     def _kept(self, late: list[_Waiting], kept: "asyncio.Future[None]") -> None:
-        if not self._looked_at(kept) or self._writer.over:
+        if not self._looked_at(kept) or self._spool is None or self._writer.over:
             return
         for waiting in late:
             client_id = waiting.order.approved.intent.client_id

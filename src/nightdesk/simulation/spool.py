@@ -36,7 +36,7 @@ class SimSpool:
         def work() -> list[Left]:
             self._own = life
             others = sorted(self._machine.spools.items())
-            return [Left(name=name, data=data) for name, data in others if name != life]
+            return [Left(life=other, data=data) for other, data in others if other != life]
 
         return self._later(work)
 
@@ -56,12 +56,12 @@ class SimSpool:
         """See the port."""
         return self.drop([self._own])
 
-    def drop(self, names: Sequence[str]) -> asyncio.Future[None]:
+    def drop(self, lives: Sequence[str]) -> asyncio.Future[None]:
         """See the port."""
 
         def work() -> None:
-            for name in names:
-                self._machine.spools.pop(name, None)
+            for life in lives:
+                self._machine.spools.pop(life, None)
 
         return self._later(work)
 

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -178,18 +177,16 @@ class _Process:
         return ExitCode.OK
 
     def _spool(self) -> SpoolFolder | None:
-        """Where one is configured; on the journal's own disk it would stall with that."""
-        folder = spool_path(self._config, self._options.base)
+        """Where one is configured."""
+        folder = spool_path(self._config)
         if folder is None:
             return None
         journal = journal_path(self._config, self._options.base)
-        with suppress(FileNotFoundError):  # what is missing is told when it is opened
-            if folder.stat().st_dev == journal.parent.stat().st_dev:
-                why = (
-                    f"{folder} is on the journal's disk: it stalls with that, and is of no use then"
-                )
-                self._log.log("warning", "spool.same_disk", {"why": why})
-        return SpoolFolder(folder, self._config.desk.name)
+        return SpoolFolder(folder, self._config.desk.name, journal, self._on_one_disk)
+
+    def _on_one_disk(self, folder: str) -> None:
+        why = f"{folder} is on the journal's disk: it stalls with that, and is of no use then"
+        self._log.log("warning", "spool.same_disk", {"why": why})
 
     def _allowances(self, codecs: Mapping[VenueId, VenueCodec]) -> dict[VenueId, Allowance]:
         """What each venue allows this process, shared with the others of this host."""
