@@ -11,7 +11,9 @@ from audit.told import (
     an_id,
     arrival,
     at,
+    imported,
     intended,
+    kept,
     sent,
     whats,
 )
@@ -30,6 +32,12 @@ OTHER = an_id(2)
         ([sent(1, "cancel"), sent(1, "query"), sent(1, "other")], []),
         # Once bytes are heard, the clocks of artefacts do not matter.
         ([intended(5, decided=900), sent(6), arrival(7), accept(8)], []),
+        # A spool will do, and the journal has it in the end: by its own slot, or found by who leads next.
+        ([kept(0), sent(1), accept(2), intended(9)], []),
+        ([kept(0), sent(1), accept(2), imported(9)], []),
+        ([kept(0), sent(1), accept(2)], ["at the venue, not in the journal"]),
+        ([sent(1), kept(2), imported(9)], ["sent before"]),
+        ([arrival(300), imported(900, kept_ms=290)], []),
         ([arrival(0), intended(100)], []),
         ([arrival(0), intended(101)], ["sent 101 ms before it was intended"]),
         ([intended(101), arrival(0)], ["sent 101 ms before"]),

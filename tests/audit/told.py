@@ -12,6 +12,7 @@ from nightdesk.audit.facts import (
     Commanded,
     Fact,
     Healed,
+    Kept,
     Leased,
     Published,
     SentOut,
@@ -38,6 +39,7 @@ from nightdesk.model.records import (
     Record,
     Reported,
     Resolved,
+    Spooled,
 )
 from nightdesk.model.time import MS_NS, Wall
 
@@ -117,6 +119,17 @@ def intended(
     ms: float = 0, *, epoch: int = 1, decided: float | None = None, **changed: Any
 ) -> Written:
     return written(Intended(intent=an_intent(**changed)), ms, epoch=epoch, decided=decided)
+
+
+def kept(ms: float = 0) -> Kept:
+    """A spool has it."""
+    return Kept(at_ns=at(ms), node="a", client_id=ID)
+
+
+def imported(ms: float = 0, *, epoch: int = 2, kept_ms: float = 0) -> Written:
+    """Who leads next found it in a spool."""
+    found = Spooled(intent=an_intent(), epoch=Epoch(1), at=Wall(at(kept_ms)))
+    return written(found, ms, epoch=epoch)
 
 
 def inputs(bid: str = "100", ask: str = "100.01", age_ms: float = 0) -> Inputs:

@@ -1,12 +1,13 @@
 """What is told of an order that was amended: every record of it, and each request as it left."""
 
 from builders import NOW, D, an_instrument, an_intent
-from nightdesk.cli.explain import about_of, requests_of
+from nightdesk.cli.explain import _client_id, about_of, requests_of
 from nightdesk.journal.frame import Frame
+from nightdesk.model.ids import Epoch
 from nightdesk.model.instrument import Kind
 from nightdesk.model.order import Amendment
 from nightdesk.model.outcome import Reason, Verdict
-from nightdesk.model.records import AmendAnswered, AmendAsked, Answered, Intended, Record
+from nightdesk.model.records import AmendAnswered, AmendAsked, Answered, Intended, Record, Spooled
 from nightdesk.model.time import SECOND_NS, Wall
 
 PERP = "usdm:BTCUSDT"
@@ -52,6 +53,15 @@ def test_each_request_is_told_as_it_left_and_none_that_did_not() -> None:
     assert sent["request"] == "POST /fapi/v1/order HTTP/1.1"
     assert sent["amendment 2"].startswith("PUT /fapi/v1/order HTTP/1.1 ")
     assert "price=102" in sent["amendment 2"]
+
+
+def test_one_that_was_spooled_is_found_by_the_decision_that_its_id_names() -> None:
+    kept = Spooled(intent=INTENT, epoch=Epoch(1), at=NOW)
+    told = story(kept, PLACED)
+    assert about_of(kept) == INTENT.client_id
+    assert _client_id("1.1", iter(told)) == INTENT.client_id
+    assert _client_id("1.2", iter(told)) == "1.2"
+    assert requests_of(told, {PERP: RULES}) is not None
 
 
 def test_an_order_that_never_left_has_no_request() -> None:
