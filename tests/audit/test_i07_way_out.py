@@ -65,6 +65,18 @@ def test_after_a_flatten_nothing_is_left_in_time(facts: list[Fact], found: list[
     assert all(part in what for part, what in zip(found, told, strict=True))
 
 
+@pytest.mark.parametrize(("left", "crossed"), [("0", False), ("-0.1", True)])
+def test_of_what_can_only_reduce_the_venue_s_own_position_is_the_measure(
+    left: str, crossed: bool
+) -> None:
+    """The venue took a sale back: what is sold again was no order's of this desk."""
+    sold = intended(4_000, client_id=an_id(3), reduce_only=True, **FLATTEN)
+    again = SELLS | {"order_id": 3, "client_order_id": an_id(3)}
+    facts = [*LONG, *sells(3_000, "1"), sold, accept(4_000, "1", **again)]
+    told = whats(WayOut(), [*facts, fill(4_000, "1", position=D(left), **again)])
+    assert bool(told) == crossed
+
+
 @pytest.mark.parametrize(
     ("qty", "crossed"),
     [("1", False), ("1.04", False), ("1.06", True)],

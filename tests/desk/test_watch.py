@@ -135,7 +135,8 @@ def test_only_after_the_grace_is_an_unknown_order_looked_for_everywhere() -> Non
     late = effects(AskOrder, *bench.ticks(10))
     assert {ask.since for ask in early} == {None}
     assert late
-    assert all(ask.since is not None and ask.since < placed_at for ask in late)
+    # Clocks differ, also a venue's own: by three seconds in a world where a trade was looked for too late.
+    assert all(ask.since is not None and ask.since <= placed_at - 5 * SECOND_NS for ask in late)
 
 
 def test_an_unknown_order_makes_its_instrument_cautious_until_it_is_resolved() -> None:

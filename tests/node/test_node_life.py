@@ -239,7 +239,10 @@ def test_a_stopping_desk_sends_no_new_order(tmp_path: Path) -> None:
     live(main)
 
 
-@pytest.mark.parametrize("name", ["lease", "stop", "journal", "market", "private", "clock", "tick"])
+NAMES = ["lease", "stop", "journal", "cover", "market", "private", "clock", "tick"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_part_that_ends_by_itself_ends_the_node(name: str, tmp_path: Path) -> None:
     """As when a library lets a `CancelledError` of its own out: a task group would not mind."""
 

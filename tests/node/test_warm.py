@@ -31,7 +31,7 @@ def test_a_hot_one_has_met_the_venues_and_a_warm_one_asks_nothing_and_both_lead(
         (standby,) = made.standbys
         here = {id(venue.requester) for venue in standby.node._venues.values()}
         assert here <= asked if hot else not here & asked
-        (told,) = [n for n in made.leader.node._journal._cover.standbys if not n.leads]
+        (told,) = [n for n in made.leader.node._cover.standbys if not n.leads]
         assert bool(told.cold) is not hot
         assert not told.unfit
         crew.die(made.leader, "kill")

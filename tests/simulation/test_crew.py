@@ -184,7 +184,7 @@ def test_leadership_goes_to_and_fro_in_moments() -> None:
             asked = made.now
             assert made.world.command("switchover")
             assert await made.led(epoch) - asked < 0.2, epoch
-            while not made.leader.node._journal._cover.standbys:
+            while not made.leader.node._cover.standbys:
                 await asyncio.sleep(0.01)
 
     Crewed(script, seconds=30)

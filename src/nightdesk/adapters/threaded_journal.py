@@ -13,7 +13,8 @@ from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Presence, S
 
 
 class ThreadedJournal:
-    """Each call is queued to the one thread that owns the connection; `create` as of the journal."""
+    """Each call is queued to the one thread that owns the connection; `create` as of the journal. What nodes
+    say of themselves has a thread of its own: no append waits for it."""
 
     def __init__(self, path: str, *, create: bool = True) -> None:
         self._create = create
@@ -21,6 +22,7 @@ class ThreadedJournal:
         self._path = path
         self._journal: SqliteJournal | None = None
         self._nodes = NodesFolder(path)
+        self._presence = Worker("presence")
 
     async def open(self) -> None:
         """Open the file; raises `BadInput` when it is not a journal of ours."""
@@ -29,6 +31,7 @@ class ThreadedJournal:
     async def close(self) -> None:
         """Finish what is queued and close the file."""
         await self._worker.do(self._close)
+        self._presence.end()
         self._worker.end(wait_s=5.0)
 
     def append(self, epoch: Epoch, after: Seq, frames: Sequence[bytes]) -> asyncio.Future[None]:
@@ -81,11 +84,11 @@ class ThreadedJournal:
 
     async def tell(self, presence: Presence) -> None:
         """See the port."""
-        await self._worker.do(lambda: self._nodes.tell(presence))
+        await self._presence.do(lambda: self._nodes.tell(presence))
 
     async def nodes(self) -> list[Presence]:
         """See the port."""
-        return await self._worker.do(self._nodes.told)
+        return await self._presence.do(self._nodes.told)
 
     def _open(self) -> None:
         self._journal = SqliteJournal(self._path, create=self._create)

@@ -97,7 +97,8 @@ class WayOut:
         return min(qty, max(balances[rules.held_as], ZERO))
 
     def _crossed(self, fact: VenueSaid) -> Iterator[Finding]:
-        """What a flattening order's own fill left beyond zero; others under way may still do as they like."""
+        """What a flattening order's own fill left beyond zero; others under way may still do as they like. Of
+        what can only reduce, the venue's position says it: a trade that was taken back is no order's."""
         entry = fact.entry
         known = self.ledger.told_of(entry)
         if entry.kind != "fill" or known is None or known.intent.origin is not Origin.FLATTEN:
@@ -105,6 +106,8 @@ class WayOut:
         self.checked = True
         name = self.ledger.names.logged(entry.venue, entry.symbol or "")
         held = self.ledger.position(name)
+        if known.intent.reduce_only and entry.position is not None:
+            held = entry.position
         beyond = held > 0 if known.intent.side.sign > 0 else held < 0
         if beyond and not self.ledger.dust(name, held):
             what = f"a flattening {known.intent.side.name} left {name} at {money.canonical(held)}"

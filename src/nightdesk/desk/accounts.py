@@ -41,7 +41,9 @@ from nightdesk.reconcile.account import Owner, differences, owner_of
 from nightdesk.reconcile.resolve import Asked, final_from, grace_ends
 
 SOUGHT_MAX = 10  # of the newest ended orders, while a difference is not believed yet
-CLOCK_SLACK_NS = SECOND_NS  # how far two clocks may differ where a list is asked for by time
+# How far two clocks may differ where a list is asked for by time: also a venue's own, the one that it tells
+# the time by and the one that stamps its trades.
+CLOCK_SLACK_NS = 10 * SECOND_NS
 
 
 def learn(work: Work, event: SendEnded | CancelEnded | OrderTold | OrderFound | TradesTold) -> None:

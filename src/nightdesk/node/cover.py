@@ -1,5 +1,7 @@
 """Who would lead if this node fell: what those that stand by say of themselves, heard once a second."""
 
+import asyncio
+
 from nightdesk.desk.events import Health
 from nightdesk.model.errors import AppendRefused
 from nightdesk.model.mode import Mode
@@ -35,13 +37,20 @@ class Cover:
         self._began = shell.moment().mono
         self._covered: bool | None = None  # None: nobody has joined yet, and nobody was missed
 
-    def begin(self) -> None:
+    async def keep(self, every_s: float) -> None:
+        """For ever."""
+        self._begin()
+        while True:
+            await asyncio.sleep(every_s)
+            await self._look()
+
+    def _begin(self) -> None:
         """Where it is not wanted, what an earlier life risked less for the want of it is lifted."""
         if self._uncovered is Mode.NORMAL and self._shell.desk.state.ladder.holds(DESK, CAUSE):
             why = "the config asks for no cover"
             self._shell.handle(Health(scope=DESK, cause=CAUSE, mode=Mode.NORMAL, why=why))
 
-    async def look(self) -> None:
+    async def _look(self) -> None:
         """Say that this node leads and hear who stands by. A folder without room is no reason to end."""
         now = self._shell.moment().mono
         here = Presence(

@@ -9,8 +9,6 @@ from nightdesk.model.errors import AppendUnknown
 from nightdesk.model.ids import Epoch
 from nightdesk.model.mode import Mode
 from nightdesk.modes.ladder import DESK
-from nightdesk.node.cover import Cover
-from nightdesk.node.spool_watch import SpoolWatch
 from nightdesk.ports.journal import EngineHealth, JournalEngine
 from nightdesk.runtime.shell import Shell
 
@@ -34,11 +32,7 @@ class JournalWatch:
         epoch: Epoch,
         snapshot_seq: int,
         snapshot_every: int,
-        cover: Cover,
-        spool: SpoolWatch,
     ) -> None:
-        self._cover = cover
-        self._spool = spool
         self._journal = journal
         self._shell = shell
         self._epoch = epoch
@@ -49,7 +43,6 @@ class JournalWatch:
     async def keep(self, broken: "asyncio.Future[None]", every_s: float) -> None:
         """Raises what ended the writer or came into `broken`; checks every `every_s` that the file is ours."""
         fatal = (self._shell.writer.failed, broken)
-        self._cover.begin()
         while True:
             await asyncio.wait(fatal, timeout=every_s, return_when=asyncio.FIRST_COMPLETED)
             for future in fatal:
@@ -58,8 +51,6 @@ class JournalWatch:
             health = await self._journal.health()
             if not health.file_is_ours:
                 raise AppendUnknown(LOST)
-            await self._cover.look()
-            await self._spool.look()
             await self._look_for_room(health)
             await self._snapshot_if_due()
 

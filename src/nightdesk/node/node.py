@@ -78,6 +78,7 @@ class Node:
         self._venues = self._made()
         self._role = role
         self._meeting = Meeting(plan, world, self._venues)
+        self._cover: Cover
         self._journal: JournalWatch
         self._latch: LatchWatch
         self._spool: SpoolWatch
@@ -113,6 +114,9 @@ class Node:
                 self._keep(self._until_handed_over(), "switchover")
                 every_s = self._plan.pace.journal_every_s
                 self._keep(self._journal.keep(self._broken, every_s), "journal")
+                self._keep(self._cover.keep(every_s), "cover")
+                if self._world.spool is not None:
+                    self._keep(self._spool.keep(every_s), "spool")
                 for venue in self._venues.values():
                     for work, name in venue.tasks():
                         self._keep(work, name)
@@ -172,7 +176,7 @@ class Node:
         self._say_recovered(recovered)
         records = opening(self._plan, settings, self._lease, self._new_nonce(), holder.name)
         self.shell.execute_opening(self.shell.desk.open(records, self.shell.moment()))
-        await self._spool.begin()
+        await self._spool.look()
         self._latch.look(world.clock.mono())
         self._meeting.tell(self.shell)
         for name in self._meeting.away:
@@ -224,7 +228,7 @@ class Node:
             venue.attach(self.shell, self._lease)
         by_venue(self._venues, self.shell, self._spawn)
         self._spool = SpoolWatch(world.spool, world.journal, self.shell)
-        cover = Cover(world.journal, holder, self.shell, self._plan.uncovered)
+        self._cover = Cover(world.journal, holder, self.shell, self._plan.uncovered)
         self._latch = LatchWatch(world.latch, self.shell)
         self._journal = JournalWatch(
             world.journal,
@@ -232,13 +236,11 @@ class Node:
             self._lease.epoch,
             recovered.snapshot_seq,
             self._plan.snapshot_every,
-            cover,
-            self._spool,
         )
         self.sampler = Sampler(
-            self.shell, world.clock.mono(), world.log_dropped, cover, self._lease.why
+            self.shell, world.clock.mono(), world.log_dropped, self._cover, self._lease.why
         )
-        self.commands = Commands(self.shell, self.sampler, cover, self.stop, self.hand_over)
+        self.commands = Commands(self.shell, self.sampler, self._cover, self.stop, self.hand_over)
 
     def _hosts(self, state: DeskState, settings: DeskSettings) -> dict[StrategyId, Host]:
         hosts = {}

@@ -17,8 +17,7 @@ from nightdesk.ports.journal import JournalEngine
 from nightdesk.ports.spool import Left, Spool
 from nightdesk.runtime.shell import Shell
 
-WITHIN_S = 1.0  # a disk that does not answer in time at a start is away
-AGAIN_WITHIN_S = 0.1  # later on others wait for this look
+WITHIN_S = 1.0  # a disk that does not answer in time is away
 PAGE = 5_000
 
 
@@ -31,18 +30,20 @@ class SpoolWatch:
         self._shell = shell
         self._asked: asyncio.Future[list[Left]] | None = None
 
-    async def begin(self) -> None:
-        """At a start; a disk that does not answer is not waited for long."""
-        await self.look(WITHIN_S)
+    async def keep(self, every_s: float) -> None:
+        """Look again and again, as long as it could not be read."""
+        while True:
+            await asyncio.sleep(every_s)
+            await self.look()
 
-    async def look(self, wait_s: float = AGAIN_WITHIN_S) -> None:
-        """Again and again, as long as it could not be read."""
+    async def look(self) -> None:
+        """At a start; a disk that does not answer is not waited for long."""
         spool = self._spool
         if spool is None:
             return
         if self._asked is None:
             self._asked = spool.open(self._life())
-        await asyncio.wait({self._asked}, timeout=wait_s)
+        await asyncio.wait({self._asked}, timeout=WITHIN_S)
         if not self._asked.done():
             self._tell("its disk does not answer")
             return
