@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.told import FLATTEN, accept, bought, configured, fill, inputs, intended, whats
+from audit.told import FLATTEN, accept, bought, configured, fill, inputs, intended, resolved, whats
 from builders import D, an_id
 from nightdesk.audit.facts import Fact
 from nightdesk.audit.i11_data import Data
@@ -59,6 +59,14 @@ LONG: list[Fact] = [configured(), *bought(0, "1", 1)]
 )
 def test_what_only_reduces_needs_no_market(facts: list[Fact], found: int) -> None:
     assert len(whats(Data(), facts)) == found
+
+
+def test_an_order_that_the_venue_denied_everywhere_does_not_make_an_exit_an_entry() -> None:
+    third = {"client_id": an_id(3), "side": Side.SELL}
+    resting = accept(1, "1", order_id=3, client_order_id=an_id(3), side="SELL")
+    facts = [*LONG, intended(1, **third, inputs=inputs()), resting]
+    assert whats(Data(), [*facts, closing("1")]) != []
+    assert whats(Data(), [*facts, resolved(2, an_id(3)), closing("1")]) == []
 
 
 def test_a_fee_in_base_that_nobody_knew_yet_does_not_make_an_exit_an_entry() -> None:

@@ -23,7 +23,7 @@ from nightdesk.audit.invariant import Finding, Invariant
 from nightdesk.audit.laws import Hearing
 from nightdesk.audit.ledger import Ledger
 from nightdesk.audit.venue_log import Entry, Sender
-from nightdesk.model.ids import Epoch
+from nightdesk.model.ids import ClientOrderId, Epoch
 from nightdesk.model.order import Amendment, Inputs, OrderReport, Origin, Side, VenueStatus
 from nightdesk.model.outcome import Reason, Verdict
 from nightdesk.model.records import (
@@ -186,8 +186,8 @@ def amended(qty: str = "2", price: str = "101", ms: float = 0, **rest: Any) -> V
     return said("amend", ms, quantity=D(qty), price=D(price), **rest)
 
 
-def resolved(ms: float = 0) -> Written:
-    return written(Resolved(client_id=ID, evidence="x"), ms)
+def resolved(ms: float = 0, client_id: str = ID) -> Written:
+    return written(Resolved(client_id=ClientOrderId(client_id), evidence="x"), ms)
 
 
 def cancel_asked(ms: float = 0) -> Written:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from nightdesk.audit.facts import Fact, Written
 from nightdesk.audit.invariant import Finding, Heard
 from nightdesk.audit.ledger import Ledger
+from nightdesk.audit.venue_log import still_open
 from nightdesk.model import money
 from nightdesk.model.money import ZERO
 from nightdesk.model.order import Inputs, Intent, Origin, Side
@@ -65,13 +66,24 @@ class Data:
             old, most = inputs.age_ns / 1e6, most_ns / 1e6
             yield f"decided on a quote {old:.3f} ms old, {most:.0f} ms are allowed"
 
+    def _open(self, name: str, side: str) -> Decimal:
+        """What orders there may still trade, but for those whose end the journal has: a venue that denies one
+        everywhere is believed, and the law that each comes to its end judges who believes too soon."""
+        return still_open(
+            order
+            for order in self.ledger.live.values()
+            if (order.instrument, order.side) == (name, side)
+            and not order.reduce_only
+            and not ((known := self.ledger.known(order.client_id)) and known.ended)
+        )
+
     def _reduces(self, intent: Intent, added: Decimal) -> bool:
         if intent.reduce_only:
             return True  # the venue sees to it
         name = self.ledger.names.of(intent.instrument)
         held = self.ledger.position(name)
         closable = held if intent.side is Side.SELL else money.minus(held)
-        closing = money.add(self.ledger.open_of(name, intent.side.name), added)
+        closing = money.add(self._open(name, intent.side.name), added)
         return closing <= money.add(closable, self.ledger.unknown_fees(name))
 
 
