@@ -43,7 +43,7 @@ TIMELESS := $(addprefix tests/,config control desk journal model modes node orde
 
 test: setup-dev ## run the whole test suite, on two cores
 	@mkdir -p var; \
-	nice -n 10 $(BIN)/python -X dev -m pytest -q $(TIMELESS) > var/test-timeless.log 2>&1 & timeless=$$!; \
+	nice -n 19 $(BIN)/python -X dev -m pytest -q $(TIMELESS) > var/test-timeless.log 2>&1 & timeless=$$!; \
 	trap 'kill $$timeless; exit 130' INT TERM; failed=0; \
 	$(BIN)/python -X dev -m pytest $(addprefix --ignore=,$(TIMELESS)) || failed=1; \
 	echo "and what no clock decides:"; wait $$timeless || failed=1; \

@@ -33,7 +33,7 @@ class Server:
                 line, _ = self._listening.accept()
             except OSError:
                 return
-            self.heard.append(line.recv(65_536))
+            self.heard.append(_request(line))
             if self._hang:
                 self._held.append(line)
                 continue
@@ -51,6 +51,20 @@ class Server:
             for line in self._held:
                 line.close()
             self._thread.join()
+
+
+def _request(line: socket.socket) -> bytes:
+    """All of it: what is closed with something unread is reset, and its answer lost."""
+    heard = b""
+    while part := line.recv(65_536):
+        heard += part
+        head, ended, body = heard.partition(b"\r\n\r\n")
+        [length] = [row for row in head.split(b"\r\n") if row.startswith(b"Content-Length")] or [
+            b"0"
+        ]
+        if ended and len(body) >= int(length.split()[-1]):
+            break
+    return heard
 
 
 def answer(
