@@ -9,6 +9,7 @@ from typing import Any
 from builders import BTCUSDT
 from nightdesk.model.bars import Bar, BarsOf
 from nightdesk.modes.ladder import strategy_scope
+from nightdesk.runtime.bars import bars_wanted
 from worlds import Life, SimWorld, live
 
 LISTENER = """
@@ -152,7 +153,10 @@ def test_a_strategy_begins_as_soon_as_the_venue_can_tell_its_history(tmp_path: P
         told = [bar for _, bar in strategy.heard if bar.interval == "1m"]
         assert contiguous([*strategy.began["1m"], *told])
         assert not life.state.ladder.causes.get(strategy_scope("listener"))
-        assert life.node.shell.bars.wants == {BarsOf(BTCUSDT, "1m"): 30, BarsOf(BTCUSDT, "5m"): 10}
+        assert bars_wanted(life.node.shell.hosts.values()) == {
+            BarsOf(BTCUSDT, "1m"): 30,
+            BarsOf(BTCUSDT, "5m"): 10,
+        }
         await life.stop()
 
     live(main)

@@ -13,6 +13,7 @@ from nightdesk.model.ids import InstrumentId
 from nightdesk.model.market import Book, DepthOf
 from nightdesk.model.mode import Mode
 from nightdesk.modes.ladder import strategy_scope
+from nightdesk.runtime.depth import depth_wanted
 from worlds import Life, SimWorld, live
 
 READERS = """
@@ -101,7 +102,9 @@ def test_each_strategy_hears_the_book_as_deep_as_it_declared(
             rows = world.rest("GET", path, query="symbol=BTCUSDT&limit=20")
             truth.add((sides(rows["bids"]), sides(rows["asks"])))
         told = heard(life)
-        assert life.node.shell.depth.wants == [DepthOf(InstrumentId(f"{venue}:BTCUSDT"), 20)]
+        assert depth_wanted(life.node.shell.hosts.values()) == [
+            DepthOf(InstrumentId(f"{venue}:BTCUSDT"), 20)
+        ]
         assert told["deaf"] == []
         assert [book.best(5) for book in told["deep"]] == told["shallow"]
         assert {len(book.bids) for book in told["shallow"]} == {5}

@@ -25,7 +25,8 @@ def test_what_was_overheard_without_any_market_is_not_listened_to_twice() -> Non
 
     copies = [SimpleNamespace(keep=forever), SimpleNamespace(keep=forever)]
     private = SimpleNamespace(copies=copies, overheard=lambda _ears: None)
-    given: dict[str, Any] = {"requester": None, "upkeep": None, "spawn": None}
+    upkeep = SimpleNamespace(watched=True)
+    given: dict[str, Any] = {"requester": None, "upkeep": upkeep, "spawn": None}
     streams = VenueStreams(
         VenueId("binance"),
         Quiet(),  # type: ignore[arg-type]
@@ -35,8 +36,8 @@ def test_what_was_overheard_without_any_market_is_not_listened_to_twice() -> Non
         **given,
     )
     nothing: Any = None
-    heard = Listening(instruments=(), bars=(), depth=())
-    ears: Any = SimpleNamespace(market=None)
+    heard = Listening(instruments=(), bars=(), depth=(), prints=())
+    ears: Any = SimpleNamespace(market=None, say=None)
     begun = list(streams.overheard(heard, ears))
     assert [name for _, name in begun] == ["private", "private"]
     assert list(streams.listened(nothing)) == []

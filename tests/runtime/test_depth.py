@@ -11,10 +11,10 @@ from nightdesk.model.market import Book, DepthOf
 from nightdesk.model.mode import Mode
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.modes.ladder import strategy_scope
-from nightdesk.runtime.depth import DEPTH, FRESH_FOR_NS, DepthFeed
+from nightdesk.runtime.depth import DEPTH, FRESH_FOR_NS, DepthFeed, depth_wanted
 from nightdesk.strategy.api import Depth, Strategy
 from nightdesk.strategy.host import Host
-from nightdesk.strategy.messages import Market
+from nightdesk.strategy.messages import Market, Started
 from nightdesk.strategy.prepare import prepare
 
 STALE_NS = 2 * SECOND_NS  # of the bench's limits
@@ -43,6 +43,8 @@ class Listening:
 
     def __init__(self, *hosts: Host, bench: Bench | None = None) -> None:
         self.hosts = hosts
+        for host in hosts:
+            host.handle(Started(at=Wall(0), positions={}, orders=()))
         settings = some_settings(strategies=[ONE, OTHER])
         self.bench = bench or Bench(settings)
         self.feed = DepthFeed(hosts, self.bench.desk, lambda: self.bench.mono, self.bench.decide)
@@ -65,7 +67,7 @@ class Listening:
 
 def test_each_is_told_as_many_levels_as_it_declared_and_no_book_twice() -> None:
     listening = Listening(a_host(ONE, Depth(5)), a_host(OTHER, Depth(20)))
-    assert listening.feed.wants == [DepthOf(BTCUSDT, 20)]
+    assert depth_wanted(listening.hosts) == [DepthOf(BTCUSDT, 20)]
     first, moved = a_book(), a_book("100.5")
     assert listening.hear(first) == [(ONE, first.best(5)), (OTHER, first)]
     assert listening.hear(first) == []
@@ -75,7 +77,7 @@ def test_each_is_told_as_many_levels_as_it_declared_and_no_book_twice() -> None:
 def test_who_declared_none_is_told_none() -> None:
     listening = Listening(a_host(ONE), a_host(OTHER, Depth(5)))
     assert [name for name, _ in listening.hear(a_book())] == [OTHER]
-    assert Listening(a_host(ONE)).feed.wants == []
+    assert depth_wanted([a_host(ONE)]) == []
 
 
 def test_one_that_begins_later_is_told_the_book_that_stands() -> None:

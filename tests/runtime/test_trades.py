@@ -78,7 +78,7 @@ def played(
                 telemetry=Telemetry(),
                 spawn=lambda work, name: group.create_task(work, name=name),  # type: ignore[arg-type, func-returns-value, return-value]
                 tell=lambda trade: told.append(trade.trade_id),
-                say=lambda _: None,
+                say=lambda *_level_and_event, **_fields: None,
             )
             await script(feed)
 

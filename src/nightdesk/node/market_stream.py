@@ -38,10 +38,9 @@ class MarketStream:
             streams, self, upkeep=upkeep, name="market", patience_ns=patience
         )
 
-    def attach(self, ears: Ears, trades: TradeFeed) -> None:
-        """From now on what it says is told there."""
+    def attach(self, ears: Ears) -> None:
+        """From now on what it says is told there, but for prints, which their feed tells."""
         self._ears = self._quarantine.ears = ears
-        self._trades = trades
 
     async def where(self) -> str:
         """Its path."""

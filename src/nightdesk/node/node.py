@@ -14,7 +14,7 @@ from nightdesk.desk.events import CancelAll, Tick
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.model.errors import BadInput, OperatingError, TaskEnded
-from nightdesk.model.ids import NONCES, StrategyId, VenueId
+from nightdesk.model.ids import NONCES, VenueId
 from nightdesk.model.order import Origin
 from nightdesk.model.records import GENERATION
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono
@@ -28,23 +28,21 @@ from nightdesk.node.opening import opening
 from nightdesk.node.plan import ALONE, TICK_NS, Plan, Role, World
 from nightdesk.node.recovery import Recovered, left_behind, recover
 from nightdesk.node.sample import Sampler
+from nightdesk.node.shadow import Shadow, hosts_of
 from nightdesk.node.spool_watch import SpoolWatch
 from nightdesk.node.standby import Standby
 from nightdesk.node.venue import Venue, by_venue
-from nightdesk.node.venue_streams import Listening
+from nightdesk.node.venue_streams import listening
 from nightdesk.node.warm import Warm
 from nightdesk.orders.book import Order
 from nightdesk.ports.journal import Holder
-from nightdesk.runtime.bars import bars_wanted
+from nightdesk.runtime.calls import Calls
 from nightdesk.runtime.challenge import take
-from nightdesk.runtime.depth import depth_wanted
 from nightdesk.runtime.journal_writer import JournalWriter
 from nightdesk.runtime.lease import Lease
 from nightdesk.runtime.route import in_flight
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
-from nightdesk.strategy.host import Host
-from nightdesk.strategy.prepare import prepare
 
 STOP_WITHIN_S = 10.0
 DRAIN_WITHIN_S = 2.0  # of a switchover: what is on its way then is resolved by who leads next
@@ -137,20 +135,20 @@ class Node:
         standby = Standby(self._plan, self._world, holder, self._role, lambda: warm.cold())
         warm = Warm(self._plan, self._world, self._venues, lambda: standby.known, self._overhear)
         async with asyncio.TaskGroup() as group:
-            warming = group.create_task(warm.keep(), name="warm")
+            tasks = [group.create_task(w, name="warm") for w in (warm.keep(), self._ears.keep())]
             self._lease, recovered = await standby.lead()
-            warming.cancel()
+            for task in tasks:
+                task.cancel()
         self._meeting = warm.meeting
         return recovered, warm.settings
 
     def _overhear(self, settings: DeskSettings) -> None:
-        """Hear the venues as a leader would, and act on nothing of it."""
-        hosts = self._hosts(DeskState(), settings).values()
-        heard = Listening(
-            instruments=settings.instruments.values(),
-            bars=bars_wanted(hosts),
-            depth=depth_wanted(hosts),
-        )
+        """Hear the venues as a leader would, and act on nothing of it; strategies see it."""
+        world, ears = self._world, self._ears
+        hosts = hosts_of(self._plan, world.entropy, DeskState(), settings)
+        calls = Calls(world.clock.mono, self.telemetry, ears.say)
+        ears.shadow = Shadow(hosts, asks=self._venues, spawn=self._spawn, calls=calls)
+        heard = listening(settings.instruments.values(), hosts.values())
         for venue in self._venues.values():
             for work, name in venue.streams.overheard(heard, self._ears):
                 self._keep(work, name)
@@ -172,7 +170,8 @@ class Node:
         for venue in self._venues.values():
             venue.succeed(self._lease.before, holder)
         self._compose(recovered, settings, holder)
-        self.shell.follow_bars(self._spawn)
+        shadow = self._ears.shadow
+        self.shell.follow_bars(self._spawn, None if shadow is None else shadow.bars)
         self._say_recovered(recovered)
         records = opening(self._plan, settings, self._lease, self._new_nonce(), holder.name)
         self.shell.execute_opening(self.shell.desk.open(records, self.shell.moment()))
@@ -220,7 +219,7 @@ class Node:
             writer=writer,
             routes={n: venue.route(desk, self._lease) for n, venue in self._venues.items()},
             lease=self._lease,
-            hosts=self._hosts(desk.state, settings),
+            hosts=hosts_of(self._plan, world.entropy, desk.state, settings, self._ears.shadow),
             telemetry=self.telemetry,
             log=world.log,
         )
@@ -241,18 +240,6 @@ class Node:
             self.shell, world.clock.mono(), world.log_dropped, self._cover, self._lease.why
         )
         self.commands = Commands(self.shell, self.sampler, self._cover, self.stop, self.hand_over)
-
-    def _hosts(self, state: DeskState, settings: DeskSettings) -> dict[StrategyId, Host]:
-        hosts = {}
-        for plan in self._plan.strategies:
-            hosts[plan.name] = Host(
-                plan.name,
-                prepare(plan.kind, plan.params, state.kept_of(plan.name)),
-                {i: settings.instruments[i] for i in plan.instruments},
-                self._world.entropy.stream(f"strategy/{plan.name}"),
-                plan.capital,
-            )
-        return hosts
 
     def _new_nonce(self) -> int:
         """One this journal never drew: an old id of ours must not read as another life's."""

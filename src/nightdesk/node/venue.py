@@ -70,7 +70,7 @@ class Venue:
     ) -> None:
         self.id = venue
         spread = entropy.stream(f"retry/{venue}").random
-        codec = self._codec = outside.codec
+        codec = self.codec = outside.codec
         self.lanes = _lanes(venue, outside, clock, entropy)
         http = self.lanes or outside.http
         self.requester = Requester(
@@ -157,7 +157,7 @@ class Venue:
 
     def route(self, desk: Desk, lease: Lease) -> Route:
         """The way there for what the desk decides."""
-        codec, requester = self._codec, self.requester
+        codec, requester = self.codec, self.requester
         telemetry, spawn, tell = self._telemetry, self._spawn, self._tell
         self._dead_man = self._switch(desk, lease)
         return Route(
@@ -185,12 +185,12 @@ class Venue:
         )
 
     def _switch(self, desk: Desk, lease: Lease) -> DeadMan | None:
-        if not self._dead_man_ns or not isinstance(self._codec, DeadManCodec):
+        if not self._dead_man_ns or not isinstance(self.codec, DeadManCodec):
             return None
         return DeadMan(
             length_ns=self._dead_man_ns,
             desk=desk,
-            codec=self._codec,
+            codec=self.codec,
             requester=self.requester,
             lease=lease,
             instruments=self._traded(desk),
@@ -265,7 +265,7 @@ class Venue:
         yield self.link.keep_clock(watch.measured, watch.untold, pace.clock_every_s), "clock"
         if self.lanes is not None:
             say = partial(shell.say, venue=self.id)
-            yield LaneWatch(self.lanes, self.requester, self._codec, say).keep(), "lanes"
+            yield LaneWatch(self.lanes, self.requester, self.codec, say).keep(), "lanes"
 
     def look(self) -> None:
         """At every tick: is its clock known, what did time do to its breakers, is there room, and does its dead

@@ -6,19 +6,22 @@ from collections.abc import Awaitable, Collection, Iterator
 import msgspec
 
 from nightdesk.model.bars import BarsOf
-from nightdesk.model.ids import VenueId, venue_of
+from nightdesk.model.ids import InstrumentId, VenueId, venue_of
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import DepthOf
 from nightdesk.node.ears import Ears
 from nightdesk.node.market_stream import MarketStream
 from nightdesk.node.private_stream import PrivateStream
 from nightdesk.ports.venue import Streams
+from nightdesk.runtime.bars import bars_wanted
+from nightdesk.runtime.depth import depth_wanted
 from nightdesk.runtime.gateway import Spawn
 from nightdesk.runtime.kept_stream import Upkeep
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.shell import Shell
 from nightdesk.runtime.telemetry import Telemetry
-from nightdesk.runtime.trades import TradeFeed
+from nightdesk.runtime.trades import TradeFeed, prints_wanted
+from nightdesk.strategy.host import Host
 from nightdesk.venues.protocol import VenueCodec
 
 Task = tuple[Awaitable[None], str]  # what must run as long as the node does, and its name
@@ -30,6 +33,17 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
     instruments: Collection[Instrument]
     bars: Collection[BarsOf]
     depth: Collection[DepthOf]
+    prints: Collection[InstrumentId]
+
+
+def listening(instruments: Collection[Instrument], hosts: Collection[Host]) -> Listening:
+    """What these strategies hear."""
+    return Listening(
+        instruments=instruments,
+        bars=bars_wanted(hosts),
+        depth=depth_wanted(hosts),
+        prints=prints_wanted(hosts),
+    )
 
 
 class VenueStreams:
@@ -56,43 +70,31 @@ class VenueStreams:
         self._telemetry = telemetry
         self._spawn = spawn
         self._markets: list[MarketStream] = []  # those that run
+        self._trades: TradeFeed
         self._run = False  # also where nothing is heard of this venue's markets
 
     def overheard(self, heard: Listening, ears: Ears) -> Iterator[Task]:
         """All of them, told to `ears` and nothing acted on, until `attach`."""
         self._private.overheard(ears)
-        nobody = TradeFeed(
-            (),
-            self._codec,
-            self._requester,
-            watched=False,
-            telemetry=self._telemetry,
-            spawn=self._spawn,
-            tell=ears.market,
-            say=lambda _: None,
-        )
-        return self._opened(heard, ears, nobody)
+        return self._opened(heard, ears)
 
     def attach(self, shell: Shell) -> None:
         """What runs already is told there from now on."""
         if self._run:
-            trades = self._trades(shell)
+            self._trades.attach(shell.market, shell.say)
             for stream in self._markets:
-                stream.attach(shell, trades)
+                stream.attach(shell)
 
     def listened(self, shell: Shell) -> Iterator[Task]:
         """All of them, told to the shell, unless they run already."""
         if self._run:
             return iter(())
-        heard = Listening(
-            instruments=shell.desk.settings.instruments.values(),
-            bars=shell.declared,
-            depth=shell.depth.wants,
-        )
-        return self._opened(heard, shell, self._trades(shell))
+        rules = shell.desk.settings.instruments.values()
+        return self._opened(listening(rules, shell.hosts.values()), shell)
 
-    def _opened(self, heard: Listening, ears: Ears, trades: TradeFeed) -> Iterator[Task]:
+    def _opened(self, heard: Listening, ears: Ears) -> Iterator[Task]:
         here, self._run = self._venue, True
+        trades = self._trades = self._printed(heard, ears)
         traded = [i for i in heard.instruments if i.venue == here]
         bars = [of for of in heard.bars if venue_of(of.instrument) == here]
         depth = [of for of in heard.depth if venue_of(of.instrument) == here]
@@ -105,18 +107,15 @@ class VenueStreams:
         if self._codec.private_key() is not None:
             yield self._private.keep_key(), "private key"
 
-    def _trades(self, shell: Shell) -> TradeFeed:
+    def _printed(self, heard: Listening, ears: Ears) -> TradeFeed:
         """The prints of what some strategy hears prints of."""
-        listening = (host for host in shell.hosts.values() if host.hears_trades)
-        here = self._venue
-        followed = {i for host in listening for i in host.ctx.instruments if venue_of(i) == here}
         return TradeFeed(
-            sorted(followed),
+            [i for i in heard.prints if venue_of(i) == self._venue],
             self._codec,
             self._requester,
             watched=self._upkeep.watched,
             telemetry=self._telemetry,
             spawn=self._spawn,
-            tell=shell.market,
-            say=lambda fields: shell.say("info", "trades.filled", **fields),
+            tell=ears.market,
+            say=ears.say,
         )

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 from nightdesk.model.bars import Bar, BarsOf
 from nightdesk.model.ids import VenueId, venue_of
 from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.runtime.gateway import Spawn
-from nightdesk.runtime.route import Route
+from nightdesk.runtime.requester import Requester
 from nightdesk.strategy.host import Host
 from nightdesk.strategy.series import Series
 from nightdesk.venues.http import HttpRequest
@@ -21,16 +22,25 @@ PAGES_MAX = (
 )
 
 Tell = Callable[[BarsOf, Sequence[Bar]], None]
-Say = Callable[[str, dict[str, str]], None]
+Say = Callable[..., None]  # level, event, fields
+
+
+class Asks(Protocol):
+    """A way to ask one venue."""
+
+    @property
+    def codec(self) -> VenueCodec: ...
+    @property
+    def requester(self) -> Requester: ...
 
 
 class _Asked:
     """The questions of one series."""
 
-    def __init__(self, series: Series, route: Route) -> None:
+    def __init__(self, series: Series, asks: Asks) -> None:
         self.series = series
-        self.codec = route.codec
-        self.requester = route.requester
+        self.codec = asks.codec
+        self.requester = asks.requester
         self.under_way = False
         self.answered = False
         self.not_before = Mono(0)
@@ -41,25 +51,22 @@ class BarFeed:
     """Every series that some strategy declared, with as many bars of history as the most demanding wants."""
 
     def __init__(
-        self,
-        *,
-        wants: Mapping[BarsOf, int],
-        routes: Mapping[VenueId, Route],
-        spawn: Spawn,
-        tell: Tell,
-        say: Say,
+        self, *, wants: Mapping[BarsOf, int], asks: Mapping[VenueId, Asks], spawn: Spawn
     ) -> None:
-        self.wants = wants
         self._asked = {
-            of: _Asked(Series(of, keep), routes[venue_of(of.instrument)])
+            of: _Asked(Series(of, keep), asks[venue_of(of.instrument)])
             for of, keep in wants.items()
         }
-        self._mono = next(iter(routes.values())).requester.mono
+        self._mono = next(iter(asks.values())).requester.mono
         self._spawn = spawn
-        self._tell = tell
-        self._say = say
+        self._tell: Tell
+        self._say: Say
         self._began = self._mono()
         self._looked = Mono(self._began - LOOK_EVERY_NS)
+
+    def attach(self, tell: Tell, say: Say) -> None:
+        """From now on bars are told there. Before that nothing is asked."""
+        self._tell, self._say = tell, say
 
     @property
     def awaited(self) -> bool:
@@ -137,7 +144,7 @@ class BarFeed:
             asked.answered = True
             told = series.answered(bars, asked_at)
             if told and not first:
-                self._say("bars.filled", {"of": str(series.of), "bars": str(len(told))})
+                self._say("info", "bars.filled", of=str(series.of), bars=str(len(told)))
         asked.in_vain = 0 if told else asked.in_vain + 1
         wait_ns = min(AGAIN_FIRST_NS << min(asked.in_vain, 10), AGAIN_MAX_NS)
         asked.not_before = Mono(self._mono() + wait_ns)
@@ -174,19 +181,10 @@ def bars_wanted(hosts: Iterable[Host]) -> dict[BarsOf, int]:
     return wants
 
 
-def feed_of(
-    hosts: Iterable[Host],
-    *,
-    routes: Mapping[VenueId, Route],
-    spawn: Spawn,
-    tell: Tell,
-    say: Say,
-) -> BarFeed | None:
+def feed_of(hosts: Iterable[Host], *, asks: Mapping[VenueId, Asks], spawn: Spawn) -> BarFeed | None:
     """What follows every series that these strategies declared; None where they declared none."""
     wants = bars_wanted(hosts)
-    if not wants:
-        return None
-    return BarFeed(wants=wants, routes=routes, spawn=spawn, tell=tell, say=say)
+    return BarFeed(wants=wants, asks=asks, spawn=spawn) if wants else None
 
 
 def _request(codec: VenueCodec, of: BarsOf, until: Wall, count: int, _: Wall) -> HttpRequest:

@@ -1,7 +1,8 @@
 """Calls of strategies' handlers; one that held everything up is named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from nightdesk.model.ids import InstrumentId
 from nightdesk.model.time import MS_NS, Mono
 from nightdesk.runtime.telemetry import Telemetry
 from nightdesk.strategy.host import Host
@@ -9,6 +10,15 @@ from nightdesk.strategy.messages import Proposal, ToStrategy
 
 SLOW_NS = 50 * MS_NS  # a tick of the node: nothing else happens while a handler runs
 SLOW_SAID, SLOW_SAID_EACH = 10, 1_000  # the first so many are said, then one in so many
+
+
+def by_instrument(hosts: Iterable[Host]) -> dict[InstrumentId, list[Host]]:
+    """Who hears of each instrument, in the order of the config."""
+    hear: dict[InstrumentId, list[Host]] = {}
+    for host in hosts:
+        for instrument in host.ctx.instruments:
+            hear.setdefault(instrument, []).append(host)
+    return hear
 
 
 class Calls:
@@ -19,7 +29,7 @@ class Calls:
     ) -> None:
         self._mono = mono
         self._telemetry = telemetry
-        self._say = say
+        self.say = say
 
     def made(self, host: Host, message: ToStrategy) -> Proposal:
         """What a handler came to."""
@@ -36,6 +46,6 @@ class Calls:
         seen = self._telemetry.counters["strategy.slow"]
         if seen <= SLOW_SAID or not seen % SLOW_SAID_EACH:
             handler, took_ms = host.handler_of(message), f"{took_ns / MS_NS:.0f}"
-            self._say(
+            self.say(
                 "warning", "strategy.slow", strategy=host.name, handler=handler, took_ms=took_ms
             )

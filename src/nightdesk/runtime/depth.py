@@ -28,6 +28,26 @@ def depth_wanted(hosts: Iterable[Host]) -> list[DepthOf]:
     return [DepthOf(instrument, levels) for instrument, levels in wants.items()]
 
 
+class DepthNews:
+    """The last usable book of each instrument, and to whom it is news."""
+
+    def __init__(self) -> None:
+        self.last: dict[InstrumentId, Book] = {}
+
+    def heard(self, book: Book, listening: Collection[Host]) -> list[tuple[Host, Book]]:
+        """Who of those that listen is to be told what: as many levels as it declared, whatever others want."""
+        if book.crossed:
+            return []
+        instrument, before = book.instrument, self.last.get(book.instrument)
+        self.last[instrument] = book
+        news = before is None or not book.repeats(before)
+        return [
+            (host, book.best(host.depth[instrument]))
+            for host in listening
+            if instrument in host.depth and (news or host.ctx.books[instrument] is None)
+        ]
+
+
 class DepthFeed:
     """Every order book that some strategy declared, as deep as the most demanding wants."""
 
@@ -38,28 +58,15 @@ class DepthFeed:
         mono: Callable[[], Mono],
         tell: Callable[[Health], None],
     ) -> None:
-        self.wants = depth_wanted(hosts)
         self._desk = desk
         self._mono = mono
         self._tell = tell
         holds = desk.state.ladder.holds  # by the journal, also for one that declares none any more
         self._watched = [h for h in hosts if h.depth or holds(strategy_scope(h.name), DEPTH)]
-        self._last: dict[InstrumentId, Book] = {}
+        self._news = DepthNews()
+        self.heard = self._news.heard
         self._began: Mono | None = None
         self._fresh_since: dict[StrategyId, Mono] = {}
-
-    def heard(self, book: Book, listening: Collection[Host]) -> list[tuple[Host, Book]]:
-        """Who of those that listen is to be told what: as many levels as it declared, whatever others want."""
-        if book.crossed:
-            return []
-        instrument, before = book.instrument, self._last.get(book.instrument)
-        self._last[instrument] = book
-        news = before is None or not book.repeats(before)
-        return [
-            (host, book.best(host.depth[instrument]))
-            for host in listening
-            if instrument in host.depth and (news or host.ctx.books[instrument] is None)
-        ]
 
     def look(self) -> None:
         """Raise and lift the cause of each strategy; called at every tick while the desk trades."""
@@ -95,7 +102,7 @@ class DepthFeed:
 
     def _late_at(self, instrument: InstrumentId) -> Mono:
         """When the last usable book is too old to decide by."""
-        last = self._last.get(instrument)
+        last = self._news.last.get(instrument)
         since = (self._began or Mono(0)) if last is None else last.received
         return Mono(since + self._desk.settings.limits[instrument].stale_after_ns)
 

@@ -6,7 +6,7 @@ answers every refusal with another order can neither recurse nor starve the loop
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from nightdesk.desk import tell
 from nightdesk.desk.desk import Desk
@@ -39,7 +39,7 @@ from nightdesk.model.time import Moment, Mono
 from nightdesk.modes.ladder import strategy_scope
 from nightdesk.ports.process import LogSink
 from nightdesk.runtime.bars import BarFeed, feed_of
-from nightdesk.runtime.calls import Calls
+from nightdesk.runtime.calls import Calls, by_instrument
 from nightdesk.runtime.depth import DepthFeed
 from nightdesk.runtime.gateway import Spawn, Trigger
 from nightdesk.runtime.journal_writer import Done, JournalWriter
@@ -94,7 +94,8 @@ class Shell:
         self._draining = False
         self._received = 0  # when the market event being handled arrived, 0 otherwise
         self._greeted: dict[StrategyId, Host] = {}
-        self._by_instrument: dict[InstrumentId, list[Host]] = {}  # those that were greeted
+        self._by_instrument = by_instrument(hosts.values())
+        self._stops = False
 
     def moment(self) -> Moment:
         """Now, on every clock a decision needs."""
@@ -141,7 +142,7 @@ class Shell:
 
     def stop_strategies(self) -> None:
         """No wish is heard and no target followed any more."""
-        self.trading = False
+        self.trading, self._stops = False, True
         self.desk.heed(strategies=False)
 
     def start_strategies(self) -> None:
@@ -162,10 +163,7 @@ class Shell:
             self.handle(Health(scope=scope, cause=WARM_UP, mode=mode, why=why))
         if short:
             return
-        if name not in self._greeted:
-            self._greeted[name] = host
-            for instrument in desk.settings.strategies[name].instruments:
-                self._by_instrument.setdefault(instrument, []).append(host)
+        self._greeted[name] = host
         history = () if self.bars is None else self.bars.history(host.wants)
         now = self.moment().wall
         message = tell.started(desk.state, desk.views, desk.settings, name, now, history)
@@ -186,7 +184,8 @@ class Shell:
             self._greet(name)
 
     def market(self, event: MarketEvent) -> None:
-        """A market event: the desk's views first, then the strategies that asked for it.
+        """A market event: the desk's views first, then the strategies that asked for it; those that have not
+        begun only see it.
 
         A quote that repeats the one before says that the feed lives, which is the desk's concern alone.
         """
@@ -204,7 +203,7 @@ class Shell:
         elif isinstance(event, Book):
             to_all = False
             self._book_heard(event)
-        if self.trading and to_all:
+        if to_all and not self._stops:
             message = Market(at=self._now(), event=event)
             for host in self._by_instrument.get(event.instrument, ()):
                 self._propose(host, message)
@@ -219,7 +218,7 @@ class Shell:
                 self._stir()
 
     def _book_heard(self, book: Book) -> None:
-        listening = self._by_instrument.get(book.instrument, ()) if self.trading else ()
+        listening = () if self._stops else self._by_instrument.get(book.instrument, ())
         for host, told in self.depth.heard(book, listening):
             self._propose(host, Market(at=self._now(), event=told))
 
@@ -241,20 +240,11 @@ class Shell:
         if self.due() < self.sleeper.wakes:
             self.sleeper.wake()
 
-    def follow_bars(self, spawn: Spawn) -> None:
-        """Begin to put the declared bars together."""
-        self.bars = feed_of(
-            self.hosts.values(),
-            routes=self.routes,
-            spawn=spawn,
-            tell=self.told_bars,
-            say=lambda event, fields: self.say("info", event, **fields),
-        )
-
-    @property
-    def declared(self) -> Collection[BarsOf]:
-        """The bars that some strategy declared."""
-        return () if self.bars is None else self.bars.wants
+    def follow_bars(self, spawn: Spawn, warm: BarFeed | None = None) -> None:
+        """Begin to put the declared bars together, or go on with what stood by has `warm`."""
+        bars = self.bars = warm or feed_of(self.hosts.values(), asks=self.routes, spawn=spawn)
+        if bars is not None:
+            bars.attach(self.told_bars, self.say)
 
     @property
     def history_awaited(self) -> bool:
@@ -263,7 +253,7 @@ class Shell:
 
     def told_bars(self, of: BarsOf, bars: Sequence[Bar]) -> None:
         """The next bars of a series: to those that declared it, perhaps the last that another waited for."""
-        if not self.trading:
+        if self._stops:
             return
         waiting = [n for n, h in self.hosts.items() if of in h.wants and n not in self._greeted]
         for bar in bars:
@@ -271,7 +261,7 @@ class Shell:
             for host in self._by_instrument.get(of.instrument, ()):
                 if of in host.wants:
                     self._propose(host, message)
-        for name in waiting:  # these bars are in their history
+        for name in waiting if self.trading else ():  # these bars are in their history
             self._greet(name)
 
     def timers(self) -> None:

@@ -13,6 +13,7 @@ from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.runtime.gateway import Spawn
 from nightdesk.runtime.requester import Requester
 from nightdesk.runtime.telemetry import Telemetry
+from nightdesk.strategy.host import Host
 from nightdesk.venues.http import HttpRequest
 from nightdesk.venues.protocol import NoAnswer, VenueCodec
 
@@ -26,6 +27,15 @@ WITHIN_NS = 10 * SECOND_NS
 AGAIN_MAX, AGAIN_WITHIN_NS = PAGE * PAGES_MAX, 60 * SECOND_NS
 # After a question that found nothing, twice as long each time: a venue may number with holes.
 FUTILE_FIRST_NS, FUTILE_MAX_NS = 5 * SECOND_NS, 600 * SECOND_NS
+
+Tell = Callable[[Trade], None]
+
+Say = Callable[..., None]  # level, event, fields
+
+
+def prints_wanted(hosts: Iterable[Host]) -> list[InstrumentId]:
+    """The instruments whose prints some strategy hears."""
+    return sorted({i for host in hosts if host.hears_trades for i in host.ctx.instruments})
 
 
 class _Prints:
@@ -52,8 +62,8 @@ class TradeFeed:
         watched: bool,
         telemetry: Telemetry,
         spawn: Spawn,
-        tell: Callable[[Trade], None],
-        say: Callable[[dict[str, str]], None],
+        tell: Tell,
+        say: Say,
     ) -> None:
         self._watched = watched
         self._prints = {instrument: _Prints() for instrument in followed}
@@ -63,6 +73,10 @@ class TradeFeed:
         self._spawn = spawn
         self._tell = tell
         self._say = say
+
+    def attach(self, tell: Tell, say: Say) -> None:
+        """From now on prints are told there."""
+        self._tell, self._say = tell, say
 
     def heard(self, trade: Trade) -> None:
         """The stream told a print."""
@@ -101,7 +115,8 @@ class TradeFeed:
         self._telemetry.count("prints.filled", filled)
         if passed_over:
             self._pause(prints, filled)
-        self._say({"of": instrument, "from": str(first), "prints": str(filled)})
+        fields = {"of": instrument, "from": str(first), "prints": str(filled)}
+        self._say("info", "trades.filled", **fields)
         if prints.held is not None:
             self._release(prints, told)
 

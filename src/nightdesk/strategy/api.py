@@ -10,6 +10,9 @@
 Handlers must not wait, read a clock or draw random numbers on their own: `ctx.now` and `ctx.random` are the
 same in production and in every replay. Attributes of `self` are views, gone after a restart; what must
 survive goes into `self.state`, which is journaled with the decision that changed it.
+
+What handlers named `see_...` make of the market (averages, indicators) is warm before the desk trades, and on a
+node that stands by: they hear each event before its `on_...` does, and can only look.
 """
 
 from collections.abc import Mapping, Sequence
@@ -109,20 +112,25 @@ class NoState(msgspec.Struct):
     """A strategy that keeps nothing across restarts."""
 
 
-class Context(Protocol):
-    """What a handler may see and do; every wish becomes a message after the handler returned."""
+class Sight(Protocol):
+    """What a `see_...` handler has: the market, and nothing of the strategy's own."""
 
     @property
     def now(self) -> Wall: ...
     @property
-    def random(self) -> Draw: ...
-    @property
     def instruments(self) -> Mapping[InstrumentId, Instrument]: ...
-    @property
-    def orders(self) -> Mapping[str, OrderView]: ...
     def quote(self, instrument: InstrumentId) -> Quote | None: ...
     def bars(self, instrument: InstrumentId, interval: str) -> Window: ...
     def book(self, instrument: InstrumentId) -> Book | None: ...
+
+
+class Context(Sight, Protocol):
+    """What an `on_...` handler may see and do; every wish becomes a message after the handler returned."""
+
+    @property
+    def random(self) -> Draw: ...
+    @property
+    def orders(self) -> Mapping[str, OrderView]: ...
     def position(self, instrument: InstrumentId) -> Decimal: ...
     def mode(self, instrument: InstrumentId) -> Mode: ...
     def place(
@@ -186,6 +194,25 @@ class Strategy:
     def declare(self) -> Sequence[Bars | Depth]:
         """The bars and order books this strategy wants, by its params; asked once, before anything else."""
         return ()
+
+    def see_start(self, sight: Sight) -> None:
+        """Before anything is seen: the place for views that `see_...` fills. `params` are set, `state` is not
+        there: neither here nor in any of these may it be read or changed."""
+
+    def see_quote(self, sight: Sight, quote: Quote) -> None:
+        """The same quote, before `on_quote` and also while that is not called yet, or not here."""
+
+    def see_trade(self, sight: Sight, trade: Trade) -> None:
+        """The same print, before `on_trade`."""
+
+    def see_bar(self, sight: Sight, bar: Bar) -> None:
+        """The same bar, before `on_bar`; those of the history too, before `on_start`."""
+
+    def see_depth(self, sight: Sight, book: Book) -> None:
+        """The same order book, before `on_depth`."""
+
+    def see_mark(self, sight: Sight, mark: Mark) -> None:
+        """The same mark, before `on_mark`."""
 
     def on_start(self, ctx: Context) -> None:
         """The desk trades from here on; positions and open orders of before are in `ctx`."""

@@ -31,6 +31,24 @@ from nightdesk.strategy.window import Window
 ACTIONS_MAX = 100  # wishes of one handler call: more is a loop, not a plan
 
 
+class HostSight:
+    """The `Sight` of a context: what it has of the market, and no way to wish."""
+
+    def __init__(self, ctx: "HostContext") -> None:
+        self._ctx = ctx
+        self.quote, self.bars, self.book = ctx.quote, ctx.bars, ctx.book
+
+    @property
+    def now(self) -> Wall:
+        """UTC ns on the venue's clock."""
+        return self._ctx.now
+
+    @property
+    def instruments(self) -> Mapping[InstrumentId, Instrument]:
+        """The strategy's, by id."""
+        return self._ctx.instruments
+
+
 class HostContext:
     """The `Context` a handler sees; collects its wishes."""
 
@@ -53,6 +71,7 @@ class HostContext:
         self.windows: dict[BarsOf, Window] = {}
         self.books: dict[InstrumentId, Book | None] = {}  # of each whose depth was declared
         self.actions: list[FromStrategy] = []
+        self.sight = HostSight(self)
         self._refs = 0
 
     def quote(self, instrument: InstrumentId) -> Quote | None:

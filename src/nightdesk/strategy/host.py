@@ -1,17 +1,19 @@
 """Runs one strategy: a message in, a proposal out. The only place where a user's exception is caught.
 
-A strategy that raised is not called again: its entries stop, the desk keeps managing what it left open.
+A strategy that raised is not called again: its entries stop, the desk keeps managing what it left open. Until
+it is told `Started` it only sees: nothing is decided yet, or it is decided on another node.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
-from nightdesk.model.bars import Bar
+from nightdesk.model.bars import Bar, BarsOf
 from nightdesk.model.ids import InstrumentId, StrategyId
 from nightdesk.model.instrument import Instrument
-from nightdesk.model.market import Book, Mark, Quote, Trade
+from nightdesk.model.market import Book, Mark, MarketEvent, Quote, Trade
 from nightdesk.model.time import Wall
 from nightdesk.strategy.api import Draw, Strategy
 from nightdesk.strategy.context import HostContext
@@ -51,6 +53,26 @@ HANDLERS: dict[type, str] = {
     Book: "on_depth",
     Mark: "on_mark",
 }
+SEERS: dict[type, str] = {
+    Quote: "see_quote",
+    Trade: "see_trade",
+    Bar: "see_bar",
+    Book: "see_depth",
+    Mark: "see_mark",
+}
+
+
+class _Unseen:
+    """In place of the state while a strategy looks: a node that stands by has none."""
+
+    def __getattr__(self, name: str) -> object:
+        raise ValueError(f"self.state.{name}: a see_... handler only looks; read it in on_...")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise ValueError(f"self.state.{name}: a see_... handler only looks; change it in on_...")
+
+
+_UNSEEN = _Unseen()
 
 
 class Host:
@@ -69,24 +91,38 @@ class Host:
         self._params = strategy.params
         self.ctx = HostContext(instruments, random, capital)
         self.wants, self.depth = declared(strategy, instruments)
-        self.ctx.books = dict.fromkeys(self.depth)
-        self.crashed = ""
+        self._seers = _seers(type(strategy))
         self._encoder = msgspec.msgpack.Encoder()
+        self._anew(strategy)
+
+    def _anew(self, strategy: Strategy) -> None:
+        """An instance that has seen nothing yet."""
+        self.strategy = strategy
         self._kept = self._encoder.encode(strategy.state)
+        self.started = False
+        self.crashed, self._untold = "", False
+        self._looks = False
+        self._seen: dict[BarsOf, Wall] = {}  # when the last bar ended that was seen
+        self.ctx.books = dict.fromkeys(self.depth)
+        self.ctx.windows = self._windows()
 
     @property
     def hears_trades(self) -> bool:
         """Whether the strategy does anything with prints."""
-        return type(self.strategy).on_trade is not Strategy.on_trade
+        return Trade in self._seers or type(self.strategy).on_trade is not Strategy.on_trade
 
     def handle(self, message: ToStrategy) -> Proposal:
-        """Deliver one message; never raises for what the user's code does."""
+        """Deliver one message; never raises for what the user's code does. What is raised before `Started` is
+        told with that."""
         if self.crashed:
-            return NOTHING
+            return self._told_late(message)
         self.ctx.now = message.at
         try:
             if isinstance(message, Market):  # by far the most frequent: ask for it first
-                self._market(message)
+                self._see(message.event)
+                if not self.started:
+                    return NOTHING
+                self._market(message.event)
             else:
                 self._deliver(message)
             state = self._encoder.encode(self.strategy.state)
@@ -95,7 +131,8 @@ class Host:
         except (Exception, SystemExit) as error:  # noqa: BLE001 user code may raise anything; it is contained
             self.crashed = place_of(error)
             self.ctx.actions = []
-            return Proposal(crash=self.crashed)
+            self._untold = isinstance(message, Market) and not self.started
+            return NOTHING if self._untold else Proposal(crash=self.crashed)
         actions = self.ctx.actions
         if not actions and state == self._kept:
             return NOTHING
@@ -105,12 +142,22 @@ class Host:
         version = type(self.strategy).state_version
         return Proposal(actions=tuple(actions), state=changed, state_version=version)
 
+    def _told_late(self, message: ToStrategy) -> Proposal:
+        if not self._untold or isinstance(message, Market):
+            return NOTHING
+        self._untold = False
+        return Proposal(crash=self.crashed)
+
     def handler_of(self, message: ToStrategy) -> str:
-        """Which handler a message goes to, as file, line and name."""
-        what = message.event if isinstance(message, Market) else message
-        handler = getattr(type(self.strategy), HANDLERS[type(what)])
-        code = handler.__code__
-        return f"{code.co_filename}:{code.co_firstlineno} {handler.__name__}"
+        """Which handler a message goes to, as file, line and name; both, where one looks and one decides."""
+        what = type(message.event if isinstance(message, Market) else message)
+        kind, name = type(self.strategy), HANDLERS[what]
+        handler, seer = getattr(kind, name), self._seers.get(what)
+        decides = self.started and handler is not getattr(Strategy, name)
+        called = [h for h in (seer, handler if decides or seer is None else None) if h is not None]
+        return " and ".join(
+            f"{h.__code__.co_filename}:{h.__code__.co_firstlineno} {h.__name__}" for h in called
+        )
 
     def revive(self, kept: Kept | None) -> None:
         """A new instance of the same strategy, from its kept state; what it saw before is gone."""
@@ -118,11 +165,14 @@ class Host:
         strategy = kind()
         strategy.params = self._params
         strategy.state = state_of(kind, kept)
-        self.strategy = strategy
-        self.crashed = ""
-        self._kept = self._encoder.encode(strategy.state)
         self.ctx = HostContext(self.ctx.instruments, self.ctx.random, self.ctx.capital)
-        self.ctx.books = dict.fromkeys(self.depth)
+        self._anew(strategy)
+
+    def lead(self, kept: Kept | None, instruments: Mapping[InstrumentId, Instrument]) -> None:
+        """The node leads that stood by: what was seen stays, the state is what the journal kept."""
+        self.strategy.state = state_of(type(self.strategy), kept)
+        self._kept = self._encoder.encode(self.strategy.state)
+        self.ctx.instruments = instruments
 
     def due(self, now: Wall) -> list[str]:
         """Names of the timers that came due; each is set for its next time, or was for once."""
@@ -173,28 +223,67 @@ class Host:
             self.ctx.positions[of], self.ctx.holdings[of] = message.position, message.holding
         self.strategy.on_target_suspended(self.ctx, of, message.why)
 
+    def _windows(self) -> dict[BarsOf, Window]:
+        return {of: Window(of, keep) for of, keep in self.wants.items()}
+
     def _start(self, message: Started) -> None:
         ctx = self.ctx
         ctx.positions, ctx.modes = dict(message.positions), dict(message.modes)
         ctx.holdings = dict(message.holdings)
         ctx.orders = {order.ref: order for order in message.orders}
-        ctx.windows = {of: Window(of, keep) for of, keep in self.wants.items()}
+        ctx.windows = self._windows()
         for bar in message.history:
             ctx.windows[bar.of].add(bar)
+            if bar.opened >= self._seen.get(bar.of, 0):
+                self._seen[bar.of] = bar.ends
+                self._look(bar)
+        self._look(None)
+        self.started = True
         self.strategy.on_start(ctx)
 
-    def _market(self, message: Market) -> None:
-        event = message.event
+    def _see(self, event: MarketEvent) -> None:
+        """It is in the context from here on, and was looked at."""
+        ctx = self.ctx
         if isinstance(event, Quote):
-            self.ctx.quotes[event.instrument] = event
+            ctx.quotes[event.instrument] = event
+        elif isinstance(event, Bar):
+            ctx.windows[event.of].add(event)
+            self._seen[event.of] = event.ends
+        elif isinstance(event, Book):
+            ctx.books[event.instrument] = event
+        if event.__class__ in self._seers or not self._looks:
+            self._look(event)
+
+    def _look(self, event: MarketEvent | None) -> None:
+        """Without its state; before the first look it makes ready, and for that alone None is enough."""
+        strategy, sight = self.strategy, self.ctx.sight
+        state, strategy.state = strategy.state, _UNSEEN
+        try:
+            if not self._looks:
+                self._looks = True
+                strategy.see_start(sight)
+            seer = self._seers.get(event.__class__)
+            if seer is not None:
+                seer(strategy, sight, event)
+        finally:
+            strategy.state = state
+
+    def _market(self, event: MarketEvent) -> None:
+        if isinstance(event, Quote):
             self.strategy.on_quote(self.ctx, event)
         elif isinstance(event, Trade):
             self.strategy.on_trade(self.ctx, event)
         elif isinstance(event, Bar):
-            self.ctx.windows[event.of].add(event)
             self.strategy.on_bar(self.ctx, event)
         elif isinstance(event, Book):
-            self.ctx.books[event.instrument] = event
             self.strategy.on_depth(self.ctx, event)
         else:
             self.strategy.on_mark(self.ctx, event)
+
+
+def _seers(kind: type[Strategy]) -> dict[type, Callable[..., Any]]:
+    """The `see_...` handlers that a strategy has of its own."""
+    own = {event: getattr(kind, name) for event, name in SEERS.items()}
+    return {
+        event: seer for event, seer in own.items() if seer is not getattr(Strategy, SEERS[event])
+    }

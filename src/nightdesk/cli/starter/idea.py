@@ -2,6 +2,7 @@
 
 Change what `on_quote` decides; leave out the handlers you do not need. A handler never waits, reads no clock
 and draws nothing of its own: `ctx.now` and `ctx.random` are the same in production and in every replay.
+`see_...` handlers make the indicators, also on a node that stands by; `on_...` handlers decide, where it leads.
 """
 
 from decimal import Decimal
@@ -12,7 +13,7 @@ from nightdesk.model.bars import Bar
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.market import Book, Mark, Quote, Trade
 from nightdesk.model.mode import Mode
-from nightdesk.strategy.api import Context, Strategy
+from nightdesk.strategy.api import Context, Sight, Strategy
 from nightdesk.strategy.messages import Fill, OrderView
 
 
@@ -32,22 +33,29 @@ class Idea(Strategy):
 
         holding: dict[str, bool] = {}
 
-    def on_start(self, ctx: Context) -> None:
-        """The desk trades from here on. Positions and open orders of before are in `ctx`."""
-        # Attributes of self are views: they begin anew after every restart.
+    def see_start(self, sight: Sight) -> None:
+        """Before anything is seen: what the market is made into. Attributes of self are views: they begin anew
+        in every process."""
         self.averages: dict[InstrumentId, float] = {}
         self.seen: dict[InstrumentId, int] = {}
+
+    def see_quote(self, sight: Sight, quote: Quote) -> None:
+        """Each quote, before `on_quote`: here the average is kept up, and nothing is decided."""
+        key = quote.instrument
+        mid = float(quote.mid)  # indicators may be floats; what is ordered is a Decimal
+        average = self.averages.get(key, mid)
+        self.averages[key] = average + (mid - average) * 2 / (self.params.quotes + 1)
+        self.seen[key] = self.seen.get(key, 0) + 1
+
+    def on_start(self, ctx: Context) -> None:
+        """The desk trades from here on. Positions and open orders of before are in `ctx`."""
 
     def on_quote(self, ctx: Context, quote: Quote) -> None:
         """The best bid or ask changed."""
         key = quote.instrument
-        mid = float(quote.mid)  # indicators may be floats; what is ordered is a Decimal
-        average = self.averages.get(key, mid)
-        average += (mid - average) * 2 / (self.params.quotes + 1)
-        self.averages[key] = average
-        self.seen[key] = self.seen.get(key, 0) + 1
         if self.seen[key] < self.params.quotes:
             return  # the average is still cold
+        average, mid = self.averages[key], float(quote.mid)
         below_bps = (average - mid) / average * 10_000
         holding = self.state.holding.get(key, False)
         if not holding and below_bps >= self.params.dip_bps:

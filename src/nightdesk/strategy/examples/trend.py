@@ -1,7 +1,7 @@
 """Trend by targets: two moving averages of the mid; above means hold, below means hold the other way or none.
 
 It only ever says what it wants to hold. The desk gets there, and a repeated signal, a restart or a lost
-answer cannot double anything.
+answer cannot double anything. On a node that stands by the averages are as warm as on the one that leads.
 """
 
 from decimal import Decimal
@@ -10,7 +10,7 @@ import msgspec
 
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.market import Quote
-from nightdesk.strategy.api import Context, Strategy
+from nightdesk.strategy.api import Context, Sight, Strategy
 
 
 class Trend(Strategy):
@@ -30,19 +30,23 @@ class Trend(Strategy):
 
         direction: dict[str, int] = {}
 
-    def on_start(self, ctx: Context) -> None:
-        """Averages are views: they start cold after every restart."""
+    def see_start(self, sight: Sight) -> None:
+        """Averages are views: they start cold in every process."""
         self.averages: dict[InstrumentId, tuple[float, float, int]] = {}
 
-    def on_quote(self, ctx: Context, quote: Quote) -> None:
-        """Update both averages and declare a target when they cross."""
-        params = self.params
+    def see_quote(self, sight: Sight, quote: Quote) -> None:
+        """Update both averages."""
         mid = float(quote.bid + quote.ask) / 2
         fast, slow, seen = self.averages.get(quote.instrument, (mid, mid, 0))
-        fast += (mid - fast) * 2 / (params.fast + 1)
-        slow += (mid - slow) * 2 / (params.slow + 1)
+        fast += (mid - fast) * 2 / (self.params.fast + 1)
+        slow += (mid - slow) * 2 / (self.params.slow + 1)
         self.averages[quote.instrument] = (fast, slow, seen + 1)
-        if seen < params.slow:
+
+    def on_quote(self, ctx: Context, quote: Quote) -> None:
+        """Declare a target when they cross."""
+        params = self.params
+        fast, slow, seen = self.averages[quote.instrument]
+        if seen <= params.slow:
             return
         lead_bps = (fast - slow) / slow * 10_000
         if abs(lead_bps) < params.band_bps:
