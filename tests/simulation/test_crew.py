@@ -3,15 +3,18 @@
 import asyncio
 from typing import cast
 
+import msgspec
 import pytest
 
 from nightdesk.model.ids import Epoch
 from nightdesk.model.time import SECOND_NS
-from nightdesk.ports.journal import JournalEngine
+from nightdesk.ports.journal import JournalEngine, Presence
 from nightdesk.runtime.lease import TTL_NS
 from nightdesk.runtime.route import in_flight
 from nightdesk.simulation.faults import Fault
 from nightdesk.simulation.incarnation import Incarnation, Life
+from nightdesk.simulation.machine import MachineJournal
+from nightdesk.simulation.processes import MachineProcesses
 from nightdesk.simulation.trap import How, Moment, Trap
 from simulation.crews import Crewed
 from simulation.planted import SCENARIOS
@@ -188,6 +191,26 @@ def test_leadership_goes_to_and_fro_in_moments() -> None:
                 await asyncio.sleep(0.01)
 
     Crewed(script, seconds=30)
+
+
+def test_nobody_gives_way_to_who_led_until_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read of it may be of before it led, when it stood by, and went first."""
+    nodes = MachineJournal.nodes
+
+    async def script(made: Crewed) -> None:
+        async def as_before(self: MachineJournal) -> list[Presence]:
+            said = {"leads": False, "rank": 0, "at": made.leader.node._world.clock.mono()}
+            return [msgspec.structs.replace(each, **said) for each in await nodes(self)]
+
+        monkeypatch.setattr(MachineJournal, "nodes", as_before)
+        # Its process stands by from then on; in worlds another one does.
+        monkeypatch.setattr(MachineProcesses, "gone", lambda *_: False)
+        await made.ready()
+        asked = made.now
+        assert made.world.command("switchover")
+        assert await made.led(2) - asked < 0.2
+
+    Crewed(script)
 
 
 def test_who_hands_over_begins_nothing_while_it_drains_and_writes_nothing_after() -> None:

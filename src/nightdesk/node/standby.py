@@ -224,6 +224,8 @@ class Standby:
         """Whether one of lesser rank stands by too, as far as it said lately."""
         if node.leads or node.unfit or node.holder == self._holder:
             return False
+        if node.holder == self._challenger.led:
+            return False  # it led until now; what is read of it may be of before that
         if now < node.rests_until:
             return False  # it has just handed over, and does not want it back
         if not told_lately(node, self._holder, now) or self._world.processes.gone(node.holder):

@@ -87,6 +87,7 @@ class Challenger:
         self._may = may
         self._stillness = Stillness()
         self.rests_until = Mono(clock.mono() + rest_ns)
+        self.led: Holder | None = None  # who held it last, as far as it was seen
         self._held_back = ""
 
     @property
@@ -143,8 +144,10 @@ class Challenger:
             self._tell("standby.blind", str(error))
             return None
         self._stillness.read(view, self._clock.mono())
-        if view.holder is not None and view.holder != self._holder:
-            self.rests_until = LONG_AGO  # somebody else leads: what it handed over was taken
+        if view.holder is not None:
+            self.led = view.holder
+            if view.holder != self._holder:
+                self.rests_until = LONG_AGO  # somebody else leads: what it handed over was taken
         return view
 
     async def _try(self, view: LeaseView) -> Lease | None:
