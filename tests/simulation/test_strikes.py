@@ -31,6 +31,7 @@ OF_CONTRACTS = (
 )
 OF_SEVERAL = ("standby.kill", "standby.freeze", "operator.switchover")
 SEED, SEED_OF_CONTRACTS = 2, 5  # of the second one, the desk holds a perpetual when a fault strikes
+SEED_OF_A_SPOOL = 3
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +64,7 @@ def wrong(world: TradingWorld) -> dict[str, object]:
         "crashing": world.crew.crashing,
         "disk": (machine.disk.full, machine.disk.sync_fails),
         "stalled": machine.stalled_until > world.time.now(),
+        "spool": (machine.spool_fails, machine.spool_away_until > world.time.now()),
         "drift": machine.clock.drift_ppm,
         "frozen": [p.name for p in machine.processes if p.life is Life.FROZEN],
         "seconds": [p.name for p in machine.processes if "second" in p.name and _lives(p.life)],
@@ -93,6 +95,8 @@ class Lived:
 
         async def main() -> None:
             seed = SEED_OF_CONTRACTS if any(f.kind in OF_CONTRACTS for f in faults) else SEED
+            if any(f.kind.startswith("spool.") for f in faults):
+                seed = SEED_OF_A_SPOOL
             several = any(f.kind in OF_SEVERAL for f in faults)
             nodes = 2 if several else 1
             options = WorldOptions(seed=seed, faults=faults, seconds=SECONDS, nodes=nodes)

@@ -25,7 +25,7 @@ from nightdesk.simulation.processes import (
     leaves,
 )
 from nightdesk.simulation.setting import WorldOptions, outside
-from nightdesk.simulation.spool import SimSpool, spooled
+from nightdesk.simulation.spool import SimSpool
 from nightdesk.simulation.watching import Watch
 from nightdesk.venues.http import HttpRequest
 
@@ -42,6 +42,7 @@ class Place(Protocol):
     config: Config
     network: LabNetwork
     machine: Machine
+    spooled: bool
 
     def soon(self, do: Callable[[], None], seconds: float = 0.0) -> None: ...
     def told(self, who: str, event: str, fields: dict[str, object]) -> None: ...
@@ -190,7 +191,7 @@ class Crew:
                 journal=machine.engine(incarnation),
                 venues=outside(place.config, https, streams, boards, parts),
                 log_dropped=lambda: 0,
-                spool=SimSpool(machine, incarnation) if spooled(place.options.seed) else None,
+                spool=SimSpool(machine, incarnation) if place.spooled else None,
             ),
             role,
         )

@@ -198,6 +198,10 @@ KINDS: dict[str, Kind] = {
     "disk.stall": Kind(per_minute=0.5, lasts_s=(0.1, 8.0)),
     "disk.full": Kind(per_minute=0.3, lasts_s=(0.5, 8.0)),
     "disk.sync_fails": Kind(per_minute=0.2, lasts_s=(0.1, 1.0)),
+    # A way out that cannot wait: an operator wants out just as the journal's disk begins to stall.
+    "disk.stalls_a_flatten": Kind(per_minute=0.4, lasts_s=(0.4, 8.0)),
+    "spool.fails": Kind(per_minute=0.3, lasts_s=(0.5, 8.0)),
+    "spool.away": Kind(per_minute=0.3, lasts_s=(0.2, 10.0)),
     "process.kill": Kind(per_minute=0.8),
     "process.freeze": Kind(per_minute=0.5, lasts_s=(0.05, 600.0)),
     "process.block": Kind(per_minute=0.4, lasts_s=(0.1, 30.0)),
@@ -268,7 +272,11 @@ PROFILES: dict[str, tuple[str, ...]] = {
         for k in KINDS
         if k.startswith(("venue.late", "venue.delay", "stream.", "market.", "venue.fill"))
     ),
-    "slow-disk": tuple(k for k in KINDS if k.startswith(("disk.", "machine.", "process.kill"))),
+    "slow-disk": tuple(
+        k
+        for k in KINDS
+        if k.startswith(("disk.", "spool.", "machine.", "process.kill", "operator.flatten"))
+    ),
     "rate-limit": ("venue.rate_limit_429", "venue.ban_418", "venue.-1008", "stream.drop"),
     "clock": tuple(k for k in KINDS if "clock" in k or k in ("process.freeze", "net.latency")),
     "stops": (

@@ -76,11 +76,18 @@ REACHED = "limit reached: {}"
 ZOMBIE = "a node that was followed after its ttl woke and was fenced"
 ENDED_IT = "a standby ended a leader inside the journal's lock"
 AGREED = "a standby's state agreed with a snapshot"
+SPOOLED, IMPORTED = "order left by the spool", "spooled order found by who leads next"
+SPOOL_FAILED = "the spool failed a way out"
 # Of why it says that it could lead.
 LED = {
     "has ended": "a standby led: the leader had ended",
     "has not renewed": "a standby led: the leader showed no life for its ttl",
     "was handed over": "a standby led: the lease was handed over",
+}
+_SPOOL_SAYS = {
+    "order.spooled": SPOOLED,
+    "spool.found": IMPORTED,
+    "spool.failed": SPOOL_FAILED,
 }
 REFUSED = "last step refused: {}"
 # In the words of the gateway. Not among them, since other fences are reached before: a deadline that has passed
@@ -99,6 +106,7 @@ LEANT_ON = (
 )
 ALSO = (
     *(*TRAPS, TORN, OPENED, FENCED),
+    *(SPOOLED, IMPORTED, SPOOL_FAILED),
     *(*LED.values(), ZOMBIE, ENDED_IT, AGREED),
     *(REFUSED.format(why) for why in FENCES),
     *(REACHED.format(rule) for rule in LEANT_ON),
@@ -310,6 +318,8 @@ class Judge(Watch):
         if event == "order.refused":
             if fields["rule"] in LEANT_ON:
                 self.sometimes.note(REACHED.format(fields["rule"]))
+        elif event in _SPOOL_SAYS:
+            self.sometimes.note(_SPOOL_SAYS[event])
         elif event == "journal.recovered":
             if fields["from_snapshot"] != "0":
                 self.sometimes.note(OPENED)

@@ -88,6 +88,8 @@ class Machine:
         self._locker: Incarnation | None = None
         self.present: dict[int, Presence] = {}  # what nodes say of themselves, by pid
         self.spools: dict[str, bytes] = {}  # on a disk of their own, by the life that each is of
+        self.spool_fails = False
+        self.spool_away_until = 0.0
         self.boards: dict[str, Boards] = {}  # in memory, by the host that processes say they are on
         self.head = Seq(0)  # the last slot that was told of
         self._loop = loop

@@ -1,6 +1,9 @@
-"""The spool of a machine: on a disk of its own, which no fault of the journal's reaches."""
+"""The spool of a machine: on a disk of its own, which no fault of the journal's reaches, and with faults of
+its own: it refuses, and then has a beginning of what it was given, or it answers nothing for a while."""
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import TypeVar
@@ -34,6 +37,7 @@ class SimSpool:
         """See the port."""
 
         def work() -> list[Left]:
+            self._works()
             self._own = life
             others = sorted(self._machine.spools.items())
             return [Left(life=other, data=data) for other, data in others if other != life]
@@ -46,6 +50,9 @@ class SimSpool:
         def work() -> None:
             spools = self._machine.spools
             before = spools.get(self._own, b"")
+            if self._machine.spool_fails:
+                spools[self._own] = before + data[: len(data) // 2]
+            self._works()
             spools[self._own] = before + data
             kept, known = entries_in(before + data)[0], entries_in(before)[0]
             self._machine.observer.kept(self._process.name, kept[len(known) :])
@@ -60,17 +67,30 @@ class SimSpool:
         """See the port."""
 
         def work() -> None:
+            self._works()
             for life in lives:
                 self._machine.spools.pop(life, None)
 
         return self._later(work)
 
+    def _works(self) -> None:
+        if self._machine.spool_fails:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
     def _later(self, work: Callable[[], T]) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
 
         def act() -> None:
-            result = work()
-            self._loop.call_later(TAKES_S, future.set_result, result)
+            away_s = self._machine.spool_away_until - self._loop.time()
+            if away_s > 0:
+                self._loop.call_later(away_s, act)
+                return
+            try:
+                result = work()
+            except OSError as error:
+                self._loop.call_later(TAKES_S, future.set_exception, error)
+            else:
+                self._loop.call_later(TAKES_S, future.set_result, result)
 
         self._loop.call_later(TAKES_S, act)
         return future

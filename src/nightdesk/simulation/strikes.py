@@ -27,6 +27,7 @@ class World(Protocol):
     mood: Mood
     names: frozenset[str]  # symbols and assets that there are
     contracts: bool  # whether perpetuals are among them
+    spooled: bool  # whether its desk has a spool
     crew: Crew
 
     def lab_door(self, method: str, path: str, body: str = "", query: str = "") -> bytes: ...
@@ -171,10 +172,15 @@ def _lane(world: World, what: str, fault: Fault) -> Undo:
 
 
 def _disk(world: World, what: str, fault: Fault) -> Undo:
-    machine, disk = world.machine, world.machine.disk
+    disk = world.machine.disk
     match what:
         case "stall":
-            machine.stalled_until = max(machine.stalled_until, world.time.now() + fault.for_s)
+            _stall(world, fault)
+            return None
+        case "stalls_a_flatten":
+            _living(world)
+            _stall(world, fault)
+            world.command("flatten")
             return None
         case "full":
             disk.full = True
@@ -182,6 +188,22 @@ def _disk(world: World, what: str, fault: Fault) -> Undo:
         case _:
             disk.sync_fails = True
             return lambda: setattr(disk, "sync_fails", False)
+
+
+def _stall(world: World, fault: Fault) -> None:
+    machine = world.machine
+    machine.stalled_until = max(machine.stalled_until, world.time.now() + fault.for_s)
+
+
+def _spool(world: World, what: str, fault: Fault) -> Undo:
+    if not world.spooled:
+        raise Missed
+    machine = world.machine
+    if what == "away":
+        machine.spool_away_until = max(machine.spool_away_until, world.time.now() + fault.for_s)
+        return None
+    machine.spool_fails = True
+    return lambda: setattr(machine, "spool_fails", False)
 
 
 def _process(world: World, what: str, fault: Fault) -> Undo:
@@ -301,6 +323,7 @@ _STRIKES: dict[str, Callable[[World, str, Fault], Undo]] = {
     "net": _net,
     "lane": _lane,
     "disk": _disk,
+    "spool": _spool,
     "process": _process,
     "standby": _standby,
     "strategy": _strategy,

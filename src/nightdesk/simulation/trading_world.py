@@ -39,6 +39,7 @@ from nightdesk.simulation.machine import Machine
 from nightdesk.simulation.mood import Mood, moody
 from nightdesk.simulation.network import LabNetwork
 from nightdesk.simulation.setting import Ended, WorldOptions, longer_s
+from nightdesk.simulation.spool import spooled
 from nightdesk.simulation.strikes import Missed, strike
 from nightdesk.simulation.trap import How, Moment
 from nightdesk.simulation.watching import Watch
@@ -80,8 +81,10 @@ class TradingWorld:
         every = self._draw.choice(SNAPSHOTS_EVERY)
         pace = msgspec.structs.replace(plan.pace, mirror_every_ns=MIRROR_EVERY_NS)
         plan = msgspec.structs.replace(plan, snapshot_every=every, pace=pace)
+        self.spooled = spooled(options.seed)
         self.crew = Crew(self, plan, self._draw)
         self.contracts = self.lab.usdm is not None
+
         self.names = setting.names_of(self.lab)
 
     # --- facts ---------------------------------------------------------------------------
@@ -237,7 +240,8 @@ class TradingWorld:
         for link in machine.lanes:
             link.mend()
         machine.disk.full = machine.disk.sync_fails = False
-        machine.stalled_until = 0.0
+        machine.stalled_until = machine.spool_away_until = 0.0
+        machine.spool_fails = False
         machine.traps.clear()
         self.crew.heal()
         self._healed_at = self.time.now()
