@@ -3,13 +3,15 @@
 One thing is done to the pair in each round (`tests.drill`): the leader is killed, or made to stand still, or
 told to hand over. Times are from that moment to the new epoch's first record, and to the first cancel and the
 first new order that come to the venue, whose own clock is this machine's: in an instrument of which every order
-had been heard of, and in one where an order had not. One that is slow answers most orders after 0.15 to 0.55 s.
+had been heard of, and in one where an order had not. What a strategy finds open as it begins it cancels.
+A venue that is slow answers most orders after 0.15 to 0.55 s.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from tests.drill.harness import SLOW, drill, findings
+from tests.drill.pair import SWEEPS
 
 from bench.measure import Figure, Run, held_to, spread
 
@@ -37,7 +39,9 @@ def measure(run: Run) -> list[Figure]:
     """Each kind after the other, on a pair of its own."""
     figures: list[Figure] = []
     for kind, faults, name, whole, aims in DEEDS:
-        lines = drill(run.pick(whole, 3), [kind], seed=1, faults=faults, longest_s=STILL_S)
+        lines = drill(
+            *(run.pick(whole, 3), [kind]), seed=1, faults=faults, longest_s=STILL_S, maker=SWEEPS
+        )
         wrong = findings(lines)
         assert not wrong, wrong
         figures += _figures(name, aims, [line for line in lines if line.get("took_over")])

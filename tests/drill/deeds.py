@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 
 import msgspec
@@ -17,7 +18,7 @@ from tests.drill.pair import WITHIN_S, Pair
 from tests.e2e.disk import fill
 from tests.e2e.status import sample
 
-from nightdesk.adapters.control_socket import ControlClient
+from nightdesk.adapters.control_socket import ControlClient, NoNode
 from nightdesk.control.messages import ExitCode, Reply, Request, Sample
 from nightdesk.model.time import SECOND_NS
 from nightdesk.node.practice import JOURNAL, SOCKET
@@ -27,7 +28,6 @@ from nightdesk.runtime.lease import RENEW_EVERY_NS, TTL_NS
 # last renewal, and on how often the one that watches it is let run.
 KEEPS_BELOW_S = (TTL_NS - RENEW_EVERY_NS) / SECOND_NS - 0.1
 LOSES_ABOVE_S = TTL_NS / SECOND_NS + 2.0
-BASELINE = ("--baseline", "BTC=1", "--baseline", "ETH=10")  # what the lab's account begins with
 RESUMES_EVERY_S = 1.0
 
 
@@ -177,21 +177,47 @@ def emergency(pair: Pair, here: Round) -> None:
     """By hand, while nobody can tell the desk: it halts by what it sees, and trades once it is resumed."""
     here.did()
     command = [sys.executable, "-m", "nightdesk.emergency", "flatten", "--yes", "--within", "60"]
-    command += ["--config", str(pair.folder / "desk.toml"), *BASELINE]
+    command += ["--config", str(pair.folder / "desk.toml")]
     ran = subprocess.run(command, capture_output=True, timeout=WITHIN_S, check=False)
     here.must(f"it gets out: {ran.stderr.decode()}", be=ran.returncode == ExitCode.OK)
+    _halted(pair)
+    here.must("nobody took over for it", be=pair.opened(here.leads.epoch) is None)
+    _resume(pair, here)
 
+
+def guardian(pair: Pair, here: Round) -> None:
+    """Nobody leads, because both stand still; it gets out, and whoever wakes is fenced, halted, and resumed."""
+    pair.guarded()
+    done = len(pair.guardian_said("guardian.done"))
+    here.did()
+    for node in pair.nodes.values():
+        node.send_signal(signal.SIGSTOP)
+    try:
+        pair.until("the guardian gets out", lambda: pair.guardian_said("guardian.done")[done:])
+        here.must("the account is flat", be=pair.flat())
+    finally:
+        for node in pair.nodes.values():
+            node.send_signal(signal.SIGCONT)
+    here.lasts_s = (time.time_ns() - here.deed_ns) / SECOND_NS
+    _halted(pair)
+    _resume(pair, here)
+
+
+def _halted(pair: Pair) -> None:
     def halted() -> bool:
         told = sample(pair)
         return told is not None and told.mode == "HALTED" and not told.orders_live
 
-    pair.until("a desk that sees it halts", halted)
-    here.must("nobody took over for it", be=pair.opened(here.leads.epoch) is None)
+    pair.until("a desk that sees what was done by hand halts", halted)
+
+
+def _resume(pair: Pair, here: Round) -> None:
     resume = Request(verb="resume", reason="a drill")
 
     def resumed() -> bool:
         """What the tool did is adopted once it has lasted longer than the venue's answers lag."""
-        here.must("an operator may resume", be=_asked(pair, resume).ok)
+        with suppress(NoNode):  # who woke up deposed ends, and the other one begins
+            here.must("an operator may resume", be=_asked(pair, resume).ok)
         time.sleep(RESUMES_EVERY_S)
         told = sample(pair)
         return told is not None and told.mode == "NORMAL"
@@ -212,6 +238,7 @@ KINDS: dict[str, Callable[[Pair, Round], None]] = {
     "both_kill": both_kill,
     "upgrade": upgrade,
     "emergency": emergency,
+    "guardian": guardian,
 }
 
 

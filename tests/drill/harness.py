@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from tests.crash.harness import FAULTS, ROOT
 from tests.drill.deeds import KINDS, Round
-from tests.drill.pair import Failed, Pair
+from tests.drill.pair import FOLLOWS, Failed, Pair
 from tests.e2e.disk import small_disk
 from tests.e2e.links import Links
 
@@ -63,6 +63,7 @@ class Sitting(msgspec.Struct, frozen=True, kw_only=True):
     longest_s: float = LONGEST_S
     faults: Sequence[dict[str, Any]] = SLOW
     plant: str = ""  # a bug of its nodes
+    maker: str = FOLLOWS
 
 
 def sit(sitting: Sitting, write: Write, kept: Path | None = None) -> None:
@@ -75,7 +76,13 @@ def sit(sitting: Sitting, write: Write, kept: Path | None = None) -> None:
         if sitting.kind == "link_cut":
             links = Links(apart=True)
             links.make(undo)
-        pair = Pair(folder, sitting.seed + sitting.numbers[0], links=links, plant=sitting.plant)
+        pair = Pair(
+            folder,
+            sitting.seed + sitting.numbers[0],
+            links=links,
+            plant=sitting.plant,
+            maker=sitting.maker,
+        )
         undo.callback(pair.close)
         try:
             pair.struck(sitting.faults)
@@ -204,6 +211,7 @@ def drill(
     faults: Sequence[dict[str, Any]] = SLOW,
     jobs: int = 1,
     plant: str = "",
+    maker: str = FOLLOWS,
 ) -> list[Line]:
     """Rounds of all kinds together, `each` to a pair and `jobs` pairs at a time, kinds taking turns; every line
     that there is."""
@@ -229,7 +237,13 @@ def drill(
                             file.writelines(json.dumps(each) + "\n" for each in told)
 
         sitting = Sitting(
-            kind=kind, numbers=numbers, seed=seed, longest_s=longest_s, faults=faults, plant=plant
+            kind=kind,
+            numbers=numbers,
+            seed=seed,
+            longest_s=longest_s,
+            faults=faults,
+            plant=plant,
+            maker=maker,
         )
         sit(sitting, write, keep and keep.with_name(f"{keep.stem}-{kind}-{numbers[0]}"))
 

@@ -1,13 +1,15 @@
 """A pair of nodes on a lab: who leads, what the journal and the venue's log say meanwhile, and the audit."""
 
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from tests.crash.harness import CONFIG, Rig, in_flight
+from tests.crash.harness import CONFIG, ROOT, Rig, in_flight
 from tests.e2e.links import VENUE, Links
 from tests.e2e.status import sample
 
@@ -19,7 +21,7 @@ from nightdesk.journal.frame import decode_frame
 from nightdesk.model.ids import ClientOrderId, Epoch, InstrumentId, Seq
 from nightdesk.model.records import EpochOpened, Intended, Record, decode_record
 from nightdesk.model.time import Wall
-from nightdesk.node.practice import JOURNAL
+from nightdesk.node.practice import BALANCES, JOURNAL
 from nightdesk.node.result import Result
 from nightdesk.wiring.told import LOG_PAGE, lab_get
 
@@ -32,10 +34,26 @@ STOP_WITHIN_S = 40.0
 MAKER = """\
 [[strategy]]
 name = "maker"
-class = "nightdesk.strategy.examples.maker:Maker"
+class = "{maker}"
 instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
 params = {{ size = "0.01", follow_ticks = 10, inventory_max = "0.1", pause_ms = 700 }}
 """
+GUARDIAN = """
+[baseline]
+BTC = "{btc}"
+ETH = "{eth}"
+
+[guardian]
+policy = "flatten"
+after_s = 10
+
+[guardian.account.binance]
+key = "file:key"
+secret = "file:secret"
+"""
+GUARDIAN_LOG = "guardian.log"
+DUST = {"BTC": Decimal("0.0002"), "ETH": Decimal("0.004")}  # about what the exchange takes least
+FOLLOWS, SWEEPS = "nightdesk.strategy.examples.maker:Maker", "tests.drill.sweeps:Sweeps"
 Kept = tuple[Seq, Epoch, Wall, Record]
 
 
@@ -47,10 +65,17 @@ class Pair(Rig):
     """Two nodes of one desk, by rank; `links` are the namespaces that they run in, each in one of its own."""
 
     def __init__(
-        self, folder: Path, seed: int, *, links: Links | None = None, plant: str = ""
+        self,
+        folder: Path,
+        seed: int,
+        *,
+        links: Links | None = None,
+        plant: str = "",
+        maker: str = FOLLOWS,
     ) -> None:
         self.links = links
         self.nodes: dict[int, subprocess.Popen[bytes]] = {}
+        self._guardian: subprocess.Popen[bytes] | None = None
         self.history: list[Kept] = []
         self.log: list[Entry] = []
         self.last: Sample | None = None
@@ -58,14 +83,18 @@ class Pair(Rig):
         lab_by = [] if links is None else links.by(links.venue)
         host = "127.0.0.1" if links is None else VENUE
         super().__init__(folder, seed, plant, makers=False, lab_by=lab_by, host=host)
-        text = (CONFIG + MAKER).format(rest=self.url, stream=self.url.replace("http", "ws", 1))
+        stream, had = (
+            self.url.replace("http", "ws", 1),
+            {"btc": BALANCES["BTC"], "eth": BALANCES["ETH"]},
+        )
+        text = (CONFIG + MAKER + GUARDIAN).format(rest=self.url, stream=stream, maker=maker, **had)
         (folder / "desk.toml").write_text(text)
         self.config = load(text, "desk.toml")
 
     def close(self) -> None:
         """End what this pair started, by its own handles."""
-        for node in self.nodes.values():
-            if node.poll() is None:
+        for node in (*self.nodes.values(), self._guardian):
+            if node is not None and node.poll() is None:
                 node.kill()
                 node.wait()
         super().close()
@@ -81,6 +110,35 @@ class Pair(Rig):
         """The start of a desk, as `up` makes it."""
         self.begin(0, lead=True)
         self.begin(1)
+
+    def guarded(self) -> None:
+        """From now on a guardian watches, too."""
+        if self._guardian is not None:
+            return
+        command = [sys.executable, "-m", "nightdesk.cli.main", "guardian", "--json-logs", "--debug"]
+        with (self.folder / GUARDIAN_LOG).open("ab") as log:
+            self._guardian = subprocess.Popen(
+                [*command, "--config", str(self.folder / "desk.toml")],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd=ROOT,
+            )
+        self.until("the guardian looks", lambda: self.guardian_said("guardian.looked"))
+
+    def guardian_said(self, event: str) -> list[str]:
+        """The lines of its log about it."""
+        lines = (self.folder / GUARDIAN_LOG).read_text().splitlines(keepends=True)
+        return [line for line in lines if f'"event": "{event}"' in line and line.endswith("\n")]
+
+    def flat(self) -> bool:
+        """Whether the account has no order open, and of nothing but money more than it began with."""
+        told = self.ask_lab("/lab/account?name=practice")
+        purses = {asset: told["balances"][asset] for asset in DUST}
+        return not told["open_orders"] and all(
+            sum(Decimal(purse[part]) for part in ("free", "locked")) - Decimal(purse["initial"])
+            < DUST[asset]
+            for asset, purse in purses.items()
+        )
 
     def there(self, ask: Callable[[], T]) -> T:
         """The same where the lab can be reached."""
@@ -217,11 +275,16 @@ class Pair(Rig):
 
     def tracebacks(self) -> int:
         """How often a node was surprised."""
-        return (self.folder / "node.log").read_bytes().count(b"Traceback")
+        logs = [self.folder / name for name in ("node.log", GUARDIAN_LOG)]
+        return sum(log.read_bytes().count(b"Traceback") for log in logs if log.exists())
 
     def stopped(self) -> tuple[Sample, Result]:
         """Heal, wait until nothing is unknown, stop in order, and hold the books together."""
         self.struck(())
+        if self._guardian is not None:
+            self._guardian.terminate()  # it would see to a desk that was stopped
+            if self._guardian.wait(STOP_WITHIN_S):
+                raise Failed(f"the guardian ended with {self._guardian.returncode}")
         told = self.runs()
         self.until("nothing is unknown", self._all_known)
         leads = self.rank_of(told.pid)
