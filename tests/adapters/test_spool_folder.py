@@ -1,13 +1,11 @@
 """The spool on real files: durable before it is acknowledged, told to the next life, gone when it is empty."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.e2e.disk import fill, small_disk
+from tests.e2e.disk import fill, needed_disk
 
 from nightdesk.adapters.spool_folder import SpoolFolder
 from nightdesk.ports.spool import Left
@@ -87,13 +85,7 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    with ExitStack() as undo:
-        try:
-            undo.enter_context(small_disk(tmp_path, 1))
-        except OSError as error:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip(str(error))
+    with needed_disk(tmp_path, 1):
         yield tmp_path
 
 

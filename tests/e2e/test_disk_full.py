@@ -1,13 +1,11 @@
 """A full disk is a definite refusal: the desk goes on with exits only, and comes back when there is room."""
 
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from tests.crash.harness import Rig
-from tests.e2e.disk import fill, small_disk
+from tests.e2e.disk import fill, needed_disk
 from tests.e2e.status import until
 
 from nightdesk.control.messages import Sample
@@ -19,13 +17,7 @@ SIZE_MIB = 40
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    with ExitStack() as undo:
-        try:
-            undo.enter_context(small_disk(tmp_path, SIZE_MIB))
-        except OSError as error:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip(str(error))
+    with needed_disk(tmp_path, SIZE_MIB):
         yield tmp_path
 
 

@@ -1,6 +1,5 @@
 """A real desk whose journal takes nothing: a way out leaves by the spool, and the next life knows of it."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -9,7 +8,7 @@ from threading import Thread
 import apsw
 import pytest
 from tests.crash.harness import Rig
-from tests.e2e.disk import small_disk
+from tests.e2e.disk import needed_disk
 from tests.e2e.status import sample, until
 
 from nightdesk.adapters.control_socket import ControlClient, NoNode
@@ -27,12 +26,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     with ExitStack() as undo:
         spool = tmp_path / "spool"
         spool.mkdir()
-        try:
-            undo.enter_context(small_disk(spool, 1))
-        except OSError as error:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip(str(error))
+        undo.enter_context(needed_disk(spool, 1))
         rig = Rig(tmp_path, seed=9, makers=False)
         undo.callback(rig.close)
         config = tmp_path / "desk.toml"

@@ -7,11 +7,11 @@ import msgspec
 
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.journal.chain import Chain, Head, TornTail
-from nightdesk.journal.frame import GENESIS, Frame
+from nightdesk.journal.frame import GENESIS, Frame, record_of
 from nightdesk.journal.snapshot import fault_of
 from nightdesk.model.errors import BadInput
 from nightdesk.model.ids import Epoch, Seq
-from nightdesk.model.records import Record, decode_record
+from nightdesk.model.records import Record
 from nightdesk.model.time import Wall
 
 PAGE = 5_000
@@ -63,14 +63,14 @@ class JournalFile:
     def records(self) -> Iterator[tuple[Frame, Record]]:
         """Every frame with its record."""
         for frame in self.frames():
-            yield frame, decode_record(frame.body)
+            yield frame, record_of(frame)
 
     def verify(self, progress: Callable[[int], None] = lambda _: None) -> Verified:
         """Read it all: every checksum, every link, every snapshot."""
         head = Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0))
         epochs: set[int] = set()
         for frame in self.frames(progress):
-            decode_record(frame.body)
+            record_of(frame)
             epochs.add(frame.epoch)
             head = Head(seq=frame.seq, digest=frame.digest, epoch=frame.epoch)
         stored = self._journal.stored()

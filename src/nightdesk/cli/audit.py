@@ -14,9 +14,10 @@ from nightdesk.audit.verdict import InvariantRow, Judged, Verdict, judge
 from nightdesk.cli.journal import at_text
 from nightdesk.cli.tables import ERR, OUT, print_json, say, table
 from nightdesk.control.messages import ExitCode
-from nightdesk.model.errors import BadInput
+from nightdesk.journal.frame import record_of
+from nightdesk.model.errors import BadInput, CorruptionError
 from nightdesk.model.ids import Epoch, Seq
-from nightdesk.model.records import Configured, Record, decode_record
+from nightdesk.model.records import Configured, Record
 from nightdesk.model.time import Wall
 
 FINDINGS_SHOWN = 40  # a screen; --json has them all
@@ -166,9 +167,9 @@ def _history(
     """The records; `venues` gets the names of those that its settings tell of."""
     for frame in file.frames(progress):
         try:
-            record = decode_record(frame.body)
-        except msgspec.DecodeError as error:
-            raise BadInput(f"journal {file.path}, slot {frame.seq}: {error}") from error
+            record = record_of(frame)
+        except CorruptionError as error:
+            raise BadInput(f"journal {file.path}, {error}") from error
         if isinstance(record, Configured):
             venues.update(instrument.venue for instrument in record.instruments)
         yield frame.seq, frame.epoch, frame.at, record

@@ -12,10 +12,10 @@ from nightdesk.adapters.system import SystemClock, SystemProcesses
 from nightdesk.cli.places import desk_of, journal_file, socket_file
 from nightdesk.cli.tables import OUT, duration, print_json, say, table
 from nightdesk.control.messages import ExitCode, Request, sample_of
-from nightdesk.journal.frame import decode_frame
+from nightdesk.journal.frame import decode_frame, record_of
 from nightdesk.model.errors import BadInput, CorruptionError
 from nightdesk.model.ids import Seq
-from nightdesk.model.records import EpochOpened, decode_record
+from nightdesk.model.records import EpochOpened
 from nightdesk.model.time import Mono
 from nightdesk.ports.journal import LeaseView, Presence
 
@@ -158,7 +158,7 @@ def _newest_epoch(file: SqliteJournal) -> tuple[EpochOpened | None, int]:
         for row in reversed(file.rows(Seq(first), last - first)):
             try:
                 frame = decode_frame(row.data)
-                record = decode_record(frame.body)
+                record = record_of(frame)
             except CorruptionError:
                 continue  # a torn end is cut by who leads next; `nightdesk journal verify` tells of the rest
             if isinstance(record, EpochOpened):

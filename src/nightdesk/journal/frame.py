@@ -11,6 +11,7 @@ import msgspec
 
 from nightdesk.model.errors import CorruptionError
 from nightdesk.model.ids import Epoch, Seq
+from nightdesk.model.records import Record, decode_record
 from nightdesk.model.time import Wall
 
 FORMAT = 1
@@ -79,3 +80,13 @@ def decode_frame(data: bytes) -> Frame:
         body=data[_HEAD.size : -DIGEST_SIZE],
         digest=digest,
     )
+
+
+def record_of(frame: Frame, called: str = "slot") -> Record:
+    """The record in a frame; raises `CorruptionError` with its place where this release knows none like it."""
+    try:
+        return decode_record(frame.body)
+    except msgspec.MsgspecError as error:
+        raise CorruptionError(
+            f"{called} {frame.seq}: a whole frame holds no record this release knows: {error}"
+        ) from error

@@ -6,8 +6,6 @@ that it asks for was sent. A frame that is broken before a whole one was lost af
 
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from nightdesk.journal.chain import Chain, Head, Row, TornTail
 from nightdesk.journal.frame import (
     FRONT_SIZE,
@@ -16,10 +14,11 @@ from nightdesk.journal.frame import (
     digest_of,
     encode_frame,
     length_of,
+    record_of,
 )
 from nightdesk.model.errors import CorruptionError
 from nightdesk.model.ids import Epoch, Seq
-from nightdesk.model.records import Spooled, decode_record, encode_record
+from nightdesk.model.records import Spooled, encode_record
 
 START = Head(seq=Seq(0), digest=GENESIS, epoch=Epoch(0))
 
@@ -46,12 +45,7 @@ def entries_in(data: bytes) -> tuple[list[Spooled], TornTail | None]:
     counted cannot be read."""
     found, chain = [], Chain(START)
     for frame in chain.read(_rows(data)):
-        try:
-            record = decode_record(frame.body)
-        except msgspec.MsgspecError as error:
-            raise CorruptionError(
-                f"entry {frame.seq}: a whole frame holds no record this release knows: {error}"
-            ) from error
+        record = record_of(frame, "entry")
         if not isinstance(record, Spooled):
             raise CorruptionError(f"entry {frame.seq}: {type(record).__name__} is none of a spool")
         found.append(record)

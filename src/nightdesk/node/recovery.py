@@ -7,11 +7,9 @@ import msgspec
 from nightdesk.desk.image import decode_state
 from nightdesk.desk.state import DeskState
 from nightdesk.journal.chain import Chain, Head, TornTail
-from nightdesk.journal.frame import GENESIS
+from nightdesk.journal.frame import GENESIS, record_of
 from nightdesk.journal.snapshot import fault_of
-from nightdesk.model.errors import CorruptionError
 from nightdesk.model.ids import Epoch, InstrumentId, Seq
-from nightdesk.model.records import decode_record
 from nightdesk.model.time import Wall
 from nightdesk.ports.journal import JournalEngine, Stored
 
@@ -62,13 +60,7 @@ class Fold:
         after = self.head.seq
         while rows := await engine.rows(after, PAGE if upto is None else min(PAGE, upto - after)):
             for frame in self._chain.read(rows):
-                try:
-                    record = decode_record(frame.body)
-                except msgspec.MsgspecError as error:
-                    raise CorruptionError(
-                        f"slot {frame.seq}: a whole frame holds no record this release knows: {error}"
-                    ) from error
-                self.state.apply(record, frame.seq, frame.at)
+                self.state.apply(record_of(frame), frame.seq, frame.at)
                 self.replayed, self.last_at = self.replayed + 1, frame.at
             after = rows[-1].seq
             told(after)

@@ -6,12 +6,12 @@ from functools import partial
 
 from nightdesk.desk.events import Health, SpoolFound
 from nightdesk.desk.spooled import CAUSE
-from nightdesk.journal.frame import decode_frame
+from nightdesk.journal.frame import decode_frame, record_of
 from nightdesk.journal.spool import entries_in
 from nightdesk.model.errors import CorruptionError
 from nightdesk.model.ids import ClientOrderId, Seq, decode_order_id
 from nightdesk.model.mode import Mode
-from nightdesk.model.records import Intended, Spooled, decode_record
+from nightdesk.model.records import Intended, Spooled
 from nightdesk.modes.ladder import DESK
 from nightdesk.ports.journal import JournalEngine
 from nightdesk.ports.spool import Left, Spool
@@ -96,7 +96,7 @@ class SpoolWatch:
         after = Seq(min(map(_slot, entries), default=1) - 1)
         while known < entries.keys() and (rows := await self._journal.rows(after, PAGE)):
             for row in rows:
-                record = decode_record(decode_frame(row.data).body)
+                record = record_of(decode_frame(row.data))
                 if isinstance(record, Intended | Spooled) and record.intent.client_id in entries:
                     known.add(record.intent.client_id)
             after = rows[-1].seq
