@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from tests.crash.harness import FAULTS, ROOT
 from tests.drill.deeds import KINDS, Round
-from tests.drill.pair import FOLLOWS, Failed, Pair
+from tests.drill.pair import MAKER, Failed, Pair
 from tests.e2e.disk import small_disk
 from tests.e2e.links import Links
 
@@ -63,7 +63,7 @@ class Sitting(msgspec.Struct, frozen=True, kw_only=True):
     longest_s: float = LONGEST_S
     faults: Sequence[dict[str, Any]] = SLOW
     plant: str = ""  # a bug of its nodes
-    maker: str = FOLLOWS
+    maker: str = MAKER
 
 
 def sit(sitting: Sitting, write: Write, kept: Path | None = None) -> None:
@@ -211,7 +211,7 @@ def drill(
     faults: Sequence[dict[str, Any]] = SLOW,
     jobs: int = 1,
     plant: str = "",
-    maker: str = FOLLOWS,
+    maker: str = MAKER,
 ) -> list[Line]:
     """Rounds of all kinds together, `each` to a pair and `jobs` pairs at a time, kinds taking turns; every line
     that there is."""

@@ -34,9 +34,17 @@ STOP_WITHIN_S = 40.0
 MAKER = """\
 [[strategy]]
 name = "maker"
-class = "{maker}"
+class = "nightdesk.strategy.examples.maker:Maker"
 instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
 params = {{ size = "0.01", follow_ticks = 10, inventory_max = "0.1", pause_ms = 700 }}
+"""
+# What it quotes rests, so that whoever begins finds something to cancel.
+SWEEPER = """\
+[[strategy]]
+name = "maker"
+class = "tests.drill.sweeps:Sweeps"
+instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
+params = {{ size = "0.01", away_ticks = 1000, follow_ticks = 3000, inventory_max = "0.1" }}
 """
 GUARDIAN = """
 [baseline]
@@ -53,7 +61,6 @@ secret = "file:secret"
 """
 GUARDIAN_LOG = "guardian.log"
 DUST = {"BTC": Decimal("0.0002"), "ETH": Decimal("0.004")}  # about what the exchange takes least
-FOLLOWS, SWEEPS = "nightdesk.strategy.examples.maker:Maker", "tests.drill.sweeps:Sweeps"
 Kept = tuple[Seq, Epoch, Wall, Record]
 
 
@@ -71,7 +78,7 @@ class Pair(Rig):
         *,
         links: Links | None = None,
         plant: str = "",
-        maker: str = FOLLOWS,
+        maker: str = MAKER,
     ) -> None:
         self.links = links
         self.nodes: dict[int, subprocess.Popen[bytes]] = {}
@@ -87,7 +94,7 @@ class Pair(Rig):
             self.url.replace("http", "ws", 1),
             {"btc": BALANCES["BTC"], "eth": BALANCES["ETH"]},
         )
-        text = (CONFIG + MAKER + GUARDIAN).format(rest=self.url, stream=stream, maker=maker, **had)
+        text = (CONFIG + maker + GUARDIAN).format(rest=self.url, stream=stream, **had)
         (folder / "desk.toml").write_text(text)
         self.config = load(text, "desk.toml")
 

@@ -64,6 +64,7 @@ def test_what_stood_in_the_shadow_leads_with_all_that_it_saw(how: str) -> None:
         assert len(seen.bars) > bars
         assert all(a.ends == b.opened for a, b in pairwise(seen.bars)), "each once, none left out"
         assert all(b == a + 1 for a, b in pairwise(seen.prints)), "each once, none left out"
+        assert not any(a is b for a, b in pairwise(seen.quotes)), "each once"
 
     Crewed(script, seconds=110, config=CONFIG)
 

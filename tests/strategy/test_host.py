@@ -647,12 +647,14 @@ def test_a_node_that_begins_to_lead_has_what_was_seen_and_the_state_of_the_journ
     host.lead(kept, rules)
     assert host.handle(Started(at=NOW, positions={}, orders=())) is NOTHING  # kept already
     assert host.ctx.instruments is rules
-    host.handle(QUOTED)
-    assert host.strategy.state.decided == 8
+    host.handle(QUOTED)  # the desk is handed the last one; it was seen
+    host.handle(Market(at=NOW, event=a_quote()))
+    assert host.strategy.state.decided == 9
     assert [call[0] for call in host.strategy.calls] == [
         "see start",
         "see",
         "start",
+        "decide",
         "see",
         "decide",
     ]

@@ -245,6 +245,8 @@ class Host:
         """It is in the context from here on, and was looked at."""
         ctx = self.ctx
         if isinstance(event, Quote):
+            if ctx.quotes.get(event.instrument) is event:
+                return  # the last one before the node led, for the desk that leads
             ctx.quotes[event.instrument] = event
         elif isinstance(event, Bar):
             ctx.windows[event.of].add(event)
