@@ -79,6 +79,7 @@ class Venue:
 
 def test_it_latches_then_cancels_then_sells_what_is_above_the_baseline() -> None:
     bench = Bench(some_settings(baseline={"BTC": D(9)})).ready()  # the account opens with ten
+    bench.account()  # and agrees with the books
     bench.buy("2")
     resting = bench.open_order(Side.BUY, "1", "99")
     venue = Venue(bench)

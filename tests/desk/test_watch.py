@@ -1,5 +1,7 @@
 """Unknown orders: never resent, asked for ever slower, resolved only by what the venue says."""
 
+from itertools import pairwise
+
 import pytest
 
 from benches import READ_LAG_NS, TTL_NS, Bench, cancels, causes, effects, sent, some_settings
@@ -17,7 +19,7 @@ from nightdesk.desk.events import (
 from nightdesk.model.order import Intent, OrderType, Side, VenueStatus
 from nightdesk.model.outcome import Outcome, Reason, Verdict
 from nightdesk.model.records import Resolved
-from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.model.time import MS_NS, SECOND_NS, Wall
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.resolve import SETTLE_NS
 from nightdesk.strategy.messages import Place
@@ -259,6 +261,7 @@ def test_a_stale_feed_stops_entries_and_a_fresh_one_lifts_it_after_a_while() -> 
 
 def test_the_account_is_asked_for_now_and_then() -> None:
     bench = Bench().ready()
+    bench.account()  # and agreed with
     assert 2 <= len(effects(AskAccount, *bench.ticks(30))) <= 4
 
 
@@ -484,3 +487,16 @@ def test_a_clock_that_was_an_hour_ahead_makes_no_refusal_last() -> None:
     bench.wall = Wall(bench.wall - HOUR_NS)
     bench.ticks(6, quoted=True)
     assert "throttled" not in causes(bench.state)
+
+
+def test_a_life_whose_books_never_agreed_asks_again_soon_and_ever_more_slowly() -> None:
+    bench, asked = Bench(), []
+    while len(asked) < 7:
+        if effects(AskAccount, *bench.ticks(0.05)):
+            asked.append(bench.mono)
+            bench.account(quiet=False)
+    gaps_ms = [(b - a) / MS_NS for a, b in pairwise(asked)]
+    assert gaps_ms == [250, 500, 1_000, 2_000, 2_000, 2_000]
+    bench.account()  # the books are opened
+    bench.account()
+    assert len(effects(AskAccount, *bench.ticks(30))) <= 4

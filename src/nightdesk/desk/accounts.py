@@ -304,7 +304,8 @@ def _doubt(work: Work, venue: VenueId) -> None:
 
 def ask_account(work: Work, venue: VenueId) -> None:
     """Ask how the account stands there."""
-    work.views.books_of(venue).asked = work.mono
+    books = work.views.books_of(venue)
+    books.asked, books.tries = work.mono, books.tries + 1
     work.decision.at_once.append(AskAccount(venue=venue))
 
 

@@ -34,13 +34,15 @@ class Books:
     """How one venue's account was compared with the books. `difference` is what it was last seen to have beyond
     them, the same since `since`; `confirmed` that it lasted longer than the venue's answers lag, and was shown.
     `agreed` is when the venue was asked that last had no more than the books, in this life; None before.
+    `tries` counts the questions of this life.
     """
 
-    __slots__ = ("agreed", "asked", "compared", "confirmed", "difference", "flat", "since")
+    __slots__ = ("agreed", "asked", "compared", "confirmed", "difference", "flat", "since", "tries")
 
     def __init__(self) -> None:
         self.agreed: Wall | None = None
         self.asked = LONG_AGO
+        self.tries = 0
         self.compared = False  # whether the last comparison found a quiet moment
         self.difference: dict[str, Decimal] = {}
         self.since = Wall(0)

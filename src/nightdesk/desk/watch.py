@@ -36,6 +36,7 @@ TRADES_WAIT_NS = 500 * MS_NS  # the stream usually brings a fill's trade well wi
 CANCEL_AGAIN_NS = SECOND_NS
 UNCONFIRMED_NS = 5 * SECOND_NS  # since the first question; an answer takes a fraction of it
 ACCOUNT_SOON_NS = 2 * SECOND_NS  # while a difference was seen once, or no quiet moment was found
+ACCOUNT_FIRST_NS = 125 * MS_NS  # books that never agreed in this life: twice as long each time
 _UNKNOWN, _OPEN = State.UNKNOWN, State.OPEN  # members are looked up slowly, here for every order
 
 
@@ -88,6 +89,8 @@ def _account_due(work: Work, venue: VenueId) -> Mono:
     books = work.views.books_of(venue)
     soon = bool(books.difference) or not books.compared
     every = ACCOUNT_SOON_NS if soon else work.settings.account_every_ns
+    if books.agreed is None:
+        every = min(every, ACCOUNT_FIRST_NS << min(books.tries, 10))
     return Mono(books.asked + every)
 
 
