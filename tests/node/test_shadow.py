@@ -64,7 +64,8 @@ def test_what_stood_in_the_shadow_leads_with_all_that_it_saw(how: str) -> None:
         assert len(seen.bars) > bars
         assert all(a.ends == b.opened for a, b in pairwise(seen.bars)), "each once, none left out"
         assert all(b == a + 1 for a, b in pairwise(seen.prints)), "each once, none left out"
-        assert not any(a is b for a, b in pairwise(seen.quotes)), "each once"
+        assert not any(b.repeats(a) for a, b in pairwise(seen.quotes)), "each once"
+        assert all(a.received <= b.received for a, b in pairwise(seen.quotes)), "none goes back"
 
     Crewed(script, seconds=110, config=CONFIG)
 
@@ -96,8 +97,11 @@ def test_who_raises_in_the_shadow_is_named_and_begins_anew(monkeypatch: pytest.M
         assert anew.strategy is not seen
         await asyncio.sleep(10)
         assert not anew.crashed
+        bars = seen_by(made.leader.node.shell.hosts).bars
+        assert len(bars) >= 20, "the history, too"
+        assert all(a.ends == b.opened for a, b in pairwise(bars))
         assert seen_by(made.leader.node.shell.hosts).decided
 
     lived = Crewed(script, seconds=40, config=CONFIG)
-    assert len(lived.said("standby.unwarmed")) >= 1
-    assert "RuntimeError: no more of it" in lived.said("standby.unwarmed")[0]
+    assert len(lived.said("strategy.unwarmed")) >= 1
+    assert "RuntimeError: no more of it" in lived.said("strategy.unwarmed")[0]

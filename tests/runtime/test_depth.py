@@ -83,9 +83,12 @@ def test_who_declared_none_is_told_none() -> None:
 def test_one_that_begins_later_is_told_the_book_that_stands() -> None:
     early, late = a_host(ONE, Depth(10)), a_host(OTHER, Depth(10))
     listening = Listening(early)
-    listening.hear(a_book())
-    listening.hosts = (early, late)
+    listening.hosts = (early, late)  # which sees it, and is not asked to decide
+    assert len(listening.hear(a_book())) == 2
+    assert listening.hear(a_book()) == []
+    late.handle(Started(at=Wall(0), positions={}, orders=()))
     assert listening.hear(a_book()) == [(OTHER, a_book())]
+    assert listening.hear(a_book()) == []
 
 
 @pytest.mark.parametrize(

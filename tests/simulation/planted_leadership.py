@@ -8,9 +8,8 @@ import msgspec
 
 from nightdesk.adapters.sqlite_journal import SqliteJournal, _Transaction
 from nightdesk.desk import accounts, watch
-from nightdesk.desk.events import SendOrder
+from nightdesk.desk.events import QuoteSeen, SendOrder
 from nightdesk.desk.image import decode_state, encode_state
-from nightdesk.model.market import Quote
 from nightdesk.model.time import LONG_AGO, SECOND_NS, Mono, Wall
 from nightdesk.node.node import Node
 from nightdesk.node.recovery import Fold, Recovered
@@ -157,14 +156,15 @@ def a_holder_is_killed_before_the_lease_is_asked_for(patch: Patch) -> None:
 
 
 def a_new_leader_takes_what_it_heard_long_ago_for_fresh(patch: Patch) -> None:
-    market = Shell.market
+    handle = Shell.handle
 
-    def fresh(self: Shell, event: Any) -> None:
-        if isinstance(event, Quote) and not self.trading:
-            event = msgspec.structs.replace(event, received=self.moment().mono)
-        market(self, event)
+    def fresh(self: Shell, event: Any, done: Any = None) -> None:
+        if isinstance(event, QuoteSeen) and not self.trading:
+            quote = msgspec.structs.replace(event.quote, received=self.moment().mono)
+            event = QuoteSeen(quote=quote)
+        handle(self, event, done)
 
-    patch.setattr(Shell, "market", fresh)
+    patch.setattr(Shell, "handle", fresh)
 
 
 def a_deposed_node_cancels_its_successors_stops(patch: Patch) -> None:

@@ -585,6 +585,7 @@ class Looks(Strategy):
         self.calls.append(("see book", sight.book(BTCUSDT) is book))
 
     def on_start(self, ctx):
+        self.ctx = ctx
         self.calls.append(("start", len(ctx.bars(BTCUSDT, "1m"))))
 
     def on_quote(self, ctx, quote):
@@ -647,17 +648,31 @@ def test_a_node_that_begins_to_lead_has_what_was_seen_and_the_state_of_the_journ
     host.lead(kept, rules)
     assert host.handle(Started(at=NOW, positions={}, orders=())) is NOTHING  # kept already
     assert host.ctx.instruments is rules
-    host.handle(QUOTED)  # the desk is handed the last one; it was seen
-    host.handle(Market(at=NOW, event=a_quote()))
-    assert host.strategy.state.decided == 9
+    host.handle(QUOTED)
+    assert host.strategy.state.decided == 8
     assert [call[0] for call in host.strategy.calls] == [
         "see start",
         "see",
         "start",
-        "decide",
         "see",
         "decide",
     ]
+
+
+def test_a_book_that_stands_is_decided_by_once_and_seen_once():
+    class Deep(Looks):
+        def on_depth(self, ctx, book):
+            self.calls.append(("depth", book))
+
+    host = a_host(Deep, begins=False)
+    assert host.awaits(BTCUSDT)
+    host.handle(Market(at=NOW, event=BOOK))
+    assert not host.awaits(BTCUSDT), "nobody asks it to decide yet"
+    host.handle(Started(at=NOW, positions={}, orders=()))
+    assert host.awaits(BTCUSDT)
+    host.handle(Market(at=NOW, event=BOOK))
+    assert not host.awaits(BTCUSDT)
+    assert [c[0] for c in host.strategy.calls] == ["see start", "see book", "start", "depth"]
 
 
 def looking(do) -> type[Strategy]:
@@ -675,7 +690,13 @@ def looking(do) -> type[Strategy]:
     [
         (lambda self, sight: self.state.decided, "self.state.decided: a see_... handler only"),
         (lambda self, sight: setattr(self.state, "decided", 1), "change it in on_..."),
+        (lambda self, sight: setattr(self, "state", Looks.State()), "change it in on_..."),
         (lambda self, sight: sight.target(BTCUSDT, D(1)), "no attribute 'target'"),
+        (lambda self, sight: self.ctx.target(BTCUSDT, D(1)), "ctx.target: a see_... handler"),
+        (lambda self, sight: self.ctx.position(BTCUSDT), "ctx.position: a see_... handler"),
+        (lambda self, sight: self.ctx.every("t", 1), "ctx.every: a see_... handler"),
+        (lambda self, sight: self.ctx.at("t", 1), "ctx.at: a see_... handler"),
+        (lambda self, sight: self.ctx.stop_timer("t"), "ctx.stop_timer: a see_... handler"),
         (lambda self, sight: sight.position(BTCUSDT), "no attribute 'position'"),
     ],
 )
@@ -712,4 +733,7 @@ def test_prints_are_heard_by_who_only_looks_at_them():
         def see_trade(self, sight, trade): ...
 
     assert a_host(Tape).hears_trades
+    assert a_host(Tape).sees_trades
     assert not a_host(Looks).hears_trades
+    assert not a_host(Recorder).sees_trades
+    assert a_host(Recorder).hears_trades

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from nightdesk.desk.desk import Desk
-from nightdesk.desk.events import CancelAll, Tick
+from nightdesk.desk.events import CancelAll, QuoteSeen, Tick
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
 from nightdesk.model.errors import BadInput, OperatingError, TaskEnded
@@ -148,7 +148,7 @@ class Node:
         hosts = hosts_of(self._plan, world.entropy, DeskState(), settings)
         calls = Calls(world.clock.mono, self.telemetry, ears.say)
         ears.shadow = Shadow(hosts, asks=self._venues, spawn=self._spawn, calls=calls)
-        heard = listening(settings.instruments.values(), hosts.values())
+        heard = listening(settings.instruments.values(), hosts.values(), leads=False)
         for venue in self._venues.values():
             for work, name in venue.streams.overheard(heard, self._ears):
                 self._keep(work, name)
@@ -183,7 +183,8 @@ class Node:
         for venue in self._venues.values():
             venue.unheard()
         for quote in self._ears.quotes.values():
-            self.shell.market(quote)  # as old as it is
+            if quote.instrument not in self.shell.desk.views.quotes:
+                self.shell.handle(QuoteSeen(quote=quote))  # as old as it is; strategies saw it
         self._journal.told(room=room)
         await self.shell.writer.drained()
         self.ready.set()

@@ -42,7 +42,6 @@ class Shadow:
         self._depth = DepthNews()
         self._now = next(iter(asks.values())).requester.venue_now
         self._calls = calls
-        self._told: set[StrategyId] = set()
 
     def market(self, event: MarketEvent) -> None:
         """A market event, once."""
@@ -64,16 +63,12 @@ class Shadow:
             self.bars.look()
 
     def _told_bars(self, of: BarsOf, bars: Sequence[Bar]) -> None:
-        for bar in bars:
-            for host in self._by_instrument.get(of.instrument, ()):
-                if of in host.wants:
-                    self._see(host, bar)
+        for host in self._by_instrument.get(of.instrument, ()):
+            if of in host.wants:
+                self._calls.shown(host, bars, self._now())
 
     def _see(self, host: Host, event: MarketEvent) -> None:
         self._calls.made(host, Market(at=self._now(), event=event))
-        if host.crashed and host.name not in self._told:
-            self._told.add(host.name)
-            self._calls.say("warning", "standby.unwarmed", strategy=host.name, why=host.crashed)
 
 
 def hosts_of(

@@ -36,13 +36,15 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
     prints: Collection[InstrumentId]
 
 
-def listening(instruments: Collection[Instrument], hosts: Collection[Host]) -> Listening:
-    """What these strategies hear."""
+def listening(
+    instruments: Collection[Instrument], hosts: Collection[Host], *, leads: bool
+) -> Listening:
+    """What these strategies hear, on a node that leads or in the shadow."""
     return Listening(
         instruments=instruments,
         bars=bars_wanted(hosts),
         depth=depth_wanted(hosts),
-        prints=prints_wanted(hosts),
+        prints=prints_wanted(hosts, leads=leads),
     )
 
 
@@ -81,7 +83,8 @@ class VenueStreams:
     def attach(self, shell: Shell) -> None:
         """What runs already is told there from now on."""
         if self._run:
-            self._trades.attach(shell.market, shell.say)
+            wanted = prints_wanted(shell.hosts.values(), leads=True)
+            self._trades.attach(self._here(wanted), shell.market, shell.say)
             for stream in self._markets:
                 stream.attach(shell)
 
@@ -90,7 +93,7 @@ class VenueStreams:
         if self._run:
             return iter(())
         rules = shell.desk.settings.instruments.values()
-        return self._opened(listening(rules, shell.hosts.values()), shell)
+        return self._opened(listening(rules, shell.hosts.values(), leads=True), shell)
 
     def _opened(self, heard: Listening, ears: Ears) -> Iterator[Task]:
         here, self._run = self._venue, True
@@ -107,10 +110,13 @@ class VenueStreams:
         if self._codec.private_key() is not None:
             yield self._private.keep_key(), "private key"
 
+    def _here(self, instruments: Collection[InstrumentId]) -> list[InstrumentId]:
+        return [i for i in instruments if venue_of(i) == self._venue]
+
     def _printed(self, heard: Listening, ears: Ears) -> TradeFeed:
         """The prints of what some strategy hears prints of."""
         return TradeFeed(
-            [i for i in heard.prints if venue_of(i) == self._venue],
+            self._here(heard.prints),
             self._codec,
             self._requester,
             watched=self._upkeep.watched,

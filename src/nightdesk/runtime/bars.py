@@ -65,8 +65,11 @@ class BarFeed:
         self._looked = Mono(self._began - LOOK_EVERY_NS)
 
     def attach(self, tell: Tell, say: Say) -> None:
-        """From now on bars are told there. Before that nothing is asked."""
+        """From now on bars are told there. Before that nothing is asked; what was asked in vain is, at once."""
         self._tell, self._say = tell, say
+        for asked in self._asked.values():
+            if not asked.answered:
+                asked.not_before, asked.in_vain = Mono(0), 0
 
     @property
     def awaited(self) -> bool:

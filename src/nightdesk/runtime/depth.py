@@ -44,7 +44,7 @@ class DepthNews:
         return [
             (host, book.best(host.depth[instrument]))
             for host in listening
-            if instrument in host.depth and (news or host.ctx.books[instrument] is None)
+            if instrument in host.depth and (news or host.awaits(instrument))
         ]
 
 

@@ -75,7 +75,7 @@ class Shell:
         self.routes = routes
         self.lease = lease
         self.telemetry = telemetry
-        self.trading = False
+        self.trading = self._stops = False
         self.ask_account: Callable[[VenueId], None] = lambda _: None
         self.ask_price: Callable[[InstrumentId], None] = lambda _: None
         self.sleeper = Sleeper()
@@ -95,7 +95,6 @@ class Shell:
         self._received = 0  # when the market event being handled arrived, 0 otherwise
         self._greeted: dict[StrategyId, Host] = {}
         self._by_instrument = by_instrument(hosts.values())
-        self._stops = False
 
     def moment(self) -> Moment:
         """Now, on every clock a decision needs."""
@@ -180,12 +179,12 @@ class Shell:
         if host is None or not host.crashed:
             return
         host.revive(self.desk.state.kept_of(name))
+        self._catch_up(host)
         if self.trading:
             self._greet(name)
 
     def market(self, event: MarketEvent) -> None:
-        """A market event: the desk's views first, then the strategies that asked for it; those that have not
-        begun only see it.
+        """A market event: the desk's views first, then the strategies; one that has not begun only sees it.
 
         A quote that repeats the one before says that the feed lives, which is the desk's concern alone.
         """
@@ -245,6 +244,13 @@ class Shell:
         bars = self.bars = warm or feed_of(self.hosts.values(), asks=self.routes, spawn=spawn)
         if bars is not None:
             bars.attach(self.told_bars, self.say)
+        for host in (host for host in self.hosts.values() if not host.looked):
+            self._catch_up(host)
+
+    def _catch_up(self, host: Host) -> None:
+        """One that was made beside a feed of bars which has told its history already."""
+        if self.bars is not None:
+            self._calls.shown(host, self.bars.history(host.wants), self._now())
 
     @property
     def history_awaited(self) -> bool:
@@ -255,14 +261,18 @@ class Shell:
         """The next bars of a series: to those that declared it, perhaps the last that another waited for."""
         if self._stops:
             return
-        waiting = [n for n, h in self.hosts.items() if of in h.wants and n not in self._greeted]
+        hear = [h for h in self._by_instrument.get(of.instrument, ()) if of in h.wants]
+        early = [host for host in hear if not host.started]
+        for host in early:
+            self._calls.shown(host, bars, self._now())
         for bar in bars:
             message = Market(at=self._now(), event=bar)
-            for host in self._by_instrument.get(of.instrument, ()):
-                if of in host.wants:
+            for host in hear:
+                if host not in early:
                     self._propose(host, message)
-        for name in waiting if self.trading else ():  # these bars are in their history
-            self._greet(name)
+        for host in early if self.trading else ():  # these bars are in their history
+            if host.name not in self._greeted:
+                self._greet(host.name)
 
     def timers(self) -> None:
         """Spool what waits too long, ask for missing bars, fire the strategies' timers that came due."""

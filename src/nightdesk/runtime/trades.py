@@ -33,9 +33,10 @@ Tell = Callable[[Trade], None]
 Say = Callable[..., None]  # level, event, fields
 
 
-def prints_wanted(hosts: Iterable[Host]) -> list[InstrumentId]:
-    """The instruments whose prints some strategy hears."""
-    return sorted({i for host in hosts if host.hears_trades for i in host.ctx.instruments})
+def prints_wanted(hosts: Iterable[Host], *, leads: bool) -> list[InstrumentId]:
+    """The instruments whose prints some strategy hears; in the shadow only those who look at them do."""
+    hear = [host for host in hosts if (host.hears_trades if leads else host.sees_trades)]
+    return sorted({instrument for host in hear for instrument in host.ctx.instruments})
 
 
 class _Prints:
@@ -74,9 +75,11 @@ class TradeFeed:
         self._tell = tell
         self._say = say
 
-    def attach(self, tell: Tell, say: Say) -> None:
-        """From now on prints are told there."""
+    def attach(self, followed: Iterable[InstrumentId], tell: Tell, say: Say) -> None:
+        """From now on prints are told there, and those of `followed` completely."""
         self._tell, self._say = tell, say
+        for instrument in followed:
+            self._prints.setdefault(instrument, _Prints())
 
     def heard(self, trade: Trade) -> None:
         """The stream told a print."""

@@ -275,7 +275,8 @@ PROFILES: dict[str, tuple[str, ...]] = {
     "slow-disk": tuple(
         k
         for k in KINDS
-        if k.startswith(("disk.", "spool.", "machine.", "process.kill", "operator.flatten"))
+        if k.startswith(("disk.", "spool.", "machine.", "process.kill"))
+        or k in ("operator.flatten", "operator.resume")
     ),
     "rate-limit": ("venue.rate_limit_429", "venue.ban_418", "venue.-1008", "stream.drop"),
     "clock": tuple(k for k in KINDS if "clock" in k or k in ("process.freeze", "net.latency")),
@@ -289,8 +290,9 @@ PROFILES: dict[str, tuple[str, ...]] = {
     "leaders": tuple(
         k
         for k in KINDS
-        if k.startswith(("process.", "standby.", "clock.", "disk.stall", "node.", "machine."))
-        or k in ("operator.switchover", "venue.lost_response", "venue.delay", "venue.read_lag")
+        if k.startswith(("process.", "standby.", "clock.", "node.", "machine."))
+        or k in ("disk.stall", "operator.switchover")
+        or k in ("venue.lost_response", "venue.delay", "venue.read_lag")
     ),
     "quiet": (),
 }

@@ -178,9 +178,9 @@ def _disk(world: World, what: str, fault: Fault) -> Undo:
             _stall(world, fault)
             return None
         case "stalls_a_flatten":
-            _living(world)
+            if not world.command("flatten"):
+                raise Missed
             _stall(world, fault)
-            world.command("flatten")
             return None
         case "full":
             disk.full = True

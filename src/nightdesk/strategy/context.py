@@ -72,6 +72,7 @@ class HostContext:
         self.books: dict[InstrumentId, Book | None] = {}  # of each whose depth was declared
         self.actions: list[FromStrategy] = []
         self.sight = HostSight(self)
+        self.looks = False  # while a `see_...` handler runs
         self._refs = 0
 
     def quote(self, instrument: InstrumentId) -> Quote | None:
@@ -101,6 +102,7 @@ class HostContext:
 
     def position(self, instrument: InstrumentId) -> Decimal:
         """What this strategy holds, from its own fills."""
+        self._decides("position")
         return self.positions.get(instrument, ZERO)
 
     def mode(self, instrument: InstrumentId) -> Mode:
@@ -246,6 +248,7 @@ class HostContext:
     def every(self, name: str, interval_ns: int, *, aligned: bool = False) -> None:
         """Call `on_timer` each `interval_ns` of venue time from now on; `aligned`: at whole multiples of it
         since 1970 UTC, such as every full hour."""
+        self._decides("every")
         if interval_ns <= 0:
             raise ValueError(f"timer {name!r}: the interval must be positive, got {interval_ns}")
         since = self.now - self.now % interval_ns if aligned else self.now
@@ -253,18 +256,25 @@ class HostContext:
 
     def at(self, name: str, when: Wall) -> None:
         """Call `on_timer` once, at `when` (UTC ns on the venue's clock); at once where that has passed."""
+        self._decides("at")
         typed("when", when, int)
         self.timers[name] = (0, when)
 
     def stop_timer(self, name: str) -> None:
         """The timer is no more; one that was never set is left alone."""
+        self._decides("stop_timer")
         self.timers.pop(name, None)
 
     def _known(self, instrument: InstrumentId) -> None:
         if instrument not in self.instruments:
             raise ValueError(f"{instrument} is not among this strategy's {list(self.instruments)}")
 
+    def _decides(self, word: str) -> None:
+        if self.looks:
+            raise ValueError(f"ctx.{word}: a see_... handler only looks; use it in on_...")
+
     def _wish(self, action: FromStrategy) -> None:
+        self._decides(type(action).__name__.lower())
         if len(self.actions) >= ACTIONS_MAX:
             raise ValueError(f"more than {ACTIONS_MAX} wishes in one handler call")
         self.actions.append(action)

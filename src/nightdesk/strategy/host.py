@@ -103,13 +103,19 @@ class Host:
         self.crashed, self._untold = "", False
         self._looks = False
         self._seen: dict[BarsOf, Wall] = {}  # when the last bar ended that was seen
+        self._undecided = set(self.depth)  # whose books it was never asked to decide by
         self.ctx.books = dict.fromkeys(self.depth)
         self.ctx.windows = self._windows()
 
     @property
+    def sees_trades(self) -> bool:
+        """Whether the strategy looks at prints."""
+        return Trade in self._seers
+
+    @property
     def hears_trades(self) -> bool:
         """Whether the strategy does anything with prints."""
-        return Trade in self._seers or type(self.strategy).on_trade is not Strategy.on_trade
+        return self.sees_trades or type(self.strategy).on_trade is not Strategy.on_trade
 
     def handle(self, message: ToStrategy) -> Proposal:
         """Deliver one message; never raises for what the user's code does. What is raised before `Started` is
@@ -147,6 +153,15 @@ class Host:
             return NOTHING
         self._untold = False
         return Proposal(crash=self.crashed)
+
+    @property
+    def looked(self) -> bool:
+        """Whether it has seen anything yet."""
+        return self._looks
+
+    def awaits(self, book: InstrumentId) -> bool:
+        """Whether it is to hear this order book even where that has not changed."""
+        return self.ctx.books[book] is None or (self.started and book in self._undecided)
 
     def handler_of(self, message: ToStrategy) -> str:
         """Which handler a message goes to, as file, line and name; both, where one looks and one decides."""
@@ -234,6 +249,7 @@ class Host:
         ctx.windows = self._windows()
         for bar in message.history:
             ctx.windows[bar.of].add(bar)
+        for bar in message.history:
             if bar.opened >= self._seen.get(bar.of, 0):
                 self._seen[bar.of] = bar.ends
                 self._look(bar)
@@ -245,14 +261,14 @@ class Host:
         """It is in the context from here on, and was looked at."""
         ctx = self.ctx
         if isinstance(event, Quote):
-            if ctx.quotes.get(event.instrument) is event:
-                return  # the last one before the node led, for the desk that leads
             ctx.quotes[event.instrument] = event
         elif isinstance(event, Bar):
             ctx.windows[event.of].add(event)
             self._seen[event.of] = event.ends
         elif isinstance(event, Book):
-            ctx.books[event.instrument] = event
+            before, ctx.books[event.instrument] = ctx.books[event.instrument], event
+            if before is not None and event.repeats(before):
+                return  # told again for whoever was not asked to decide by it yet
         if event.__class__ in self._seers or not self._looks:
             self._look(event)
 
@@ -260,6 +276,7 @@ class Host:
         """Without its state; before the first look it makes ready, and for that alone None is enough."""
         strategy, sight = self.strategy, self.ctx.sight
         state, strategy.state = strategy.state, _UNSEEN
+        self.ctx.looks = True
         try:
             if not self._looks:
                 self._looks = True
@@ -267,8 +284,10 @@ class Host:
             seer = self._seers.get(event.__class__)
             if seer is not None:
                 seer(strategy, sight, event)
+            if strategy.state is not _UNSEEN:
+                raise ValueError("self.state: a see_... handler only looks; change it in on_...")
         finally:
-            strategy.state = state
+            strategy.state, self.ctx.looks = state, False
 
     def _market(self, event: MarketEvent) -> None:
         if isinstance(event, Quote):
@@ -278,6 +297,7 @@ class Host:
         elif isinstance(event, Bar):
             self.strategy.on_bar(self.ctx, event)
         elif isinstance(event, Book):
+            self._undecided.discard(event.instrument)
             self.strategy.on_depth(self.ctx, event)
         else:
             self.strategy.on_mark(self.ctx, event)
