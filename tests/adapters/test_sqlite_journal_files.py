@@ -1,15 +1,13 @@
 """What lies under the engine: files of other programs, readers beside a writer, disks that fill up."""
 
-import os
 import sqlite3
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
+from tests.e2e.disk import needed_disk
 
 from adapters.journals import ME, OTHER, TTL, frames, whole_chain
 from nightdesk.adapters import sqlite_journal
@@ -122,32 +120,13 @@ def test_a_reader_sees_what_is_committed_while_its_writer_goes_on(tmp_path: Path
 # --- a full disk ---------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def small_disk(folder: Path, size: str = "1m") -> Iterator[Path]:
-    """A real file system of a megabyte."""
-    folder.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        message = f"no tmpfs can be mounted: {made.stderr.strip()}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.fixture
 def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A small disk with room for a small reserve."""
     monkeypatch.setattr(sqlite_journal, "BALLAST_BYTES", 256 << 10)
-    with small_disk(tmp_path / "disk") as disk:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with needed_disk(folder, 1) as disk:
         yield disk
 
 

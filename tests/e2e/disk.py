@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+# It ends the mount once its input ends, which it does with us however we die: what stayed mounted would keep
+# anybody from removing the folder.
+_WARDEN = 'read -r _; umount "$1" || { umount -l "$1"; exit 1; }'
+
 
 @contextmanager
 def small_disk(folder: Path, size_mib: int) -> Iterator[Path]:
@@ -16,10 +20,17 @@ def small_disk(folder: Path, size_mib: int) -> Iterator[Path]:
     mounted = subprocess.run(["mount", *options], capture_output=True, check=False)
     if mounted.returncode:
         raise OSError(f"no tmpfs can be mounted: {mounted.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
+    with subprocess.Popen(
+        ["sh", "-c", _WARDEN, "sh", str(folder)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        cwd="/",
+    ) as warden:
+        try:
+            yield folder
+        finally:
+            warden.communicate()
+    assert warden.returncode == 0, f"{folder} was still in use"
 
 
 @contextmanager
