@@ -269,9 +269,41 @@ def test_a_read_that_fails_is_told_by_its_meaning(tmp_path: Path) -> None:
     journal.close()
 
 
+@pytest.mark.parametrize("left", ["-wal", ".ballast", ".nodes"])
+def test_none_is_begun_where_one_is_gone(tmp_path: Path, left: str) -> None:
+    """It would know nothing of the desk's orders and positions."""
+    path = tmp_path / "desk.journal"
+    (tmp_path / f"desk.journal{left}").touch()
+    with pytest.raises(BadInput, match=f"is gone, but .*{left} is there"):
+        SqliteJournal(str(path))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_of_it_that_is_gone_or_another_is_noticed(
+    tmp_path: Path, suffix: str, *, replaced: bool
+) -> None:
+    path = tmp_path / "desk.journal"
+    journal = SqliteJournal(str(path))
+    assert journal.health().file_is_ours
+    journal.acquire(journal.lease(), ME, TTL)
+    assert journal.health().file_is_ours
+    file = tmp_path / f"desk.journal{suffix}"
+    away = file.rename(tmp_path / "away")
+    if replaced:
+        file.write_bytes(away.read_bytes())
+    assert not journal.health().file_is_ours
+    with pytest.raises(AppendUnknown, match="moved or deleted"):
+        journal.acquire(journal.lease(), OTHER, TTL)
+    away.replace(file)
+    assert journal.health().file_is_ours
+    journal.close()
+
+
 def test_who_may_not_make_a_journal_makes_none(tmp_path: Path) -> None:
     path = tmp_path / "desk.journal"
-    with pytest.raises(BadInput, match="unable to open"):
+    with pytest.raises(BadInput, match="there is none; find the one"):
         SqliteJournal(str(path), create=False)
     assert not path.exists()
     path.touch()

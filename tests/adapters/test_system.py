@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec.structs import replace
+from tests.e2e.disk import StallingDisk, or_skip, stalling_disk
 
 from nightdesk.adapters.system import StructLog, SystemClock, SystemEntropy, SystemProcesses
 from nightdesk.config.load import load
@@ -55,8 +57,9 @@ def test_a_dead_child_is_gone_even_before_it_is_reaped() -> None:
 class Child:
     """A process that waits, and how a lease would name it."""
 
-    def __init__(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    def __init__(self, program: str = "input()", *arguments: str) -> None:
+        command = [sys.executable, "-c", program, *arguments]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE)
         stat = open(f"/proc/{self.process.pid}/stat").read()  # noqa: SIM115 read once
         me = SystemProcesses().me("x")
         started = int(stat.rpartition(")")[2].split()[19])
@@ -97,6 +100,44 @@ def test_a_process_that_stands_still_is_ended_and_waited_for() -> None:
             child.end()
 
     asyncio.run(main())
+
+
+SYNCS = """
+import os, sys
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+os.write(file, b"x")
+os.fdatasync(file)
+"""
+
+
+@pytest.mark.process
+def test_a_process_that_waits_for_its_disk_is_left_alone(tmp_path: Path) -> None:
+    """Its end would free nothing before the disk answers; then it goes on by itself."""
+
+    async def main(disk: StallingDisk, file: Path) -> None:
+        processes = SystemProcesses()
+        disk.stall()
+        child = Child(SYNCS, str(file))
+        try:
+            async with asyncio.timeout(20):
+                while not sleeps_in_disk(child.process.pid):  # nothing tells of that
+                    await asyncio.sleep(0.01)
+            assert not await processes.end(child.holder)
+            assert child.process.poll() is None
+            disk.answer()
+            assert await asyncio.to_thread(child.process.wait, 20) == 0
+        finally:
+            child.end()
+
+    (tmp_path / "below").mkdir()
+    (tmp_path / "disk").mkdir()
+    disk = stalling_disk(tmp_path / "disk", tmp_path / "below", 8)
+    with or_skip(disk) as stalling:
+        asyncio.run(main(stalling, tmp_path / "disk" / "file"))
+
+
+def sleeps_in_disk(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "D"
 
 
 @pytest.mark.process

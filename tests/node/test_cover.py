@@ -25,6 +25,18 @@ def test_it_is_told_when_cover_is_found_and_lost() -> None:
     Crewed(script)
 
 
+def test_who_took_over_and_sees_nobody_behind_it_says_so() -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        made.world.crew.stopping = True
+        made.world.crew.die(made.leader, "kill")
+        await made.led(2)
+        await asyncio.sleep(15)
+        assert len(made.said("cover.lost")) == 1
+
+    Crewed(script)
+
+
 def test_a_desk_that_wants_cover_is_cautious_without() -> None:
     async def script(made: Crewed) -> None:
         crew = made.world.crew

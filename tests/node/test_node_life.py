@@ -82,6 +82,10 @@ def test_cancelled_at_any_moment_a_node_leaves_no_task_behind(
     live(main)
 
 
+def open_orders(world: SimWorld) -> int:
+    return int(world.rest("GET", "/lab/account", query="name=practice")["open_orders"])
+
+
 @pytest.mark.parametrize("error", [AppendRefused("full"), AppendUnknown("EIO"), Fenced("newer")])
 def test_an_append_that_fails_ends_the_incarnation_and_nothing_of_it_leaves(
     error: Exception, tmp_path: Path
@@ -101,6 +105,11 @@ def test_an_append_that_fails_ends_the_incarnation_and_nothing_of_it_leaves(
             r.intent.client_id for _, r in durable_records(world.path) if isinstance(r, Intended)
         }
         assert {e.client_order_id for e in world.arrivals()} <= intended
+        if isinstance(error, Fenced):
+            assert "desk.letting_go" not in world.log.events(), "what rests is the next leader's"
+        else:
+            assert open_orders(world) == 0, "nobody knows when another leads"
+            assert "desk.letting_go" in world.log.events()
         life.journal.dead = life.http.dead = True
         life = await world.desk().up()
         await whole(world, life, seconds=15)
@@ -116,6 +125,7 @@ def test_a_journal_that_was_moved_away_ends_the_desk(tmp_path: Path) -> None:
         world.path.rename(tmp_path / "moved")
         ended = await life.ended(5)
         assert any("moved or deleted" in str(e) for e in leaves(ended))
+        assert open_orders(world) == 0
 
     live(main)
 

@@ -9,7 +9,7 @@ import pytest
 
 from builders import NOW
 from nightdesk.adapters.sqlite_journal import SqliteJournal
-from nightdesk.model.errors import AppendRefused, LeaseHeld
+from nightdesk.model.errors import AppendRefused, LeaseHeld, Locked
 from nightdesk.model.ids import Epoch
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono
 from nightdesk.ports.journal import Holder, LeaseView
@@ -67,6 +67,7 @@ class Engine(InlineJournal):
     unreadable = False
     lock_of: Holder | None = None
     holds_back = False  # the lock is held by nobody that can be seen
+    full = False
 
     async def lease(self) -> LeaseView:
         self.reads += 1
@@ -75,8 +76,10 @@ class Engine(InlineJournal):
         return await super().lease()
 
     async def acquire(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView:
+        if self.full:
+            raise AppendRefused("the disk is full")
         if self.lock_of is not None or self.holds_back:
-            raise AppendRefused("another process holds its lock")
+            raise Locked("another process holds its lock")
         return await super().acquire(seen, holder, ttl_ns)
 
     async def blocked_by(self, holder: Holder) -> bool:
@@ -388,6 +391,21 @@ def test_nobody_is_killed_for_a_lock_that_is_anothers(tmp_path: Path) -> None:
             assert made.processes.killed == []
             made.engine.holds_back = False
             await waiting
+        assert "standby.refused" in made.said
+
+    scene(tmp_path, body, NEIGHBOUR)
+
+
+def test_nobody_is_killed_for_what_is_no_lock(tmp_path: Path) -> None:
+    """Who tries to renew on a full disk holds the lock now and then, and lives."""
+
+    async def body(made: Scene) -> None:
+        made.engine.full, made.engine.lock_of = True, NEIGHBOUR
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(made.wait())
+            await asyncio.sleep(30)
+            assert made.processes.killed == []
+            waiting.cancel()
         assert "standby.refused" in made.said
 
     scene(tmp_path, body, NEIGHBOUR)

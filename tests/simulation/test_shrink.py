@@ -198,12 +198,11 @@ def test_when_time_is_up_the_smallest_so_far_is_told(
 def test_a_real_world_is_shrunk_and_breaks_again(monkeypatch: pytest.MonkeyPatch) -> None:
     planted.sent_before_it_is_durable(monkeypatch)
     options = SeedOptions(seconds=10.0)
-    first = run_seed(1, options)
-    assert first.law
-    small = shrink(1, options, first.law, first.faults)
+    first = next(broken for seed in range(1, 9) if (broken := run_seed(seed, options)).law)
+    small = shrink(first.seed, options, first.law, first.faults)
     narrow = SeedOptions(
         seconds=small.seconds, symbols=tuple(small.symbols), faults=tuple(small.faults)
     )
     assert small.faults == []  # it needs no fault
     assert small.seconds <= options.seconds
-    assert run_seed(1, narrow).law == first.law
+    assert run_seed(first.seed, narrow).law == first.law

@@ -95,7 +95,7 @@ def test_one_alone_needs_no_journal_to_be_the_leader(tmp_path: Path) -> None:
         assert made.nodes.stop() == b"said by one\n"
 
 
-def test_one_that_dies_is_started_again_without_the_options_of_its_first_start(
+def test_one_that_dies_is_started_again_and_begins_no_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RESTART_FIRST_S", 0.05)
@@ -103,7 +103,7 @@ def test_one_that_dies_is_started_again_without_the_options_of_its_first_start(
         made.start("one", "--lead")
         assert made.until(1) == ["one began --lead"]
         os.kill(made.pid(0), signal.SIGKILL)
-        assert made.until(2)[1] == "one began"
+        assert made.until(2)[1] == "one began --existing", "and not to lead"
         assert "ended with -9" in made.said[0]
 
 

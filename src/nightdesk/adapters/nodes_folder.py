@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from nightdesk.adapters.sqlite_files import NODES
 from nightdesk.model.errors import AppendRefused
 from nightdesk.model.time import SECOND_NS
 from nightdesk.ports.journal import Presence
@@ -22,7 +23,7 @@ class NodesFolder:
     """That folder; made by whoever comes first."""
 
     def __init__(self, journal: str) -> None:
-        self._path = Path(f"{journal}.nodes")
+        self._path = Path(f"{journal}{NODES}")
         self._tidied = False
 
     def tell(self, presence: Presence) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 import apsw
 import msgspec
 
-from nightdesk.adapters.sqlite_locks import lockers
+from nightdesk.adapters.sqlite_files import BALLAST, identity, is_there, refuse_if_gone, size
+from nightdesk.adapters.sqlite_locks import writers
 from nightdesk.adapters.sqlite_wal import grow, write_again
 from nightdesk.journal.chain import REBUILD, Row
 from nightdesk.journal.frame import digest_of
@@ -26,6 +27,7 @@ from nightdesk.model.errors import (
     BadInput,
     CorruptionError,
     Fenced,
+    Locked,
 )
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Stored
@@ -72,10 +74,12 @@ class SqliteJournal:
     ) -> None:
         check_library()
         self.path = path
-        self._ballast = Path(f"{path}.ballast")
+        self._ballast = Path(f"{path}{BALLAST}")
         flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE
         if create and not readonly:
             flags |= apsw.SQLITE_OPEN_CREATE
+        if vfs is None:
+            refuse_if_gone(path, create=create and not readonly)
         try:
             self._db = apsw.Connection(path, flags=flags, vfs=vfs)
             self._db.set_busy_timeout(BUSY_TIMEOUT_MS)
@@ -85,7 +89,7 @@ class SqliteJournal:
                 self._recognise()
             else:
                 self._prepare(create)
-            self._identity = _identity(path) if vfs is None else None
+            self._identity = identity(path) if vfs is None else None
         except apsw.Error as error:
             raise BadInput(f"journal {path}: {error}; is it a Nightdesk journal?") from error
 
@@ -126,7 +130,7 @@ class SqliteJournal:
     def _acquired(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView:
         rewritten = self._rewrite()
         with _Transaction(self):  # busy here: another process holds the lock of writers
-            if self._identity is not None and _identity(self.path) != self._identity:
+            if self._identity is not None and identity(self.path) != self._identity:
                 raise AppendUnknown(
                     f"journal {self.path}: the file was moved or deleted; find it, then start again"
                 )
@@ -143,8 +147,8 @@ class SqliteJournal:
         return self.lease()
 
     def blocked_by(self, holder: Holder) -> bool:
-        """Whether that process, of this machine, holds a lock of ours: as a writer, or as one who reads."""
-        return holder.pid in lockers(f"{self.path}-shm")
+        """Whether that process, of this machine, holds the lock of writers."""
+        return holder.pid in writers(f"{self.path}-shm")
 
     def renew(self, epoch: Epoch, renewals: int) -> None:
         """Count one renewal: the same path and lock as an append, so that one cannot work alone."""
@@ -219,16 +223,11 @@ class SqliteJournal:
                 ballast=True,
                 snapshot_seq=self._snapshot_seq(),
             )
-        disk = os.statvfs(self.path if Path(self.path).exists() else ".")
-        size = sum(
-            Path(f"{self.path}{suffix}").stat().st_size
-            for suffix in ("", "-wal")
-            if Path(f"{self.path}{suffix}").exists()
-        )
+        disk = os.statvfs(self.path if is_there(self.path) else ".")
         return EngineHealth(
-            file_bytes=size,
+            file_bytes=size(self.path),
             free_bytes=disk.f_bavail * disk.f_frsize,
-            file_is_ours=_identity(self.path) == self._identity,
+            file_is_ours=identity(self.path) == self._identity,
             ballast=self._ballast.exists(),
             snapshot_seq=self._snapshot_seq(),
         )
@@ -382,19 +381,10 @@ class _Transaction:
     def _meaning(self, error: apsw.Error, *, began: bool) -> Exception:
         path = self._journal.path
         if isinstance(error, apsw.FullError):
-            Path(f"{path}.ballast").unlink(missing_ok=True)
+            Path(f"{path}{BALLAST}").unlink(missing_ok=True)
             return AppendRefused(f"journal {path}: the disk is full; free space, then resume")
         if isinstance(error, (apsw.BusyError, apsw.LockedError)):
-            return AppendRefused(f"journal {path}: another process holds its lock ({error})")
+            return Locked(f"journal {path}: another process holds its lock ({error})")
         if isinstance(error, apsw.ConstraintError) or not began:
             return AppendRefused(f"journal {path}: {error}")
         return AppendUnknown(f"journal {path}: {error}; nothing is retried after a failed write")
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    """Device and inode, or None when the file is gone."""
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino) if found.st_nlink else None

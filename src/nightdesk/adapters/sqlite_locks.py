@@ -3,15 +3,15 @@ since closing it would give up this process's own locks."""
 
 from pathlib import Path
 
-# SQLite's locks on the file of shared memory (walIndex, "Wal-Index Lock Bytes", https://sqlite.org/walformat.html):
-# 120 is the writer's, those behind it checkpoints' and readers', 128 of whoever has it open.
-_LOCKS_FIRST, _LOCK_OF_THE_OPEN = 120, 128
+# SQLite's locks on the file of shared memory ("Wal-Index Lock Bytes", https://sqlite.org/walformat.html): 120
+# is the writer's, those behind it are checkpoints' and readers', who keep nobody from writing.
+_WRITERS = 120
 _LOCK_FIELDS = 8
 
 
-def lockers(path: str) -> set[int]:
-    """The pids that hold locks on this file of shared memory; who merely has it open is not meant. Empty where
-    nobody can tell."""
+def writers(path: str) -> set[int]:
+    """The pids that hold the lock of writers on this file of shared memory: one, or none where nobody can
+    tell."""
     try:
         inode = Path(path).stat().st_ino
         lines = Path("/proc/locks").read_text().splitlines()
@@ -22,7 +22,7 @@ def lockers(path: str) -> set[int]:
         fields = line.split()
         if len(fields) != _LOCK_FIELDS or fields[5].rpartition(":")[2] != str(inode):
             continue
-        first = int(fields[6])
-        if _LOCKS_FIRST <= first < _LOCK_OF_THE_OPEN:
+        first, last = int(fields[6]), fields[7]
+        if fields[3] == "WRITE" and first <= _WRITERS and (last == "EOF" or int(last) >= _WRITERS):
             found.add(int(fields[4]))
     return found

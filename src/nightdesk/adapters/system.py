@@ -93,6 +93,9 @@ class SystemProcesses:
         fd = self._opened(holder)
         if fd is None:
             return self.gone(holder)
+        if _waits_for_a_disk(holder.pid):
+            os.close(fd)
+            return False
         try:
             signal.pidfd_send_signal(fd, signal.SIGKILL)
             async with asyncio.timeout(ENDS_WITHIN_S):
@@ -203,3 +206,11 @@ def _started(pid: int) -> int | None:
     if text.rpartition(")")[2].split()[0] in ("Z", "X"):
         return 0
     return int(text.rpartition(")")[2].split()[19])
+
+
+def _waits_for_a_disk(pid: int) -> bool:
+    """Whether a thread of it sleeps where no signal wakes it (state D of proc(5))."""
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        if _read(str(stat)).rpartition(")")[2].split()[:1] == ["D"]:
+            return True
+    return False

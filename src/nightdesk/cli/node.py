@@ -23,6 +23,7 @@ def node(
     stand_by: bool = False,
     rank: int = 0,
     lead: bool = False,
+    existing: bool = False,
 ) -> None:
     """One desk node in this process, as `up` and service managers start it."""
     from nightdesk.cli.places import load_config
@@ -48,6 +49,7 @@ def node(
         stands_by=stand_by,
         rank=rank,
         leads_first=lead,
+        existing=existing,
     )
     raise typer.Exit(run_node(loaded, options))
 

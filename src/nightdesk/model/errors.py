@@ -7,6 +7,7 @@
         * `StreamEnding`: the venue says that it will end soon; open the next one before it does
         * `Fenced`: a newer epoch writes, or the head is another's; stand down
         * `AppendRefused`: the journal definitely did not write (full, constraint)
+            * `Locked`: since somebody else may write, and does not end
         * `AppendUnknown`: the journal perhaps wrote; resolve before anything else
         * `LeaseHeld`: another node leads; names it
         * `TaskEnded`: a part of the node that must always run has ended; the next life starts whole
@@ -45,6 +46,10 @@ class Fenced(OperatingError):
 
 class AppendRefused(OperatingError):
     """The journal definitely did not write."""
+
+
+class Locked(AppendRefused):
+    """Another process holds the journal's lock."""
 
 
 class AppendUnknown(OperatingError):

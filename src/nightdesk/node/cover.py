@@ -24,16 +24,24 @@ def told_lately(node: Presence, me: Holder, now: Mono) -> bool:
 
 
 class Cover:
-    """One leader's. `uncovered` is the mode that the desk takes while nobody could lead in its place."""
+    """One leader's. `uncovered` is the mode that the desk takes while nobody could lead in its place; `missed`
+    says that there should be somebody also where that is NORMAL: it took over from one."""
 
     def __init__(
-        self, journal: JournalEngine, holder: Holder, shell: Shell, uncovered: Mode
+        self,
+        journal: JournalEngine,
+        holder: Holder,
+        shell: Shell,
+        uncovered: Mode,
+        *,
+        missed: bool = False,
     ) -> None:
         self.standbys: list[Presence] = []  # also those that could not lead now
         self.holder = holder
         self._journal = journal
         self._shell = shell
         self._uncovered = uncovered
+        self._missed = missed or uncovered is not Mode.NORMAL
         self._began = shell.moment().mono
         self._covered: bool | None = None  # None: nobody has joined yet, and nobody was missed
 
@@ -77,7 +85,7 @@ class Cover:
         if fit:
             why = ", ".join(f"{node.holder.name} (pid {node.holder.pid})" for node in fit)
             self._shell.say("info", "cover.found", by=why)
-        elif self._covered is None and not (late and self._uncovered is not Mode.NORMAL):
+        elif self._covered is None and not (late and self._missed):
             return
         else:
             why = "; ".join(node.unfit for node in self.standbys) or "no node stands by"

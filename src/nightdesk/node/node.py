@@ -10,12 +10,17 @@ from contextlib import suppress
 from typing import Any
 
 from nightdesk.desk.desk import Desk
-from nightdesk.desk.events import CancelAll, QuoteSeen, Tick
+from nightdesk.desk.events import QuoteSeen, Tick
 from nightdesk.desk.settings import DeskSettings
 from nightdesk.desk.state import DeskState
-from nightdesk.model.errors import BadInput, OperatingError, TaskEnded
+from nightdesk.model.errors import (
+    AppendRefused,
+    AppendUnknown,
+    BadInput,
+    OperatingError,
+    TaskEnded,
+)
 from nightdesk.model.ids import NONCES, VenueId
-from nightdesk.model.order import Origin
 from nightdesk.model.records import GENERATION
 from nightdesk.model.time import MS_NS, SECOND_NS, Mono
 from nightdesk.node.commands import Commands
@@ -27,6 +32,7 @@ from nightdesk.node.meeting import Meeting
 from nightdesk.node.opening import opening
 from nightdesk.node.plan import ALONE, TICK_NS, Plan, Role, World
 from nightdesk.node.recovery import Recovered, left_behind, recover
+from nightdesk.node.resting import busy, cancel_all, entries, let_go
 from nightdesk.node.sample import Sampler
 from nightdesk.node.shadow import Shadow, hosts_of
 from nightdesk.node.spool_watch import SpoolWatch
@@ -34,7 +40,6 @@ from nightdesk.node.standby import Standby
 from nightdesk.node.venue import Venue, by_venue
 from nightdesk.node.venue_streams import listening
 from nightdesk.node.warm import Warm
-from nightdesk.orders.book import Order
 from nightdesk.ports.journal import Holder
 from nightdesk.runtime.calls import Calls
 from nightdesk.runtime.challenge import take
@@ -228,7 +233,13 @@ class Node:
             venue.attach(self.shell, self._lease)
         by_venue(self._venues, self.shell, self._spawn)
         self._spool = SpoolWatch(world.spool, world.journal, self.shell)
-        self._cover = Cover(world.journal, holder, self.shell, self._plan.uncovered)
+        self._cover = Cover(
+            world.journal,
+            holder,
+            self.shell,
+            self._plan.uncovered,
+            missed=self._role.stands_by,
+        )
         self._latch = LatchWatch(world.latch, self.shell)
         self._journal = JournalWatch(
             world.journal,
@@ -279,6 +290,10 @@ class Node:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise  # the node ends
+            except (AppendRefused, AppendUnknown):
+                if self.ready.is_set():
+                    await let_go(self.shell, self._world.clock)
+                raise
             raise TaskEnded(f"the node's task {name!r} ended by itself")
 
         self._group.create_task(run(), name=name)
@@ -352,25 +367,15 @@ class Node:
             raise Stopped
         self.shell.stop_strategies()
         self.shell.say("info", "desk.stopping", orders=str(len(self.shell.desk.state.orders.live)))
-        deadline = self._world.clock.mono() + int(STOP_WITHIN_S * SECOND_NS)
-        self.shell.handle(CancelAll(by="stop"))
-        while self._busy() and self._world.clock.mono() < deadline:  # noqa: ASYNC110 a poll with a deadline
-            await asyncio.sleep(TICK_NS / SECOND_NS)
+        await cancel_all(
+            self.shell, self._world.clock, by="stop", within_s=STOP_WITHIN_S, busy=busy
+        )
         for venue in self._venues.values():
             await venue.leave()
             await venue.ask_account()
         await self.shell.writer.finish()
-        left = len(self._entries())
+        left = len(entries(self.shell))
         protecting = len(self.shell.desk.state.orders.live) - left
         level = "warning" if left else "info"
         self.shell.say(level, "desk.stopped", still_open=str(left), protecting=str(protecting))
         raise Stopped
-
-    def _busy(self) -> bool:
-        state = self.shell.desk.state
-        return bool(self._entries() or state.settling or state.untraded)
-
-    def _entries(self) -> list[Order]:
-        """Live orders but those that protect positions: these stay at the venue while the desk is away."""
-        live = self.shell.desk.state.orders.live.values()
-        return [order for order in live if order.intent.origin is not Origin.PROTECT]

@@ -1,6 +1,7 @@
 """The practice desk: a config nobody has to write, keys nobody has to give, a folder of its own."""
 
 import secrets
+import shutil
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -220,7 +221,6 @@ def fresh_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for suffix in ("", "-wal", "-shm", ".ballast", ".latch"):
         (folder / f"{JOURNAL}{suffix}").unlink(missing_ok=True)
-    for file in (folder / f"{JOURNAL}.nodes").glob("*"):
-        file.unlink(missing_ok=True)
+    shutil.rmtree(folder / f"{JOURNAL}.nodes", ignore_errors=True)
     for name in (CONFIG_FILE, VENUE_LOG):
         (folder / name).unlink(missing_ok=True)

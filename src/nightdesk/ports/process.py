@@ -20,7 +20,8 @@ class Processes(Protocol):
 
     async def end(self, holder: Holder) -> bool:
         """End it at once and wait a while for that; False where it is not over, is not this machine's, or is no
-        more who held."""
+        more who held. One that waits for a disk is left alone: its locks are free when that answers, not
+        before, and then it goes on by itself."""
         ...
 
 

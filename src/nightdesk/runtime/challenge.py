@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from nightdesk.model.errors import AppendRefused, AppendUnknown, Fenced, LeaseHeld
+from nightdesk.model.errors import AppendRefused, AppendUnknown, Fenced, LeaseHeld, Locked
 from nightdesk.model.time import LONG_AGO, MS_NS, SECOND_NS, Mono
 from nightdesk.ports.clock import Clock
 from nightdesk.ports.journal import Holder, JournalEngine, LeaseView
@@ -165,7 +165,8 @@ class Challenger:
             self._stillness.unread()  # somebody was quicker, and lives
         except AppendRefused as error:
             self._tell("standby.refused", str(error))
-            await self._free_lock(view)
+            if isinstance(error, Locked):
+                await self._free_lock(view)
         return None
 
     async def _acquire(self, view: LeaseView, why: str) -> Lease:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from nightdesk.adapters.sqlite_journal import ACQUIRE_TIMEOUT_MS, BUSY_TIMEOUT_MS, SqliteJournal
 from nightdesk.journal.chain import Row
 from nightdesk.journal.snapshot import Snapshot
-from nightdesk.model.errors import AppendRefused, OperatingError
+from nightdesk.model.errors import Locked, OperatingError
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.model.time import MS_NS, SECOND_NS
 from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Presence, Stored
@@ -154,7 +154,7 @@ class InlineJournal:
 
         def locking() -> T:
             if self.locked_out():
-                raise AppendRefused("another process holds the journal's lock")
+                raise Locked("another process holds the journal's lock")
             return work()
 
         return self._later(locking, timeout_ms * MS_NS / SECOND_NS)

@@ -71,6 +71,7 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     tell_result: bool = (
         False  # print the last sample on standard output, which nobody reads before the end
     )
+    existing: bool = False  # the journal was there before: end where it is not, and begin none
 
 
 def run_node(config: Config, options: NodeOptions) -> int:
@@ -97,6 +98,7 @@ class _Process:
         self._stopping = False
         self._rest_ns = 0  # after a lease was handed over
         self._stands_by = options.stands_by and not options.leads_first
+        self._creates = not options.existing
 
     async def run(self) -> int:
         """Incarnations, one after the other, until one ends for good."""
@@ -131,11 +133,13 @@ class _Process:
             allowances = self._allowances(codecs)
             keys = keys_of(self._config, self._options.base)
             ways = {VenueId(name): _Ways(name, venue) for name, venue in self._config.venue.items()}
-            journal = ThreadedJournal(str(journal_path(self._config, self._options.base)))
+            path = journal_path(self._config, self._options.base)
+            journal = ThreadedJournal(str(path), create=self._creates)
             await journal.open()
         except BadInput as error:
             self._say("config.refused", error)
             return ExitCode.CONFIG
+        self._creates = False  # from now on one that is not there is lost
         clock, spool = SystemClock(), self._spool()
         world = World(
             clock=clock,

@@ -14,6 +14,7 @@ RESTART_FIRST_S, RESTART_MAX_S = 1.0, 30.0
 STEADY_S = 60.0
 STOP_WITHIN_S = 25.0  # a node itself gives up after ten
 END_WITHIN_S = 5.0  # where the desk has failed already
+AGAIN = ("--existing",)  # a journal that was there and is not is looked for, not begun anew
 FINAL = frozenset({ExitCode.OK, ExitCode.CONFIG, ExitCode.REFUSED, ExitCode.USAGE})
 
 
@@ -22,7 +23,7 @@ class _Child:
 
     def __init__(self, command: Sequence[str], first: Sequence[str]) -> None:
         self.command = command
-        self.first = [*first]
+        self.options = first  # of its next start
         self.process: subprocess.Popen[bytes]
         self.began = 0.0
         self.restart_s = RESTART_FIRST_S
@@ -44,7 +45,7 @@ class Nodes:
         self._last = b""  # what a leader printed that ended by itself
 
     def start(self, command: Sequence[str], *first: str) -> None:
-        """One more; `first` are options of its first start alone."""
+        """One more; `first` are options of its first start alone, `AGAIN` those of every later one."""
         child = _Child(command, first)
         self._children.append(child)
         self._begin(child)
@@ -113,8 +114,8 @@ class Nodes:
 
     def _begin(self, child: _Child) -> None:
         # Its standard input is never written: it ends when ours does, however we end.
-        child.process = spawn([*child.command, *child.first], self._log, stdin=subprocess.PIPE)
-        child.first = []
+        child.process = spawn([*child.command, *child.options], self._log, stdin=subprocess.PIPE)
+        child.options = AGAIN
         child.began = time.monotonic()  # noqa: TID251 as above
         child.again_at = None
 
