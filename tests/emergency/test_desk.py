@@ -3,8 +3,10 @@
 import socket
 from pathlib import Path
 from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 
 import pytest
+from tests.e2e.disk import or_skip, stalling_disk
 
 from nightdesk.adapters.latch_file import LatchFile
 from nightdesk.control.latch import Latch
@@ -31,6 +33,22 @@ def test_what_is_left_is_found_by_the_desk_and_the_stricter_one_stays(tmp_path: 
 def test_where_nothing_can_be_left_it_says_what_not_to_do(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="do not start that desk"):
         leave(tmp_path / "no" / "folder.latch", PAUSED)
+
+
+@pytest.mark.process
+def test_a_disk_that_does_not_answer_keeps_nobody_from_getting_out(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "disk").mkdir()
+    path = tmp_path / "disk" / "desk.journal.latch"
+    with or_skip(stalling_disk(tmp_path / "disk", tmp_path / "below", 8)) as disk:
+        disk.stall()
+        with pytest.raises(BadInput, match="does not answer; do not start that desk"):
+            leave(path, HALTED)
+        (leaving,) = [thread for thread in enumerate_threads() if thread.name == "latch"]
+        assert leaving.daemon
+        disk.answer()
+        leaving.join(20)
+        assert found(path) == HALTED, "it was left once the disk answered"
 
 
 def test_a_desk_that_does_not_answer_in_time_is_none(tmp_path: Path) -> None:

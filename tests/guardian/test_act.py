@@ -6,6 +6,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from tests.e2e.disk import StallingDisk, or_skip, stalling_disk
 
 from emergency.by_hand import DESK, Hand, by_hand
 from nightdesk.adapters.sqlite_journal import SqliteJournal
@@ -15,10 +16,12 @@ from nightdesk.control.messages import Reply, encode
 from nightdesk.emergency.desk import found
 from nightdesk.guardian.act import Act, End, Ended
 from nightdesk.guardian.lookout import Lookout
+from nightdesk.guardian.patience import Patience
 from nightdesk.guardian.watch import Policy, Watch
 from nightdesk.guardian.way import way_out
+from nightdesk.model.errors import AppendRefused
 from nightdesk.model.ids import Epoch
-from nightdesk.ports.journal import Holder
+from nightdesk.ports.journal import Holder, LeaseView
 from nightdesk.runtime.lease import TTL_NS
 
 Capsys = pytest.CaptureFixture[str]
@@ -77,6 +80,7 @@ class Scene:
         )
         self.stop = asyncio.Event()
         self.said: list[str] = []
+        self.eyes = Patience("test")
         self.me = SystemProcesses().me("guardian")
         self.act = Act(
             way_out(load(text, "desk.toml"), path),
@@ -89,7 +93,12 @@ class Scene:
         )
 
     async def look(self) -> None:
-        self.watch.look(self.lookout.lease(), self.clock.mono())
+        seen: LeaseView | str
+        try:
+            seen = await self.eyes.ask(self.lookout.lease)
+        except AppendRefused as error:
+            seen = str(error)
+        self.watch.look(seen, self.clock.mono())
 
     async def run(self) -> Ended:
         await self.look()
@@ -224,6 +233,32 @@ def test_where_the_journal_gives_no_epoch_it_gets_out_without(
         assert any("without an epoch" in text for text in at.said)
 
     scene(tmp_path, capsys, body)
+
+
+@pytest.mark.process
+def test_where_the_journals_disk_does_not_answer_it_gets_out_without(
+    tmp_path: Path, capsys: Capsys
+) -> None:
+    (tmp_path / "below").mkdir()
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    async def body(at: Scene, disk: StallingDisk) -> None:
+        await at.look()
+        disk.stall()
+        ended = await at.act.run(at.journal)
+        assert (ended.how, ended.epoch) == (End.DONE, None), ended
+        assert await at.left() == (0, {})
+        assert any("has not answered for 2 s" in text for text in at.said), at.said
+        disk.answer()
+        async with asyncio.timeout(20):
+            file = SqliteJournal(str(at.journal))
+            while (view := file.lease()).epoch < 2 or view.holder is not None:
+                await asyncio.sleep(0.02)
+            file.close()
+
+    with or_skip(stalling_disk(folder, tmp_path / "below", 128)) as disk:
+        scene(folder, capsys, lambda at: body(at, disk), blind=True)
 
 
 def test_without_an_epoch_it_stands_back_once_somebody_is_seen_to_lead(

@@ -2,37 +2,50 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TypeVar
 
 from nightdesk.adapters.nodes_folder import NodesFolder
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.adapters.worker import Worker
 from nightdesk.journal.chain import Row
 from nightdesk.journal.snapshot import Snapshot
+from nightdesk.model.errors import AppendRefused, AppendUnknown, Fenced
 from nightdesk.model.ids import Epoch, Seq
 from nightdesk.ports.journal import EngineHealth, Holder, LeaseView, Presence, Stored
+
+T = TypeVar("T")
 
 
 class ThreadedJournal:
     """Each call is queued to the one thread that owns the connection; `create` as of the journal. What nodes
-    say of themselves has a thread of its own: no append waits for it."""
+    say of themselves has a thread of its own: no append waits for it.
 
-    def __init__(self, path: str, *, create: bool = True) -> None:
+    With `within_s` whoever asks waits no longer for opening, leading and closing, and is told `AppendUnknown`.
+    """
+
+    def __init__(self, path: str, *, create: bool = True, within_s: float | None = None) -> None:
         self._create = create
+        self._within_s = within_s
         self._worker = Worker("journal")
         self._path = path
         self._journal: SqliteJournal | None = None
         self._nodes = NodesFolder(path)
         self._presence = Worker("presence")
+        self._given_back: asyncio.Future[None]
 
     async def open(self) -> None:
         """Open the file; raises `BadInput` when it is not a journal of ours."""
-        await self._worker.do(self._open)
+        await self._in_time(self._worker.do(self._open))
 
     async def close(self) -> None:
         """Finish what is queued and close the file."""
-        await self._worker.do(self._close)
-        self._presence.end()
-        self._worker.end(wait_s=5.0)
+        closed = self._worker.do(self._close)
+        try:
+            await self._in_time(closed)
+        finally:
+            self._presence.end()
+            self._worker.end(wait_s=5.0 if closed.done() else 0.0)
 
     def append(self, epoch: Epoch, after: Seq, frames: Sequence[bytes]) -> asyncio.Future[None]:
         """See the port."""
@@ -43,8 +56,24 @@ class ThreadedJournal:
         return await self._worker.do(lambda: self._opened().lease())
 
     async def acquire(self, seen: LeaseView, holder: Holder, ttl_ns: int) -> LeaseView:
-        """See the port."""
-        return await self._worker.do(lambda: self._opened().acquire(seen, holder, ttl_ns))
+        """See the port. What was given too late is given back: nobody waits for a lease that nobody uses."""
+        granted: list[LeaseView] = []
+
+        def work() -> LeaseView:
+            granted.append(self._opened().acquire(seen, holder, ttl_ns))
+            return granted[0]
+
+        def give_back() -> None:
+            with suppress(Fenced, AppendRefused, AppendUnknown):
+                for view in granted:
+                    self._opened().release(view.epoch)
+
+        asked = self._worker.do(work)
+        try:
+            return await self._in_time(asked)
+        except (AppendUnknown, asyncio.CancelledError):
+            self._given_back = self._worker.do(give_back)
+            raise
 
     async def blocked_by(self, holder: Holder) -> bool:
         """See the port."""
@@ -52,11 +81,11 @@ class ThreadedJournal:
 
     async def renew(self, epoch: Epoch, renewals: int) -> None:
         """See the port."""
-        await self._worker.do(lambda: self._opened().renew(epoch, renewals))
+        await self._in_time(self._worker.do(lambda: self._opened().renew(epoch, renewals)))
 
     async def release(self, epoch: Epoch) -> None:
         """See the port."""
-        await self._worker.do(lambda: self._opened().release(epoch))
+        await self._in_time(self._worker.do(lambda: self._opened().release(epoch)))
 
     async def stored(self) -> Stored:
         """See the port."""
@@ -89,6 +118,14 @@ class ThreadedJournal:
     async def nodes(self) -> list[Presence]:
         """See the port."""
         return await self._presence.do(self._nodes.told)
+
+    async def _in_time(self, asked: "asyncio.Future[T]") -> T:
+        await asyncio.wait([asked], timeout=self._within_s)
+        if not asked.done():
+            raise AppendUnknown(
+                f"journal {self._path}: its disk has not answered for {self._within_s:g} s"
+            )
+        return asked.result()
 
     def _open(self) -> None:
         self._journal = SqliteJournal(self._path, create=self._create)

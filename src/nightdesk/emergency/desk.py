@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from nightdesk.control.messages import Reply, Request, decode_reply, encode
 from nightdesk.model.errors import BadInput
 
 TIMEOUT_S = 12.0  # a desk waits ten seconds for its journal before it says that it is not sure
+LEAVES_WITHIN_S = 2.0
 
 
 def ask(control: Path, request: Request, timeout_s: float = TIMEOUT_S) -> Reply | str:
@@ -43,7 +45,29 @@ def found(path: Path) -> Latch | None:
 
 
 def leave(path: Path, latch: Latch) -> None:
-    """Put it there, durably, unless a stricter one is there; raises `BadInput` where that cannot be done."""
+    """Put it there, durably, unless a stricter one is there; raises `BadInput` where that cannot be done, or
+    where the disk has not done it within `LEAVES_WITHIN_S`: what gets out does not wait for a disk."""
+    refused: list[BadInput] = []
+
+    def work() -> None:
+        try:
+            _leave(path, latch)
+        except BadInput as error:
+            refused.append(error)
+
+    leaving = threading.Thread(target=work, name="latch", daemon=True)
+    leaving.start()
+    leaving.join(LEAVES_WITHIN_S)
+    if leaving.is_alive():
+        raise BadInput(
+            f"no latch could be left at {path} within {LEAVES_WITHIN_S:.0f} s: its disk does not answer; "
+            "do not start that desk"
+        )
+    if refused:
+        raise refused[0]
+
+
+def _leave(path: Path, latch: Latch) -> None:
     kept = stricter(found(path), latch)
     draft = path.with_name(path.name + ".new")
     try:

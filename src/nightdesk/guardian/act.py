@@ -33,6 +33,7 @@ from nightdesk.runtime.lease import Lease, Term
 BY = "the guardian"
 TRIES, TRY_EVERY_S = 20, 0.2  # to take the epoch: somebody may just be reading
 TERM = Term()
+ANSWERS_WITHIN_S = 2.0  # the journal, or what is done is done without it
 
 
 class End(StrEnum):
@@ -81,7 +82,7 @@ class Act:
     async def run(self, journal: Path) -> Ended:
         """Get out; returns when it is done, or may not go on."""
         self._why = self._watch.ground
-        engine = ThreadedJournal(str(journal), create=False)
+        engine = ThreadedJournal(str(journal), create=False, within_s=ANSWERS_WITHIN_S)
         try:
             try:
                 self._lease = await self._taken(engine)
@@ -98,7 +99,8 @@ class Act:
             if self._lease is not None:
                 with suppress(Fenced, AppendRefused, AppendUnknown):
                     await self._lease.release()
-            await engine.close()
+            with suppress(AppendUnknown):
+                await engine.close()
 
     # --- the epoch ----------------------------------------------------------------------------
 
@@ -106,7 +108,7 @@ class Act:
         """The next epoch, or None where the journal does not give it. Raises `Fenced` where somebody leads."""
         try:
             await engine.open()
-        except BadInput as error:
+        except (BadInput, AppendUnknown) as error:
             self._say(f"going on without an epoch: {error}")
             return None
         why = "it cannot be read"
@@ -116,8 +118,11 @@ class Act:
                 started = self._clock.mono()
                 try:
                     granted = await engine.acquire(view, self._me, TERM.ttl_ns)
-                except (AppendRefused, AppendUnknown) as error:
+                except AppendRefused as error:
                     why = str(error)
+                except AppendUnknown as error:
+                    why = str(error)
+                    break  # a disk that fails or does not answer: nothing is asked of it again
                 else:
                     self._say(f"epoch {granted.epoch} is the guardian's")
                     return Lease(engine, self._clock, granted.epoch, started, TERM)

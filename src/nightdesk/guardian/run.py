@@ -13,12 +13,14 @@ from nightdesk.config.schema import Config
 from nightdesk.control.messages import ExitCode
 from nightdesk.guardian.act import Act, End
 from nightdesk.guardian.lookout import Lookout
+from nightdesk.guardian.patience import Patience
 from nightdesk.guardian.telling import Teller
 from nightdesk.guardian.watch import Alert, Finding, Policy, Watch, named
 from nightdesk.guardian.way import Way, way_out
 from nightdesk.model.errors import AppendRefused, BadInput
 from nightdesk.model.ids import Epoch
 from nightdesk.model.time import SECOND_NS
+from nightdesk.ports.journal import LeaseView
 
 LOOK_EVERY_S = 0.2  # less than a step of the watch: time between two looks counts whole
 HEAR_EVERY_LOOKS = 5
@@ -61,6 +63,7 @@ class _Guardian:
         self._teller = Teller(config.desk.name, asked.notify, log)
         self._stop = asyncio.Event()
         self._me = SystemProcesses().me("guardian")
+        self._eyes: Patience
         self._looks = 0
         what = f"{policy.does} after {asked.after_s} s" if policy.does else "tells"
         self._teller.say("info", "guardian.watches", f"{options.journal}: {what}")
@@ -70,6 +73,7 @@ class _Guardian:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
+        self._eyes = Patience("lookout")
         async with asyncio.TaskGroup() as group:
             carrying = group.create_task(self._teller.carry(), name="notify")
             while not self._stop.is_set():
@@ -86,11 +90,16 @@ class _Guardian:
         return ExitCode.OK
 
     async def _look(self) -> None:
-        seen = await asyncio.to_thread(self._lookout.lease)
+        seen: LeaseView | str
+        try:
+            seen = await self._eyes.ask(self._lookout.lease)
+        except AppendRefused as error:
+            seen = f"journal {self._options.journal}: {error}"
         self._tell(self._watch.look(seen, self._clock.mono()))
         if self._looks % HEAR_EVERY_LOOKS == 0:
-            nodes = await asyncio.to_thread(self._lookout.nodes)
-            self._tell(self._watch.stands_by(nodes, self._clock.mono()))
+            with suppress(AppendRefused):  # the next look tells why nothing is read
+                nodes = await self._eyes.ask(self._lookout.nodes)
+                self._tell(self._watch.stands_by(nodes, self._clock.mono()))
         if self._looks % SAY_EVERY_LOOKS == 0:
             self._teller.say("debug", "guardian.looked", self._stands())
         self._looks += 1
@@ -110,7 +119,7 @@ class _Guardian:
         match ended.how:
             case End.DONE:
                 self._watch.done(ended.epoch)
-                self._mark(ended.epoch)
+                await self._mark(ended.epoch)
                 halted = "a desk that starts is HALTED until somebody resumes"
                 self._alert("warning", "guardian.done", f"{ended.why}\n{halted}")
             case End.FAILED:
@@ -132,13 +141,13 @@ class _Guardian:
             self._teller.say("warning", "guardian.config_kept", str(error))
         return self._way
 
-    def _mark(self, epoch: Epoch | None) -> None:
+    async def _mark(self, epoch: Epoch | None) -> None:
         view = self._watch.view
         of = epoch if epoch is not None or view is None else view.epoch
         if of is None:
             return  # nobody acts blindly twice, nor before somebody was seen to lead
         try:
-            self._lookout.mark(of)
+            await self._eyes.ask(lambda: self._lookout.mark(of))
         except AppendRefused as error:
             self._teller.say("warning", "guardian.not_marked", str(error))
 

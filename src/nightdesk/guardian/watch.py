@@ -18,7 +18,6 @@ from nightdesk.runtime.challenge import STEP_MAX_NS, Stillness
 TELL_AFTER_NS = SECOND_NS  # a standby leads within a fraction of it, and nobody is woken
 FRESH_NS = 3 * SECOND_NS  # how old what a node says of itself may be
 JOINS_WITHIN_NS = 10 * SECOND_NS  # how long nobody may stand by before that is told
-NOBODY_STANDS_BY = "no node stands by"
 
 
 class Finding(StrEnum):
