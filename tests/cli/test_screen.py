@@ -8,10 +8,19 @@ import pytest
 from rich.console import Console
 
 from nightdesk.cli.screen import render
-from nightdesk.control.messages import InstrumentRow, LaneRow, LimitRow, Sample, SwitchRow
+from nightdesk.control.messages import (
+    InstrumentRow,
+    LaneRow,
+    LimitRow,
+    Sample,
+    StandbyRow,
+    SwitchRow,
+)
 from node.test_result import a_sample
 
 SAMPLE = msgspec.structs.replace(a_sample([]), journal={"durable": 1})
+
+STANDBY = StandbyRow(node="n", pid=8, rank=1, lag_ns=1_600_000, heard_ns=0)
 
 
 def lines(share: float | None, sample: Sample = SAMPLE) -> list[str]:
@@ -48,6 +57,37 @@ def test_every_number_is_whole_at_every_width(width: int) -> None:
     assert {"67,012.34", "67,012.35", "0.00999", "0.04", "0.25"} <= set(words)
     assert "12,345.6789 of 1,000,000" in told
     assert all(len(line.rstrip()) <= width for line in told.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("standbys", "told"),
+    [
+        ([], "no node stands by"),
+        (
+            [StandbyRow(node="n", pid=8, rank=1, lag_ns=1_600_000, heard_ns=0)],
+            "stands by: pid 8 (lag 2 ms)",
+        ),
+        (
+            [StandbyRow(node="n", pid=8, rank=1, lag_ns=0, heard_ns=0, unfit="another config")],
+            "stands by: pid 8: another config",
+        ),
+    ],
+)
+def test_who_leads_since_when_and_why_stands_at_the_head_and_who_would_be_next(
+    standbys: list[StandbyRow], told: str
+) -> None:
+    sample = msgspec.structs.replace(
+        SAMPLE,
+        pid=7,
+        uptime_ns=90 * 10**9,
+        led_because="desk on vm (pid 6) has ended",
+        lease_left_ns=2_100_000_000,
+        standbys=standbys,
+    )
+    said = " ".join(" ".join(lines(None, sample)).split())
+    assert (
+        "leads: pid 7 for 90.0 s, because desk on vm (pid 6) has ended; lease: 2.1 s left; " + told
+    ) in said
 
 
 def test_codes_that_no_table_has_stand_at_the_head_by_venue_and_how_often() -> None:

@@ -129,7 +129,8 @@ def _cluster(sample: Sample) -> Text:
     )
     because = f", because {sample.led_because}" if sample.led_because else ""
     return Text.assemble(
-        f"  leads: pid {sample.pid}{because}; ",
+        f"  leads: pid {sample.pid} for {duration(sample.uptime_ns)}{because}; "
+        f"lease: {duration(sample.lease_left_ns)} left; ",
         (f"stands by: {next_up}", "" if fit else "yellow")
         if next_up
         else ("no node stands by", "yellow"),
