@@ -143,6 +143,21 @@ def disk_full(pair: Pair, here: Round) -> None:
     filler.unlink()
 
 
+def stall(pair: Pair, here: Round) -> None:
+    """The journal's disk answers nothing for a while. Nobody could lead in the leader's place, and nobody is
+    killed for it."""
+    assert pair.disk is not None, "its journal lies on a disk that can"
+    here.lasts_s = here.rng.uniform(1.0, min(here.longest_s, 10.0))
+    here.did()
+    pair.disk.stall()
+    try:
+        time.sleep(here.lasts_s)
+    finally:
+        pair.disk.answer()
+    here.healed()
+    here.must("nobody was killed for it", be=not pair.told_of("standby.killed"))
+
+
 def journal_removed(pair: Pair, here: Round) -> None:
     """Both end and say why; nothing is lost, and a new pair goes on when the file is back."""
     file = pair.folder / JOURNAL
@@ -153,6 +168,9 @@ def journal_removed(pair: Pair, here: Round) -> None:
     codes = [node.returncode for node in pair.nodes.values()]
     here.must(f"both end with {ExitCode.FAILED:d}, not {codes}", be=set(codes) == {ExitCode.FAILED})
     here.must("the log tells of it", be="moved or deleted" in pair.said(30))
+    pair.begin(0)
+    again = pair.until("a node that is started meanwhile ends", lambda: pair.nodes[0].poll())
+    here.must(f"it ends with {ExitCode.CONFIG:d}, not {again}", be=again == ExitCode.CONFIG)
     here.must("no new journal was begun in its place", be=not file.exists())
     here.healed()
     away.rename(file)
@@ -234,6 +252,7 @@ KINDS: dict[str, Callable[[Pair, Round], None]] = {
     "standby_kill": standby_kill,
     "link_cut": link_cut,
     "disk_full": disk_full,
+    "stall": stall,
     "journal_removed": journal_removed,
     "both_kill": both_kill,
     "upgrade": upgrade,

@@ -30,7 +30,7 @@ from rich.table import Table
 from tests.crash.harness import FAULTS, ROOT
 from tests.drill.deeds import KINDS, Round
 from tests.drill.pair import MAKER, Failed, Pair
-from tests.e2e.disk import small_disk
+from tests.e2e.disk import small_disk, stalling_disk
 from tests.e2e.links import Links
 
 from nightdesk.audit.i09_clock import LAW as CLOCK
@@ -38,6 +38,7 @@ from nightdesk.model.ids import InstrumentId
 from nightdesk.model.time import MS_NS
 
 SITTING = 12  # rounds on one pair, between its start and its audit
+ROOMY_MIB = 128
 DISK_MIB = 36  # too small for a WAL that has its size beforehand: a full disk is felt at once
 LONGEST_S = 30.0
 AGAIN_S = 1.5  # within which the moment of a deed is drawn
@@ -70,9 +71,12 @@ def sit(sitting: Sitting, write: Write, kept: Path | None = None) -> None:
     """Do them and audit; what fails is a finding, and its folder is copied to `kept`."""
     with ExitStack() as undo:
         folder = Path(undo.enter_context(TemporaryDirectory(prefix="nd")))
-        links = None
+        links = disk = None
         if sitting.kind == "disk_full":
             undo.enter_context(small_disk(folder, DISK_MIB))
+        if sitting.kind == "stall":
+            below = Path(undo.enter_context(TemporaryDirectory(prefix="nd")))
+            disk = undo.enter_context(stalling_disk(folder, below, ROOMY_MIB))
         if sitting.kind == "link_cut":
             links = Links(apart=True)
             links.make(undo)
@@ -80,6 +84,7 @@ def sit(sitting: Sitting, write: Write, kept: Path | None = None) -> None:
             folder,
             sitting.seed + sitting.numbers[0],
             links=links,
+            disk=disk,
             plant=sitting.plant,
             maker=sitting.maker,
         )

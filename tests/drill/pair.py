@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from tests.crash.harness import CONFIG, ROOT, Rig, in_flight
+from tests.e2e.disk import StallingDisk
 from tests.e2e.links import VENUE, Links
 from tests.e2e.status import sample
 
@@ -69,7 +70,8 @@ class Failed(Exception):
 
 
 class Pair(Rig):
-    """Two nodes of one desk, by rank; `links` are the namespaces that they run in, each in one of its own."""
+    """Two nodes of one desk, by rank; `links` are the namespaces that they run in, each in one of its own,
+    `disk` is the one of `folder`, if that can stall."""
 
     def __init__(
         self,
@@ -77,10 +79,12 @@ class Pair(Rig):
         seed: int,
         *,
         links: Links | None = None,
+        disk: StallingDisk | None = None,
         plant: str = "",
         maker: str = MAKER,
     ) -> None:
         self.links = links
+        self.disk = disk
         self.nodes: dict[int, subprocess.Popen[bytes]] = {}
         self._guardian: subprocess.Popen[bytes] | None = None
         self.history: list[Kept] = []

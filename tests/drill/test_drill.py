@@ -10,12 +10,13 @@ import pytest
 from tests.drill import pair
 from tests.drill.deeds import KINDS
 from tests.drill.harness import drill, findings, in_flight_percent, rows, table_of
-from tests.e2e.disk import small_disk
+from tests.e2e.disk import small_disk, stalling_disk
 from tests.e2e.links import Links
 
 pytestmark = pytest.mark.process
 
 EACH = 5
+LONGEST_S = 7.0  # as many as not stand still for longer than a lease lasts
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "drills.md"
 
 
@@ -27,6 +28,11 @@ def can_be_made(kind: str, folder: Path) -> str:
                 Links(apart=True).make(undo)
             if kind == "disk_full":
                 undo.enter_context(small_disk(folder, 1))
+            if kind == "stall":
+                below, disk = folder / "below", folder / "disk"
+                below.mkdir()
+                disk.mkdir()
+                undo.enter_context(stalling_disk(disk, below, 8))
     except (OSError, subprocess.CalledProcessError) as error:
         return f"{kind}: {getattr(error, 'stderr', '') or error}"
     return ""
@@ -37,7 +43,7 @@ def test_five_of_each_kind_leave_nothing_doubled_lost_or_unsaid(tmp_path: Path) 
     assert not (missing and os.environ.get("CI") == "true"), missing
     kinds = [kind for kind in KINDS if not any(why.startswith(kind) for why in missing)]
     keep = tmp_path / "drill.jsonl"  # what failed leaves its folder beside it
-    lines = drill(EACH * len(kinds), kinds, 1, keep, each=EACH, longest_s=4.0, jobs=4)
+    lines = drill(EACH * len(kinds), kinds, 1, keep, each=EACH, longest_s=LONGEST_S, jobs=4)
     assert findings(lines) == []
     done = Counter(line["kind"] for line in lines if "kind" in line)
     assert done == dict.fromkeys(kinds, EACH)
