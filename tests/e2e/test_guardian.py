@@ -42,6 +42,7 @@ def halted(desk: Pair, name: str) -> None:
 def test_where_a_pair_is_killed_it_cancels_the_entries_and_leaves_what_protects() -> None:
     with pair() as desk:
         name = killed(desk, "cancel")
+        assert "same_key" in desk.events(name), "here it has the desk's"
         left = desk.account()
         assert left["entries"] == []
         assert [len(left["stops"]), len(left["held"])] == [2, 2]

@@ -1,17 +1,33 @@
 """A journal's disk that answers nothing for longer than the desk waits for it."""
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.drill.pair import SWEEPER, Pair
+from tests.drill.pair import Pair
 from tests.e2e.disk import or_skip, stalling_disk
 
 from nightdesk.control.messages import Sample
 
 pytestmark = pytest.mark.process
 SIZE_MIB = 128
+# Quotes so far away that nothing trades: all that rests are entries.
+QUOTES = """\
+[[strategy]]
+name = "maker"
+class = "nightdesk.strategy.examples.maker:Maker"
+instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
+params = {{ size = "0.01", away_ticks = 20000, follow_ticks = 30000, inventory_max = "0.1" }}
+"""
+
+
+def only_quotes(config: Path) -> None:
+    """Without the strategy whose positions would make exits of some of them."""
+    text = config.read_text()
+    cut, goes_on = (text.index(f'[[strategy]]\nname = "{name}"') for name in ("trend", "maker"))
+    config.write_text(text[:cut] + text[goes_on:])
 
 
 def test_entries_do_not_outlast_a_minute_of_it_and_who_leads_goes_on_behind_it() -> None:
@@ -20,14 +36,15 @@ def test_entries_do_not_outlast_a_minute_of_it_and_who_leads_goes_on_behind_it()
             Path(undo.enter_context(TemporaryDirectory(prefix="nd"))) for _ in range(2)
         )
         disk = undo.enter_context(or_skip(stalling_disk(folder, below, SIZE_MIB)))
-        pair = Pair(folder, seed=7, disk=disk, maker=SWEEPER)  # what it quotes, it leaves
+        pair = Pair(folder, seed=7, disk=disk, maker=QUOTES)
         undo.callback(pair.close)
+        only_quotes(folder / "desk.toml")
         pair.begin_both()
         before = pair.runs()
 
-        def reduces() -> Sample | None:
+        def in_mode(mode: str) -> Sample | None:
             told = pair.heard()
-            if told is None or told.mode != "REDUCE_ONLY":
+            if told is None or told.mode != mode:
                 return None
             return told if any(cause.cause == "journal" for cause in told.causes) else None
 
@@ -37,7 +54,9 @@ def test_entries_do_not_outlast_a_minute_of_it_and_who_leads_goes_on_behind_it()
         pair.until("it has entries that rest", resting)
         disk.stall()
         undo.callback(disk.answer)
-        assert pair.until("the leader tells of it", reduces).pid == before.pid
+        for mode in ("REDUCE_ONLY", "CANCEL_ONLY"):
+            told = pair.until(f"the leader says {mode}", partial(in_mode, mode))
+            assert told.pid == before.pid
         pair.until("nothing rests", lambda: not resting())
         nodes = {before.pid, *(each.pid for each in before.standbys)}
         assert pair.pids() == nodes, "nobody died of it"

@@ -38,7 +38,8 @@ def test_a_start_finds_it_and_orders_nothing_new_until_somebody_resumes(tmp_path
     async def main() -> None:
         for latch, cause, mode in ((PAUSED, "operator", "REDUCE_ONLY"), (HALTED, CAUSE, "HALTED")):
             place = Place(latch)
-            world = SimWorld(tmp_path, seed=3)
+            (tmp_path / cause).mkdir()
+            world = SimWorld(tmp_path / cause, seed=3)
             place.path = world.path
             life = await world.desk(latch=place).up()
             await asyncio.sleep(10)
@@ -53,7 +54,6 @@ def test_a_start_finds_it_and_orders_nothing_new_until_somebody_resumes(tmp_path
             assert (await life.command("resume", reason="looked at it")).ok
             assert cause not in causes(life.state)
             await life.crash()
-            world.path.unlink()
 
     live(main)
 

@@ -23,6 +23,9 @@ from nightdesk.orders.lifecycle import State
 LATE_NS = 500 * MS_NS  # ticks come every 50 ms: ten of them were missed
 JOURNAL_SLOW_NS = 250 * MS_NS  # a commit takes under one; an order that waits so long is old
 JOURNAL_STALLED_NS = SECOND_NS
+JOURNAL_GONE_NS = (
+    3 * SECOND_NS
+)  # by then the lease has run out with it, and nothing but a cancel can leave
 CALM_NS = 5 * SECOND_NS
 # For how long a cause lasts before it pulls resting entries. A stream that reconnects at once costs no place
 # in any queue; a journal that takes nothing, or a disk without room, may come back for a minute. What only
@@ -55,6 +58,7 @@ def strain(work: Work, tick: Tick) -> None:
     mode, why = Mode.NORMAL, "commits are fast"
     if waits > JOURNAL_SLOW_NS:
         mode = Mode.REDUCE_ONLY if waits > JOURNAL_STALLED_NS else Mode.CAUTIOUS
+        mode = Mode.CANCEL_ONLY if waits > JOURNAL_GONE_NS else mode
         why = f"a record waits {waits / MS_NS:.0f} ms for the disk"
     work.demand(DESK, "journal", mode, why=why, calm_ns=CALM_NS)
     for venue in work.settings.venues:

@@ -67,6 +67,9 @@ class _Guardian:
         self._looks = 0
         what = f"{policy.does} after {asked.after_s} s" if policy.does else "tells"
         self._teller.say("info", "guardian.watches", f"{options.journal}: {what}")
+        if shared := _shared(config):
+            why = f"its key at {shared} is the desk's: what the venue refuses the one it refuses the other"
+            self._teller.say("warning", "guardian.same_key", why)
 
     async def run(self) -> int:
         """Until a signal ends it."""
@@ -171,3 +174,13 @@ class _Guardian:
     def _tell(self, alerts: list[Alert]) -> None:
         for alert in alerts:
             self._teller.tell(alert)
+
+
+def _shared(config: Config) -> str:
+    """At which venues the guardian has no key of its own."""
+    named = config.guardian.account
+    return ", ".join(
+        name
+        for name, venue in config.venue.items()
+        if name in named and venue.account is not None and venue.account.key == named[name].key
+    )
