@@ -277,6 +277,10 @@ def test_none_is_begun_where_one_is_gone(tmp_path: Path, left: str) -> None:
     with pytest.raises(BadInput, match=f"is gone, but .*{left} is there"):
         SqliteJournal(str(path))
     assert not path.exists()
+    path.touch()  # whoever copies begins with an empty file
+    with pytest.raises(BadInput, match=f"is gone, but .*{left} is there"):
+        SqliteJournal(str(path))
+    assert path.read_bytes() == b""
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
@@ -307,7 +311,6 @@ def test_who_may_not_make_a_journal_makes_none(tmp_path: Path) -> None:
         SqliteJournal(str(path), create=False)
     assert not path.exists()
     path.touch()
-    journal = SqliteJournal(str(path), create=False)
-    with pytest.raises(AppendRefused, match="no such table"):
-        journal.lease()
-    journal.close()
+    with pytest.raises(BadInput, match="there is none; find the one"):
+        SqliteJournal(str(path), create=False)
+    assert path.read_bytes() == b""

@@ -58,6 +58,16 @@ def test_a_stalled_journal_gets_slow_again_before_it_is_well() -> None:
     assert causes(bench.state) == {"journal": "CAUTIOUS"}
 
 
+def test_a_journal_that_takes_records_again_lets_exits_go_at_once() -> None:
+    bench = Bench().ready()
+    strained(bench, journal_ns=4 * SECOND_NS)
+    assert causes(bench.state) == {"journal": "CANCEL_ONLY"}
+    strained(bench)
+    assert causes(bench.state) == {"journal": "REDUCE_ONLY"}
+    bench.ticks(5.2, quoted=True)
+    assert causes(bench.state) == {}
+
+
 def test_a_cautious_desk_takes_orders_of_half_the_size_and_strategies_are_told() -> None:
     bench = Bench().ready()
     limit = bench.settings.limits[BTCUSDT].order_qty_max

@@ -29,6 +29,7 @@ from nightdesk.runtime.lease import RENEW_EVERY_NS, TTL_NS
 KEEPS_BELOW_S = (TTL_NS - RENEW_EVERY_NS) / SECOND_NS - 0.1
 LOSES_ABOVE_S = TTL_NS / SECOND_NS + 2.0
 RESUMES_EVERY_S = 1.0
+WELL_LOOKS = 3
 
 
 class Round(msgspec.Struct, kw_only=True):
@@ -231,14 +232,19 @@ def _halted(pair: Pair) -> None:
 
 def _resume(pair: Pair, here: Round) -> None:
     resume = Request(verb="resume", reason="a drill")
+    well = 0
 
     def resumed() -> bool:
-        """What the tool did is adopted once it has lasted longer than the venue's answers lag."""
-        with suppress(NoNode):  # who woke up deposed ends, and the other one begins
-            here.must("an operator may resume", be=_asked(pair, resume).ok)
+        """What the tool did is adopted once it has lasted longer than the venue's answers lag; the desk halts
+        again when it hears of an order of its only then."""
+        nonlocal well
+        if not well:
+            with suppress(NoNode):  # who woke up deposed ends, and the other one begins
+                here.must("an operator may resume", be=_asked(pair, resume).ok)
         time.sleep(RESUMES_EVERY_S)
         told = sample(pair)
-        return told is not None and told.mode == "NORMAL"
+        well = well + 1 if told is not None and told.mode == "NORMAL" else 0
+        return well == WELL_LOOKS
 
     pair.until("it is resumed", resumed)
     here.healed()

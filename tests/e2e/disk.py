@@ -1,6 +1,7 @@
 """A real file system that can be full."""
 
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -70,6 +71,8 @@ class StallingDisk:
 def stalling_disk(folder: Path, below: Path, size_mib: int) -> Iterator[StallingDisk]:
     """`folder` on a device that is a file of another one: freezing that stops this one's device. Both lie in
     `below`, an empty folder. Raises `OSError` where there can be none."""
+    if shutil.which("fsfreeze") is None:
+        raise OSError("there is no fsfreeze")
     outer = below / "outer"
     outer.mkdir()
     with ExitStack() as undo:

@@ -43,6 +43,9 @@ def test_who_does_not_answer_is_asked_nothing_else_until_then(
         assert asked == ["slow"]
         answers.set()
         monkeypatch.setattr(patience, "WITHIN_S", 20.0)
+        async with asyncio.timeout(20):
+            while eyes._late is not None and not eyes._late.done():
+                await asyncio.sleep(0)
         assert await eyes.ask(quick) == "new"
         assert asked == ["slow", "quick"]
 

@@ -10,7 +10,7 @@ import pytest
 from builders import NOW
 from nightdesk.adapters.sqlite_journal import SqliteJournal
 from nightdesk.model.errors import Fenced
-from nightdesk.model.time import Mono
+from nightdesk.model.time import SECOND_NS, Mono
 from nightdesk.ports.journal import Holder, LeaseView
 from nightdesk.runtime.challenge import take
 from nightdesk.runtime.lease import MARGIN_NS, RENEW_EVERY_NS, TTL_NS
@@ -191,3 +191,19 @@ def test_given_back_it_is_not_renewed_however_long_its_keeper_runs(tmp_path: Pat
 
 def test_two_renewals_may_be_lost_in_a_row() -> None:
     assert 3 * RENEW_EVERY_NS + MARGIN_NS < TTL_NS
+
+
+def test_a_renewal_under_way_tells_for_how_long(tmp_path: Path) -> None:
+    async def body(engine: Engine, clock: MachineClock) -> None:
+        lease = await take(engine, clock, Seen(), ME)
+        assert lease.waits_ns() == 0
+        engine.hold = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            renewing = group.create_task(lease.renew())
+            await asyncio.sleep(2)
+            assert lease.waits_ns() == 2 * SECOND_NS
+            engine.hold.set()
+            await renewing
+        assert lease.waits_ns() == 0
+
+    with_engine(tmp_path, body)

@@ -19,8 +19,8 @@ def identity(path: str) -> Identity:
 
 
 def is_there(path: str) -> bool:
-    """Whether the journal has a file at all."""
-    return _inode(Path(path)) is not None
+    """Whether the journal has a file, and not an empty one: whoever begins it writes that before all others."""
+    return _inode(Path(path)) is not None and Path(path).stat().st_size > 0
 
 
 def size(path: str) -> int:
@@ -39,7 +39,8 @@ def refuse_if_gone(path: str, *, create: bool) -> None:
     if beside:
         raise BadInput(
             f"journal {path} is gone, but {beside} is there: what the desk did is in the one that is gone. "
-            f"Find it and put it back; to begin anew without it, move every {Path(path).name}* away"
+            f"Find it and put it back; to begin anew without it, move every {Path(path).name}* away but "
+            "a .latch"
         )
     if not create:
         raise BadInput(

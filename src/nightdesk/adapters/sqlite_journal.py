@@ -89,6 +89,7 @@ class SqliteJournal:
                 self._recognise()
             else:
                 self._prepare(create)
+            self._recognise()  # a first read makes what is not there yet of the files
             self._identity = identity(path) if vfs is None else None
         except apsw.Error as error:
             raise BadInput(f"journal {path}: {error}; is it a Nightdesk journal?") from error

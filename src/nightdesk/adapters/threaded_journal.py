@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from nightdesk.adapters.nodes_folder import NodesFolder
 from nightdesk.adapters.sqlite_journal import SqliteJournal
-from nightdesk.adapters.worker import Worker
+from nightdesk.adapters.worker import Worker, heard
 from nightdesk.journal.chain import Row
 from nightdesk.journal.snapshot import Snapshot
 from nightdesk.model.errors import AppendRefused, AppendUnknown, Fenced
@@ -120,8 +120,13 @@ class ThreadedJournal:
         return await self._presence.do(self._nodes.told)
 
     async def _in_time(self, asked: "asyncio.Future[T]") -> T:
-        await asyncio.wait([asked], timeout=self._within_s)
+        try:
+            await asyncio.wait([asked], timeout=self._within_s)
+        except asyncio.CancelledError:
+            asked.add_done_callback(heard)
+            raise
         if not asked.done():
+            asked.add_done_callback(heard)
             raise AppendUnknown(
                 f"journal {self._path}: its disk has not answered for {self._within_s:g} s"
             )

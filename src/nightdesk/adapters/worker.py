@@ -4,9 +4,15 @@ import asyncio
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+def heard(future: "asyncio.Future[Any]") -> None:
+    """Of one that nobody waits for any more: what it raises is nobody's."""
+    if not future.cancelled():
+        future.exception()
 
 
 class Worker:

@@ -56,6 +56,8 @@ def strain(work: Work, tick: Tick) -> None:
     why = f"the process stood still for {late / MS_NS:.0f} ms" if late > LATE_NS else "on time"
     work.demand(DESK, "starved", mode, why=why, calm_ns=CALM_NS)
     mode, why = Mode.NORMAL, "commits are fast"
+    if work.state.ladder.demands(DESK, "journal") is Mode.CANCEL_ONLY:
+        mode = Mode.REDUCE_ONLY  # what leaves is written down again
     if waits > JOURNAL_SLOW_NS:
         mode = Mode.REDUCE_ONLY if waits > JOURNAL_STALLED_NS else Mode.CAUTIOUS
         mode = Mode.CANCEL_ONLY if waits > JOURNAL_GONE_NS else mode
@@ -79,6 +81,8 @@ def dues(work: Work) -> Iterator[Mono]:
     for cause in ("starved", "journal"):
         if ladder.holds(DESK, cause):
             yield work.calm_from(DESK, cause, CALM_NS)
+    if ladder.demands(DESK, "journal") is Mode.CANCEL_ONLY:
+        yield work.mono
     for scope in map(work.settings.scope_of, work.settings.venues):
         for cause in WAITS_NS:
             if ladder.holds(scope, cause):

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from nightdesk.adapters.worker import Worker
+from nightdesk.adapters.worker import Worker, heard
 from nightdesk.model.errors import AppendRefused
 
 T = TypeVar("T")
@@ -19,17 +19,12 @@ class Patience:
         self._late: asyncio.Future[Any] | None = None
 
     async def ask(self, work: Callable[[], T]) -> T:
-        """What it says; raises `AppendRefused` where that takes longer than `WITHIN_S`. Nothing else is asked
-        before it has answered, and then that answer is too old."""
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                if self._late is not None:
-                    await asyncio.wait([self._late])
-                    self._late = None
-                asked = self._worker.do(work)
-                self._late = asked
-                await asyncio.wait([asked])
-                self._late = None
+        """What it says; raises `AppendRefused` where that takes longer than `WITHIN_S`. Until it has answered
+        nothing else is asked, and nobody waits; that answer is too old."""
+        if self._late is None or self._late.done():
+            self._late = asked = self._worker.do(work)
+            asked.add_done_callback(heard)
+            await asyncio.wait([asked], timeout=WITHIN_S)
+            if asked.done():
                 return asked.result()
-        except TimeoutError:
-            raise AppendRefused(f"the disk has not answered for {WITHIN_S:.0f} s") from None
+        raise AppendRefused(f"the disk has not answered for {WITHIN_S:g} s")

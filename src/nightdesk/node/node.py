@@ -292,7 +292,8 @@ class Node:
                     raise  # the node ends
             except (AppendRefused, AppendUnknown):
                 if self.ready.is_set():
-                    await let_go(self.shell, self._world.clock)
+                    with suppress(asyncio.CancelledError):  # another reason to end: this one stands
+                        await let_go(self.shell, self._world.clock)
                 raise
             raise TaskEnded(f"the node's task {name!r} ended by itself")
 
@@ -320,7 +321,8 @@ class Node:
             for venue in self._venues.values():
                 venue.look()
             self._latch.look(clock.mono())
-            self.shell.handle(Tick(late_ns=late, journal_ns=self.shell.writer.waits_ns()))
+            waits = max(self.shell.writer.waits_ns(), self._lease.waits_ns())
+            self.shell.handle(Tick(late_ns=late, journal_ns=waits))
             self.shell.timers()
             if not self.shell.trading and self._may_begin():
                 self.shell.start_strategies()

@@ -54,6 +54,7 @@ class Lease:
         self._renewed_at = taken_at
         self._void_before = Mono(0)
         self._given_back = False
+        self._asked: Mono | None = None
 
     def held(self, now: Mono, since: Mono = LONG_AGO) -> bool:
         """Whether this node may still act at `now`, by a renewal that was not asked for before `since`."""
@@ -68,13 +69,20 @@ class Lease:
         """One renewal; raises `Fenced` when another leads. What was given back is not renewed."""
         if self._given_back:
             return
-        started = self._clock.mono()
+        started = self._asked = self._clock.mono()
         self._renewals += 1
-        await self._engine.renew(self.epoch, self._renewals)
+        try:
+            await self._engine.renew(self.epoch, self._renewals)
+        finally:
+            self._asked = None
         if started < self._void_before:
             return
         self._renewed_at = started
         self.until = Mono(started + self._term.ttl_ns - MARGIN_NS)
+
+    def waits_ns(self) -> int:
+        """How long the renewal under way has taken so far; 0 when none is."""
+        return 0 if self._asked is None else self._clock.mono() - self._asked
 
     async def keep(self) -> None:
         """Renew for ever."""
