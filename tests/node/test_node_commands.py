@@ -79,7 +79,8 @@ def test_a_stalled_disk_sends_nothing_and_a_command_says_that_it_is_not_confirme
         reply = await life.command("pause", reason="slow", by="me")
         assert (reply.ok, reply.code) == (False, ExitCode.UNKNOWN)
         assert len([r for r in life.http.requests if r.method == "POST"]) == posts
-        assert life.state.ladder.mode(DESK) is Mode.REDUCE_ONLY, "latched in this node at once"
+        latched = life.state.ladder.demands(DESK, "operator")
+        assert latched is Mode.REDUCE_ONLY, "latched in this node at once"
         await life.crash()
 
     live(main)
