@@ -43,6 +43,18 @@ START_WITHIN_S = 30.0
 CHOSEN_WITHIN_S = 12.0  # a chosen point that is not passed by then becomes a random kill
 CHOSEN_SHARE = 0.7
 
+
+def maker_of(params: str, kind: str = "nightdesk.strategy.examples.maker:Maker") -> str:
+    """A maker of both markets, as a part of a template like `CONFIG`."""
+    return f"""\
+[[strategy]]
+name = "maker"
+class = "{kind}"
+instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
+params = {{{{ size = "0.01", inventory_max = "0.1", {params} }}}}
+"""
+
+
 CONFIG = """\
 [desk]
 name = "crash"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from tests.crash.harness import CONFIG, ROOT, Rig, in_flight
+from tests.crash.harness import CONFIG, ROOT, Rig, in_flight, maker_of
 from tests.e2e.disk import StallingDisk
 from tests.e2e.links import VENUE, Links
 from tests.e2e.status import sample
@@ -32,21 +32,9 @@ LOOK_EVERY_S = 0.02
 ROWS = 5_000
 STOP_WITHIN_S = 40.0
 # Slow enough for what the venue allows, with an order or a cancel on its way most of the time.
-MAKER = """\
-[[strategy]]
-name = "maker"
-class = "nightdesk.strategy.examples.maker:Maker"
-instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
-params = {{ size = "0.01", follow_ticks = 10, inventory_max = "0.1", pause_ms = 700 }}
-"""
+MAKER = maker_of("follow_ticks = 10, pause_ms = 700")
 # What it quotes rests, so that whoever begins finds something to cancel.
-SWEEPER = """\
-[[strategy]]
-name = "maker"
-class = "tests.drill.sweeps:Sweeps"
-instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
-params = {{ size = "0.01", away_ticks = 1000, follow_ticks = 3000, inventory_max = "0.1" }}
-"""
+SWEEPER = maker_of("away_ticks = 1000, follow_ticks = 3000", "tests.drill.sweeps:Sweeps")
 GUARDIAN = """
 [baseline]
 BTC = "{btc}"

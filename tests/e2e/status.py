@@ -3,19 +3,13 @@
 import time
 from collections.abc import Callable
 
-from tests.crash.harness import Rig
+from tests.crash.harness import Rig, maker_of
 
 from nightdesk.adapters.control_socket import ControlClient, NoNode
 from nightdesk.control.messages import Request, Sample, sample_of
 
 WITHIN_S = 40.0
-MAKER = """\
-[[strategy]]
-name = "maker"
-class = "nightdesk.strategy.examples.maker:Maker"
-instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
-params = {{ size = "0.01", follow_ticks = 2, inventory_max = "0.1", pause_ms = 20 }}
-"""
+MAKER = maker_of("follow_ticks = 2, pause_ms = 20")
 
 
 def sample(rig: Rig) -> Sample | None:

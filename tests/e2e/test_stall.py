@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from tests.crash.harness import maker_of
 from tests.drill.pair import Pair
 from tests.e2e.disk import or_skip, stalling_disk
 
@@ -14,13 +15,7 @@ from nightdesk.control.messages import Sample
 pytestmark = pytest.mark.process
 SIZE_MIB = 128
 # Quotes so far away that nothing trades: all that rests are entries.
-QUOTES = """\
-[[strategy]]
-name = "maker"
-class = "nightdesk.strategy.examples.maker:Maker"
-instruments = ["binance:BTCUSDT", "binance:ETHUSDT"]
-params = {{ size = "0.01", away_ticks = 20000, follow_ticks = 30000, inventory_max = "0.1" }}
-"""
+QUOTES = maker_of("away_ticks = 20000, follow_ticks = 30000")
 
 
 def only_quotes(config: Path) -> None:

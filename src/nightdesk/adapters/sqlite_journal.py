@@ -85,11 +85,9 @@ class SqliteJournal:
             self._db.set_busy_timeout(BUSY_TIMEOUT_MS)
             if vfs is not None:  # one without shared memory: the file is this connection's alone
                 self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            if readonly:
-                self._recognise()
-            else:
+            if not readonly:
                 self._prepare(create)
-            self._recognise()  # a first read makes what is not there yet of the files
+            self._recognise()  # and by that read what is not there yet of the files is made
             self._identity = identity(path) if vfs is None else None
         except apsw.Error as error:
             raise BadInput(f"journal {path}: {error}; is it a Nightdesk journal?") from error
