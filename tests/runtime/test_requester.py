@@ -164,6 +164,19 @@ def test_while_the_venue_wants_quiet_only_the_way_out_leaves() -> None:
     played(body)
 
 
+def test_a_question_that_the_way_out_depends_on_waits_for_no_room() -> None:
+    async def body(host: Host, requester: Requester) -> None:
+        requester.urgent = lambda: True
+        await requester.request(ask("first", 80))
+        async with asyncio.TaskGroup() as group:
+            for name, rank in ("reads", Rank.PRIVATE), ("reconciles", Rank.RECONCILE):
+                group.create_task(requester.request(ask(name, 10, rank)))
+            await asyncio.sleep(1)
+            assert names(host) == ["first", "reconciles"]
+
+    played(body)
+
+
 def test_a_turn_that_comes_while_the_venue_wants_quiet_or_nothing_is_held_is_given_back() -> None:
     async def body(host: Host, requester: Requester) -> None:
         await requester.request(ask("first", 80))

@@ -47,6 +47,16 @@ def test_a_request_costs_what_the_venue_counts(number: int, costs: Mapping[str, 
 
 
 @pytest.mark.parametrize(
+    "named",
+    [f"GET /api/v3/{what}" for what in ("order", "openOrders", "myTrades", "account")]
+    + [f"GET /fapi/v1/{what}" for what in ("order", "openOrders", "algoOrder", "openAlgoOrders")]
+    + ["GET /fapi/v1/userTrades", "GET /fapi/v3/account"],
+)
+def test_what_a_comparison_with_the_venue_asks_has_one_rank(named: str) -> None:
+    assert (SPOT | USDM)[named].rank is Rank.RECONCILE  # and so leaves at once where all is left
+
+
+@pytest.mark.parametrize(
     ("costs", "limits"), [(SPOT, SPOT_LIMITS), (USDM, USDM_LIMITS)], ids=["spot", "usdm"]
 )
 def test_the_smallest_share_has_room_for_every_request_and_for_exits_behind_entries(

@@ -60,7 +60,7 @@ SPOT: Mapping[str, Cost] = {
     "GET /api/v3/openOrders": _cost(Rank.RECONCILE, 6),
     "GET /api/v3/myTrades": _cost(Rank.RECONCILE, 20),
     "GET /api/v3/myTrades?orderId": _cost(Rank.RECONCILE, 5),
-    "GET /api/v3/account": _cost(Rank.PRIVATE, 20),
+    "GET /api/v3/account": _cost(Rank.RECONCILE, 20),
     "GET /sapi/v1/account/apiRestrictions": _cost(Rank.PRIVATE, 1),
     "GET /api/v3/account/commission": _cost(Rank.PRIVATE, 20),
     "GET /api/v3/time": _cost(Rank.RECONCILE, 1),  # without it no order leaves
@@ -82,7 +82,7 @@ USDM: Mapping[str, Cost] = {
     "GET /fapi/v1/openOrders": _cost(Rank.RECONCILE, 1),
     "GET /fapi/v1/openAlgoOrders": _cost(Rank.RECONCILE, 1),
     "GET /fapi/v1/userTrades": _cost(Rank.RECONCILE, 5),
-    "GET /fapi/v3/account": _cost(Rank.PRIVATE, 5),
+    "GET /fapi/v3/account": _cost(Rank.RECONCILE, 5),
     "POST /fapi/v1/listenKey": _cost(Rank.RECONCILE, 1),  # without it fills are not heard
     "GET /fapi/v1/accountConfig": _cost(Rank.PRIVATE, 5),
     "GET /fapi/v1/symbolConfig": _cost(Rank.PRIVATE, 5),
