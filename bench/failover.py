@@ -24,8 +24,9 @@ DEEDS: tuple[Deed, ...] = (
     ("kill", (), "leader killed", 50, {"sure_ms": 1_000}),
     ("kill", SLOW, "leader killed, a slow venue", 50, {}),
     ("switchover", (), "handed over", 50, {"record_ms": 200}),
-    ("freeze", (), "leader stands still", 12, {"record_ms": LEASE_MS + 300}),
-    ("both_kill", (), "both killed", 12, {}),
+    # Of these some are too short for anyone to take over.
+    ("freeze", (), "leader stands still", 90, {"record_ms": LEASE_MS + 300}),
+    ("both_kill", (), "both killed", 50, {}),
 )
 # The same with a strategy that wants what it finds open cancelled as it begins; the others want a cancel only
 # once the market has moved.

@@ -275,6 +275,23 @@ def alive(pid: int) -> bool:
         return False
 
 
+def test_of_several_that_join_the_one_of_the_least_rank_leads_next() -> None:
+    def stand_by(folder: Path) -> set[int]:
+        return {node["pid"] for node in status(folder).get("standbys", [])}
+
+    with short_folder() as folder, up(folder, "--role", "leader"):
+        leads = until("it trades", lambda: (s := status(folder)).get("trading") and s, folder)
+        with up(folder, "--role", "standby", "--rank", "3"):
+            third = until("one that stands by", lambda: stand_by(folder), folder)
+            with up(folder, "--role", "standby", "--rank", "2"):
+                both = until("two", lambda: len(s := stand_by(folder)) == 2 and s, folder)
+                os.kill(leads["pid"], signal.SIGKILL)
+                after = until(
+                    "another", lambda: (s := status(folder)).get("epoch") == 2 and s, folder
+                )
+                assert {after["pid"]} == both - third
+
+
 def test_a_killed_parent_leaves_nothing_open_and_no_process_behind() -> None:
     with short_folder() as folder, up(folder, "--seed", "7") as process:
         until("orders", lambda: status(folder).get("orders_live"), folder)

@@ -13,17 +13,18 @@ from nightdesk.cli.lab import app as lab_app
 from nightdesk.cli.limits import app as limits_app
 from nightdesk.cli.node import cluster, guardian, node, switchover
 from nightdesk.cli.options import (
-    PAIR,
     ConfigOption,
     FolderOption,
     JsonOption,
     OutOption,
+    RankOption,
     ReasonOption,
     RoleOption,
     UsdmReplayOption,
     VenueLogOption,
 )
 from nightdesk.cli.simulate import app as simulate_app
+from nightdesk.wiring.roles import PAIR
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,6 +82,7 @@ def up(
     json_logs: Annotated[bool, typer.Option(help="The node's log as JSON.")] = False,
     folder: FolderOption = None,
     role: RoleOption = PAIR,
+    rank: RankOption = 1,
 ) -> None:
     """Start a desk: the practice desk, or the one a config file describes."""
     from nightdesk.cli.up import run_up
@@ -100,6 +102,7 @@ def up(
             paper=paper,
             live=live,
             role=role,
+            rank=rank,
         )
     )
 

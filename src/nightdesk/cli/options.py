@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from nightdesk.wiring.roles import LEADER, PAIR, STANDBY
+
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="desk.toml; without it: the practice desk.")
 ]
@@ -14,7 +16,6 @@ UsdmReplayOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
 FolderOption = Annotated[Path | None, typer.Option(help="Where the practice desk keeps its files.")]
-PAIR, LEADER, STANDBY = "pair", "leader", "standby"
 RoleOption = Annotated[
     str,
     typer.Option(
@@ -22,6 +23,10 @@ RoleOption = Annotated[
         "stands by a desk that runs.",
         autocompletion=lambda: [PAIR, LEADER, STANDBY],
     ),
+]
+RankOption = Annotated[
+    int,
+    typer.Option(min=1, help="Of several nodes that stand by, those of a lesser rank lead first."),
 ]
 OutOption = Annotated[
     Path | None, typer.Option(help="A new folder for trades, orders, equity, metrics, a report.")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from nightdesk.cli.options import LEADER, PAIR, STANDBY
 from nightdesk.cli.places import lab_folder, load_config, practice_folder
 from nightdesk.cli.screen import Screen
 from nightdesk.cli.tables import ERR, OUT, print_json, say, table
@@ -20,6 +19,7 @@ from nightdesk.node.compose import codecs_of, plan_of
 from nightdesk.node.practice import refuse_unplayed
 from nightdesk.node.refused import NobodyToAsk, parts_of, written
 from nightdesk.node.result import Result
+from nightdesk.wiring.roles import LEADER, PAIR, STANDBY
 
 if TYPE_CHECKING:
     from nightdesk.simulation.replay import ReplayOptions  # loaded only where it is run
@@ -43,6 +43,7 @@ def run_up(
     paper: bool = False,
     live: str = "",
     role: str = PAIR,
+    rank: int = 1,
 ) -> int:
     """Start, watch, stop; returns the exit code."""
     replays = bool(replay or usdm_replay)
@@ -77,6 +78,7 @@ def run_up(
         folder=place,
         json_logs=json_logs,
         role=LEADER if replays and role == PAIR else role,
+        rank=rank,
     )
     code, result = _watched(options, headless=headless, bar=replays and not as_json)
     return end(code, result, as_json=as_json)

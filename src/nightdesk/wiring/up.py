@@ -42,6 +42,7 @@ from nightdesk.node.practice import (
 )
 from nightdesk.node.result import Result
 from nightdesk.wiring.nodes import STOP_WITHIN_S, Nodes, python, spawn
+from nightdesk.wiring.roles import LEADER, PAIR, STANDBY
 from nightdesk.wiring.told import lab_get, result_at
 
 PAPER_KIND, PAPER_SYMBOLS = "binance-spot", ["BTCUSDT", "ETHUSDT"]  # without a config
@@ -49,9 +50,6 @@ LAB_REFUSED = 2  # what a lab ends with whose options cannot be met
 SILENT_S = 2.0  # a leader that tells nothing for so long is looked for anew
 SLOW_S = 10.0  # a desk that has not started by then says why
 LAB_URL = "lab.url"  # where the practice exchange of a folder answers, for nodes that join
-
-
-PAIR, LEADER, STANDBY = "pair", "leader", "standby"  # a node and one that stands by, or one of them
 
 
 class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +67,7 @@ class UpOptions(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     json_logs: bool
     role: str = PAIR
+    rank: int = 1  # of who stands by
 
 
 class ChildFailed(OperatingError):
@@ -210,7 +209,7 @@ class Up:
             return
         if role == PAIR:  # whoever typed this may have changed the config: one of them leads by it
             nodes.start(self._node("--stand-by"), "--lead")
-        nodes.start(self._node("--stand-by", "--rank", "1"))
+        nodes.start(self._node("--stand-by", "--rank", str(self._options.rank)))
 
     def _node(self, *more: str) -> list[str]:
         """How one is started."""

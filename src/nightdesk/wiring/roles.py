@@ -1,0 +1,3 @@
+"""What `nightdesk up` starts: a node and one that stands by, or one of them."""
+
+PAIR, LEADER, STANDBY = "pair", "leader", "standby"
