@@ -95,6 +95,29 @@ def test_none_begins_over_an_order_that_protects(
     assert all("protects a position" in each and str(PERP) in each for each in told)
 
 
+@pytest.mark.parametrize(
+    ("ms", "more", "found"),
+    [
+        (9_000, [], True),
+        (4_000, [], False),  # perhaps it did not know of the entry yet
+        (9_000, [wanted(0, 3, **STOP)], False),  # an exit is open, or may be
+        (9_000, [wanted(6_000, 3, **STOP)], False),
+        (
+            9_000,
+            [reported(VenueStatus.CANCELLED, ms=2, client_id=an_id(1), instrument=PERP)],
+            False,
+        ),  # it knows nothing of one
+    ],
+)
+def test_none_is_stopped_while_entries_rest_alone(
+    ms: float, more: list[Fact], *, found: bool
+) -> None:
+    facts = [both(), wanted(), taken(1), *more]
+    told = whats(DeadMan(), [*facts, countdown("stopped", ms, 0)])
+    assert bool(told) is found, told
+    assert all("was stopped while" in each and str(PERP) in each for each in told)
+
+
 def test_an_entry_may_have_one() -> None:
     facts = [both(), wanted(0), taken(1), countdown("begun", 9_000, LENGTH_MS)]
     assert whats(DeadMan(), facts) == []

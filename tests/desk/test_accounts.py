@@ -1,5 +1,7 @@
 """Desk against venue: a difference must be seen twice, is never traded away, and a lost journal halts."""
 
+from itertools import pairwise
+
 import pytest
 from msgspec.structs import replace
 
@@ -233,7 +235,7 @@ def test_a_difference_of_before_a_restart_is_not_adopted_before_it_was_seen_twic
     assert "reconcile" not in causes(again.state), "it went away by itself"
 
 
-def test_a_difference_is_sought_among_the_own_ended_orders_until_it_is_believed() -> None:
+def test_a_difference_is_sought_among_the_own_ended_orders_and_more_seldom_once_believed() -> None:
     bench = Bench().ready()
     order = bench.open_order(Side.BUY, "1", "100")
     whole = bench.open_order(Side.BUY, "0.1", "100")
@@ -245,3 +247,10 @@ def test_a_difference_is_sought_among_the_own_ended_orders_until_it_is_believed(
     assert [ask.intent for ask in effects(AskOrder, bench.account(off))] == [order]
     bench.differ(off)
     assert effects(AskOrder, bench.account(off)) == []  # it was not there: a person has to look
+    asked = []
+    for second in range(180):
+        bench.wait(SECOND_NS)
+        if effects(AskOrder, bench.account(off)):
+            asked.append(second)
+    gaps = [after - before for before, after in pairwise(asked)]
+    assert gaps == [20, 40, 60], asked

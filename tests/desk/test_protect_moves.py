@@ -426,7 +426,7 @@ def _wish(bench: Bench, what: str, number: int) -> None:
             protect(bench, trail_bps=50 + number)
         case "bracket":
             protect(bench, stop=str(80 + number), take_profit="130")
-        case "buy" if bench.state.position(*OWNER).qty < 4:
+        case "buy" if bench.state.position(*OWNER).qty < 4 and not causes(bench.state):
             bench.buy("1")
         case "less":
             bench.propose(Target(instrument=BTCUSDT, qty=D(1)))

@@ -4,6 +4,7 @@ from typing import Any
 
 from nightdesk.model.ids import InstrumentId
 from nightdesk.model.time import Mono
+from nightdesk.node.node import Node
 from nightdesk.resilience.dead_man import Act, Countdown, Resting
 from nightdesk.runtime import dead_man
 from nightdesk.runtime.dead_man import DeadMan
@@ -71,6 +72,25 @@ def a_countdown_is_never_renewed(patch: Patch) -> None:
         return None if wanted is Act.BEGIN and self.may_run(now) else wanted
 
     patch.setattr(Countdown, "act", once)
+
+
+def a_desk_that_ends_disarms_first(patch: Patch) -> None:
+    act, stop = Countdown.act, Node.stop
+
+    def disarmed(self: Countdown, resting: Resting, now: Mono, *, leaving: bool = False) -> Any:
+        if leaving and self.may_run(now) and self.under_way is None:
+            return Act.STOP
+        return act(self, resting, now, leaving=leaving)
+
+    def tidy(self: Node) -> None:
+        for venue in self._venues.values():
+            if venue._dead_man is not None:
+                venue._dead_man._leaving = True
+                venue._dead_man.look()
+        stop(self)
+
+    patch.setattr(Countdown, "act", disarmed)
+    patch.setattr(Node, "stop", tidy)
 
 
 PLANTS_OF_DEAD_MAN: tuple[Plant, ...] = (

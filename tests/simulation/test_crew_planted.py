@@ -11,9 +11,11 @@ from nightdesk.model.errors import AppendRefused
 from nightdesk.model.ids import Epoch, VenueId
 from nightdesk.model.order import Intent, Origin
 from nightdesk.model.time import SECOND_NS
+from nightdesk.orders.lifecycle import State
 from nightdesk.simulation.incarnation import Life
 from nightdesk.simulation.machine import MachineJournal
 from nightdesk.simulation.processes import Running, leaves
+from simulation import planted_dead_man
 from simulation import planted_leadership as planted
 from simulation.crews import Crewed, Script
 from simulation.planted import SCENARIOS
@@ -186,6 +188,23 @@ async def a_clock_that_steps_under_a_leader(made: Crewed) -> None:
     assert voided, "held by a renewal from before the step"
 
 
+async def a_desk_ends_over_an_entry_that_rests(made: Crewed) -> None:
+    """And all of its nodes die before it has cancelled that."""
+    await made.ready()
+    first = made.leader
+    async with asyncio.timeout(60):
+        while not [
+            o for o in first.node.shell.desk.state.orders.live.values() if o.state is State.OPEN
+        ]:
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(7)
+    first.node.stop()
+    await asyncio.sleep(0.001)
+    for each in made.world.crew.alive():
+        made.world.crew.die(each, "kill")
+    await asyncio.sleep(3)
+
+
 PRACTICE, GUARDED, LEANS = "practice.toml", "protects.toml", "leans.toml"
 SCRIPTS: dict[Plant, tuple[Script, str]] = {
     planted.a_lease_counts_from_the_reply: (a_renewal_that_is_heard_of_late, PRACTICE),
@@ -221,11 +240,15 @@ SCRIPTS: dict[Plant, tuple[Script, str]] = {
         a_clock_that_steps_under_a_leader,
         PRACTICE,
     ),
+    planted_dead_man.a_desk_that_ends_disarms_first: (
+        a_desk_ends_over_an_entry_that_rests,
+        "steady-on-perpetuals.toml",
+    ),
 }
 
 
 def play(script: Script, desk: str) -> None:
-    Crewed(script, seconds=40, config=(SCENARIOS / "desks" / desk).read_text(encoding="utf-8"))
+    Crewed(script, seconds=60, config=(SCENARIOS / "desks" / desk).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("plant", SCRIPTS, ids=lambda plant: plant.__name__)

@@ -50,7 +50,7 @@ def test_a_request_costs_what_the_venue_counts(number: int, costs: Mapping[str, 
     "named",
     [f"GET /api/v3/{what}" for what in ("order", "openOrders", "myTrades", "account")]
     + [f"GET /fapi/v1/{what}" for what in ("order", "openOrders", "algoOrder", "openAlgoOrders")]
-    + ["GET /fapi/v1/userTrades", "GET /fapi/v3/account"],
+    + ["GET /fapi/v1/userTrades", "GET /fapi/v1/forceOrders", "GET /fapi/v3/account"],
 )
 def test_what_a_comparison_with_the_venue_asks_has_one_rank(named: str) -> None:
     assert (SPOT | USDM)[named].rank is Rank.RECONCILE  # and so leaves at once where all is left

@@ -33,14 +33,16 @@ from nightdesk.model.records import (
     Settled,
 )
 from nightdesk.model.severity import BEARINGS, Severity
-from nightdesk.model.time import SECOND_NS, Wall
+from nightdesk.model.time import SECOND_NS, Mono, Wall
 from nightdesk.modes.ladder import DESK
 from nightdesk.orders.book import Order
 from nightdesk.orders.lifecycle import State
 from nightdesk.reconcile.account import Owner, differences, owner_of
 from nightdesk.reconcile.resolve import Asked, final_from, grace_ends
 
-SOUGHT_MAX = 10  # of the newest ended orders, while a difference is not believed yet
+SOUGHT_MAX = 10  # of the newest ended orders
+# What would explain a difference may not have been answered: one that is believed is sought ever more seldom.
+SOUGHT_AGAIN_NS, SOUGHT_MOST_NS = 5 * SECOND_NS, 60 * SECOND_NS
 # How far two clocks may differ where a list is asked for by time: also a venue's own, the one that it tells
 # the time by and the one that stamps its trades.
 CLOCK_SLACK_NS = 10 * SECOND_NS
@@ -135,13 +137,14 @@ def compare(work: Work, event: AccountTold) -> None:
         work.record(_reconciled(work, venue, held, {}, surplus))
         return
     found = differences(work.state.funds.balances, held, assets)
-    if found and not books.confirmed and (books.agreed is None or found == books.difference):
+    seeks = bool(found) and _seeks(books, work.mono)
+    if seeks and (books.agreed is None or found == books.difference):
         work.decision.at_once += emergency.asking(work, venue, found)
     if found != books.difference:
         books.difference, books.since = found, event.asked_at
     # An account that lags differs by our own last trades; the same difference beyond the lag is a real one.
     lasted_ns = event.asked_at - books.since
-    if found and not books.confirmed:
+    if seeks:
         _seek(work, venue, found)
     books.confirmed = bool(found) and lasted_ns > work.settings.read_lag_ns
     if not found:
@@ -160,9 +163,17 @@ def _moving(work: Work, venue: VenueId) -> bool:
     return any(o is not None and venue_of(o.intent.instrument) == venue for o in owed)
 
 
+def _seeks(books: Books, now: Mono) -> bool:
+    """Whether it is time to ask what explains a difference."""
+    wait_ns = min(SOUGHT_AGAIN_NS << min(books.sought.times, 10), SOUGHT_MOST_NS)
+    return not books.confirmed or now - books.sought.last >= wait_ns
+
+
 def _seek(work: Work, venue: VenueId, found: Mapping[str, Decimal]) -> None:
     """A difference may be a fill of our own, of an order whose end was confirmed by an answer that lagged by
     more than the config says: look there before anybody is alarmed."""
+    books = work.views.books_of(venue)
+    books.sought = (books.sought if books.confirmed else Asked()).again(work.mono)
     contracts.seek(work, found)
     known = work.settings.instruments.values()
     where = {i.id for i in known if i.venue == venue and i.held_as in found}

@@ -34,10 +34,21 @@ class Books:
     """How one venue's account was compared with the books. `difference` is what it was last seen to have beyond
     them, the same since `since`; `confirmed` that it lasted longer than the venue's answers lag, and was shown.
     `agreed` is when the venue was asked that last had no more than the books, in this life; None before.
-    `tries` counts the questions of this life.
+    `sought` is when it was asked what explains it, and how often since it is believed. `tries` counts the
+    questions of this life.
     """
 
-    __slots__ = ("agreed", "asked", "compared", "confirmed", "difference", "flat", "since", "tries")
+    __slots__ = (
+        "agreed",
+        "asked",
+        "compared",
+        "confirmed",
+        "difference",
+        "flat",
+        "since",
+        "sought",
+        "tries",
+    )
 
     def __init__(self) -> None:
         self.agreed: Wall | None = None
@@ -47,6 +58,7 @@ class Books:
         self.difference: dict[str, Decimal] = {}
         self.since = Wall(0)
         self.confirmed = False
+        self.sought = Asked()
         self.flat: str | None = None  # the dust that is left, once a flatten is done there
 
 

@@ -88,7 +88,7 @@ USDM: Mapping[str, Cost] = {
     "GET /fapi/v1/symbolConfig": _cost(Rank.PRIVATE, 5),
     "GET /fapi/v1/commissionRate": _cost(Rank.PRIVATE, 20),
     "GET /fapi/v1/income": _cost(Rank.PRIVATE, 30),
-    "GET /fapi/v1/forceOrders": _cost(Rank.PRIVATE, 20),
+    "GET /fapi/v1/forceOrders": _cost(Rank.RECONCILE, 20),
     "GET /fapi/v1/time": _cost(Rank.RECONCILE, 1),
     "GET /fapi/v1/exchangeInfo": _cost(Rank.MARKET, 1),
     "GET /fapi/v1/ticker/bookTicker": _cost(Rank.REDUCE, 2),
