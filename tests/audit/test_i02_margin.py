@@ -47,6 +47,11 @@ def bought_at(price: str, qty: str = "6") -> list[Fact]:
     return [decided(1, qty, price=D(price)), trade]
 
 
+def beside(ask: str) -> dict[str, Any]:
+    """What a desk says that the other contract was worth."""
+    return {"inputs": msgspec.structs.replace(QUOTE, asks={PERP: D(ask)})}
+
+
 # A wallet of 100 at a leverage of 10: worth 1000, ten contracts at a hundred.
 @pytest.mark.parametrize(
     ("facts", "found"),
@@ -70,6 +75,11 @@ def bought_at(price: str, qty: str = "6") -> list[Fact]:
         ([*bought_at("102"), decided(2, "3.7", 5)], 0),
         ([*bought_at("102"), decided(2, "3.8", 5)], 1),
         ([*bought_at("98"), decided(2, "5.2", 5)], 1),
+        # What the desk says that others were worth is what it knew, however they were seen last.
+        ([*bought_at("100", "9"), decided(2, "3", 5, instrument=ETH_PERP, **beside("100"))], 1),
+        ([*bought_at("100", "9"), decided(2, "3", 5, instrument=ETH_PERP, **beside("70"))], 1),
+        ([*bought_at("140", "5"), decided(2, "3", 5, instrument=ETH_PERP)], 1),
+        ([*bought_at("140", "5"), decided(2, "3", 5, instrument=ETH_PERP, **beside("140"))], 0),
         # What moved the wallet counts.
         ([flowed(1, "-20"), decided(1, "10", 5)], 1),
         ([flowed(1, "20", Flow.TRANSFER), decided(1, "11.2", 5)], 0),

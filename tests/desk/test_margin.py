@@ -87,6 +87,8 @@ def test_other_contracts_of_the_wallet_take_their_margin():
         bench.quote(instrument=PERP)
     bench.place(Side.SELL, "1", "80", instrument=ETH)  # 40 of margin
     assert not sent(bench.propose(wish(Side.BUY, "1")))  # 20.002 of 20 that are left
+    (intent,) = sent(bench.propose(wish(Side.BUY, "0.5")))
+    assert intent.inputs.asks == {ETH: 80}, "what it was weighed against is journaled"
 
 
 @pytest.mark.parametrize("target", ["1", "0", "-1"])

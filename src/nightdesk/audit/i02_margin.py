@@ -4,11 +4,12 @@ binds more of it, or is worth more in what the desk has, than its limits say.
 Told by what the journal had told when an order was decided, as a desk knows it: what it cannot know then (a
 trade that nobody told yet, a transfer by hand) is not held against it, and a venue refuses what is not paid
 for. The worst case of every contract of a wallet counts, at its leverage; profits that are not realised do not.
-Other contracts are valued in the desk's favour, at the quotes of the last seconds; who has none is not counted.
+Other contracts are valued as the desk says that it did, else in its favour, at the quotes of the last seconds;
+who has none is not counted.
 A limit is held exactly against what the desk says itself that it had, and less so against what it has here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from nightdesk.audit.i02_caps import EVERYBODY, Caps, worst_of
@@ -42,7 +43,8 @@ class Margin:
             return
         price = max(intent.price, inputs.ask)
         worst = self._worst(name, price, inputs, at_ns, EVERYBODY)
-        needed, have = self._bound(rules.paid_in, worst), self._less_losses(rules.paid_in, at_ns)
+        needed = self._bound(rules.paid_in, worst)
+        have = self._less_losses(rules.paid_in, at_ns, inputs)
         if self._grows(intent, added, name) and money.multiply(needed, SURE) > have:
             yield (
                 f"{rules.paid_in} has {money.shown(have)} after losses, "
@@ -74,7 +76,7 @@ class Margin:
         inputs: Inputs,
         at_ns: int,
     ) -> Iterator[str]:
-        needed, have = self._bound(wallet, worst), self._less_losses(wallet, at_ns)
+        needed, have = self._bound(wallet, worst), self._less_losses(wallet, at_ns, inputs)
         most = limits.margin_use_max
         if most is not None and _over(needed, most, inputs.margin, have):
             yield f"margin of {money.shown(needed)} is over {most} of {wallet}"
@@ -107,19 +109,25 @@ class Margin:
 
     def _ask(self, name: str, inputs: Inputs, at_ns: int) -> Decimal:
         """What the desk says itself that it was worth, or the best for it of the last seconds."""
-        for instrument, ask in inputs.asks.items():
-            if self._ledger.names.of(instrument) == name:
-                return ask
-        return min((ask for _, ask in self._losing.quotes(name, at_ns)), default=ZERO)
+        return min((ask for _, ask in self._quotes(name, inputs, at_ns)), default=ZERO)
 
-    def _less_losses(self, wallet: str, at_ns: int) -> Decimal:
-        """What a wallet has, less losses not realised, at the best for the desk of the last seconds."""
+    def _quotes(
+        self, name: str, inputs: Inputs | None, at_ns: int
+    ) -> Sequence[tuple[Decimal, Decimal]]:
+        """Bid and ask as the desk says itself, or of the last seconds."""
+        for instrument, ask in {} if inputs is None else inputs.asks.items():
+            if self._ledger.names.of(instrument) == name:
+                return [(ask, ask)]
+        return self._losing.quotes(name, at_ns)
+
+    def _less_losses(self, wallet: str, at_ns: int, inputs: Inputs | None = None) -> Decimal:
+        """What a wallet has, less losses not realised, at the best for the desk."""
         profit = ZERO
         for (_, name), lot in self._lots.lots.items():
             rules = self._ledger.instruments.get(name)
             if rules is None or not rules.contract or rules.paid_in != wallet or lot.qty == 0:
                 continue
-            quotes = self._losing.quotes(name, at_ns)
+            quotes = self._quotes(name, inputs, at_ns)
             if quotes:
                 best = max(lot.worth(bid if lot.qty > 0 else ask) for bid, ask in quotes)
                 profit = money.add(profit, best)

@@ -57,7 +57,7 @@ def amend(work: Work, order: Order, qty: Decimal, price: Decimal, why: str) -> A
         qty=money.canonical(qty),
         price=wish.price,
         deadline=Wall(ends + work.moment.ahead_ns.get(venue_of(old.instrument), 0)),
-        inputs=None if seen is None else inputs_of(*seen, looked),
+        inputs=None if seen is None else inputs_of(work, *seen, looked),
     )
     intent = msgspec.structs.replace(
         old, qty=wish.qty, price=wish.price, deadline=amendment.deadline, inputs=amendment.inputs

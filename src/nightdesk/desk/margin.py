@@ -1,5 +1,6 @@
 """What stands behind positions in contracts, as the gate counts it: profit that is not realised left out."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from nightdesk.desk.work import Work
@@ -31,6 +32,20 @@ def margin_balance(work: Work, wallet: str) -> Decimal:
 def free_margin(work: Work, instrument: Instrument) -> Decimal:
     """What the wallet has for one contract: less the margin that the worst case of its others takes."""
     free = margin_balance(work, instrument.paid_in)
+    for other, ask, worst in _others(work, instrument):
+        bound = money.average(money.notional(ask, worst), Decimal(leverage(work, other)))
+        free = money.subtract(free, money.shown(bound))
+    return money.canonical(free)
+
+
+def beside(work: Work, instrument: Instrument) -> dict[InstrumentId, Decimal]:
+    """At which prices the other exposed contracts of its wallet were valued, for the journal."""
+    others = _others(work, instrument)
+    return {other: money.canonical(ask) for other, ask, worst in others if worst != 0}
+
+
+def _others(work: Work, instrument: Instrument) -> Iterator[tuple[InstrumentId, Decimal, Decimal]]:
+    """Those of the same wallet: at which price, and what they may come to."""
     for other in contracts(work):
         quote = work.views.quotes.get(other.id)
         if other.id == instrument.id or other.paid_in != instrument.paid_in or quote is None:
@@ -40,11 +55,7 @@ def free_margin(work: Work, instrument: Instrument) -> Decimal:
             money.magnitude(exposure.worst_long(net)),
             money.magnitude(exposure.worst_short(net)),
         )
-        taken = money.shown(
-            money.average(money.notional(quote.ask, worst), Decimal(leverage(work, other.id)))
-        )
-        free = money.subtract(free, taken)
-    return money.canonical(free)
+        yield other.id, quote.ask, worst
 
 
 def equity(work: Work) -> Decimal | None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.desk.events import SendCancel, SendOrder, Weigh
-from nightdesk.desk.margin import free_margin, leverage
+from nightdesk.desk.margin import beside, free_margin, leverage
 from nightdesk.desk.state import Owner
 from nightdesk.desk.views import SameOrder
 from nightdesk.desk.whole import asks, whole
@@ -166,7 +166,7 @@ def _intent(
         price=wish.price,
         deadline=deadline,
         origin=wish.origin,
-        inputs=None if seen is None else inputs_of(*seen, looked),
+        inputs=None if seen is None else inputs_of(work, *seen, looked),
         trigger=wish.trigger,
         trail_bps=wish.trail_bps,
         replaces=wish.replaces,
@@ -175,15 +175,16 @@ def _intent(
     )
 
 
-def inputs_of(quote: Quote, age_ns: int, looked: View) -> Inputs:
+def inputs_of(work: Work, quote: Quote, age_ns: int, looked: View) -> Inputs:
     """What a decision looked at, for the journal."""
     seen, contract = looked.whole, looked.instrument.contract
+    others = beside(work, looked.instrument) if contract else {}
     return Inputs(
         bid=money.canonical(quote.bid),
         ask=money.canonical(quote.ask),
         age_ns=age_ns,
         gross_elsewhere=_canonical(looked.gross_elsewhere),
-        asks={} if seen is None else asks(seen),
+        asks=others if seen is None else asks(seen) | others,
         free=looked.available_quote if contract else None,
         margin=None if seen is None else _canonical(seen.margin),
         equity=None if seen is None else _canonical(seen.equity),

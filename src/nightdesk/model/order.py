@@ -61,8 +61,9 @@ class Origin(StrEnum):
 class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a decision looked at that no record tells: the market, how old it was, and the worst case of the
     other instruments in quote (None where one of them had no price). `asks` has the price at which each other
-    exposed instrument was valued, where a limit looks at more than their sum; `margin` and `equity` what stood
-    behind contracts, where one looks at that. `free` is what the wallet had left for a contract."""
+    exposed instrument was valued, where a limit looks at more than their sum, or where it is a contract of the
+    same wallet; `margin` and `equity` what stood behind contracts, where a limit looks at that. `free` is what
+    the wallet had left for a contract."""
 
     bid: Decimal
     ask: Decimal
