@@ -69,6 +69,32 @@ def test_a_short_position_is_bought_back_above() -> None:
     assert (second.side, second.trigger) == (Side.BUY, D(90))
 
 
+@pytest.mark.parametrize("rests", [False, True])
+def test_prices_follow_a_tick_that_the_venue_has_changed(*, rests: bool) -> None:
+    bench = Bench().ready()
+    bench.buy("1")
+    protect(bench, stop="90.03", take_profit="110.01")
+    first = sent(bench.tick())
+    assert [each.trigger for each in first] == [D("90.03"), D("110.01")]
+    for intent in first:
+        if rests:
+            bench.ack(intent)
+        else:
+            bench.answer(intent, Verdict.REJECTED, Reason.PERMANENT)
+    rules = an_instrument(tick=D("0.02"))
+    again = bench.restart(some_settings(instruments=[rules])).ready()
+    if rests:
+        ended(again, *again.ticks(1, quoted=True))
+        again.ticks(1, quoted=True)
+    placed = [order.intent for order in again.state.guarding(OWNER)]
+    assert [each.trigger for each in placed] == [D("90.02"), D("110.02")]
+    for intent in placed:
+        again.ack(intent)
+    assert not [d for d in again.ticks(20, quoted=True) if cancels(d) or sent(d)]
+    (kept,) = again.state.protections.values()
+    assert kept.side is Side.BUY
+
+
 def test_a_pair_names_its_other_and_leaves_as_one() -> None:
     bench = Bench().ready()
     bench.buy("1")

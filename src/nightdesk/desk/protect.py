@@ -24,7 +24,7 @@ from nightdesk.desk.events import Tell
 from nightdesk.desk.placing import cancel, submit, submit_pair
 from nightdesk.desk.protect_moves import movable, move, same_way, yielding
 from nightdesk.desk.protect_orders import CAUSE, bare, end, wishes
-from nightdesk.desk.protection import Protection, reached, side_of, terms_of
+from nightdesk.desk.protection import Protection, on_grid, reached, side_of, terms_of
 from nightdesk.desk.state import Owner
 from nightdesk.desk.views import Trying
 from nightdesk.desk.work import Work
@@ -120,6 +120,8 @@ def _keep(work: Work, owner: Owner, protection: Protection) -> None:
     if protection.side is not None and side_of(held, rules.qty_min) is not protection.side:
         _served(work, owner, held, rules)
         return
+    if _off_grid(work, owner, protection, rules):
+        return  # looked at again with its new prices
     side = Side.SELL if held > 0 else Side.BUY
     if rules.contract:
         protect_contracts.keep(work, owner, protection, side)
@@ -220,6 +222,29 @@ def _served(work: Work, owner: Owner, held: Decimal, rules: Instrument) -> None:
         work.note("warning", "protection.ended", strategy=strategy, of=instrument, why=why)
         message = ProtectionEnded(at=work.now, instrument=instrument, why=why)
         work.decision.at_once.append(Tell(strategy=strategy, message=message))
+
+
+def _off_grid(work: Work, owner: Owner, protection: Protection, rules: Instrument) -> bool:
+    """Whether its prices were none of the venue's: it has another tick than when they were declared."""
+    have = protection.stop, protection.take_profit
+    stop, take = on_grid(rules, have[0], stops=True), on_grid(rules, have[1], stops=False)
+    if (stop, take) == have:
+        return False
+    strategy, instrument = owner
+    why = f"the venue's tick is {rules.tick} now"
+    record = ProtectionSet(
+        strategy=strategy,
+        instrument=instrument,
+        stop=stop,
+        take_profit=take,
+        trail_bps=protection.trail_bps,
+        side=protection.side,
+        why=why,
+    )
+    work.record(record)
+    told = f"stop {have[0]} is {stop}, take profit {have[1]} is {take}: {why}"
+    work.note("warning", "protection.moved", strategy=strategy, of=instrument, why=told)
+    return True
 
 
 def _to_cover(work: Work, owner: Owner, held: Decimal) -> Decimal:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from nightdesk.model import money
+from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.order import Intent, OrderType, Side
 from nightdesk.model.records import ProtectionSet
@@ -46,6 +47,15 @@ class Protection(msgspec.Struct, kw_only=True):
         """Take in what is held: the first that is more than dust is what it protects from then on."""
         if self.side is None:
             self.side = side_of(qty, qty_min)
+
+
+def on_grid(rules: Instrument, price: Decimal | None, *, stops: bool) -> Decimal | None:
+    """A price that a strategy means as the venue takes it: a stop not above that, a take profit not below."""
+    if price is None:
+        return None
+    return money.canonical(
+        max(rules.price_down(price) if stops else rules.price_up(price), rules.tick)
+    )
 
 
 def side_of(qty: Decimal, qty_min: Decimal) -> Side | None:

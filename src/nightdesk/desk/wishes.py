@@ -5,7 +5,7 @@ from decimal import Decimal
 from nightdesk.desk.declaring import declare
 from nightdesk.desk.events import Tell
 from nightdesk.desk.placing import Wish, cancel, sized, submit, unrest, view
-from nightdesk.desk.protection import side_of
+from nightdesk.desk.protection import on_grid, side_of
 from nightdesk.desk.views import Views
 from nightdesk.desk.work import Work
 from nightdesk.model import money
@@ -74,8 +74,8 @@ def _protect(work: Work, strategy: StrategyId, wish: Protect) -> None:
     wanted = ProtectionSet(
         strategy=strategy,
         instrument=instrument,
-        stop=wish.stop and money.canonical(rules.price_down(wish.stop)),
-        take_profit=wish.take_profit and money.canonical(rules.price_up(wish.take_profit)),
+        stop=on_grid(rules, wish.stop, stops=True),
+        take_profit=on_grid(rules, wish.take_profit, stops=False),
         trail_bps=wish.trail_bps,
         side=side_of(work.state.position(strategy, instrument).qty, rules.qty_min),
     )
