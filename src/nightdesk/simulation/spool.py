@@ -25,12 +25,15 @@ def spooled(seed: int) -> bool:
 
 
 class SimSpool:
-    """One process's. A process that dies may not have heard what was done."""
+    """One process's. A process that dies may not have heard what was done. One whose file was removed while it
+    stood still writes on into what nobody finds any more."""
 
     def __init__(self, machine: Machine, process: Incarnation) -> None:
         self._machine = machine
         self._process = process
         self._own = ""
+        self._data = b""  # what its open file has
+        self._removed = False
         self._loop = asyncio.get_running_loop()
 
     def open(self, life: str) -> asyncio.Future[list[Left]]:
@@ -48,20 +51,29 @@ class SimSpool:
         """See the port."""
 
         def work() -> None:
-            spools = self._machine.spools
-            before = spools.get(self._own, b"")
-            if self._machine.spool_fails:
+            spools, before = self._machine.spools, self._data
+            self._removed = self._removed or spools.get(self._own, b"") != before
+            if self._machine.spool_fails and not self._removed:
                 spools[self._own] = before + data[: len(data) // 2]
             self._works()
-            spools[self._own] = before + data
-            kept, known = entries_in(before + data)[0], entries_in(before)[0]
+            self._data = before + data
+            if not self._removed:
+                spools[self._own] = self._data
+            kept, known = entries_in(self._data)[0], entries_in(before)[0]
             self._machine.observer.kept(self._process.name, kept[len(known) :])
 
         return self._later(work)
 
     def empty(self) -> asyncio.Future[None]:
         """See the port."""
-        return self.drop([self._own])
+
+        def work() -> None:
+            self._works()
+            self._data = b""
+            if not self._removed:
+                self._machine.spools.pop(self._own, None)
+
+        return self._later(work)
 
     def drop(self, lives: Sequence[str]) -> asyncio.Future[None]:
         """See the port."""
