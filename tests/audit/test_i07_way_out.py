@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from audit.contracts import both, long, opened_with, taken, traded
 from audit.told import (
     FLATTEN,
     accept,
@@ -63,6 +64,19 @@ def test_after_a_flatten_nothing_is_left_in_time(facts: list[Fact], found: list[
     told = whats(WayOut(), facts, rest_ms=100_000)
     assert len(told) == len(found), told
     assert all(part in what for part, what in zip(found, told, strict=True))
+
+
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+@pytest.mark.parametrize(("away", "found"), [("0.4", ["is still"]), ("1", []), ("1.5", [])])
+def test_nothing_is_left_of_a_contract_that_the_account_does_not_have(
+    side: str, away: str, found: list[str]
+) -> None:
+    """A trade of it was taken back, or somebody closed it by hand."""
+    back = {"side": "SELL" if side == "BUY" else "BUY", "client_order_id": "web"}
+    facts = [both(), opened_with(), *long("1", side=side), taken(5, away, 9, **back)]
+    facts += [traded(5, away, 9, **back), commanded("flatten", 1_000), healed(2_000)]
+    told = whats(WayOut(), facts, rest_ms=100_000)
+    assert len(told) == len(found), told
 
 
 @pytest.mark.parametrize(("left", "crossed"), [("0", False), ("-0.1", True)])

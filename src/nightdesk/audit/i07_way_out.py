@@ -91,10 +91,14 @@ class WayOut:
             yield f"order {order.client_id} is still open"
 
     def _sellable(self, name: str, qty: Decimal) -> Decimal:
+        """As far as the account has it: somebody may have taken it away, or a trade back."""
         rules, balances = self.ledger.names.instruments.get(name), self.ledger.accounts.balances()
-        if rules is None or rules.contract or balances is None or rules.held_as not in balances:
+        if rules is None or balances is None or rules.held_as not in balances:
             return qty
-        return min(qty, max(balances[rules.held_as], ZERO))
+        there = balances[rules.held_as]
+        if rules.contract and qty < 0:
+            return max(qty, min(there, ZERO))
+        return min(qty, max(there, ZERO))
 
     def _crossed(self, fact: VenueSaid) -> Iterator[Finding]:
         """What a flattening order's own fill left beyond zero; others under way may still do as they like. Of
