@@ -117,8 +117,11 @@ def _round(pair: Pair, sitting: Sitting, number: int) -> Line:
     time.sleep(rng.uniform(0.02, AGAIN_S))
     here = Round(kind=sitting.kind, leads=leads, rng=rng, longest_s=sitting.longest_s, findings=[])
     head = pair.head()
-    KINDS[sitting.kind](pair, here)
-    return _measured(pair, here, number, head)
+    try:
+        KINDS[sitting.kind](pair, here)
+        return _measured(pair, here, number, head)
+    except Failed as error:
+        raise Failed("\n".join((*here.findings, str(error)))) from error
 
 
 def _bring_up(pair: Pair) -> None:

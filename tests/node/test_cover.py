@@ -25,6 +25,27 @@ def test_it_is_told_when_cover_is_found_and_lost() -> None:
     Crewed(script)
 
 
+def test_what_is_said_while_the_leader_speaks_is_heard() -> None:
+    async def script(made: Crewed) -> None:
+        await made.ready()
+        machine = made.world.machine
+        engine = machine._engines[made.leader.incarnation]
+        told = engine.tell
+
+        async def slowly(presence: Presence) -> None:
+            await told(presence)
+            await asyncio.sleep(0.01)
+            (pid,) = (pid for pid in machine.present if pid != presence.holder.pid)
+            said = machine.present[pid]
+            machine.present[pid] = msgspec.structs.replace(said, at=machine.clock.mono())
+
+        engine.tell = slowly  # type: ignore[method-assign]
+        await asyncio.sleep(6)
+        assert not made.said("cover.lost")
+
+    Crewed(script)
+
+
 def test_who_took_over_and_sees_nobody_behind_it_says_so() -> None:
     async def script(made: Crewed) -> None:
         await made.ready()

@@ -75,6 +75,7 @@ class Cover:
             self._shell.telemetry.count("cover.untold")
             self._shell.say("warning", "cover.untold", why=str(error))
             return
+        now = self._shell.moment().mono  # they may have said it while this one spoke
         self.standbys = [n for n in nodes if not n.leads and told_lately(n, self.holder, now)]
         self._judge(late=now - self._began > JOINS_WITHIN_NS)
 
