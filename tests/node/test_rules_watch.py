@@ -73,6 +73,19 @@ def test_it_asks_at_once_and_ever_more_seldom_while_nothing_changed() -> None:
     run(main)
 
 
+def test_without_an_answer_it_asks_no_more_seldom() -> None:
+    async def main() -> None:
+        rig = Rig()
+        rig.answer = VenueDown("no room")
+        for _ in range(5):
+            rig.watch.doubted()
+            await rig.tasks[-1]
+            rig.now = Mono(rig.now + AGAIN_FIRST_NS)
+        assert rig.asked == 5
+
+    run(main)
+
+
 @pytest.mark.parametrize(
     ("error", "event"),
     [

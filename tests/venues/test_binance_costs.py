@@ -49,6 +49,7 @@ def test_a_request_costs_what_the_venue_counts(number: int, costs: Mapping[str, 
 @pytest.mark.parametrize(
     "named",
     [f"GET /api/v3/{what}" for what in ("order", "openOrders", "myTrades", "account")]
+    + ["GET /api/v3/exchangeInfo", "GET /fapi/v1/exchangeInfo"]
     + [f"GET /fapi/v1/{what}" for what in ("order", "openOrders", "algoOrder", "openAlgoOrders")]
     + ["GET /fapi/v1/userTrades", "GET /fapi/v1/forceOrders", "GET /fapi/v3/account"],
 )

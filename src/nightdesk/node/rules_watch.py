@@ -54,10 +54,12 @@ class RulesWatch:
 
     async def _compare(self) -> None:
         """Raises `RulesChanged` where they are others now."""
+        wait_ns, self._again_ns = self._again_ns, min(2 * self._again_ns, AGAIN_MAX_NS)
         try:
             rules = await self._ask([instrument.symbol for instrument in self._assumed])
             hold_to(self._venue, self._assumed, rules.values())
-        except VenueDown as error:
+        except VenueDown as error:  # nobody knows more than before
+            wait_ns = self._again_ns = AGAIN_FIRST_NS
             self._say("rules.no_answer", str(error))
         except (
             BadInput
@@ -65,8 +67,7 @@ class RulesWatch:
             self._say("rules.delisted", str(error))
         finally:
             self._asking = False
-            self._not_before = Mono(self._mono() + self._again_ns)
-            self._again_ns = min(2 * self._again_ns, AGAIN_MAX_NS)
+            self._not_before = Mono(self._mono() + wait_ns)
 
 
 def hold_to(venue: VenueId, assumed: Iterable[Instrument], told: Iterable[Instrument]) -> None:

@@ -64,7 +64,7 @@ SPOT: Mapping[str, Cost] = {
     "GET /sapi/v1/account/apiRestrictions": _cost(Rank.PRIVATE, 1),
     "GET /api/v3/account/commission": _cost(Rank.PRIVATE, 20),
     "GET /api/v3/time": _cost(Rank.RECONCILE, 1),  # without it no order leaves
-    "GET /api/v3/exchangeInfo": _cost(Rank.MARKET, 20),
+    "GET /api/v3/exchangeInfo": _cost(Rank.RECONCILE, 20),  # by other rules every order is refused
     "GET /api/v3/ticker/bookTicker": _cost(Rank.REDUCE, 2),  # asked for the way out alone
     "GET /api/v3/klines": _cost(Rank.MARKET, 2),
     "GET /api/v3/historicalTrades": _cost(Rank.MARKET, 25),
@@ -90,7 +90,7 @@ USDM: Mapping[str, Cost] = {
     "GET /fapi/v1/income": _cost(Rank.PRIVATE, 30),
     "GET /fapi/v1/forceOrders": _cost(Rank.RECONCILE, 20),
     "GET /fapi/v1/time": _cost(Rank.RECONCILE, 1),
-    "GET /fapi/v1/exchangeInfo": _cost(Rank.MARKET, 1),
+    "GET /fapi/v1/exchangeInfo": _cost(Rank.RECONCILE, 1),
     "GET /fapi/v1/ticker/bookTicker": _cost(Rank.REDUCE, 2),
     "GET /fapi/v1/aggTrades": _cost(Rank.MARKET, 20),
     "GET /fapi/v1/klines?limit<100": _cost(Rank.MARKET, 1),
