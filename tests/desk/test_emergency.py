@@ -5,13 +5,14 @@ import pytest
 from benches import BTCUSDT, Bench, causes, effects, sent
 from builders import STRATEGY, D
 from desk.perpetuals import PERP, WALLET, PerpBench
-from nightdesk.desk.emergency import CAUSE, halting
-from nightdesk.desk.events import OrderFound, OrderTold, Resume, Tell
+from nightdesk.desk.emergency import CAUSE, LASTS_NS, halting
+from nightdesk.desk.events import AskByHand, OrderFound, OrderTold, Resume, Tell
 from nightdesk.model.account import Forced
 from nightdesk.model.ids import emergency_order_id
 from nightdesk.model.mode import Mode
 from nightdesk.model.order import Execution, OrderReport, ReportSource, Side, VenueStatus
 from nightdesk.model.records import ForceTraded
+from nightdesk.model.time import SECOND_NS, Wall
 from nightdesk.modes.ladder import DESK
 from nightdesk.strategy.messages import Filled, Target, TargetSuspended
 
@@ -105,6 +106,19 @@ def test_what_it_sold_on_spot_leaves_no_difference_behind() -> None:
     for _ in range(3):
         bench.account(dict(bench.state.funds.balances))
     assert "reconcile" not in causes(bench.state)
+
+
+def test_behind_a_difference_that_lasts_it_is_sought_in_the_lives_before() -> None:
+    """They may all have been too short to compare their books."""
+    bench = Bench().ready()
+    bench.desk.views.books_of(bench.settings.venues[0]).agreed = None
+    bench.desk.views.last_known = Wall(bench.wall - SECOND_NS)
+    off = {**bench.state.funds.balances, "BTC": D(9)}
+    (first,) = effects(AskByHand, bench.account(off))
+    bench.wait(SECOND_NS)
+    (again,) = effects(AskByHand, bench.account(off))
+    assert first.since > bench.wall - 60 * SECOND_NS
+    assert again.since < bench.wall - LASTS_NS
 
 
 def test_what_it_closed_of_a_contract_moves_position_and_wallet() -> None:

@@ -24,6 +24,9 @@ from nightdesk.modes.ladder import DESK
 CAUSE = "emergency"
 SLACK_NS = SECOND_NS  # how far two clocks may differ
 UNKNOWN_NS = 24 * 3600 * SECOND_NS  # how far back, where nobody knows since when
+# How far back for a difference that lasts: the lives before may have been too short to agree with their venue.
+# Not farther: each order that is not remembered any more is a question.
+LASTS_NS = 600 * SECOND_NS
 
 
 def halting(client_id: str) -> Health:
@@ -36,8 +39,12 @@ def halting(client_id: str) -> Health:
 
 
 def asking(work: Work, venue: VenueId, found: Mapping[str, Decimal]) -> list[AskByHand]:
-    """A difference in what is held may be the tool's doing: ask who traded since books and venue agreed."""
-    known = work.views.books_of(venue).agreed or work.views.last_known or work.now - UNKNOWN_NS
+    """A difference in what is held may be the tool's doing: ask who traded since books and venue agreed, as far
+    as this life knows when that was."""
+    books = work.views.books_of(venue)
+    known = books.agreed or work.views.last_known or work.now - UNKNOWN_NS
+    if books.agreed is None and found == books.difference:
+        known = min(known, work.now - LASTS_NS)
     since = Wall(known - work.settings.read_lag_ns - SLACK_NS)
     there = (each for each in work.settings.instruments.values() if each.venue == venue)
     return [AskByHand(instrument=each.id, since=since) for each in there if each.held_as in found]
