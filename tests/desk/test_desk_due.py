@@ -34,4 +34,4 @@ def test_no_tick_of_a_world_would_have_decided_anything_before_it_was_due(
     monkeypatch.setattr(Desk, "_pass_time", checked)
     ended = run_seed(seed, SeedOptions(seconds=60.0)).ended
     assert not ended.broke, ended.broke
-    assert passed_over[0] > 100
+    assert passed_over[0] > 20  # a world in which much happens passes over few
